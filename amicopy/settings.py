@@ -1,0 +1,246 @@
+"""All settings, all from the environment (or a `.env` file). The README's table is compared with this file by a test.
+
+`AMICOPY_AWS` decides the mode: `sandbox` (an EC2 endpoint of our own on loopback, safe defaults for everything) or `aws`
+(production: nothing that matters has a default, and start-up stops with the name of what is missing).
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from environs import Env, EnvError, validate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+
+def refuse(message: str) -> None:
+    """Ends start-up with one line that names the variable; a traceback would bury it."""
+    sys.exit(f"amicopy: {message} See the settings table in README.md.")
+
+
+try:
+    AMICOPY_AWS: str = env.str("AMICOPY_AWS", validate=validate.OneOf(["sandbox", "aws"]))
+    SANDBOX = AMICOPY_AWS == "sandbox"
+    VAR_DIR = Path(env.str("AMICOPY_VAR_DIR", str(BASE_DIR / "var")))
+
+    # --- needed in production, with a local default in the sandbox ---
+    if SANDBOX:
+        SECRET_KEY: str = env.str("SECRET_KEY", "sandbox-only-" + "0" * 40)
+        ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+        database_url: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'amicopy.sqlite3'}")
+        CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", f"redis+socket://{VAR_DIR / 'broker.sock'}")
+    else:
+        SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=40))
+        ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", validate=validate.Length(min=1))
+        database_url = env.dj_db_url("DATABASE_URL")
+        CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
+
+    # --- optional ---
+    DEBUG: bool = env.bool("DEBUG", False)
+    CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+    HTTPS_ONLY: bool = env.bool("HTTPS_ONLY", not SANDBOX)
+    BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", False)
+    LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
+    # Seconds between two looks for work that is due, and between two rounds of tracking.
+    SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0)
+    TRACK_SECONDS: float = env.float("TRACK_SECONDS", 5.0 if SANDBOX else 20.0)
+    # How many copies may be in flight at once into one Region of one account (AWS allows 300).
+    COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", 100, validate=validate.Range(min=1))
+    # Only sandbox mode has an endpoint of its own; it must be on loopback.
+    AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
+except EnvError as error:
+    refuse(str(error).rstrip(".") + ".")
+
+if not SANDBOX and DEBUG:
+    refuse("DEBUG must not be on with AMICOPY_AWS=aws.")
+if not SANDBOX and SECRET_KEY.startswith("sandbox-only-"):
+    refuse("SECRET_KEY is the sandbox's own; production needs one of its own.")
+if AWS_ENDPOINT and urlsplit(AWS_ENDPOINT).hostname not in {"127.0.0.1", "localhost", "::1"}:
+    refuse("SANDBOX_URL must be an address of this machine.")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "csp",
+    "amicopy.audit",
+    "amicopy.copies",
+    "amicopy.web",
+    "amicopy.local",
+]
+if SANDBOX:
+    INSTALLED_APPS.append("amicopy.sandbox")
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "amicopy.urls"
+WSGI_APPLICATION = "amicopy.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+            "loaders": [
+                ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
+            ],
+        },
+    }
+]
+
+# --- database: PostgreSQL, or SQLite tuned so that writers wait for each other instead of failing ---
+DATABASES: dict[str, Any] = {"default": database_url}
+if database_url["ENGINE"] == "django.db.backends.sqlite3":
+    database_url["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # FULL: an audit event that was answered for survives a power cut. recursive_triggers: REPLACE fires the
+        # triggers that keep the audit history append-only.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
+    }
+    database_url["CONN_MAX_AGE"] = 60
+else:
+    database_url["CONN_MAX_AGE"] = 60
+    database_url["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people ---
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "sign-in"
+
+# --- web ---
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = SANDBOX
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if not SANDBOX
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+# htmx needs no eval and no inline style: see `htmx-config` in templates/base.html.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# --- Celery: a message is a hint, the database is the truth ---
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "amicopy"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 4.0 if SANDBOX else 20.0
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+if CELERY_BROKER_URL.startswith(("amqp", "pyamqp")):
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "confirm_publish": True,
+        "connect_timeout": 2,
+        "read_timeout": 10,
+        "write_timeout": 2,
+    }
+elif CELERY_BROKER_URL.startswith(("redis", "rediss", "valkey")):
+    # Twice the hard time limit and more: a message that is still being worked on is not delivered again.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 300,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 2,
+        "socket_connect_timeout": 2,
+    }
+# In memory: the shelve file of the default scheduler breaks after a hard kill and then stops beat from starting.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    "sweep": {
+        "task": "amicopy.copies.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},
+    },
+}
+
+# --- log: one line an entry on standard error; AWS's own libraries stay quiet, their debug lines carry signatures ---
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "botocore": {"level": "WARNING"},
+        "boto3": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,8 @@
+"""What the web server runs: `granian --interface wsgi amicopy.wsgi:application`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "amicopy.settings")
+application = get_wsgi_application()
