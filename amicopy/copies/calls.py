@@ -29,7 +29,11 @@ class Call:
     @property
     def destination(self) -> str:
         """Where the image will be, in one string: the Outpost's ARN, the Local Zone, or else the Region."""
-        for member in ("DestinationOutpostArn", "DestinationAvailabilityZone", "DestinationAvailabilityZoneId"):
+        for member in (
+            "DestinationOutpostArn",
+            "DestinationAvailabilityZone",
+            "DestinationAvailabilityZoneId",
+        ):
             if self.parameters.get(member):
                 return str(self.parameters[member])
         return self.DestinationRegion

@@ -1,0 +1,29 @@
+"""Wakes the workers after a commit. Only a hint: what is due is found by the sweep whether or not this arrives."""
+
+import logging
+import time
+
+from celery import current_app
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+
+# After a failed send none is tried for this long, so that a dead broker can't slow down a page or a bulk decision.
+PAUSE_SECONDS = 10.0
+_paused_until = 0.0
+
+
+def nudge(task: str) -> None:
+    """Sends the task `amicopy.copies.tasks.<task>` once the transaction has committed. Never raises."""
+    transaction.on_commit(lambda: _send(task), robust=True)
+
+
+def _send(task: str) -> None:
+    global _paused_until
+    if time.monotonic() < _paused_until:
+        return
+    try:
+        current_app.send_task(f"amicopy.copies.tasks.{task}")
+    except Exception as error:  # any transport's own error: the sweep does the same work a little later
+        _paused_until = time.monotonic() + PAUSE_SECONDS
+        logger.warning("The broker did not take a message (%s); the sweep finds the work.", type(error).__name__)

@@ -1,0 +1,64 @@
+"""May this person do this to this request. Each rule has a raising form, for verbs, and a yes/no form, for buttons."""
+
+from collections.abc import Callable
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+
+from amicopy.copies.models import CopyRequest
+
+Check = Callable[[User, CopyRequest], None]
+
+
+class NotAllowed(PermissionDenied):
+    """The person may not do this; the words say why and are fit to be shown."""
+
+
+def check_submit(user: User) -> None:
+    """Raises NotAllowed unless the person may ask for copies."""
+    if not user.is_active or not user.has_perm("copies.submit_request"):
+        raise NotAllowed("You can't ask for copies. Ask an administrator for the requester role.")
+
+
+def check_decide(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the person may approve, reject or send back this request; superusers are no exception."""
+    if request.requester_id == user.pk:
+        raise NotAllowed("You can't decide on your own request. Somebody else has to.")
+    if not user.is_active or not user.has_perm("copies.decide_request"):
+        raise NotAllowed("You can't decide on requests. Ask an administrator for the approver role.")
+
+
+def check_withdraw(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the request is the person's own."""
+    if request.requester_id != user.pk or not user.is_active:
+        raise NotAllowed("Only the person who made a request can withdraw it.")
+
+
+def check_manage_copies(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the person may cancel or retry the request's copies: its requester, or an approver."""
+    if not user.is_active or (request.requester_id != user.pk and not user.has_perm("copies.decide_request")):
+        raise NotAllowed("Only the requester or an approver can cancel or retry copies.")
+
+
+def may_submit(user: User) -> bool:
+    return user.is_active and user.has_perm("copies.submit_request")
+
+
+def may_decide(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_decide, user, request)
+
+
+def may_withdraw(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_withdraw, user, request)
+
+
+def may_manage_copies(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_manage_copies, user, request)
+
+
+def _allowed(check: Check, user: User, request: CopyRequest) -> bool:
+    try:
+        check(user, request)
+    except NotAllowed:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""The only place where a state changes: a conditional UPDATE and its audit event, in one transaction.
+
+Locks are always taken in one order, request row before audit chain, and a transaction touches one request; so verbs,
+workers and tracking can meet on one request without a deadlock.
+"""
+
+import uuid
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.states import COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
+
+
+class InvalidTransition(Exception):
+    """Somebody or something was first; the words say what the state is now and are fit to be shown."""
+
+
+def lock_request(number: int) -> CopyRequest:
+    """The request, locked until the transaction ends. Raises CopyRequest.DoesNotExist."""
+    return CopyRequest.objects.select_for_update(of=("self",)).select_related("account").get(pk=number)
+
+
+def move_request(
+    request: CopyRequest,
+    to: str,
+    *,
+    actor: Actor,
+    action: str,
+    data: dict[str, Any] | None = None,
+    **fields: Any,
+) -> None:
+    """Moves a request from the state this object shows, writes `fields` with it and records the event.
+
+    Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is no longer in that state.
+    """
+    old = request.state
+    if to not in REQUEST_MOVES[old]:
+        raise InvalidTransition(f"Request #{request.pk} is {RequestState(old).label.lower()} already.")
+    with transaction.atomic():
+        changed = CopyRequest.objects.filter(pk=request.pk, state=old).update(
+            state=to, version=F("version") + 1, **fields
+        )
+        if not changed:
+            now = CopyRequest.objects.values_list("state", flat=True).get(pk=request.pk)
+            raise InvalidTransition(f"Request #{request.pk} is {RequestState(now).label.lower()} already.")
+        record(
+            action,
+            actor=actor,
+            request=request.pk,
+            requester=request.requester_id,
+            account=request.account.account_id,
+            old=old,
+            new=to,
+            data=data,
+        )
+    request.state = to
+    for name, value in fields.items():
+        setattr(request, name, value)
+
+
+def move_copy(
+    copy: ImageCopy,
+    to: str,
+    *,
+    actor: Actor,
+    action: str,
+    lease_id: uuid.UUID | None = None,
+    aws_request_id: str = "",
+    data: dict[str, Any] | None = None,
+    **fields: Any,
+) -> None:
+    """Moves a copy from the state this object shows, records the event, and ends the request when this was its last copy.
+
+    With `lease_id` the move also needs that lease, so that a worker which lost it can't write a late answer.
+    Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is not as expected.
+    """
+    old = copy.state
+    if to not in COPY_MOVES[old]:
+        raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(old).label.lower()} already.")
+    with transaction.atomic():
+        request = lock_request(copy.request_id)
+        expected: dict[str, Any] = {"pk": copy.pk, "state": old}
+        if lease_id is not None:
+            expected["lease_id"] = lease_id
+        if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
+            now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
+            raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")
+        CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
+        record(
+            action,
+            actor=actor,
+            request=request.pk,
+            copy=copy.pk,
+            requester=request.requester_id,
+            account=request.account.account_id,
+            region=copy.DestinationRegion,
+            image_id=fields.get("ImageId") or copy.ImageId,
+            aws_request_id=aws_request_id,
+            error_code=fields.get("error_code", ""),
+            old=old,
+            new=to,
+            data=data,
+        )
+        _end_request(request, actor=actor)
+    copy.state = to
+    for name, value in fields.items():
+        setattr(copy, name, value)
+
+
+def _end_request(request: CopyRequest, *, actor: Actor) -> None:
+    """Ends an approved request once every copy is final. Runs under the request's lock, so the last copy sees the others."""
+    if request.state != RequestState.APPROVED:
+        return
+    states = list(request.copies.filter(round=request.round).values_list("state", flat=True))
+    end = outcome(states)
+    if end is not None:
+        counts = {state: states.count(state) for state in sorted(set(states))}
+        move_request(
+            request,
+            end,
+            actor=actor,
+            action=f"request.{end.lower()}",
+            data={"copies": counts},
+            finished_at=timezone.now(),
+        )
