@@ -1,6 +1,7 @@
 """All settings, all from the environment (or a `.env` file). The README's table is compared with this file by a test.
 
-`AMICOPY_AWS` decides the mode: `sandbox` (an EC2 endpoint of our own on loopback, safe defaults for everything) or `aws`
+`AMICOPY_AWS` decides the mode: `sandbox` (an EC2 endpoint of our own on loopback, safe defaults for everything) or
+`aws`
 (production: nothing that matters has a default, and start-up stops with the name of what is missing).
 """
 
@@ -51,6 +52,8 @@ try:
     TRACK_SECONDS: float = env.float("TRACK_SECONDS", 5.0 if SANDBOX else 20.0)
     # How many copies may be in flight at once into one Region of one account (AWS allows 300).
     COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", 100, validate=validate.Range(min=1))
+    # How many tasks at once make CopyImage calls when many copies are due.
+    START_WORKERS: int = env.int("START_WORKERS", 4, validate=validate.Range(min=1))
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
 except EnvError as error:

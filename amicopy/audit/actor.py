@@ -9,7 +9,8 @@ Source = Literal["page", "api", "worker", "command"]
 
 @dataclass(frozen=True)
 class Actor:
-    """`id` is the person's primary key, None for amicopy itself; `correlation_id` is shared by all events of one action."""
+    """`id` is the person's primary key, None for amicopy itself; `correlation_id` is shared by all events of one
+    action."""
 
     name: str
     source: Source

@@ -1,6 +1,7 @@
 """One CopyImage call as it will be made: the destination Region and the exact keyword arguments.
 
-A form, an API client or a clone ends in a list of these; the rules read them, an image copy freezes one, the engine sends
+A form, an API client or a clone ends in a list of these; the rules read them, an image copy freezes one, the engine
+sends
 it. Nothing between adds, drops or renames a member.
 """
 
@@ -13,7 +14,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Call:
-    """`parameters` are CopyImage's keyword arguments in AWS's spelling, without `ClientToken`, which belongs to an attempt.
+    """`parameters` are CopyImage's keyword arguments in AWS's spelling, without `ClientToken`, which belongs to an
+    attempt.
 
     `ClientToken` is the person's own token, or empty when amicopy is to make one.
     """
@@ -41,7 +43,8 @@ class Call:
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field. `destination` is the call's place in the request, None for a field of the request."""
+    """What is wrong with one field. `destination` is the call's place in the request, None for a field of the
+    request."""
 
     field: str
     message: str
@@ -57,7 +60,8 @@ class InvalidRequest(Exception):
 
 
 def fingerprint(value: Any) -> str:
-    """SHA-256, in hex, of a value's canonical JSON: keys sorted, no spaces, UTF-8. Raises TypeError for what JSON lacks."""
+    """SHA-256, in hex, of a value's canonical JSON: keys sorted, no spaces, UTF-8. Raises TypeError for what JSON
+    lacks."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,6 +1,7 @@
 """What amicopy keeps: accounts, requests, their image copies, every attempt at AWS, every decision.
 
-Only `workflow` and the engine (`starting`, `tracking`, `cancelling`) write here, through `transitions`, so that no state
+Only `workflow` and the engine (`starting`, `tracking`, `cancelling`) write here, through `transitions`, so that no
+state
 changes without its audit event. The constraints say again, in the database, what the code promises.
 """
 

@@ -15,15 +15,16 @@ _paused_until = 0.0
 
 def nudge(task: str) -> None:
     """Sends the task `amicopy.copies.tasks.<task>` once the transaction has committed. Never raises."""
-    transaction.on_commit(lambda: _send(task), robust=True)
+    transaction.on_commit(lambda: send(task), robust=True)
 
 
-def _send(task: str) -> None:
+def send(task: str, **arguments: object) -> None:
+    """Sends the task at once. Never raises: a broker that does not take it is logged and left alone for a while."""
     global _paused_until
     if time.monotonic() < _paused_until:
         return
     try:
-        current_app.send_task(f"amicopy.copies.tasks.{task}")
+        current_app.send_task(f"amicopy.copies.tasks.{task}", kwargs=arguments)
     except Exception as error:  # any transport's own error: the sweep does the same work a little later
         _paused_until = time.monotonic() + PAUSE_SECONDS
         logger.warning("The broker did not take a message (%s); the sweep finds the work.", type(error).__name__)

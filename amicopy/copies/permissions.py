@@ -21,7 +21,8 @@ def check_submit(user: User) -> None:
 
 
 def check_decide(user: User, request: CopyRequest) -> None:
-    """Raises NotAllowed unless the person may approve, reject or send back this request; superusers are no exception."""
+    """Raises NotAllowed unless the person may approve, reject or send back this request; superusers are no
+    exception."""
     if request.requester_id == user.pk:
         raise NotAllowed("You can't decide on your own request. Somebody else has to.")
     if not user.is_active or not user.has_perm("copies.decide_request"):

@@ -1,4 +1,5 @@
-"""The states of a request and of an image copy, and the moves between them. The README's picture is compared with this."""
+"""The states of a request and of an image copy, and the moves between them. The README's picture is compared with
+this."""
 
 from collections.abc import Mapping
 

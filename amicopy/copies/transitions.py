@@ -37,7 +37,8 @@ def move_request(
 ) -> None:
     """Moves a request from the state this object shows, writes `fields` with it and records the event.
 
-    Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is no longer in that state.
+    Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is no longer in that
+    state.
     """
     old = request.state
     if to not in REQUEST_MOVES[old]:
@@ -75,7 +76,8 @@ def move_copy(
     data: dict[str, Any] | None = None,
     **fields: Any,
 ) -> None:
-    """Moves a copy from the state this object shows, records the event, and ends the request when this was its last copy.
+    """Moves a copy from the state this object shows, records the event, and ends the request when this was its last
+    copy.
 
     With `lease_id` the move also needs that lease, so that a worker which lost it can't write a late answer.
     Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is not as expected.
@@ -114,7 +116,8 @@ def move_copy(
 
 
 def _end_request(request: CopyRequest, *, actor: Actor) -> None:
-    """Ends an approved request once every copy is final. Runs under the request's lock, so the last copy sees the others."""
+    """Ends an approved request once every copy is final. Runs under the request's lock, so the last copy sees the
+    others."""
     if request.state != RequestState.APPROVED:
         return
     states = list(request.copies.filter(round=request.round).values_list("state", flat=True))

@@ -238,7 +238,8 @@ def _decide(actor: Actor, number: int, kind: Decision.Kind, *, seen_hash: str, r
 
 
 def approve_if_satisfied(request: CopyRequest, *, actor: Actor) -> None:
-    """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote alone."""
+    """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote
+    alone."""
     approvals = request.decisions.filter(round=request.round, kind=Decision.Kind.APPROVE)
     latest = approvals.order_by("-decided_at", "-id").first()
     reason = latest.reason if latest else ""

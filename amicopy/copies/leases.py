@@ -1,0 +1,44 @@
+"""Claiming work. Whoever sets the lease on a row works on it; two workers, two beats or a redelivered message: one
+wins.
+
+On PostgreSQL the rows others are claiming are skipped; on SQLite a transaction has the whole database to itself. The
+conditional UPDATE decides on both.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from amicopy.copies.models import ImageCopy
+
+# Longer than a task may run (CELERY_TASK_TIME_LIMIT), so that a lease ends only when its worker is gone.
+LEASE = timedelta(seconds=150)
+# A worker that has held a lease for this long makes no further call to AWS under it.
+CALL_WITHIN = timedelta(seconds=75)
+
+
+def due(now: datetime) -> Q:
+    """The rows whose next step is due and on which nobody works."""
+    return Q(next_step_at__lte=now) & (Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+
+
+def claim(rows: QuerySet[ImageCopy], *, now: datetime, most: int) -> tuple[uuid.UUID, list[ImageCopy]]:
+    """Leases up to `most` of these rows, in their order; returns the lease and the rows it got, possibly none."""
+    lease_id = uuid.uuid4()
+    with transaction.atomic():
+        wanted = rows.filter(due(now)).select_for_update(skip_locked=True, of=("self",))
+        ids = list(wanted.values_list("pk", flat=True)[:most])
+        if not ids:
+            return lease_id, []
+        ImageCopy.objects.filter(due(now), pk__in=ids).update(lease_id=lease_id, lease_until=now + LEASE)
+    return lease_id, list(ImageCopy.objects.filter(lease_id=lease_id).select_related("account", "request"))
+
+
+def hand_back(lease_id: uuid.UUID, *, next_step_at: datetime, copies: list[ImageCopy] | None = None) -> None:
+    """Ends a lease on its rows, or on some of them, and says when they are due again."""
+    rows = ImageCopy.objects.filter(lease_id=lease_id)
+    if copies is not None:
+        rows = rows.filter(pk__in=[copy.pk for copy in copies])
+    rows.update(lease_id=None, lease_until=None, next_step_at=next_step_at)

@@ -1,0 +1,299 @@
+"""From QUEUED to COPYING: the one CopyImage call of a copy.
+
+STARTING and the ClientToken are stored before the call. A worker killed at any point is harmless: the next one sends
+the
+same token with the same parameters and gets the same image. Only when a token may have been forgotten, or AWS refuses
+after an answer was lost, is the image looked for by what identifies it.
+"""
+
+import logging
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.aws import ec2, errors, sessions
+from amicopy.copies import backoff, leases, rules
+from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.states import CopyState
+from amicopy.copies.transitions import InvalidTransition, move_copy
+
+logger = logging.getLogger(__name__)
+
+# AWS does not say how long it remembers a token of CopyImage. Older than this, it is not relied on.
+TOKEN_LIFE = timedelta(hours=1)
+IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
+
+
+def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
+    """Leases the next copy that is due and has room in its Region; a copy already STARTING keeps the room it has."""
+    now = timezone.now()
+    waiting = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING))
+    full = Q()
+    for account_id, region in _full_places():
+        full |= Q(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
+    rows = waiting.exclude(full) if full else waiting
+    lease_id, copies = leases.claim(rows.order_by("next_step_at", "pk"), now=now, most=1)
+    return (lease_id, copies[0]) if copies else None
+
+
+def _full_places() -> list[tuple[int, str]]:
+    """The accounts and Regions with as many copies in flight as the settings allow; counted from rows, never kept."""
+    places = (
+        ImageCopy.objects.filter(state__in=IN_FLIGHT)
+        .values_list("account_id", "DestinationRegion")
+        .annotate(in_flight=Count("pk"))
+        .filter(in_flight__gte=settings.COPIES_AT_ONCE)
+    )
+    return [(account_id, region) for account_id, region, _ in places]
+
+
+def start(copy: ImageCopy, *, lease_id: uuid.UUID, actor: Actor) -> None:
+    """Makes the call of a leased copy and stores what came of it. Raises InvalidTransition when the lease was lost."""
+    claimed_at = timezone.now()
+    if copy.state == CopyState.QUEUED:
+        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease_id=lease_id, waiting_for="")
+    call = copy.call()
+    broken = rules.check_call(call, account_id=copy.account.account_id, partition=copy.account.partition)
+    if broken:
+        message = " ".join(f"{error.field}: {error.message}" for error in broken)
+        _fail(copy, errors.Rejected("RefusedByRules", message), lease_id=lease_id, actor=actor)
+        return
+    if call.dry_run:
+        _check(copy, lease_id=lease_id, actor=actor)
+        return
+    attempt = copy.attempts.order_by("-number")[0]
+    was_in_doubt = attempt.in_doubt
+    try:
+        if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease_id=lease_id, actor=actor):
+            return
+        _mark_called(attempt)
+        if timezone.now() - claimed_at > leases.CALL_WITHIN:
+            raise InvalidTransition("The lease is too old for a call.")
+        answer = ec2.copy_image(
+            copy.account.aws(),
+            region=copy.DestinationRegion,
+            parameters=copy.parameters,
+            client_token=attempt.ClientToken,
+        )
+    except errors.AwsError as error:
+        wait = backoff.wait_for(error)
+        if wait is not None:
+            _wait(copy, attempt, error, wait, lease_id=lease_id, actor=actor)
+        elif was_in_doubt and _found_after_refusal(copy, attempt, lease_id=lease_id, actor=actor):
+            pass
+        else:
+            _fail(copy, error, lease_id=lease_id, actor=actor, attempt=attempt)
+        return
+    _copying(copy, attempt, answer.image_id, answer.request_id, lease_id=lease_id, actor=actor)
+
+
+def _mark_called(attempt: Attempt) -> None:
+    attempt.in_doubt = True
+    attempt.first_called_at = attempt.first_called_at or timezone.now()
+    attempt.save(update_fields=["in_doubt", "first_called_at"])
+
+
+def _forgotten(attempt: Attempt) -> bool:
+    return attempt.first_called_at is not None and timezone.now() - attempt.first_called_at > TOKEN_LIFE
+
+
+def _copying(
+    copy: ImageCopy,
+    attempt: Attempt,
+    image_id: str,
+    request_id: str,
+    *,
+    lease_id: uuid.UUID,
+    actor: Actor,
+    how: str = "",
+) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        move_copy(
+            copy,
+            CopyState.COPYING,
+            actor=actor,
+            action="copy.copying",
+            lease_id=lease_id,
+            aws_request_id=request_id,
+            data={
+                "ClientToken": attempt.ClientToken,
+                "attempt": attempt.number,
+                "parameters": copy.parameters,
+                **({"how": how} if how else {}),
+            },
+            ImageId=image_id,
+            called_at=attempt.first_called_at or now,
+            next_step_at=now,
+            waiting_for="",
+            failures=0,
+            **NO_LEASE,
+        )
+        Attempt.objects.filter(pk=attempt.pk).update(
+            in_doubt=False, ImageId=image_id, aws_request_id=request_id, error_code=""
+        )
+
+
+def _check(copy: ImageCopy, *, lease_id: uuid.UUID, actor: Actor) -> None:
+    """A dry run: asks AWS whether the call would be allowed and makes nothing."""
+    try:
+        answer = ec2.dry_run_copy_image(copy.account.aws(), region=copy.DestinationRegion, parameters=copy.parameters)
+    except errors.AwsError as error:
+        wait = backoff.wait_for(error)
+        if wait is not None:
+            _wait(copy, copy.attempts.order_by("-number")[0], error, wait, lease_id=lease_id, actor=actor)
+        else:
+            _fail(copy, error, lease_id=lease_id, actor=actor)
+        return
+    if not answer.allowed:
+        refusal = errors.Denied(answer.code, answer.message, answer.request_id)
+        _fail(copy, refusal, lease_id=lease_id, actor=actor)
+        return
+    move_copy(
+        copy,
+        CopyState.CHECKED,
+        actor=actor,
+        action="copy.checked",
+        lease_id=lease_id,
+        aws_request_id=answer.request_id,
+        finished_at=timezone.now(),
+        next_step_at=None,
+        waiting_for="",
+        **NO_LEASE,
+    )
+
+
+NO_LEASE = {"lease_id": None, "lease_until": None}
+
+
+def _fail(
+    copy: ImageCopy,
+    error: errors.AwsError,
+    *,
+    lease_id: uuid.UUID,
+    actor: Actor,
+    attempt: Attempt | None = None,
+) -> None:
+    with transaction.atomic():
+        move_copy(
+            copy,
+            CopyState.FAILED,
+            actor=actor,
+            action="copy.failed",
+            lease_id=lease_id,
+            aws_request_id=error.request_id,
+            data={"message": error.message},
+            error_code=error.code,
+            error_message=error.message,
+            error_request_id=error.request_id,
+            finished_at=timezone.now(),
+            next_step_at=None,
+            waiting_for="",
+            **NO_LEASE,
+        )
+        if attempt is not None:
+            Attempt.objects.filter(pk=attempt.pk).update(
+                in_doubt=False, error_code=error.code, aws_request_id=error.request_id
+            )
+
+
+def _wait(
+    copy: ImageCopy,
+    attempt: Attempt,
+    error: errors.AwsError,
+    wait: backoff.Wait,
+    *,
+    lease_id: uuid.UUID,
+    actor: Actor,
+) -> None:
+    """Stores when to try again and why; the state stays STARTING, since AWS may have been asked already."""
+    if isinstance(error, errors.CredentialsExpired):
+        sessions.forget(copy.account.aws())
+    failures = copy.failures + 1
+    pause = backoff.delay(wait, failures)
+    with transaction.atomic():
+        changed = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease_id, state=copy.state).update(
+            failures=failures,
+            waiting_for=wait.words,
+            next_step_at=timezone.now() + pause,
+            **NO_LEASE,
+        )
+        if not changed:
+            return
+        # Only an outage leaves the fate of the call open; any other error is AWS's word that it made nothing.
+        if not isinstance(error, errors.Unavailable):
+            Attempt.objects.filter(pk=attempt.pk).update(in_doubt=False)
+        CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
+        record(
+            "copy.waiting",
+            actor=actor,
+            request=copy.request_id,
+            copy=copy.pk,
+            requester=copy.request.requester_id,
+            account=copy.account.account_id,
+            region=copy.DestinationRegion,
+            aws_request_id=error.request_id,
+            error_code=error.code,
+            old=copy.state,
+            new=copy.state,
+            data={"message": error.message, "tries": failures, "seconds": round(pause.total_seconds(), 1)},
+        )
+
+
+def _found_after_refusal(copy: ImageCopy, attempt: Attempt, *, lease_id: uuid.UUID, actor: Actor) -> bool:
+    """Whether an earlier call, whose answer was lost, made the image that a later call was refused for."""
+    try:
+        return _adopt(copy, attempt, lease_id=lease_id, actor=actor)
+    except errors.AwsError as error:
+        wait = backoff.wait_for(error)
+        if wait is None:
+            return False
+        _wait(
+            copy,
+            attempt,
+            errors.Unavailable(error.code, error.message, error.request_id),
+            wait,
+            lease_id=lease_id,
+            actor=actor,
+        )
+        return True
+
+
+def _adopt(copy: ImageCopy, attempt: Attempt, *, lease_id: uuid.UUID, actor: Actor) -> bool:
+    """Looks for the image of a call whose answer was lost. True: the copy has moved on. Raises AwsError."""
+    parameters = copy.parameters
+    found = ec2.find_copies(
+        copy.account.aws(),
+        region=copy.DestinationRegion,
+        source_image_id=parameters["SourceImageId"],
+        source_region=parameters["SourceRegion"],
+        name=parameters["Name"],
+    )
+    earliest = (attempt.first_called_at or attempt.created_at) - timedelta(minutes=5)
+    taken = set(
+        Attempt.objects.filter(account_id=copy.account_id, DestinationRegion=copy.DestinationRegion)
+        .exclude(ImageId="")
+        .values_list("ImageId", flat=True)
+    )
+    candidates = [
+        image
+        for image in found
+        if image.ImageId not in taken and (image.CreationDate is None or image.CreationDate >= earliest)
+    ]
+    if not candidates:
+        return False
+    if len(candidates) > 1:
+        ids = ", ".join(sorted(image.ImageId for image in candidates))
+        unclear = errors.Rejected(
+            "UnclearImage", f"AWS's answer was lost, and more than one image could be this copy: {ids}."
+        )
+        _fail(copy, unclear, lease_id=lease_id, actor=actor, attempt=attempt)
+        return True
+    _copying(copy, attempt, candidates[0].ImageId, "", lease_id=lease_id, actor=actor, how="found by source and name")
+    return True

@@ -1,0 +1,64 @@
+"""The Celery tasks. Each takes what is due from the database until nothing is; a message only says when to look."""
+
+import logging
+import time
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from amicopy.audit.actor import worker
+from amicopy.copies import leases, starting, tracking
+from amicopy.copies.models import ImageCopy
+from amicopy.copies.nudge import send
+from amicopy.copies.states import CopyState
+from amicopy.copies.transitions import InvalidTransition
+
+logger = logging.getLogger(__name__)
+
+# A task takes no new work after this many seconds; the soft time limit is 90.
+WORK_SECONDS = 40.0
+STARTABLE = (CopyState.QUEUED, CopyState.STARTING)
+
+
+@shared_task
+def sweep() -> None:
+    """What beat sends: finds what is due and sends the tasks for it."""
+    now = timezone.now()
+    due = ImageCopy.objects.filter(leases.due(now))
+    if due.filter(state__in=STARTABLE).exists():
+        send("start_due")
+    if due.filter(state=CopyState.COPYING).exists():
+        send("track_due")
+
+
+@shared_task
+def start_due(wake: bool = True) -> None:
+    """Calls AWS for the copies that are due, one after the other; with `wake`, has other workers help when they are
+    many."""
+    if wake:
+        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=STARTABLE).count()
+        for _ in range(min(waiting, settings.START_WORKERS) - 1):
+            send("start_due", wake=False)
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline:
+        claimed = starting.claim_next()
+        if claimed is None:
+            return
+        lease_id, copy = claimed
+        try:
+            starting.start(copy, lease_id=lease_id, actor=worker("start_due"))
+        except InvalidTransition as moved:
+            logger.info("%s", moved)
+
+
+@shared_task
+def track_due() -> None:
+    """One round of tracking for every account and Region that is due."""
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline:
+        claimed = tracking.claim_round()
+        if claimed is None:
+            return
+        lease_id, copies = claimed
+        tracking.track(copies, lease_id=lease_id, actor=worker("track_due"))
