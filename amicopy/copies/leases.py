@@ -17,6 +17,8 @@ from amicopy.copies.models import ImageCopy
 LEASE = timedelta(seconds=150)
 # A worker that has held a lease for this long makes no further call to AWS under it.
 CALL_WITHIN = timedelta(seconds=75)
+# What a move writes to end the lease with it.
+ENDED: dict[str, None] = {"lease_id": None, "lease_until": None}
 
 
 def due(now: datetime) -> Q:

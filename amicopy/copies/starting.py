@@ -18,7 +18,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, leases, rules
+from amicopy.copies import backoff, leases, recovery, rules
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy
@@ -38,8 +38,8 @@ def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
     for account_id, region in _full_places():
         full |= Q(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
     rows = waiting.exclude(full) if full else waiting
-    lease_id, copies = leases.claim(rows.order_by("next_step_at", "pk"), now=now, most=1)
-    return (lease_id, copies[0]) if copies else None
+    lease, copies = leases.claim(rows.order_by("next_step_at", "pk"), now=now, most=1)
+    return (lease, copies[0]) if copies else None
 
 
 def _full_places() -> list[tuple[int, str]]:
@@ -53,24 +53,24 @@ def _full_places() -> list[tuple[int, str]]:
     return [(account_id, region) for account_id, region, _ in places]
 
 
-def start(copy: ImageCopy, *, lease_id: uuid.UUID, actor: Actor) -> None:
+def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     """Makes the call of a leased copy and stores what came of it. Raises InvalidTransition when the lease was lost."""
     claimed_at = timezone.now()
     if copy.state == CopyState.QUEUED:
-        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease_id=lease_id, waiting_for="")
+        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, waiting_for="")
     call = copy.call()
     broken = rules.check_call(call, account_id=copy.account.account_id, partition=copy.account.partition)
     if broken:
         message = " ".join(f"{error.field}: {error.message}" for error in broken)
-        _fail(copy, errors.Rejected("RefusedByRules", message), lease_id=lease_id, actor=actor)
+        _fail(copy, errors.Rejected("RefusedByRules", message), lease=lease, actor=actor)
         return
     if call.dry_run:
-        _check(copy, lease_id=lease_id, actor=actor)
+        _check(copy, lease=lease, actor=actor)
         return
     attempt = copy.attempts.order_by("-number")[0]
     was_in_doubt = attempt.in_doubt
     try:
-        if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease_id=lease_id, actor=actor):
+        if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease=lease, actor=actor):
             return
         _mark_called(attempt)
         if timezone.now() - claimed_at > leases.CALL_WITHIN:
@@ -84,13 +84,26 @@ def start(copy: ImageCopy, *, lease_id: uuid.UUID, actor: Actor) -> None:
     except errors.AwsError as error:
         wait = backoff.wait_for(error)
         if wait is not None:
-            _wait(copy, attempt, error, wait, lease_id=lease_id, actor=actor)
-        elif was_in_doubt and _found_after_refusal(copy, attempt, lease_id=lease_id, actor=actor):
+            _wait(copy, attempt, error, wait, lease=lease, actor=actor)
+        elif was_in_doubt and _found_after_refusal(copy, attempt, lease=lease, actor=actor):
             pass
         else:
-            _fail(copy, error, lease_id=lease_id, actor=actor, attempt=attempt)
+            _fail(copy, error, lease=lease, actor=actor, attempt=attempt)
         return
-    _copying(copy, attempt, answer.image_id, answer.request_id, lease_id=lease_id, actor=actor)
+    try:
+        _copying(copy, attempt, answer.image_id, answer.request_id, lease=lease, actor=actor)
+    except InvalidTransition:
+        # Cancelled during the call: the image's id is what the cancelling worker needs.
+        _remember(copy, attempt, answer.image_id, answer.request_id, lease=lease)
+        raise
+
+
+def _remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str, *, lease: uuid.UUID) -> None:
+    with transaction.atomic():
+        if ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, ImageId="").update(ImageId=image_id):
+            Attempt.objects.filter(pk=attempt.pk).update(
+                in_doubt=False, ImageId=image_id, aws_request_id=request_id, error_code=""
+            )
 
 
 def _mark_called(attempt: Attempt) -> None:
@@ -109,7 +122,7 @@ def _copying(
     image_id: str,
     request_id: str,
     *,
-    lease_id: uuid.UUID,
+    lease: uuid.UUID,
     actor: Actor,
     how: str = "",
 ) -> None:
@@ -120,7 +133,7 @@ def _copying(
             CopyState.COPYING,
             actor=actor,
             action="copy.copying",
-            lease_id=lease_id,
+            lease=lease,
             aws_request_id=request_id,
             data={
                 "ClientToken": attempt.ClientToken,
@@ -133,50 +146,47 @@ def _copying(
             next_step_at=now,
             waiting_for="",
             failures=0,
-            **NO_LEASE,
+            **leases.ENDED,
         )
         Attempt.objects.filter(pk=attempt.pk).update(
             in_doubt=False, ImageId=image_id, aws_request_id=request_id, error_code=""
         )
 
 
-def _check(copy: ImageCopy, *, lease_id: uuid.UUID, actor: Actor) -> None:
+def _check(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     """A dry run: asks AWS whether the call would be allowed and makes nothing."""
     try:
         answer = ec2.dry_run_copy_image(copy.account.aws(), region=copy.DestinationRegion, parameters=copy.parameters)
     except errors.AwsError as error:
         wait = backoff.wait_for(error)
         if wait is not None:
-            _wait(copy, copy.attempts.order_by("-number")[0], error, wait, lease_id=lease_id, actor=actor)
+            _wait(copy, copy.attempts.order_by("-number")[0], error, wait, lease=lease, actor=actor)
         else:
-            _fail(copy, error, lease_id=lease_id, actor=actor)
+            _fail(copy, error, lease=lease, actor=actor)
         return
     if not answer.allowed:
         refusal = errors.Denied(answer.code, answer.message, answer.request_id)
-        _fail(copy, refusal, lease_id=lease_id, actor=actor)
+        _fail(copy, refusal, lease=lease, actor=actor)
         return
     move_copy(
         copy,
         CopyState.CHECKED,
         actor=actor,
         action="copy.checked",
-        lease_id=lease_id,
+        lease=lease,
         aws_request_id=answer.request_id,
         finished_at=timezone.now(),
         next_step_at=None,
         waiting_for="",
-        **NO_LEASE,
+        **leases.ENDED,
     )
-
-
-NO_LEASE = {"lease_id": None, "lease_until": None}
 
 
 def _fail(
     copy: ImageCopy,
     error: errors.AwsError,
     *,
-    lease_id: uuid.UUID,
+    lease: uuid.UUID,
     actor: Actor,
     attempt: Attempt | None = None,
 ) -> None:
@@ -186,7 +196,7 @@ def _fail(
             CopyState.FAILED,
             actor=actor,
             action="copy.failed",
-            lease_id=lease_id,
+            lease=lease,
             aws_request_id=error.request_id,
             data={"message": error.message},
             error_code=error.code,
@@ -195,7 +205,7 @@ def _fail(
             finished_at=timezone.now(),
             next_step_at=None,
             waiting_for="",
-            **NO_LEASE,
+            **leases.ENDED,
         )
         if attempt is not None:
             Attempt.objects.filter(pk=attempt.pk).update(
@@ -209,7 +219,7 @@ def _wait(
     error: errors.AwsError,
     wait: backoff.Wait,
     *,
-    lease_id: uuid.UUID,
+    lease: uuid.UUID,
     actor: Actor,
 ) -> None:
     """Stores when to try again and why; the state stays STARTING, since AWS may have been asked already."""
@@ -218,11 +228,11 @@ def _wait(
     failures = copy.failures + 1
     pause = backoff.delay(wait, failures)
     with transaction.atomic():
-        changed = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease_id, state=copy.state).update(
+        changed = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(
             failures=failures,
             waiting_for=wait.words,
             next_step_at=timezone.now() + pause,
-            **NO_LEASE,
+            **leases.ENDED,
         )
         if not changed:
             return
@@ -246,10 +256,10 @@ def _wait(
         )
 
 
-def _found_after_refusal(copy: ImageCopy, attempt: Attempt, *, lease_id: uuid.UUID, actor: Actor) -> bool:
+def _found_after_refusal(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor) -> bool:
     """Whether an earlier call, whose answer was lost, made the image that a later call was refused for."""
     try:
-        return _adopt(copy, attempt, lease_id=lease_id, actor=actor)
+        return _adopt(copy, attempt, lease=lease, actor=actor)
     except errors.AwsError as error:
         wait = backoff.wait_for(error)
         if wait is None:
@@ -259,41 +269,20 @@ def _found_after_refusal(copy: ImageCopy, attempt: Attempt, *, lease_id: uuid.UU
             attempt,
             errors.Unavailable(error.code, error.message, error.request_id),
             wait,
-            lease_id=lease_id,
+            lease=lease,
             actor=actor,
         )
         return True
 
 
-def _adopt(copy: ImageCopy, attempt: Attempt, *, lease_id: uuid.UUID, actor: Actor) -> bool:
+def _adopt(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor) -> bool:
     """Looks for the image of a call whose answer was lost. True: the copy has moved on. Raises AwsError."""
-    parameters = copy.parameters
-    found = ec2.find_copies(
-        copy.account.aws(),
-        region=copy.DestinationRegion,
-        source_image_id=parameters["SourceImageId"],
-        source_region=parameters["SourceRegion"],
-        name=parameters["Name"],
-    )
-    earliest = (attempt.first_called_at or attempt.created_at) - timedelta(minutes=5)
-    taken = set(
-        Attempt.objects.filter(account_id=copy.account_id, DestinationRegion=copy.DestinationRegion)
-        .exclude(ImageId="")
-        .values_list("ImageId", flat=True)
-    )
-    candidates = [
-        image
-        for image in found
-        if image.ImageId not in taken and (image.CreationDate is None or image.CreationDate >= earliest)
-    ]
-    if not candidates:
+    found = recovery.candidates(copy, attempt)
+    if not found:
         return False
-    if len(candidates) > 1:
-        ids = ", ".join(sorted(image.ImageId for image in candidates))
-        unclear = errors.Rejected(
-            "UnclearImage", f"AWS's answer was lost, and more than one image could be this copy: {ids}."
-        )
-        _fail(copy, unclear, lease_id=lease_id, actor=actor, attempt=attempt)
+    if len(found) > 1:
+        refusal = errors.Rejected("UnclearImage", recovery.unclear(found))
+        _fail(copy, refusal, lease=lease, actor=actor, attempt=attempt)
         return True
-    _copying(copy, attempt, candidates[0].ImageId, "", lease_id=lease_id, actor=actor, how="found by source and name")
+    _copying(copy, attempt, found[0].ImageId, "", lease=lease, actor=actor, how="found by source and name")
     return True

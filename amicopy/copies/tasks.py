@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
-from amicopy.copies import leases, starting, tracking
+from amicopy.copies import cancelling, leases, starting, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -30,6 +30,8 @@ def sweep() -> None:
         send("start_due")
     if due.filter(state=CopyState.COPYING).exists():
         send("track_due")
+    if due.filter(state=CopyState.CANCELLING).exists():
+        send("cancel_due")
 
 
 @shared_task
@@ -45,11 +47,12 @@ def start_due(wake: bool = True) -> None:
         claimed = starting.claim_next()
         if claimed is None:
             return
-        lease_id, copy = claimed
+        lease, copy = claimed
         try:
-            starting.start(copy, lease_id=lease_id, actor=worker("start_due"))
+            starting.start(copy, lease=lease, actor=worker("start_due"))
         except InvalidTransition as moved:
             logger.info("%s", moved)
+            leases.hand_back(lease, next_step_at=timezone.now())
 
 
 @shared_task
@@ -60,5 +63,17 @@ def track_due() -> None:
         claimed = tracking.claim_round()
         if claimed is None:
             return
-        lease_id, copies = claimed
-        tracking.track(copies, lease_id=lease_id, actor=worker("track_due"))
+        lease, copies = claimed
+        tracking.track(copies, lease=lease, actor=worker("track_due"))
+
+
+@shared_task
+def cancel_due() -> None:
+    """Removes the images of cancelled copies, one after the other."""
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline:
+        claimed = cancelling.claim_next()
+        if claimed is None:
+            return
+        lease, copy = claimed
+        cancelling.cancel(copy, lease=lease, actor=worker("cancel_due"))

@@ -42,35 +42,37 @@ def claim_round() -> tuple[uuid.UUID, list[ImageCopy]] | None:
     if first is None:
         return None
     place = copying.filter(account_id=first[0], DestinationRegion=first[1])
-    lease_id, copies = leases.claim(place.order_by("next_step_at", "pk"), now=now, most=MOST)
-    return (lease_id, copies) if copies else None
+    lease, copies = leases.claim(place.order_by("next_step_at", "pk"), now=now, most=MOST)
+    return (lease, copies) if copies else None
 
 
-def track(copies: Sequence[ImageCopy], *, lease_id: uuid.UUID, actor: Actor) -> None:
+def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> None:
     """Looks at leased copies of one account and Region, stores what AWS shows, and hands the lease back."""
     account, region = copies[0].account.aws(), copies[0].DestinationRegion
     try:
         images = ec2.describe_images(account, region=region, image_ids=[copy.ImageId for copy in copies])
         snapshots = _snapshots(account, region, copies, images)
     except errors.AwsError as error:
-        _round_failed(copies, error, lease_id=lease_id)
+        _round_failed(copies, error, lease=lease)
         return
     still: list[ImageCopy] = []
     for copy in copies:
         image = images.get(copy.ImageId)
         try:
             if image is None:
-                finished = _missing(copy, account, lease_id=lease_id, actor=actor)
+                finished = _missing(copy, account, lease=lease, actor=actor)
             else:
                 own = [snapshots[sid] for sid in _snapshot_ids(copy, image) if sid in snapshots]
-                finished = _seen(copy, image, own, account, lease_id=lease_id, actor=actor)
+                finished = _seen(copy, image, own, account, lease=lease, actor=actor)
         except InvalidTransition as moved:
             logger.info("%s", moved)
             continue
         if not finished:
             still.append(copy)
     _store_progress(still)
-    _hand_back(still, lease_id=lease_id)
+    _hand_back(still, lease=lease)
+    # Rows that were moved meanwhile, by a cancel, still carry the lease.
+    leases.hand_back(lease, next_step_at=timezone.now())
 
 
 def _snapshot_ids(copy: ImageCopy, image: ec2.Image) -> list[str]:
@@ -118,7 +120,7 @@ def _seen(
     snapshots: Sequence[ec2.Snapshot],
     account: AwsAccount,
     *,
-    lease_id: uuid.UUID,
+    lease: uuid.UUID,
     actor: Actor,
 ) -> bool:
     """Stores what AWS shows of an image; True when the copy is over."""
@@ -135,7 +137,7 @@ def _seen(
             CopyState.AVAILABLE,
             actor=actor,
             action="copy.available",
-            lease_id=lease_id,
+            lease=lease,
             data={"verification": verification, "snapshots": rows},
             **_over(progress=100, snapshots=rows, verification=verification),
         )
@@ -148,7 +150,7 @@ def _seen(
             copy,
             "ImageDeregistered" if gone else image.state_reason_code or "ImageFailed",
             message or (_DEREGISTERED if gone else "AWS gave no reason."),
-            lease_id=lease_id,
+            lease=lease,
             actor=actor,
             snapshots=rows,
         )
@@ -185,7 +187,7 @@ def _key_arn(copy: ImageCopy, account: AwsAccount) -> str:
         return ""
 
 
-def _missing(copy: ImageCopy, account: AwsAccount, *, lease_id: uuid.UUID, actor: Actor) -> bool:
+def _missing(copy: ImageCopy, account: AwsAccount, *, lease: uuid.UUID, actor: Actor) -> bool:
     """An image AWS doesn't list: not visible yet, or, when it was seen before and AWS says so by id, gone."""
     if copy.seen_at is None:
         copy.waiting_for = "AWS doesn't show the new image yet."
@@ -193,7 +195,7 @@ def _missing(copy: ImageCopy, account: AwsAccount, *, lease_id: uuid.UUID, actor
     try:
         ec2.describe_source(account, region=copy.DestinationRegion, image_id=copy.ImageId, quick=False)
     except errors.NotFound as error:
-        _fail(copy, "ImageDeregistered", _DEREGISTERED, lease_id=lease_id, actor=actor, request_id=error.request_id)
+        _fail(copy, "ImageDeregistered", _DEREGISTERED, lease=lease, actor=actor, request_id=error.request_id)
         return True
     except errors.AwsError as error:
         logger.info("Image %s is missing from the list and can't be looked up: %s", copy.ImageId, error.code)
@@ -205,7 +207,7 @@ def _fail(
     code: str,
     message: str,
     *,
-    lease_id: uuid.UUID,
+    lease: uuid.UUID,
     actor: Actor,
     request_id: str = "",
     **fields: Any,
@@ -215,7 +217,7 @@ def _fail(
         CopyState.FAILED,
         actor=actor,
         action="copy.failed",
-        lease_id=lease_id,
+        lease=lease,
         aws_request_id=request_id,
         data={"message": message},
         error_code=code,
@@ -230,8 +232,7 @@ def _over(**fields: Any) -> dict[str, Any]:
         "finished_at": timezone.now(),
         "next_step_at": None,
         "waiting_for": "",
-        "lease_id": None,
-        "lease_until": None,
+        **leases.ENDED,
         **fields,
     }
 
@@ -252,14 +253,14 @@ def _shown(copy: ImageCopy) -> tuple[Any, ...]:
     return (copy.snapshots, copy.progress, copy.seen_at, copy.waiting_for)
 
 
-def _hand_back(copies: Sequence[ImageCopy], *, lease_id: uuid.UUID) -> None:
+def _hand_back(copies: Sequence[ImageCopy], *, lease: uuid.UUID) -> None:
     """Ends the lease; copies of about the same age are due again together."""
     now = timezone.now()
     by_pause: dict[timedelta, list[ImageCopy]] = {}
     for copy in copies:
         by_pause.setdefault(_pause(copy, now), []).append(copy)
     for pause, group in by_pause.items():
-        leases.hand_back(lease_id, next_step_at=now + pause, copies=group)
+        leases.hand_back(lease, next_step_at=now + pause, copies=group)
 
 
 def _pause(copy: ImageCopy, now: datetime) -> timedelta:
@@ -271,7 +272,7 @@ def _pause(copy: ImageCopy, now: datetime) -> timedelta:
     return min(pause, max(SLOWEST, timedelta(seconds=settings.TRACK_SECONDS)))
 
 
-def _round_failed(copies: Sequence[ImageCopy], error: errors.AwsError, *, lease_id: uuid.UUID) -> None:
+def _round_failed(copies: Sequence[ImageCopy], error: errors.AwsError, *, lease: uuid.UUID) -> None:
     """AWS didn't answer the look. The copies go on at AWS; the page says that their progress is not known now."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copies[0].account.aws())
@@ -279,6 +280,6 @@ def _round_failed(copies: Sequence[ImageCopy], error: errors.AwsError, *, lease_
     wait = backoff.wait_for(error)
     words = wait.words if wait else f"AWS refuses to show the copy's progress ({error.code})."
     pause = backoff.delay(wait or backoff.Wait(30, 300, words), failures)
-    ImageCopy.objects.filter(lease_id=lease_id).update(failures=failures, waiting_for=words)
+    ImageCopy.objects.filter(lease_id=lease).update(failures=failures, waiting_for=words)
     CopyRequest.objects.filter(pk__in={copy.request_id for copy in copies}).update(version=F("version") + 1)
-    leases.hand_back(lease_id, next_step_at=timezone.now() + pause)
+    leases.hand_back(lease, next_step_at=timezone.now() + pause)

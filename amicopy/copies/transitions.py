@@ -71,7 +71,7 @@ def move_copy(
     *,
     actor: Actor,
     action: str,
-    lease_id: uuid.UUID | None = None,
+    lease: uuid.UUID | None = None,
     aws_request_id: str = "",
     data: dict[str, Any] | None = None,
     **fields: Any,
@@ -79,7 +79,7 @@ def move_copy(
     """Moves a copy from the state this object shows, records the event, and ends the request when this was its last
     copy.
 
-    With `lease_id` the move also needs that lease, so that a worker which lost it can't write a late answer.
+    With `lease` the move also needs that lease, so that a worker which lost it can't write a late answer.
     Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is not as expected.
     """
     old = copy.state
@@ -88,8 +88,8 @@ def move_copy(
     with transaction.atomic():
         request = lock_request(copy.request_id)
         expected: dict[str, Any] = {"pk": copy.pk, "state": old}
-        if lease_id is not None:
-            expected["lease_id"] = lease_id
+        if lease is not None:
+            expected["lease_id"] = lease
         if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
             now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
             raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")

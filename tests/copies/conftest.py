@@ -1,0 +1,69 @@
+"""People, accounts and requests for the domain's tests."""
+
+from collections.abc import Callable
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+
+from amicopy.audit.actor import Actor
+from amicopy.copies import workflow
+from amicopy.copies.calls import Call
+from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.roles import make_roles
+
+SOURCE = "ami-0a7f3c92d41be6058"
+
+
+def make_person(name: str, *roles: str) -> User:
+    make_roles(apps)
+    user, _ = User.objects.get_or_create(username=name)
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return user
+
+
+def acting(user: User) -> Actor:
+    return Actor(name=user.username, source="page", id=user.pk, address="127.0.0.1")
+
+
+def make_call(region: str = "eu-west-1", **parameters: object) -> Call:
+    return Call(
+        DestinationRegion=region,
+        parameters={
+            "Name": "golden-al2023-2026.11.24",
+            "SourceImageId": SOURCE,
+            "SourceRegion": "us-east-1",
+            **parameters,
+        },
+    )
+
+
+@pytest.fixture
+def requester(db: None) -> User:
+    return make_person("requester", "requester")
+
+
+@pytest.fixture
+def approver(db: None) -> User:
+    return make_person("approver", "approver")
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    return account
+
+
+Submit = Callable[..., CopyRequest]
+
+
+@pytest.fixture
+def submit(requester: User, account: Account) -> Submit:
+    """Submits a request as the requester, to eu-west-1 unless told otherwise."""
+
+    def _submit(*calls: Call, by: User = requester) -> CopyRequest:
+        return workflow.submit(
+            acting(by), account=account, reason="PLAT-1: week 47 image", calls=calls or (make_call(),)
+        )
+
+    return _submit
