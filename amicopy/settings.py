@@ -52,6 +52,9 @@ try:
     TRACK_SECONDS: float = env.float("TRACK_SECONDS", 5.0 if SANDBOX else 20.0)
     # How many copies may be in flight at once into one Region of one account (AWS allows 300).
     COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", 100, validate=validate.Range(min=1))
+    # amicopy's share of AWS's token bucket for CopyImage, per account and Region (AWS: 100 tokens, 1 a second).
+    COPY_CALLS_BURST: int = env.int("COPY_CALLS_BURST", 100, validate=validate.Range(min=1))
+    COPY_CALLS_PER_SECOND: float = env.float("COPY_CALLS_PER_SECOND", 1.0, validate=validate.Range(min=0.01))
     # How many tasks at once make CopyImage calls when many copies are due.
     START_WORKERS: int = env.int("START_WORKERS", 4, validate=validate.Range(min=1))
     # Only sandbox mode has an endpoint of its own; it must be on loopback.

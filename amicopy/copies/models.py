@@ -269,3 +269,19 @@ class Attempt(models.Model):
     def as_dict(self) -> dict[str, Any]:
         """For audit rows and pages."""
         return {"number": self.number, "ClientToken": self.ClientToken}
+
+
+class CallBucket(models.Model):
+    """How many CopyImage calls an account may still make in a Region, at a moment; see `pacing`."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    DestinationRegion = models.CharField(max_length=32)
+    tokens = models.FloatField()
+    filled_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("account", "DestinationRegion"), name="bucket_one_a_place"),)
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.DestinationRegion}"

@@ -12,13 +12,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, leases, recovery, rules
+from amicopy.copies import backoff, leases, pacing, recovery, rules
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy
@@ -31,15 +32,32 @@ IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 
 
 def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
-    """Leases the next copy that is due and has room in its Region; a copy already STARTING keeps the room it has."""
+    """Leases the next copy that is due and whose Region has room and a call to spare.
+
+    A copy already STARTING keeps the room it has. Requests take turns: the one with the fewest copies begun goes first.
+    """
     now = timezone.now()
-    waiting = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING))
-    full = Q()
+    begun = (
+        ImageCopy.objects.filter(request=OuterRef("request"), state__in=IN_FLIGHT)
+        .order_by()
+        .values("request")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
+    rows = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)).annotate(
+        begun=Coalesce(Subquery(begun), 0)
+    )
     for account_id, region in _full_places():
-        full |= Q(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
-    rows = waiting.exclude(full) if full else waiting
-    lease, copies = leases.claim(rows.order_by("next_step_at", "pk"), now=now, most=1)
-    return (lease, copies[0]) if copies else None
+        rows = rows.exclude(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
+    while True:
+        lease, copies = leases.claim(rows.order_by("-state", "begun", "next_step_at", "pk"), now=now, most=1)
+        if not copies:
+            return None
+        copy = copies[0]
+        if pacing.take(copy.account_id, copy.DestinationRegion):
+            return lease, copy
+        leases.hand_back(lease, next_step_at=copy.next_step_at or now)
+        rows = rows.exclude(account_id=copy.account_id, DestinationRegion=copy.DestinationRegion)
 
 
 def _full_places() -> list[tuple[int, str]]:
@@ -225,6 +243,8 @@ def _wait(
     """Stores when to try again and why; the state stays STARTING, since AWS may have been asked already."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copy.account.aws())
+    if isinstance(error, errors.Throttled):
+        pacing.empty(copy.account_id, copy.DestinationRegion)
     failures = copy.failures + 1
     pause = backoff.delay(wait, failures)
     with transaction.atomic():
