@@ -1,0 +1,119 @@
+"""Images and snapshots that amicopy made and no request wants: of failed, replaced and cancelled attempts.
+
+Every image amicopy makes has its id stored with its attempt, so leftovers are found from our own rows and then looked for
+at AWS. They are reported, and removed only when a person says so.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Q
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.aws import ec2, errors
+from amicopy.copies.models import Account, Attempt
+from amicopy.copies.permissions import NotAllowed
+from amicopy.copies.states import COPY_UNFINISHED, CopyState
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """An unwanted image that still exists, or one that is gone (`State` empty) but left snapshots behind."""
+
+    account: Account
+    DestinationRegion: str
+    request: int
+    copy: int
+    ImageId: str
+    State: str
+    snapshots: tuple[str, ...]
+    gib: int
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """A place that could not be looked at, and why."""
+
+    account: Account
+    DestinationRegion: str
+    error: str
+
+
+def find(accounts: Iterable[Account]) -> tuple[list[Leftover], list[Unreachable]]:
+    """Looks at AWS for what is left over in these accounts. Never raises for a place that doesn't answer."""
+    found: list[Leftover] = []
+    unreachable: list[Unreachable] = []
+    for account in accounts:
+        unwanted: dict[str, list[Attempt]] = defaultdict(list)
+        for attempt in _unwanted(account):
+            unwanted[attempt.DestinationRegion].append(attempt)
+        for region, attempts in sorted(unwanted.items()):
+            try:
+                found += _look(account, region, attempts)
+            except errors.AwsError as error:
+                unreachable.append(Unreachable(account, region, str(error)))
+    return found, unreachable
+
+
+def _unwanted(account: Account) -> Iterable[Attempt]:
+    """The attempts with an image that is not, or no longer, the copy's result."""
+    replaced = ~Q(copy__ImageId=F("ImageId"))
+    given_up = Q(copy__state__in=(CopyState.FAILED, CopyState.CANCELLED))
+    attempts = Attempt.objects.filter(account=account).exclude(ImageId="").select_related("copy")
+    busy = Q(copy__state__in=COPY_UNFINISHED) & Q(copy__ImageId=F("ImageId"))
+    return attempts.filter(replaced | given_up).exclude(busy)
+
+
+def _look(account: Account, region: str, attempts: list[Attempt]) -> list[Leftover]:
+    aws = account.aws()
+    images = ec2.describe_images(aws, region=region, image_ids=[attempt.ImageId for attempt in attempts])
+    found: list[Leftover] = []
+    for attempt in attempts:
+        image = images.get(attempt.ImageId)
+        snapshots = {
+            snapshot.SnapshotId: snapshot.VolumeSize
+            for snapshot in ec2.snapshots_of_copy(aws, region=region, image_id=attempt.ImageId)
+        }
+        there = image is not None and image.State != "deregistered"
+        if there or snapshots:
+            found.append(
+                Leftover(
+                    account=account,
+                    DestinationRegion=region,
+                    request=attempt.copy.request_id,
+                    copy=attempt.copy_id,
+                    ImageId=attempt.ImageId,
+                    State=image.State if image is not None and there else "",
+                    snapshots=tuple(sorted(snapshots)),
+                    gib=sum(snapshots.values()),
+                )
+            )
+    return found
+
+
+def remove(actor: Actor, leftover: Leftover) -> None:
+    """Deregisters a leftover's image and deletes its snapshots, with an event. Raises NotAllowed and AwsError."""
+    person = User.objects.filter(pk=actor.id).first()
+    if person is None or not person.has_perm("copies.decide_request"):
+        raise NotAllowed("You can't remove leftovers. Ask an administrator for the approver role.")
+    aws, request_id = leftover.account.aws(), ""
+    if leftover.State:
+        request_id = ec2.deregister_image(aws, region=leftover.DestinationRegion, image_id=leftover.ImageId).request_id
+    for snapshot_id in leftover.snapshots:
+        request_id = ec2.delete_snapshot(aws, region=leftover.DestinationRegion, snapshot_id=snapshot_id)
+    with transaction.atomic():
+        record(
+            "leftover.removed",
+            actor=actor,
+            request=leftover.request,
+            copy=leftover.copy,
+            account=leftover.account.account_id,
+            region=leftover.DestinationRegion,
+            image_id=leftover.ImageId,
+            aws_request_id=request_id,
+            data={"snapshots": list(leftover.snapshots), "gib": leftover.gib},
+        )

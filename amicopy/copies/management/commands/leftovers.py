@@ -1,0 +1,26 @@
+"""`manage.py leftovers`: lists images and snapshots that amicopy made and no request wants. Removes nothing."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from amicopy.copies import leftovers
+from amicopy.copies.models import Account
+
+
+class Command(BaseCommand):
+    help = "List images and snapshots that amicopy made and no request wants."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found, unreachable = leftovers.find(Account.objects.filter(enabled=True))
+        for item in found:
+            self.stdout.write(
+                f"{item.account.account_id} {item.DestinationRegion} {item.ImageId} "
+                f"{item.State or 'deregistered'} {item.gib} GiB in {len(item.snapshots)} snapshots "
+                f"(request #{item.request})"
+            )
+        for place in unreachable:
+            self.stderr.write(f"{place.account.account_id} {place.DestinationRegion} can't be looked at: {place.error}")
+        self.stdout.write(f"{len(found)} leftovers.")
+        if unreachable:
+            raise SystemExit(1)
