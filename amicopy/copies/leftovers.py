@@ -1,6 +1,7 @@
 """Images and snapshots that amicopy made and no request wants: of failed, replaced and cancelled attempts.
 
-Every image amicopy makes has its id stored with its attempt, so leftovers are found from our own rows and then looked for
+Every image amicopy makes has its id stored with its attempt, so leftovers are found from our own rows and then
+looked for
 at AWS. They are reported, and removed only when a person says so.
 """
 
