@@ -1,0 +1,139 @@
+"""The addresses under `/_sandbox/` that steer the sandbox and say what happened in it.
+
+GET `/` shows everything at a glance, `calls` the last calls as they were sent, `images` every copy made.
+POST `advance` {"seconds": n} moves the clock, `settings` {name: value} changes settings, `reset` clears all.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import parse_qsl
+
+from moto.core.base_backend import BackendDict
+from werkzeug.wrappers import Response
+
+from amicopy.sandbox import identity, keys
+from amicopy.sandbox.ec2.models import backend_of
+from amicopy.sandbox.world import world
+
+Params = dict[str, Any]
+
+
+def answer(environ: dict[str, Any], body: bytes) -> Response:
+    """Answers one control call in JSON; 400 says what must be true."""
+    method, name = environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/").strip("/")
+    verb = VERBS.get((method, name))
+    if verb is None:
+        return as_json({"error": f"There is no {method} /_sandbox/{name}."}, status=404)
+    try:
+        params = json.loads(body) if body else dict(parse_qsl(environ.get("QUERY_STRING", "")))
+        return as_json(verb(params))
+    except (KeyError, TypeError, ValueError) as error:
+        return as_json({"error": str(error)}, status=400)
+
+
+def as_json(value: Any, *, status: int = 200) -> Response:
+    return Response(json.dumps(value, default=str), status=status, content_type="application/json")
+
+
+def status(_params: Params) -> dict[str, Any]:
+    """State, clock, settings, and how many calls came in: service -> Region -> action -> number."""
+    counters: dict[str, dict[str, dict[str, int]]] = {}
+    with world.lock:
+        for (service, region, action), number in sorted(world.counters.items()):
+            counters.setdefault(service, {}).setdefault(region, {})[action] = number
+    return {
+        "state": "ready",
+        "clock": world.now(),
+        "settings": asdict(world.settings),
+        "copies": len(world.copies),
+        "calls": counters,
+    }
+
+
+def calls(params: Params) -> list[Params]:
+    """The last calls, oldest first; `service`, `region`, `account` and `action` narrow them."""
+    names = [name for name in ("service", "region", "account", "action") if name in params]
+    return [call for call in list(world.calls) if all(call[name] == params[name] for name in names)]
+
+
+def images(_params: Params) -> list[Params]:
+    """Every copy ever accepted, in all accounts and Regions, with the snapshots that still exist."""
+    return [described(image_id, copy) for image_id, copy in list(world.copies.items())]
+
+
+def described(image_id: str, copy: Params) -> Params:
+    """One copy; its State is `deregistered` when the image is gone."""
+    backend, plan = backend_of(copy["account"], copy["region"]), copy["plan"]
+    image = backend.amis.get(image_id)
+    snapshots = [backend.snapshots[row["id"]] for row in plan["snapshots"] if row["id"] in backend.snapshots]
+    return {
+        "Account": copy["account"],
+        "Region": copy["region"],
+        "ImageId": image_id,
+        "Name": plan["attributes"]["Name"],
+        "SourceImageId": plan["attributes"]["SourceImageId"],
+        "SourceRegion": plan["attributes"]["SourceImageRegion"],
+        "State": image.state if image else "deregistered",
+        "ClientToken": plan["token"],
+        "Tags": dict(backend.tags.get(image_id, {})) if image else plan["tags"],
+        "Snapshots": [
+            {"SnapshotId": row.id, "State": row.status, "Tags": dict(backend.tags.get(row.id, {}))}
+            for row in snapshots
+        ],
+    }
+
+
+def advance(params: Params) -> Params:
+    """Moves the clock forward."""
+    seconds = float(params["seconds"])
+    if seconds < 0:
+        raise ValueError("seconds must be 0 or more.")
+    with world.lock:
+        world.offset += seconds
+        world.write(do="advance", seconds=seconds)
+    return {"clock": world.now()}
+
+
+def settings(params: Params) -> Params:
+    """Changes settings and returns all of them."""
+    world.change(**params)
+    return asdict(world.settings)
+
+
+def reset(_params: Params) -> Params:
+    """Everything as after the first start: catalogue only, clock, counters and journal empty."""
+    with world.lock:
+        BackendDict.reset()
+        world.clear()
+        if world.journal:
+            world.journal.unlink(missing_ok=True)
+        keys.load()
+        identity.sessions.clear()
+    return {"state": "ready"}
+
+
+def replay() -> None:
+    """Brings back what the journal holds: copies with ids, tokens and times, what was removed, the clock."""
+    for entry in world.entries():
+        if entry["do"] == "advance":
+            world.offset += entry["seconds"]
+            continue
+        backend = backend_of(entry["account"], entry["region"])
+        if entry["do"] == "copy":
+            backend.bring_to_life(entry["plan"])
+        elif entry["do"] == "deregister":
+            backend.forget(entry["image_id"], entry["snapshots"])
+        elif entry["do"] == "delete-snapshot":
+            backend.forget(None, [entry["snapshot_id"]])
+
+
+VERBS: dict[tuple[str, str], Callable[[Params], Any]] = {
+    ("GET", ""): status,
+    ("GET", "calls"): calls,
+    ("GET", "images"): images,
+    ("POST", "advance"): advance,
+    ("POST", "settings"): settings,
+    ("POST", "reset"): reset,
+}

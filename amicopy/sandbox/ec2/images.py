@@ -1,0 +1,245 @@
+"""Images and snapshots whose state, progress and errors are computed from the clock whenever somebody looks.
+
+Both are built from a *plan*: a JSON object that says everything about an image once it is accepted, so that
+the catalogue, a copy and a line of the journal all come to life in the same way:
+
+    image_id, attributes (members of DescribeImages' answer that never change), tags, snapshot_tags,
+    snapshots [id, size (GiB), key (ARN or null), description, seconds, minutes, shared],
+    started, seconds, failure (the reason, if it is to fail), percent (how far it gets before), code,
+    visible_at (on the sandbox's clock; null is never), shared_with, public, token, fingerprint
+"""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from amicopy.sandbox.world import moment, world
+
+Plan = dict[str, Any]
+
+
+def finish(plan: Plan) -> float:
+    """When the copy is over, on the sandbox's clock."""
+    share = plan.get("percent", 100) / 100 if plan.get("failure") else 1.0
+    return float(plan["started"] + plan["seconds"] * share)
+
+
+class Image:
+    """An AMI. The lower-case attributes are what moto's own code reads."""
+
+    def __init__(self, backend: Any, plan: Plan) -> None:
+        self.backend = backend
+        self.plan = plan
+        self.id: str = plan["image_id"]
+        self.owner_id: str = backend.account_id
+        self.attributes: dict[str, Any] = plan["attributes"]
+        self.launch_permissions = [{"UserId": account} for account in plan.get("shared_with", [])]
+        if plan.get("public"):
+            self.launch_permissions.append({"Group": "all"})
+        self.disabled = False
+        self.architecture = self.attributes["Architecture"]
+        self.virtualization_type = "hvm"
+        self.platform = self.attributes.get("Platform")
+        self.kernel_id = None
+        self.root_device_name = self.attributes["RootDeviceName"]
+        self.name = self.attributes["Name"]
+        self.description = self.attributes["Description"]
+
+    @property
+    def state(self) -> str:
+        """The state on the sandbox's clock, in AWS's words."""
+        if self.disabled:
+            return "disabled"
+        if world.now() < finish(self.plan):
+            return "pending"
+        return "failed" if self.plan.get("failure") else "available"
+
+    @state.setter
+    def state(self, state: str) -> None:
+        # moto's DisableImage and EnableImage set it.
+        self.disabled = state == "disabled"
+
+    @property
+    def visible(self) -> bool:
+        """False while DescribeImages is to say that it knows no such image."""
+        at = self.plan.get("visible_at", 0.0)
+        return at is not None and world.now() >= at
+
+    @property
+    def is_public(self) -> bool:
+        return {"Group": "all"} in self.launch_permissions
+
+    @property
+    def deprecated(self) -> bool:
+        """True once the deprecation time is over; others than the owner don't see the image in lists then."""
+        at = self.attributes.get("DeprecationTime")
+        return at is not None and datetime.fromisoformat(at).timestamp() <= world.now()
+
+    def open_to(self, account: str) -> bool:
+        """Whether `account` may see and launch this image."""
+        return account == self.owner_id or self.is_public or {"UserId": account} in self.launch_permissions
+
+    def view(self) -> dict[str, Any]:
+        """This image as a member of DescribeImages' answer."""
+        state = self.state
+        view = {
+            "ImageId": self.id,
+            "ImageLocation": f"{self.owner_id}/{self.name}",
+            "ImageType": "machine",
+            "State": state,
+            "OwnerId": self.owner_id,
+            "CreationDate": datetime.fromtimestamp(self.plan["started"], UTC).strftime(
+                "%Y-%m-%dT%H:%M:%S.000Z"
+            ),
+            "Public": self.is_public,
+            "EnaSupport": True,
+            "Hypervisor": "xen",
+            "RootDeviceType": "ebs",
+            "SriovNetSupport": "simple",
+            "VirtualizationType": "hvm",
+            "BootMode": "uefi-preferred",
+            "ImdsSupport": "v2.0",
+            "Tags": tags_of(self.backend, self.id),
+            **self.attributes,
+        }
+        if state == "failed":
+            view["StateReason"] = {"Code": self.plan["code"], "Message": self.plan["failure"]}
+        if world.settings.sparse and state in {"pending", "failed"}:
+            del view["Name"]
+            view["BlockDeviceMappings"] = [without_snapshot(row) for row in view["BlockDeviceMappings"]]
+        return view
+
+
+class Snapshot:
+    """The snapshot of one volume of an image. The attributes are what moto's own code reads."""
+
+    def __init__(self, backend: Any, row: dict[str, Any], plan: Plan) -> None:
+        self.backend = backend
+        self.row = row
+        self.plan = plan
+        self.id: str = row["id"]
+        self.owner_id: str = backend.account_id
+        self.from_ami: str = plan["image_id"]
+        self.description: str = row["description"]
+        self.volume = SimpleNamespace(id="vol-ffffffff", size=row["size"])
+        self.encrypted = row["key"] is not None
+        self.kms_key_id: str | None = row["key"]
+        self.start_time = moment(plan["started"])
+        self.storage_tier = "standard"
+        self.create_volume_permission_groups: set[str] = set()
+        self.create_volume_permission_userids: set[str] = set()
+        if row.get("shared"):
+            self.create_volume_permission_userids.update(plan.get("shared_with", []))
+            if plan.get("public"):
+                self.create_volume_permission_groups.add("all")
+
+    def done(self) -> float:
+        """How much has been copied, 0.0 to 1.0. A failed copy stays where it was."""
+        if not self.row["seconds"]:
+            return 1.0
+        elapsed: float = world.now() - self.plan["started"]
+        if self.plan.get("failure"):
+            elapsed = min(elapsed, finish(self.plan) - self.plan["started"])
+        return min(1.0, elapsed / self.row["seconds"])
+
+    @property
+    def status(self) -> str:
+        """The state on the sandbox's clock, in AWS's words."""
+        if self.done() >= 1:
+            return "completed"
+        return "error" if self.plan.get("failure") and world.now() >= finish(self.plan) else "pending"
+
+    @property
+    def progress(self) -> str:
+        done = self.done()
+        return "100%" if done >= 1 else f"{min(99, int(done * 100))}%"
+
+    def open_to(self, account: str) -> bool:
+        """Whether `account` may read this snapshot's data."""
+        return (
+            account == self.owner_id
+            or "all" in self.create_volume_permission_groups
+            or account in self.create_volume_permission_userids
+        )
+
+    def view(self) -> dict[str, Any]:
+        """This snapshot as a member of DescribeSnapshots' answer."""
+        status = self.status
+        view: dict[str, Any] = {
+            "SnapshotId": self.id,
+            "OwnerId": self.owner_id,
+            "Description": self.description,
+            "VolumeId": self.volume.id,
+            "VolumeSize": self.volume.size,
+            "Encrypted": self.encrypted,
+            "State": status,
+            "Progress": self.progress,
+            "StartTime": self.start_time,
+            "StorageTier": self.storage_tier,
+            "TransferType": "time-based" if self.row.get("minutes") else "standard",
+            # Six tenths of the volume hold data: an upper bound, as AWS gives one.
+            "FullSnapshotSizeInBytes": self.volume.size * 1024**3 * 6 // 10,
+            "Tags": tags_of(self.backend, self.id),
+        }
+        if self.encrypted:
+            view["KmsKeyId"] = self.kms_key_id
+        if self.row.get("minutes"):
+            view["CompletionDurationMinutes"] = self.row["minutes"]
+        if status == "completed":
+            view["CompletionTime"] = moment(self.plan["started"] + self.row["seconds"])
+        if status == "error":
+            view["StateMessage"] = self.plan["failure"]
+        return view
+
+
+def tags_of(backend: Any, resource_id: str) -> list[dict[str, str]]:
+    """The tags of an image or snapshot; moto would search the tags of everything for them."""
+    return [{"Key": key, "Value": value} for key, value in backend.tags.get(resource_id, {}).items()]
+
+
+def without_snapshot(mapping: dict[str, Any]) -> dict[str, Any]:
+    """A block device mapping without its SnapshotId."""
+    if "Ebs" not in mapping:
+        return mapping
+    return {**mapping, "Ebs": {name: value for name, value in mapping["Ebs"].items() if name != "SnapshotId"}}
+
+
+def own_snapshot(backend: Any, stock: Any) -> Snapshot:
+    """One of our snapshots for one that moto itself made (CreateSnapshot, CopySnapshot, CreateImage)."""
+    row = {
+        "id": stock.id,
+        "size": stock.volume.size,
+        "key": (stock.kms_key_id or backend.default_kms_key_id) if stock.encrypted else None,
+        "description": stock.description,
+        "seconds": 0.0,
+    }
+    plan = {
+        "image_id": stock.from_ami,
+        "started": stock.start_time.replace(tzinfo=UTC).timestamp(),
+        "seconds": 0.0,
+    }
+    return Snapshot(backend, row, plan)
+
+
+def adopt(stock: Any) -> Plan:
+    """A plan for an image that moto itself made (CreateImage, RegisterImage), so that it can be copied."""
+    attributes = {
+        "Name": stock.name,
+        "Description": stock.description or "",
+        "Architecture": stock.architecture or "x86_64",
+        "BlockDeviceMappings": stock.block_device_mappings,
+        "RootDeviceName": stock.root_device_name,
+        "PlatformDetails": "Linux/UNIX",
+        "UsageOperation": "RunInstances",
+    }
+    if stock.platform:
+        attributes["Platform"] = stock.platform
+    return {
+        "image_id": stock.id,
+        "attributes": attributes,
+        "tags": dict(stock.ec2_backend.tags.get(stock.id, {})),
+        "snapshots": [stock.ebs_snapshot.row],
+        "snapshot_tags": {},
+        "started": stock.creation_date.replace(tzinfo=UTC).timestamp(),
+        "seconds": 0.0,
+    }

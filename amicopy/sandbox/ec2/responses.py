@@ -1,0 +1,206 @@
+"""How EC2 calls are answered: as moto does, with what it lacks, real request ids and no HTML error pages."""
+
+import logging
+from typing import Any, ClassVar
+
+from botocore.model import OperationNotFoundError
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import FilterNotImplementedError
+from moto.ec2.responses import EC2Response
+
+from amicopy.sandbox import catalogue, errors
+from amicopy.sandbox.ec2.filters import (
+    IMAGE_FIELDS,
+    REGION_FIELDS,
+    SNAPSHOT_FIELDS,
+    ZONE_FIELDS,
+    chosen,
+    matches,
+    page,
+)
+from amicopy.sandbox.errors import Refused
+
+log = logging.getLogger(__name__)
+
+
+class SandboxResponse(EC2Response):
+    """One EC2 call. moto calls the method named after the action; `self.params` holds typed parameters."""
+
+    # Ours come as text already.
+    RESPONSE_KEY_PATH_TO_TRANSFORMER: ClassVar[dict[str, Any]] = {
+        path: transform
+        for path, transform in EC2Response.RESPONSE_KEY_PATH_TO_TRANSFORMER.items()
+        if path != "Image.CreationDate"
+    }
+
+    def _dispatch(self, request: Any, full_url: Any = None, headers: Any = None) -> Any:
+        self.request_id = request.environ.get("amicopy.request_id", "sandbox")
+        try:
+            return super()._dispatch(request, full_url, headers)
+        except FilterNotImplementedError as error:
+            refused = Refused("InvalidParameterValue", str(error).split(" has not been")[0] + " is invalid")
+        except (NotImplementedError, OperationNotFoundError):
+            action = self.querystring.get("Action", [""])[0]
+            refused = Refused("InvalidAction", f"The action {action} is not valid for this web service.")
+        except Exception:
+            # Anything else is a defect here or in moto. EC2 answers in XML even then.
+            log.exception("The sandbox failed")
+            refused = Refused("InternalError", "An internal error has occurred")
+        response = errors.render("ec2", refused, request_id=self.request_id)
+        return refused.status, dict(response.headers), response.get_data(as_text=True)
+
+    def serialized(self, action_result: Any) -> Any:
+        status, headers, body = super().serialized(action_result)
+        if isinstance(error := action_result.result, ServiceException):
+            status = getattr(error, "status", None) or errors.STATUS.get(error.code, 400)
+        for tag in ("requestId", "RequestID"):
+            body = body.replace(f"<{tag}>request-id</{tag}>", f"<{tag}>{self.request_id}</{tag}>")
+        return status, headers, body
+
+    def copy_image(self) -> ActionResult:
+        return ActionResult({"ImageId": self.ec2_backend.copy_image(dict(self.params))})
+
+    def deregister_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        results = self.ec2_backend.remove_image(
+            self.params["ImageId"], with_snapshots=self.params.get("DeleteAssociatedSnapshots", False)
+        )
+        return ActionResult({"Return": True, "DeleteSnapshotResults": results})
+
+    def describe_images(self) -> ActionResult:
+        self.error_on_dryrun()
+        backend, params = self.ec2_backend, self.params
+        wanted = params.get("ImageIds", [])
+        for image_id in wanted:
+            if not image_id.startswith("ami-"):
+                raise Refused("InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")')
+        filters = chosen(params.get("Filters", []), IMAGE_FIELDS)
+        images = {image.id: image for image in backend.visible_images()}
+        missing = [name for name in wanted if name not in images and name not in backend.deleted_amis]
+        if missing:
+            noun, verb = ("id", "does") if len(missing) == 1 else ("ids", "do")
+            raise Refused(
+                "InvalidAMIID.NotFound", f"The image {noun} '[{', '.join(missing)}]' {verb} not exist"
+            )
+        ids = narrowed(wanted, filters.get("image-id"))
+        found = [images[name] for name in ids if name in images] if ids is not None else list(images.values())
+        if owners := self.named_accounts("Owners"):
+            found = [image for image in found if image.owner_id in owners]
+        if users := self.named_accounts("ExecutableUsers"):
+            found = [image for image in found if any(image.open_to(user) for user in users)]
+        if not wanted and not params.get("IncludeDisabled"):
+            found = [image for image in found if not image.disabled]
+        if not wanted and not params.get("IncludeDeprecated"):
+            found = [image for image in found if image.owner_id == backend.account_id or not image.deprecated]
+        members = [
+            member for member in (image.view() for image in found) if matches(member, filters, IMAGE_FIELDS)
+        ]
+        members, token = page(members, "ImageId", params)
+        return ActionResult({"Images": members, "NextToken": token})
+
+    def describe_snapshots(self) -> ActionResult:
+        self.error_on_dryrun()
+        backend, params = self.ec2_backend, self.params
+        wanted = params.get("SnapshotIds", [])
+        if wanted and params.get("MaxResults"):
+            raise Refused("InvalidParameterCombination", "MaxResults can't be used with SnapshotIds.")
+        filters = chosen(params.get("Filters", []), SNAPSHOT_FIELDS)
+        snapshots = {snapshot.id: snapshot for snapshot in backend.visible_snapshots()}
+        for name in wanted:
+            if name not in snapshots:
+                raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{name}' does not exist.")
+        ids = narrowed(wanted, filters.get("snapshot-id"))
+        found = (
+            [snapshots[name] for name in ids if name in snapshots] if ids is not None else snapshots.values()
+        )
+        if owners := self.named_accounts("OwnerIds"):
+            found = [snapshot for snapshot in found if snapshot.owner_id in owners]
+        members = [
+            member
+            for member in (snapshot.view() for snapshot in found)
+            if matches(member, filters, SNAPSHOT_FIELDS)
+        ]
+        members, token = page(members, "SnapshotId", params)
+        return ActionResult({"Snapshots": members, "NextToken": token})
+
+    def named_accounts(self, parameter: str) -> list[str]:
+        """The accounts of a parameter; `self` is the caller's."""
+        return [self.current_account if name == "self" else name for name in self.params.get(parameter, [])]
+
+    def describe_regions(self) -> ActionResult:
+        self.error_on_dryrun()
+        params = self.params
+        members = [
+            {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": status}
+            for name, status in catalogue.REGIONS.items()
+        ]
+        for name in params.get("RegionNames", []):
+            if name not in catalogue.REGIONS:
+                raise Refused("InvalidParameterValue", f"Invalid region provided: [{name}]")
+        filters = chosen(params.get("Filters", []), REGION_FIELDS)
+        return ActionResult(
+            {
+                "Regions": [
+                    member
+                    for member in members
+                    if member["RegionName"] in (params.get("RegionNames") or catalogue.REGIONS)
+                    and (params.get("AllRegions") or catalogue.enabled(member["RegionName"]))
+                    and matches(member, filters, REGION_FIELDS)
+                ]
+            }
+        )
+
+    def describe_availability_zones(self) -> ActionResult:
+        self.error_on_dryrun()
+        params, region = self.params, self.region
+        members = [
+            {
+                "ZoneName": zone.name,
+                "ZoneId": zone.zone_id,
+                "ZoneType": "availability-zone",
+                "GroupName": region,
+                "OptInStatus": "opt-in-not-required",
+            }
+            for zone in self.ec2_backend.zones.get(region, [])
+        ]
+        members += [
+            {
+                "ZoneType": "local-zone",
+                "GroupName": zone["ZoneName"][:-1],
+                "ParentZoneName": f"{region}a",
+                **zone,
+            }
+            for zone in catalogue.local_zones(region)
+        ]
+        filters = chosen(params.get("Filters", []), ZONE_FIELDS)
+        found = []
+        for member in members:
+            member = {
+                "State": "available",
+                "RegionName": region,
+                "NetworkBorderGroup": member["GroupName"],
+                **member,
+            }
+            named = params.get("ZoneNames", []) + params.get("ZoneIds", [])
+            if named and not {member["ZoneName"], member["ZoneId"]} & set(named):
+                continue
+            if member["OptInStatus"] == "not-opted-in" and not params.get("AllAvailabilityZones"):
+                continue
+            if matches(member, filters, ZONE_FIELDS):
+                found.append(member)
+        return ActionResult({"AvailabilityZones": found})
+
+    def get_ebs_default_kms_key_id(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult({"KmsKeyId": self.ec2_backend.default_kms_key_id})
+
+
+def narrowed(wanted: list[str], filtered: list[str] | None) -> list[str] | None:
+    """The only ids that can match, or None if that is open. Saves looking at thousands of others."""
+    exact = (
+        filtered if filtered is not None and not any(set(value) & set("*?\\") for value in filtered) else None
+    )
+    if wanted:
+        return wanted
+    return None if exact is None else list(dict.fromkeys(exact))

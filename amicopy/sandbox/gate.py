@@ -1,0 +1,134 @@
+"""The WSGI application in front of moto: who calls, what is answered here, and the log of every call.
+
+Answered here: control addresses, STS, Outposts, and whatever is refused before the action matters. The rest
+goes to moto with the caller's account in a header.
+"""
+
+import io
+import json
+import re
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.wrappers import Response
+
+from amicopy.sandbox import catalogue, control, identity
+from amicopy.sandbox.errors import Refused, render
+from amicopy.sandbox.world import world
+
+CREDENTIAL = re.compile(
+    r"Credential=(?P<key>\w+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request"
+)
+LOGGED_HEADERS = (
+    "HOST",
+    "USER_AGENT",
+    "X_AMZ_DATE",
+    "X_AMZ_SECURITY_TOKEN",
+    "X_AMZ_TARGET",
+    "AMZ_SDK_INVOCATION_ID",
+    "AMZ_SDK_REQUEST",
+)
+Environ = dict[str, Any]
+
+
+class Gate:
+    """`application` is moto's. Once `closing` is set, nothing is answered any more."""
+
+    def __init__(self, application: Any, *, closing: threading.Event) -> None:
+        self.application = application
+        self.closing = closing
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if self.closing.is_set():
+            raise ConnectionResetError
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        path = environ["PATH_INFO"]
+        if "HTTP_ORIGIN" in environ or path.startswith(("/moto-api", "/latest")):
+            # Nothing here is for browsers, nor are moto's own control pages, which need no credentials.
+            return Response("Not found", status=404)(environ, start_response)
+        if path.startswith("/_sandbox/"):
+            return control.answer(environ, body)(environ, start_response)
+        call = read_call(environ, body)
+        world.calls.append(call)
+        environ["amicopy.request_id"] = call["request_id"]
+        response = self.answered(environ, call)
+        call["status"] = response.status_code
+        response.headers["x-amzn-RequestId"] = call["request_id"]
+        return response(environ, start_response)
+
+    def answered(self, environ: Environ, call: dict[str, Any]) -> Response:
+        """The answer to an AWS call, good or bad."""
+        try:
+            return self.carried_out(environ, call)
+        except Refused as refused:
+            return render(call["service"], refused, request_id=call["request_id"])
+
+    def carried_out(self, environ: Environ, call: dict[str, Any]) -> Response:
+        """Identifies the caller and hands the call to whoever answers it. Raises Refused."""
+        if not call["access_key"]:
+            raise Refused("MissingAuthenticationToken", "Request is missing Authentication Token")
+        caller = identity.identify(call["access_key"], environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
+        call["account"] = caller.account
+        if not catalogue.enabled(call["region"]):
+            raise Refused("AuthFailure", "AWS was not able to validate the provided access credentials")
+        if call["service"] == "sts":
+            return identity.answer(caller, call["action"], call["params"], request_id=call["request_id"])
+        if call["service"] == "outposts":
+            return list_outposts(call)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
+        return Response.from_app(self.application, environ, buffered=True)
+
+
+def read_call(environ: Environ, body: bytes) -> dict[str, Any]:
+    """What a call says about itself, for the log and for fault rules. Counts it, too."""
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    scope = CREDENTIAL.search(authorization)
+    params: dict[str, Any] = {}
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        params = dict(parse_qsl(body.decode(), keep_blank_values=True))
+    elif "json" in environ.get("CONTENT_TYPE", "") and body:
+        params = json.loads(body)
+    call = {
+        "time": world.now(),
+        "request_id": str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)),
+        "method": environ["REQUEST_METHOD"],
+        "path": environ["PATH_INFO"],
+        "service": scope["service"] if scope else "ec2",
+        "region": scope["region"] if scope else "",
+        "access_key": scope["key"] if scope else "",
+        "account": "",
+        "action": action_of(environ, params),
+        "params": params,
+        "content_type": environ.get("CONTENT_TYPE", ""),
+        # Everything but the signature itself.
+        "authorization": authorization.split(", Signature=")[0],
+        "headers": {
+            name.replace("_", "-").title(): environ[f"HTTP_{name}"]
+            for name in LOGGED_HEADERS
+            if f"HTTP_{name}" in environ
+        },
+    }
+    with world.lock:
+        world.counters[call["service"], call["region"], call["action"]] += 1
+    return call
+
+
+def action_of(environ: Environ, params: dict[str, Any]) -> str:
+    """The action's name in AWS's spelling; for REST services that aren't imitated, method and path."""
+    if environ["PATH_INFO"] == "/outposts":
+        return "ListOutposts"
+    target = environ.get("HTTP_X_AMZ_TARGET", "").rsplit(".", 1)[-1]
+    return str(params.get("Action") or target or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+
+
+def list_outposts(call: dict[str, Any]) -> Response:
+    """Answers ListOutposts, all on one page. Raises Refused for other actions of AWS Outposts."""
+    if call["action"] != "ListOutposts":
+        raise Refused("ValidationException", f"The sandbox doesn't know {call['action']} of AWS Outposts.")
+    body = {"Outposts": catalogue.outposts(call["account"], call["region"])}
+    return Response(json.dumps(body), content_type="application/json")

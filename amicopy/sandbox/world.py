@@ -1,0 +1,87 @@
+"""What the whole sandbox shares: clock, settings, counters, the log of calls, and the journal.
+
+moto keeps its own state once per process, so this does too: one sandbox a process.
+"""
+
+import json
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `POST /_sandbox/settings` may change.
+
+    copy_seconds: how long a small copy takes
+    limit: pending copies at once per account and destination Region
+    leave_snapshots: cancelling a pending copy leaves its snapshots behind
+    sparse: pending and failed copies show neither Name nor SnapshotId, as was reported for real AWS
+    buckets: AWS's token buckets, refilled this many times as fast; 0 is off
+    """
+
+    copy_seconds: float = 20.0
+    limit: int = 5
+    leave_snapshots: bool = True
+    sparse: bool = False
+    buckets: float = 0.0
+
+
+class World:
+    """The shared state. `lock` guards every step that looks before it changes something."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.initial = Settings()
+        self.journal: Path | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Back to the settings of the start, with a clock that agrees with the machine's."""
+        self.settings = self.initial
+        self.offset = 0.0
+        self.counters: Counter[tuple[str, str, str]] = Counter()
+        self.calls: deque[dict[str, Any]] = deque(maxlen=5000)
+        # Every copy ever accepted, also those deregistered since: image id -> account, Region and plan.
+        self.copies: dict[str, dict[str, Any]] = {}
+
+    def now(self) -> float:
+        """Seconds since 1970 on the sandbox's clock."""
+        return time.time() + self.offset
+
+    def change(self, **values: Any) -> None:
+        """Changes settings by name. Raises TypeError for an unknown name, ValueError for a wrong value."""
+        kinds = {name: type(value) for name, value in asdict(Settings()).items()}
+        for name, value in values.items():
+            kind = kinds.get(name)
+            if kind is None:
+                raise TypeError(f"There is no setting {name}.")
+            if (kind is bool) != isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+                raise ValueError(f"{name} must be a {kind.__name__} of 0 or more.")
+        self.settings = replace(self.settings, **{name: kinds[name](value) for name, value in values.items()})
+
+    def write(self, **entry: Any) -> None:
+        """Adds a line to the journal, if there is one. It is out before the caller gets an answer."""
+        if self.journal:
+            with self.lock, self.journal.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The journal's lines, oldest first. A last line cut off by a hard kill is taken out of the file."""
+        if self.journal and self.journal.exists():
+            whole, _, _cut_off = self.journal.read_text("utf-8").rpartition("\n")
+            self.journal.write_text(whole and whole + "\n", "utf-8")
+            yield from map(json.loads, whole.splitlines())
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since 1970 as the time moto's serialiser expects: UTC without a zone."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+world = World()

@@ -1,0 +1,109 @@
+"""`manage.py sandbox` as a process of its own: start, journal, hard kill, port in use, end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import boto3
+import pytest
+
+from tests.sandbox.calls import copy, image, snapshots
+from tests.sandbox.conftest import KEY
+
+pytestmark = pytest.mark.processes
+MANAGE = Path(__file__).parents[2] / "manage.py"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running(port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, from the line that says it is ready on."""
+    command = [sys.executable, str(MANAGE), "sandbox", "--port", str(port), *options]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "AMICOPY_AWS": "sandbox"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"Sandbox ready at http://127.0.0.1:{port}\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@cache
+def ec2(port: int) -> Any:
+    return boto3.Session(KEY, "x").client("ec2", "eu-west-1", endpoint_url=f"http://127.0.0.1:{port}")
+
+
+def control(port: int, name: str = "", **values: Any) -> Any:
+    request = Request(
+        f"http://127.0.0.1:{port}/_sandbox/{name}", data=json.dumps(values).encode() if values else None
+    )
+    with urlopen(request) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly(number: signal.Signals) -> None:
+    with running(free_port(), "--limit", "7", "--copy-seconds", "3", "--no-leave-snapshots") as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        command = [sys.executable, str(MANAGE), "sandbox", "--port", str(port)]
+        done = subprocess.run(
+            command, env={**os.environ, "AMICOPY_AWS": "sandbox"}, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"CommandError: The sandbox can't listen on 127.0.0.1:{port}: Address already in use."
+    ]
+
+
+def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
+    port, options = free_port(), ["--journal", str(tmp_path / "journal.jsonl"), "--limit", "9"]
+    with running(port, *options):
+        assert control(port)["settings"]["limit"] == 9
+        kept = copy(ec2(port), Name="kept", ClientToken="kept", CopyImageTags=True)
+        cancelled = copy(ec2(port), Name="cancelled")
+        ec2(port).deregister_image(ImageId=cancelled)
+        [first, second] = snapshots(ec2(port), cancelled)
+        ec2(port).delete_snapshot(SnapshotId=first["SnapshotId"])
+        control(port, "advance", seconds=10)
+        progress = [row["Progress"] for row in snapshots(ec2(port), kept)]
+    with (tmp_path / "journal.jsonl").open("a") as journal:
+        journal.write('{"do": "copy", "acc')
+    with running(port, *options):
+        assert copy(ec2(port), Name="kept", ClientToken="kept", CopyImageTags=True) == kept
+        seen = image(ec2(port), kept)
+        assert (seen["State"], seen["Name"], len(seen["Tags"])) == ("pending", "kept", 3)
+        again = [row["Progress"] for row in snapshots(ec2(port), kept)]
+        assert [int(new[:-1]) >= int(old[:-1]) > 0 for new, old in zip(again, progress, strict=True)] == [
+            True
+        ] * 2
+        assert ec2(port).describe_images(ImageIds=[cancelled])["Images"] == []
+        assert [row["SnapshotId"] for row in snapshots(ec2(port), cancelled)] == [second["SnapshotId"]]
+        control(port, "advance", seconds=600)
+        assert image(ec2(port), kept)["State"] == "available"
