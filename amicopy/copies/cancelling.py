@@ -62,7 +62,7 @@ def _find(copy: ImageCopy) -> str | None:
     say."""
     attempt = copy.attempts.order_by("-number")[0]
     if attempt.ImageId:
-        return attempt.ImageId
+        return str(attempt.ImageId)
     if not attempt.in_doubt:
         return ""
     found = recovery.candidates(copy, attempt)

@@ -98,7 +98,7 @@ def _look(account: Account, region: str, attempts: list[Attempt]) -> list[Leftov
 
 def remove(actor: Actor, leftover: Leftover) -> None:
     """Deregisters a leftover's image and deletes its snapshots, with an event. Raises NotAllowed and AwsError."""
-    person = User.objects.filter(pk=actor.id).first()
+    person = User.objects.filter(pk=actor.id or 0).first()
     if person is None or not person.has_perm("copies.decide_request"):
         raise NotAllowed("You can't remove leftovers. Ask an administrator for the approver role.")
     aws, request_id = leftover.account.aws(), ""

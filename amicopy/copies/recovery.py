@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from amicopy.aws import ec2
+from amicopy.aws.shapes import Image
 from amicopy.copies.models import Attempt, ImageCopy
 
 # AWS's clock and ours may differ; an image older than the call by more than this isn't the call's.
 CLOCK_SLACK = timedelta(minutes=5)
 
 
-def candidates(copy: ImageCopy, attempt: Attempt) -> list[ec2.Image]:
+def candidates(copy: ImageCopy, attempt: Attempt) -> list[Image]:
     """The images in the destination that this attempt may have made and no other attempt has. Raises AwsError."""
     parameters = copy.parameters
     found = ec2.find_copies(
@@ -34,7 +35,7 @@ def candidates(copy: ImageCopy, attempt: Attempt) -> list[ec2.Image]:
     ]
 
 
-def unclear(found: Sequence[ec2.Image]) -> str:
+def unclear(found: Sequence[Image]) -> str:
     """The words for more than one candidate; a person has to look."""
     ids = ", ".join(sorted(image.ImageId for image in found))
     return f"AWS's answer was lost, and more than one image could be this copy: {ids}."

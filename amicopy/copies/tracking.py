@@ -17,6 +17,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, kms, sessions
 from amicopy.aws.account import AwsAccount
+from amicopy.aws.shapes import Image, Snapshot
 from amicopy.copies import backoff, leases, verifying
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
@@ -75,18 +76,18 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
     leases.hand_back(lease, next_step_at=timezone.now())
 
 
-def _snapshot_ids(copy: ImageCopy, image: ec2.Image) -> list[str]:
+def _snapshot_ids(copy: ImageCopy, image: Image) -> list[str]:
     """The copy's snapshots: those its image names, or, while AWS leaves them out, those seen earlier."""
     named = [volume.SnapshotId for volume in image.volumes if volume.SnapshotId]
     return named or [row["SnapshotId"] for row in copy.snapshots]
 
 
 def _snapshots(
-    account: AwsAccount, region: str, copies: Sequence[ImageCopy], images: Mapping[str, ec2.Image]
-) -> dict[str, ec2.Snapshot]:
+    account: AwsAccount, region: str, copies: Sequence[ImageCopy], images: Mapping[str, Image]
+) -> dict[str, Snapshot]:
     """The snapshots of all these copies in as few calls as there are hundreds of them."""
     wanted: list[str] = []
-    found: dict[str, ec2.Snapshot] = {}
+    found: dict[str, Snapshot] = {}
     for copy in copies:
         image = images.get(copy.ImageId)
         if image is None:
@@ -102,7 +103,7 @@ def _snapshots(
     return found
 
 
-def _snapshot_row(snapshot: ec2.Snapshot, device: str) -> dict[str, Any]:
+def _snapshot_row(snapshot: Snapshot, device: str) -> dict[str, Any]:
     return {
         "SnapshotId": snapshot.SnapshotId,
         "DeviceName": device,
@@ -116,8 +117,8 @@ def _snapshot_row(snapshot: ec2.Snapshot, device: str) -> dict[str, Any]:
 
 def _seen(
     copy: ImageCopy,
-    image: ec2.Image,
-    snapshots: Sequence[ec2.Snapshot],
+    image: Image,
+    snapshots: Sequence[Snapshot],
     account: AwsAccount,
     *,
     lease: uuid.UUID,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amicopy.aws.ec2 import Image, Snapshot
+from amicopy.aws.shapes import Image, Snapshot
 
 
 def compare(

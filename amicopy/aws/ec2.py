@@ -1,0 +1,232 @@
+"""EC2, as far as amicopy needs it. Every function raises the errors of `amicopy.aws.errors` and no other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.errors import Denied, NotFound, Rejected
+from amicopy.aws.sessions import client, home_region, typed_errors
+from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
+
+# A filter takes 200 values (Using_Filtering.html); a page of results is 1,000 at most.
+FILTER_VALUES = 200
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class CopyAnswer:
+    image_id: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class DryRunAnswer:
+    allowed: bool
+    code: str
+    message: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Deregistered:
+    """`snapshots`: what became of each, by id (success, skipped, missing-permissions, internal-error, client-error)."""
+
+    request_id: str
+    snapshots: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Region:
+    name: str
+    opt_in_status: str
+
+
+@dataclass(frozen=True)
+class Zone:
+    name: str
+    id: str
+    kind: str
+    opt_in_status: str
+    group: str
+
+
+@dataclass(frozen=True)
+class EbsEncryption:
+    """Encryption by default of an account's Region, and the key it uses."""
+
+    by_default: bool
+    KmsKeyId: str
+
+
+def copy_image(account: AwsAccount, *, region: str, parameters: Mapping[str, Any], client_token: str) -> CopyAnswer:
+    """CopyImage in the destination Region with exactly these parameters and this ClientToken (API_CopyImage.html)."""
+    with typed_errors():
+        answer = client("ec2", account, region).copy_image(**parameters, ClientToken=client_token)
+    return CopyAnswer(image_id=answer["ImageId"], request_id=_request_id(answer))
+
+
+def dry_run_copy_image(
+    account: AwsAccount, *, region: str, parameters: Mapping[str, Any], quick: bool = False
+) -> DryRunAnswer:
+    """Whether AWS would allow the call; makes nothing. Any answer but yes and no is raised."""
+    wanted = {name: value for name, value in parameters.items() if name not in {"DryRun", "ClientToken"}}
+    try:
+        with typed_errors():
+            client("ec2", account, region, quick=quick).copy_image(**wanted, DryRun=True)
+    except Denied as error:
+        return DryRunAnswer(False, error.code, error.message, error.request_id)
+    except Rejected as error:
+        if error.code == "DryRunOperation":
+            return DryRunAnswer(True, error.code, error.message, error.request_id)
+        raise
+    raise Rejected("NotADryRun", "AWS answered a dry run as if it were a real call.")
+
+
+def describe_images(account: AwsAccount, *, region: str, image_ids: Sequence[str]) -> dict[str, Image]:
+    """The account's own images by id; those AWS doesn't show are absent, they never fail the rest."""
+    found = _images(account, region, image_ids=image_ids, Owners=["self"])
+    return {image.ImageId: image for image in found}
+
+
+def _images(
+    account: AwsAccount, region: str, *, image_ids: Sequence[str], quick: bool = False, **query: Any
+) -> Iterator[Image]:
+    for chunk in _chunks(image_ids):
+        filters = [{"Name": "image-id", "Values": list(chunk)}]
+        yield from map(image_of, _pages(account, region, "describe_images", "Images", quick, Filters=filters, **query))
+
+
+def describe_snapshots(account: AwsAccount, *, region: str, snapshot_ids: Sequence[str]) -> dict[str, Snapshot]:
+    """The account's own snapshots by id; those AWS doesn't show are absent."""
+    return _snapshots(account, region, snapshot_ids, quick=False, OwnerIds=["self"])
+
+
+def source_snapshots(
+    account: AwsAccount, *, region: str, snapshot_ids: Sequence[str], quick: bool = True
+) -> dict[str, Snapshot]:
+    """Anybody's snapshots that the account may read, by id; the others are absent."""
+    return _snapshots(account, region, snapshot_ids, quick=quick)
+
+
+def _snapshots(
+    account: AwsAccount, region: str, snapshot_ids: Sequence[str], *, quick: bool, **query: Any
+) -> dict[str, Snapshot]:
+    found: dict[str, Snapshot] = {}
+    for chunk in _chunks(snapshot_ids):
+        filters = [{"Name": "snapshot-id", "Values": list(chunk)}]
+        pages = _pages(account, region, "describe_snapshots", "Snapshots", quick, Filters=filters, **query)
+        found.update({snapshot.SnapshotId: snapshot for snapshot in map(snapshot_of, pages)})
+    return found
+
+
+def snapshots_of_copy(account: AwsAccount, *, region: str, image_id: str) -> list[Snapshot]:
+    """The snapshots that AWS's description says were made for this image (observed wording, not documented)."""
+    filters = [{"Name": "description", "Values": [f"Copied for DestinationAmi {image_id}*"]}]
+    pages = _pages(account, region, "describe_snapshots", "Snapshots", False, Filters=filters, OwnerIds=["self"])
+    return [snapshot_of(raw) for raw in pages]
+
+
+def find_copies(
+    account: AwsAccount, *, region: str, source_image_id: str, source_region: str, name: str
+) -> list[Image]:
+    """The account's images in a Region that are copies of this source; of a name, or without one as failed copies
+    are."""
+    filters = [
+        {"Name": "source-image-id", "Values": [source_image_id]},
+        {"Name": "source-image-region", "Values": [source_region]},
+    ]
+    pages = _pages(account, region, "describe_images", "Images", False, Filters=filters, Owners=["self"])
+    return [image for image in map(image_of, pages) if image.Name in {"", name}]
+
+
+def images_named(account: AwsAccount, *, region: str, name: str, quick: bool = True) -> list[Image]:
+    """The account's images in a Region with exactly this name."""
+    literal = "".join(f"\\{character}" if character in "*?\\" else character for character in name)
+    filters = [{"Name": "name", "Values": [literal]}]
+    pages = _pages(account, region, "describe_images", "Images", quick, Filters=filters, Owners=["self"])
+    return [image_of(raw) for raw in pages]
+
+
+def describe_source(account: AwsAccount, *, region: str, image_id: str, quick: bool = True) -> Image:
+    """One image by id, anybody's that the account may see, deprecated and disabled ones included. Raises NotFound."""
+    with typed_errors():
+        answer = client("ec2", account, region, quick=quick).describe_images(
+            ImageIds=[image_id], IncludeDeprecated=True, IncludeDisabled=True
+        )
+    if not answer["Images"]:
+        raise NotFound("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist", _request_id(answer))
+    return image_of(answer["Images"][0])
+
+
+def deregister_image(account: AwsAccount, *, region: str, image_id: str) -> Deregistered:
+    """Deregisters an image and asks AWS to delete its snapshots; an image that is gone already counts as done."""
+    try:
+        with typed_errors():
+            answer = client("ec2", account, region).deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
+    except (Rejected, NotFound) as error:
+        if error.code in {"InvalidAMIID.Unavailable", "InvalidAMIID.NotFound"}:
+            return Deregistered(error.request_id, {})
+        raise
+    results = answer.get("DeleteSnapshotResults") or ()
+    return Deregistered(_request_id(answer), {row["SnapshotId"]: row.get("ReturnCode", "") for row in results})
+
+
+def delete_snapshot(account: AwsAccount, *, region: str, snapshot_id: str) -> str:
+    """Deletes a snapshot and returns AWS's request id; one that is gone already counts as done."""
+    try:
+        with typed_errors():
+            return _request_id(client("ec2", account, region).delete_snapshot(SnapshotId=snapshot_id))
+    except NotFound as error:
+        return error.request_id
+
+
+def regions(account: AwsAccount, *, quick: bool = True) -> list[Region]:
+    """Every Region of the partition, enabled for the account or not."""
+    with typed_errors():
+        answer = client("ec2", account, home_region(account), quick=quick).describe_regions(AllRegions=True)
+    found = [Region(raw["RegionName"], raw.get("OptInStatus", "")) for raw in answer["Regions"]]
+    return sorted(found, key=lambda region: region.name)
+
+
+def zones(account: AwsAccount, *, region: str, quick: bool = True) -> list[Zone]:
+    """The zones of a Region, Local Zones and those not opted in included."""
+    with typed_errors():
+        answer = client("ec2", account, region, quick=quick).describe_availability_zones(AllAvailabilityZones=True)
+    return [
+        Zone(
+            name=raw["ZoneName"],
+            id=raw.get("ZoneId", ""),
+            kind=raw.get("ZoneType", ""),
+            opt_in_status=raw.get("OptInStatus", ""),
+            group=raw.get("GroupName", ""),
+        )
+        for raw in answer["AvailabilityZones"]
+    ]
+
+
+def ebs_encryption(account: AwsAccount, *, region: str, quick: bool = True) -> EbsEncryption:
+    """Whether the account encrypts new volumes and snapshots of a Region by itself, and with which key."""
+    with typed_errors():
+        ec2 = client("ec2", account, region, quick=quick)
+        by_default = ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+        key = ec2.get_ebs_default_kms_key_id()["KmsKeyId"]
+    return EbsEncryption(by_default=bool(by_default), KmsKeyId=key)
+
+
+def _pages(
+    account: AwsAccount, region: str, operation: str, member: str, quick: bool, **query: Any
+) -> Iterator[Mapping[str, Any]]:
+    with typed_errors():
+        paginator = client("ec2", account, region, quick=quick).get_paginator(operation)
+        for page in paginator.paginate(**query, PaginationConfig={"PageSize": PAGE}):
+            yield from page.get(member) or ()
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), FILTER_VALUES):
+        yield ids[start : start + FILTER_VALUES]
+
+
+def _request_id(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))

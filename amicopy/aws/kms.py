@@ -1,0 +1,51 @@
+"""KMS, as far as amicopy needs it: looking at keys. Raises the errors of `amicopy.aws.errors`."""
+
+from dataclasses import dataclass
+
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.sessions import client, typed_errors
+
+
+@dataclass(frozen=True)
+class Key:
+    """API_KeyMetadata.html; KeyManager is AWS or CUSTOMER."""
+
+    KeyId: str
+    Arn: str
+    KeyState: str
+    KeySpec: str
+    KeyUsage: str
+    KeyManager: str
+    MultiRegion: bool
+    Enabled: bool
+
+
+@dataclass(frozen=True)
+class Alias:
+    AliasName: str
+    TargetKeyId: str
+
+
+def describe_key(account: AwsAccount, *, region: str, key_id: str, quick: bool = True) -> Key:
+    """The key behind an id, alias or ARN, as this Region of this account resolves it. Raises NotFound."""
+    with typed_errors():
+        raw = client("kms", account, region, quick=quick).describe_key(KeyId=key_id)["KeyMetadata"]
+    return Key(
+        KeyId=raw["KeyId"],
+        Arn=raw["Arn"],
+        KeyState=raw.get("KeyState", ""),
+        KeySpec=raw.get("KeySpec", ""),
+        KeyUsage=raw.get("KeyUsage", ""),
+        KeyManager=raw.get("KeyManager", ""),
+        MultiRegion=bool(raw.get("MultiRegion", False)),
+        Enabled=bool(raw.get("Enabled", False)),
+    )
+
+
+def aliases(account: AwsAccount, *, region: str, quick: bool = True) -> list[Alias]:
+    """The aliases of the account's Region, AWS's own included, by name."""
+    found: list[Alias] = []
+    with typed_errors():
+        for page in client("kms", account, region, quick=quick).get_paginator("list_aliases").paginate():
+            found += [Alias(raw["AliasName"], raw.get("TargetKeyId", "")) for raw in page["Aliases"]]
+    return sorted(found, key=lambda alias: alias.AliasName)

@@ -1,0 +1,116 @@
+"""Clients for an account and Region: made once, shared by threads, never by processes.
+
+An account with a role is entered by AssumeRole, with credentials that refresh themselves; the others use the ambient
+ones.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
+from botocore.parsers import ResponseParserError
+from django.conf import settings
+
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.errors import Unavailable, translate
+
+Service = Literal["ec2", "kms", "sts", "outposts"]
+
+# The key the sandbox knows; nothing at AWS answers to it.
+SANDBOX_KEY = {"aws_access_key_id": "AKIASANDBOX000000000", "aws_secret_access_key": "sandbox"}
+ROLE_SESSION_NAME = "amicopy"
+
+# Worst case of the first, four reads and their pauses, stays under a task's time limit.
+PATIENT = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=32,
+    # AWS_ENDPOINT_URL in the environment must not redirect signed calls.
+    ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # newer than the stubs
+    user_agent_extra="amicopy",
+)
+# For look-ups somebody waits for.
+QUICK = PATIENT.merge(Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}))
+
+_lock = threading.RLock()
+_loader = create_loader()  # one for all sessions: EC2's model is large
+_sessions: dict[AwsAccount, botocore.session.Session] = {}
+_clients: dict[tuple[AwsAccount, Service, str, bool], Any] = {}
+
+
+def client(service: Service, account: AwsAccount, region: str, *, quick: bool = False) -> Any:
+    """botocore's client for a service in a Region of an account; `quick` gives up within a few seconds."""
+    key = (account, service, region, quick)
+    with _lock:
+        if key not in _clients:
+            _clients[key] = _make(_session(account), service, region, quick=quick)
+        return _clients[key]
+
+
+def forget(account: AwsAccount) -> None:
+    """Drops an account's session and clients, so that the next call gets new credentials."""
+    with _lock:
+        _sessions.pop(account, None)
+        for key in [key for key in _clients if key[0] == account]:
+            del _clients[key]
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Turns botocore's errors into those of `amicopy.aws.errors`."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise translate(error) from error
+    except ResponseParserError as error:
+        raise Unavailable("UnreadableAnswer", str(error)[:500]) from error
+
+
+def _make(session: botocore.session.Session, service: Service, region: str, *, quick: bool) -> Any:
+    return session.create_client(
+        service, region_name=region, endpoint_url=settings.AWS_ENDPOINT, config=QUICK if quick else PATIENT
+    )
+
+
+def _session(account: AwsAccount) -> botocore.session.Session:
+    if account not in _sessions:
+        session = _ambient()
+        if account.role_arn:
+            source = _ambient()
+            fetcher = AssumeRoleCredentialFetcher(
+                client_creator=lambda service, **_: _make(source, "sts", home_region(account), quick=True),
+                source_credentials=source.get_credentials(),
+                role_arn=account.role_arn,
+                extra_args={
+                    "RoleSessionName": ROLE_SESSION_NAME,
+                    **({"ExternalId": account.external_id} if account.external_id else {}),
+                },
+            )
+            # botocore offers no public way to give a session credentials that refresh themselves.
+            session._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
+                method="assume-role", refresh_using=fetcher.fetch_credentials
+            )
+        _sessions[account] = session
+    return _sessions[account]
+
+
+def _ambient() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.register_component("data_loader", _loader)
+    if settings.AWS_ENDPOINT:
+        session.set_credentials(SANDBOX_KEY["aws_access_key_id"], SANDBOX_KEY["aws_secret_access_key"])
+    return session
+
+
+def home_region(account: AwsAccount) -> str:
+    """A Region every account of the partition has, for STS."""
+    return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1", "aws-eusc": "eusc-de-east-1"}.get(
+        account.partition, "us-east-1"
+    )

@@ -1,0 +1,137 @@
+"""What EC2 answers, in types. Names are AWS's; a member that AWS left out is empty."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One block device mapping with a snapshot; VolumeSize in GiB."""
+
+    DeviceName: str
+    SnapshotId: str
+    VolumeSize: int
+    VolumeType: str
+    Encrypted: bool
+    KmsKeyId: str
+
+
+@dataclass(frozen=True)
+class Image:
+    ImageId: str
+    Name: str
+    Description: str
+    State: str
+    StateReason: str
+    state_reason_code: str
+    OwnerId: str
+    Architecture: str
+    PlatformDetails: str
+    UsageOperation: str
+    RootDeviceType: str
+    VirtualizationType: str
+    CreationDate: datetime | None
+    DeprecationTime: datetime | None
+    SourceImageId: str
+    SourceImageRegion: str
+    Public: bool
+    BootMode: str
+    ImdsSupport: str
+    TpmSupport: str
+    ProductCodes: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[Volume, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Progress in whole percent, VolumeSize in GiB."""
+
+    SnapshotId: str
+    State: str
+    Progress: int
+    StateMessage: str
+    VolumeSize: int
+    Encrypted: bool
+    KmsKeyId: str
+    Description: str
+    FullSnapshotSizeInBytes: int
+    StorageTier: str
+    TransferType: str
+    CompletionDurationMinutes: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def image_of(raw: Mapping[str, Any]) -> Image:
+    """An item of DescribeImages (API_Image.html) as an Image."""
+    reason = raw.get("StateReason") or {}
+    return Image(
+        ImageId=raw["ImageId"],
+        Name=raw.get("Name", ""),
+        Description=raw.get("Description", ""),
+        State=raw.get("State", ""),
+        StateReason=reason.get("Message", ""),
+        state_reason_code=reason.get("Code", ""),
+        OwnerId=raw.get("OwnerId", ""),
+        Architecture=raw.get("Architecture", ""),
+        PlatformDetails=raw.get("PlatformDetails", ""),
+        UsageOperation=raw.get("UsageOperation", ""),
+        RootDeviceType=raw.get("RootDeviceType", ""),
+        VirtualizationType=raw.get("VirtualizationType", ""),
+        CreationDate=_time(raw.get("CreationDate")),
+        DeprecationTime=_time(raw.get("DeprecationTime")),
+        SourceImageId=raw.get("SourceImageId", ""),
+        SourceImageRegion=raw.get("SourceImageRegion", ""),
+        Public=bool(raw.get("Public", False)),
+        BootMode=raw.get("BootMode", ""),
+        ImdsSupport=raw.get("ImdsSupport", ""),
+        TpmSupport=raw.get("TpmSupport", ""),
+        ProductCodes=tuple(code.get("ProductCodeId", "") for code in raw.get("ProductCodes") or ()),
+        tags=_tags(raw),
+        volumes=tuple(_volumes(raw)),
+    )
+
+
+def _volumes(raw: Mapping[str, Any]) -> list[Volume]:
+    mappings = [mapping for mapping in raw.get("BlockDeviceMappings") or () if mapping.get("Ebs")]
+    return [
+        Volume(
+            DeviceName=mapping.get("DeviceName", ""),
+            SnapshotId=mapping["Ebs"].get("SnapshotId", ""),
+            VolumeSize=int(mapping["Ebs"].get("VolumeSize") or 0),
+            VolumeType=mapping["Ebs"].get("VolumeType", ""),
+            Encrypted=bool(mapping["Ebs"].get("Encrypted", False)),
+            KmsKeyId=mapping["Ebs"].get("KmsKeyId", ""),
+        )
+        for mapping in mappings
+    ]
+
+
+def snapshot_of(raw: Mapping[str, Any]) -> Snapshot:
+    """An item of DescribeSnapshots (API_Snapshot.html) as a Snapshot; an absent or empty Progress counts as 0."""
+    progress = str(raw.get("Progress") or "0").rstrip("%")
+    return Snapshot(
+        SnapshotId=raw["SnapshotId"],
+        State=raw.get("State", ""),
+        Progress=int(progress) if progress.isdigit() else 0,
+        StateMessage=raw.get("StateMessage", ""),
+        VolumeSize=int(raw.get("VolumeSize") or 0),
+        Encrypted=bool(raw.get("Encrypted", False)),
+        KmsKeyId=raw.get("KmsKeyId", ""),
+        Description=raw.get("Description", ""),
+        FullSnapshotSizeInBytes=int(raw.get("FullSnapshotSizeInBytes") or 0),
+        StorageTier=raw.get("StorageTier", ""),
+        TransferType=raw.get("TransferType", ""),
+        CompletionDurationMinutes=int(raw.get("CompletionDurationMinutes") or 0),
+        tags=_tags(raw),
+    )
+
+
+def _tags(raw: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags") or ()}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None

@@ -1,0 +1,26 @@
+"""Who amicopy is at AWS. Raises the errors of `amicopy.aws.errors`."""
+
+from dataclasses import dataclass
+
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.sessions import client, home_region, typed_errors
+
+
+@dataclass(frozen=True)
+class Identity:
+    Account: str
+    Arn: str
+
+
+def identity(account: AwsAccount, *, quick: bool = True) -> Identity:
+    """The account and principal that amicopy's calls in this account are made as."""
+    with typed_errors():
+        answer = client("sts", account, home_region(account), quick=quick).get_caller_identity()
+    return Identity(answer["Account"], answer["Arn"])
+
+
+def decode_authorization_message(account: AwsAccount, *, message: str) -> str:
+    """The JSON behind the encoded blob of an UnauthorizedOperation. Sensitive: for administrators only."""
+    with typed_errors():
+        answer = client("sts", account, home_region(account)).decode_authorization_message(EncodedMessage=message)
+    return str(answer["DecodedMessage"])
