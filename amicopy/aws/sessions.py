@@ -62,6 +62,13 @@ def forget(account: AwsAccount) -> None:
             del _clients[key]
 
 
+def forget_all() -> None:
+    """Drops every session and client."""
+    with _lock:
+        _sessions.clear()
+        _clients.clear()
+
+
 @contextmanager
 def typed_errors() -> Iterator[None]:
     """Turns botocore's errors into those of `amicopy.aws.errors`."""

@@ -1,0 +1,49 @@
+"""What every test may need: the sandbox, over HTTP on a free port of this machine."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from pytest_django import Settings
+
+from amicopy.aws import sessions
+from amicopy.sandbox.server import Server, start
+
+Control = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    server = start(copy_seconds=20)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def control(server: Server) -> Control:
+    """Calls a control address: `control("advance", seconds=5)`; without values it is a GET. Begins with a reset."""
+
+    def call(name: str = "", *, method: str | None = None, **values: Any) -> Any:
+        body = json.dumps(values).encode() if values or method else None
+        request = Request(f"{server.url}/_sandbox/{name}", data=body, method=method)
+        with urlopen(request) as answer:
+            return json.load(answer)
+
+    call("reset", method="POST")
+    return call
+
+
+@pytest.fixture
+def sandbox(server: Server, control: Control, settings: Settings) -> Control:
+    """The application talks to the sandbox; returns its control."""
+    settings.AWS_ENDPOINT = server.url
+    sessions.forget_all()
+    return control
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(settings: Settings) -> None:
+    """A test that doesn't ask for the sandbox reaches nothing: no test ever talks to AWS."""
+    settings.AWS_ENDPOINT = "http://127.0.0.1:9"

@@ -1,0 +1,321 @@
+"""The engine against the sandbox, over HTTP: start, track, finish, fail, wait, recover, cancel, retry."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import F
+from django.utils import timezone
+from pytest_django import Settings
+
+from amicopy.audit.actor import worker
+from amicopy.audit.models import AuditEvent
+from amicopy.aws import ec2
+from amicopy.copies import starting, steering, tasks, workflow
+from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.transitions import InvalidTransition
+from tests.conftest import Control
+from tests.copies.conftest import SOURCE, Submit, acting, make_call
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def approved(submit: Submit, approver: User, sandbox: Control) -> "Approved":
+    def _approved(*calls: object) -> CopyRequest:
+        request = submit(*calls)
+        if request.state == "PENDING":
+            workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+        return request
+
+    return _approved
+
+
+Approved = Submit
+
+
+def make_due() -> None:
+    """Everything that waits is due now, and leases of the dead have ended."""
+    past = timezone.now() - timedelta(hours=1)
+    ImageCopy.objects.filter(next_step_at__isnull=False).update(next_step_at=past)
+    ImageCopy.objects.filter(lease_until__isnull=False).update(lease_until=past)
+
+
+def start_all() -> None:
+    make_due()
+    tasks.start_due(wake=False)
+
+
+def track_all() -> None:
+    make_due()
+    tasks.track_due()
+
+
+def cancel_all() -> None:
+    make_due()
+    tasks.cancel_due()
+
+
+def states(request: CopyRequest) -> list[str]:
+    return list(request.copies.order_by("position").values_list("state", flat=True))
+
+
+def made(control: Control) -> list[dict[str, object]]:
+    """The images the sandbox has made by CopyImage."""
+    return list(control("images")["images"])
+
+
+def test_a_copy_goes_from_queued_to_available_with_progress(approved: Approved, sandbox: Control) -> None:
+    request = approved(make_call("eu-west-1", Encrypted=True), make_call("us-west-2"))
+    start_all()
+    assert states(request) == ["COPYING", "COPYING"]
+    sandbox("advance", seconds=12)
+    track_all()
+    copy = request.copies.get(DestinationRegion="eu-west-1")
+    assert 0 < copy.progress < 100
+    assert sum(row["VolumeSize"] for row in copy.snapshots) == 52
+    sandbox("advance", seconds=600)
+    track_all()
+    request.refresh_from_db()
+    assert states(request) == ["AVAILABLE", "AVAILABLE"]
+    assert request.state == "COMPLETED"
+    assert request.finished_at is not None
+    copy.refresh_from_db()
+    assert copy.progress == 100
+    assert copy.verification
+    assert all(row["ok"] for row in copy.verification)
+    assert len(made(sandbox)) == 2
+    actions = AuditEvent.objects.filter(copy=copy.pk).order_by("id").values_list("action", flat=True)
+    assert list(actions) == ["copy.queued", "copy.starting", "copy.copying", "copy.available"]
+    called = AuditEvent.objects.get(copy=copy.pk, action="copy.copying")
+    assert called.aws_request_id
+    assert called.data["parameters"] == copy.parameters
+
+
+def test_a_worker_killed_after_the_call_makes_no_second_image(approved: Approved, sandbox: Control) -> None:
+    request = approved()
+    make_due()
+    claimed = starting.claim_next()
+    assert claimed is not None
+    _lease, copy = claimed
+    attempt = copy.attempts.get()
+    # What a worker does up to the moment it is killed: state and doubt stored, the call made, its answer lost.
+    ImageCopy.objects.filter(pk=copy.pk).update(state="STARTING")
+    Attempt.objects.filter(pk=attempt.pk).update(in_doubt=True, first_called_at=timezone.now())
+    first = ec2.copy_image(
+        copy.account.aws(), region="eu-west-1", parameters=copy.parameters, client_token=attempt.ClientToken
+    )
+    assert starting.claim_next() is None, "the dead worker's lease still holds"
+    start_all()
+    copy.refresh_from_db()
+    assert (copy.state, copy.ImageId) == ("COPYING", first.image_id)
+    assert len(made(sandbox)) == 1
+    assert states(request) == ["COPYING"]
+
+
+def test_a_forgotten_token_is_not_sent_again_when_its_image_is_found(approved: Approved, sandbox: Control) -> None:
+    approved()
+    copy = ImageCopy.objects.get()
+    first = ec2.copy_image(copy.account.aws(), region="eu-west-1", parameters=copy.parameters, client_token="forgotten")
+    long_ago = timezone.now() - timedelta(hours=30)
+    Attempt.objects.update(in_doubt=True, first_called_at=long_ago)
+    ImageCopy.objects.update(state="STARTING")
+    start_all()
+    copy.refresh_from_db()
+    assert (copy.state, copy.ImageId) == ("COPYING", first.image_id)
+    assert len(made(sandbox)) == 1
+
+
+def test_two_images_that_could_be_the_copy_stop_it_for_a_person(approved: Approved, sandbox: Control) -> None:
+    approved()
+    copy = ImageCopy.objects.get()
+    for token in ("one", "two"):
+        ec2.copy_image(copy.account.aws(), region="eu-west-1", parameters=copy.parameters, client_token=token)
+    Attempt.objects.update(in_doubt=True, first_called_at=timezone.now() - timedelta(hours=30))
+    ImageCopy.objects.update(state="STARTING")
+    start_all()
+    copy.refresh_from_db()
+    assert (copy.state, copy.error_code) == ("FAILED", "UnclearImage")
+    assert len(made(sandbox)) == 2
+
+
+def test_a_late_answer_of_a_worker_that_lost_its_lease_changes_nothing(approved: Approved, sandbox: Control) -> None:
+    approved()
+    make_due()
+    claimed = starting.claim_next()
+    assert claimed is not None
+    lease, copy = claimed
+    ImageCopy.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    start_all()
+    with pytest.raises(InvalidTransition):
+        starting.start(copy, lease=lease, actor=worker("late"))
+    assert ImageCopy.objects.get().state == "COPYING"
+    assert len(made(sandbox)) == 1
+
+
+def test_an_unreachable_aws_leaves_the_copy_waiting_with_the_reason(
+    approved: Approved, sandbox: Control, settings: Settings, server: object
+) -> None:
+    request = approved()
+    reachable = settings.AWS_ENDPOINT
+    settings.AWS_ENDPOINT = "http://127.0.0.1:9"
+    from_nowhere()
+    start_all()
+    copy = request.copies.get()
+    assert copy.state == "STARTING"
+    assert "can't be reached" in copy.waiting_for
+    assert copy.next_step_at > timezone.now()
+    settings.AWS_ENDPOINT = reachable
+    from_nowhere()
+    start_all()
+    assert states(request) == ["COPYING"]
+    assert len(made(sandbox)) == 1
+
+
+def from_nowhere() -> None:
+    starting.sessions.forget_all()
+
+
+def test_a_refusal_fails_the_copy_with_aws_words_and_spares_the_others(approved: Approved, sandbox: Control) -> None:
+    request = approved(make_call("eu-west-1"), make_call("af-south-1"))
+    start_all()
+    assert states(request) == ["COPYING", "FAILED"]
+    failed = request.copies.get(DestinationRegion="af-south-1")
+    assert failed.error_code == "AuthFailure"
+    assert failed.error_message
+    assert failed.error_request_id
+    sandbox("advance", seconds=600)
+    track_all()
+    request.refresh_from_db()
+    assert request.state == "PARTIAL"
+
+
+def test_a_key_that_cannot_be_used_fails_the_copy_later_with_the_reason(approved: Approved, sandbox: Control) -> None:
+    request = approved(make_call("eu-west-1", Encrypted=True, KmsKeyId="alias/retired"))
+    start_all()
+    sandbox("advance", seconds=600)
+    track_all()
+    copy = request.copies.get()
+    assert copy.state == "FAILED"
+    assert "key" in copy.error_message.lower()
+
+
+def test_a_failed_copy_is_retried_with_a_new_token(approved: Approved, sandbox: Control, requester: User) -> None:
+    request = approved(make_call("eu-west-1", Encrypted=True, KmsKeyId="alias/retired"))
+    start_all()
+    sandbox("advance", seconds=600)
+    track_all()
+    steering.retry(acting(requester), request.pk)
+    request.refresh_from_db()
+    assert request.state == "APPROVED"
+    tokens = list(Attempt.objects.order_by("number").values_list("ClientToken", flat=True))
+    assert len(set(tokens)) == 2
+    start_all()
+    assert states(request) == ["COPYING"]
+
+
+def test_cancelling_before_the_call_costs_nothing(approved: Approved, sandbox: Control, requester: User) -> None:
+    request = approved()
+    steering.cancel(acting(requester), request.pk)
+    start_all()
+    request.refresh_from_db()
+    assert (request.state, states(request)) == ("CANCELLED", ["CANCELLED"])
+    assert made(sandbox) == []
+
+
+def test_cancelling_a_running_copy_removes_image_and_snapshots(
+    approved: Approved, sandbox: Control, requester: User, account: Account
+) -> None:
+    request = approved()
+    start_all()
+    track_all()
+    copy = request.copies.get()
+    steering.cancel(acting(requester), request.pk)
+    for _ in range(3):
+        cancel_all()
+    request.refresh_from_db()
+    assert (request.state, states(request)) == ("CANCELLED", ["CANCELLED"])
+    assert ec2.describe_images(account.aws(), region="eu-west-1", image_ids=[copy.ImageId]) == {}
+    assert ec2.snapshots_of_copy(account.aws(), region="eu-west-1", image_id=copy.ImageId) == []
+
+
+def test_a_dry_run_ends_checked_and_makes_nothing(approved: Approved, sandbox: Control) -> None:
+    request = approved(make_call("eu-west-1", DryRun=True), make_call("us-west-2", DryRun=True))
+    start_all()
+    request.refresh_from_db()
+    assert (request.state, states(request)) == ("COMPLETED", ["CHECKED", "CHECKED"])
+    assert made(sandbox) == []
+
+
+def test_copies_beyond_the_limit_of_a_region_stay_queued(
+    approved: Approved, sandbox: Control, settings: Settings
+) -> None:
+    settings.COPIES_AT_ONCE = 1
+    first, second = approved(), approved(make_call(Name="another-image"))
+    start_all()
+    assert sorted(states(first) + states(second)) == ["COPYING", "QUEUED"]
+    sandbox("advance", seconds=600)
+    track_all()
+    start_all()
+    assert sorted(states(first) + states(second)) == ["AVAILABLE", "COPYING"]
+
+
+def test_calls_are_paced_by_the_bucket(approved: Approved, sandbox: Control, settings: Settings) -> None:
+    settings.COPY_CALLS_BURST = 2
+    settings.COPY_CALLS_PER_SECOND = 0.01
+    request = approved(
+        *(make_call(Name="one", Description=str(n)) for n in range(1)), make_call("us-west-2", Name="one")
+    )
+    others = [approved(make_call(Name=f"image-{n}")) for n in range(3)]
+    start_all()
+    assert ImageCopy.objects.filter(DestinationRegion="eu-west-1", state="COPYING").count() == 2
+    assert request.copies.get(DestinationRegion="us-west-2").state == "COPYING"
+    assert len(others) == 3
+
+
+def test_tracking_asks_aws_once_for_all_copies_of_a_region(approved: Approved, sandbox: Control) -> None:
+    sandbox("settings", limit=50)
+    for number in range(6):
+        approved(make_call(Name=f"image-{number}"))
+    start_all()
+    before = sandbox()["counters"]
+    track_all()
+    after = sandbox()["counters"]
+    asked = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
+    assert sum(asked.values()) == 2, asked
+
+
+def test_a_missing_image_that_was_never_seen_stays_copying(approved: Approved, sandbox: Control) -> None:
+    request = approved()
+    start_all()
+    ImageCopy.objects.update(ImageId="ami-0123456789abcdef0")
+    track_all()
+    copy = request.copies.get()
+    assert copy.state == "COPYING"
+    assert "doesn't show" in copy.waiting_for
+
+
+def test_an_image_deregistered_by_somebody_else_ends_the_copy(
+    approved: Approved, sandbox: Control, account: Account
+) -> None:
+    request = approved()
+    start_all()
+    track_all()
+    copy = request.copies.get()
+    ec2.deregister_image(account.aws(), region="eu-west-1", image_id=copy.ImageId)
+    track_all()
+    copy.refresh_from_db()
+    assert (copy.state, copy.error_code) == ("FAILED", "ImageDeregistered")
+
+
+def test_a_row_is_leased_to_one_worker_at_a_time(approved: Approved) -> None:
+    approved()
+    make_due()
+    assert starting.claim_next() is not None
+    assert starting.claim_next() is None
+    ImageCopy.objects.update(lease_until=F("lease_until") - timedelta(hours=1))
+    assert starting.claim_next() is not None
+
+
+def test_the_source_of_the_tests_is_in_the_catalogue(sandbox: Control, account: Account) -> None:
+    assert ec2.describe_source(account.aws(), region="us-east-1", image_id=SOURCE).State == "available"
