@@ -1,6 +1,7 @@
 """The addresses under `/_sandbox/` that steer the sandbox and say what happened in it.
 
 GET `/` shows everything at a glance, `calls` the last calls as they were sent, `images` every copy made.
+Fault rules: POST, GET and DELETE `faults` (see `faults.py`).
 POST `advance` {"seconds": n} moves the clock, `settings` {name: value} changes settings, `reset` clears all.
 """
 
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl
 from moto.core.base_backend import BackendDict
 from werkzeug.wrappers import Response
 
-from amicopy.sandbox import identity, keys
+from amicopy.sandbox import events, faults, identity, keys
 from amicopy.sandbox.ec2.models import backend_of
 from amicopy.sandbox.world import world
 
@@ -48,6 +49,8 @@ def status(_params: Params) -> dict[str, Any]:
         "clock": world.now(),
         "settings": asdict(world.settings),
         "copies": len(world.copies),
+        "faults": len(world.rules),
+        "refusals": dict(world.refusals),
         "calls": counters,
     }
 
@@ -93,6 +96,7 @@ def advance(params: Params) -> Params:
     with world.lock:
         world.offset += seconds
         world.write(do="advance", seconds=seconds)
+    events.wake()
     return {"clock": world.now()}
 
 
@@ -111,6 +115,7 @@ def reset(_params: Params) -> Params:
             world.journal.unlink(missing_ok=True)
         keys.load()
         identity.sessions.clear()
+        events.unschedule(None)
     return {"state": "ready"}
 
 
@@ -123,8 +128,10 @@ def replay() -> None:
         backend = backend_of(entry["account"], entry["region"])
         if entry["do"] == "copy":
             backend.bring_to_life(entry["plan"])
+            backend.announce(entry["plan"])
         elif entry["do"] == "deregister":
             backend.forget(entry["image_id"], entry["snapshots"])
+            events.unschedule(entry["image_id"])
         elif entry["do"] == "delete-snapshot":
             backend.forget(None, [entry["snapshot_id"]])
 
@@ -133,6 +140,9 @@ VERBS: dict[tuple[str, str], Callable[[Params], Any]] = {
     ("GET", ""): status,
     ("GET", "calls"): calls,
     ("GET", "images"): images,
+    ("GET", "faults"): faults.listed,
+    ("POST", "faults"): faults.add,
+    ("DELETE", "faults"): faults.clear,
     ("POST", "advance"): advance,
     ("POST", "settings"): settings,
     ("POST", "reset"): reset,

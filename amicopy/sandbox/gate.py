@@ -8,15 +8,16 @@ import io
 import json
 import re
 import secrets
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Response
 
-from amicopy.sandbox import catalogue, control, identity
+from amicopy.sandbox import buckets, catalogue, control, faults, identity
 from amicopy.sandbox.errors import Refused, render
 from amicopy.sandbox.world import world
 
@@ -32,7 +33,14 @@ LOGGED_HEADERS = (
     "AMZ_SDK_INVOCATION_ID",
     "AMZ_SDK_REQUEST",
 )
+ERROR_CODE = re.compile(rb'<Code>(.+?)</Code>|"__type": ?"(?:.*#)?(.+?)"')
+# A call that hangs gives up after this many seconds, unless its rule or the client's own limit is shorter.
+HANG_SECONDS = 120.0
 Environ = dict[str, Any]
+
+
+class Dropped(Exception):
+    """The connection is to be cut without an answer."""
 
 
 class Gate:
@@ -44,7 +52,7 @@ class Gate:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if self.closing.is_set():
-            raise ConnectionResetError
+            cut(environ)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         path = environ["PATH_INFO"]
@@ -56,8 +64,15 @@ class Gate:
         call = read_call(environ, body)
         world.calls.append(call)
         environ["amicopy.request_id"] = call["request_id"]
-        response = self.answered(environ, call)
+        try:
+            response = self.answered(environ, call)
+        except Dropped:
+            cut(environ)
         call["status"] = response.status_code
+        if code := response.status_code >= 400 and ERROR_CODE.search(response.get_data()):
+            call["error"] = (code[1] or code[2]).decode()
+            with world.lock:
+                world.refusals[call["error"]] += 1
         response.headers["x-amzn-RequestId"] = call["request_id"]
         return response(environ, start_response)
 
@@ -69,19 +84,50 @@ class Gate:
             return render(call["service"], refused, request_id=call["request_id"])
 
     def carried_out(self, environ: Environ, call: dict[str, Any]) -> Response:
-        """Identifies the caller and hands the call to whoever answers it. Raises Refused."""
+        """Identifies the caller, applies limits and faults, and has the call answered. Raises Refused."""
         if not call["access_key"]:
             raise Refused("MissingAuthenticationToken", "Request is missing Authentication Token")
         caller = identity.identify(call["access_key"], environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
         call["account"] = caller.account
         if not catalogue.enabled(call["region"]):
             raise Refused("AuthFailure", "AWS was not able to validate the provided access credentials")
+        buckets.take(call)
+        self.strike(call)
+        response = self.performed(environ, call, caller)
+        for _rule in faults.striking(call, "drop-after"):
+            raise Dropped
+        return response
+
+    def strike(self, call: dict[str, Any]) -> None:
+        """Lets fault rules loose on a call before anything is done. Raises Refused or Dropped."""
+        for rule in faults.striking(call, "latency", "throttle", "error", "expired", "drop", "hang"):
+            if rule.kind == "latency":
+                self.closing.wait(rule.seconds)
+            elif rule.kind == "throttle":
+                raise Refused("RequestLimitExceeded", "Request limit exceeded.")
+            elif rule.kind == "expired":
+                raise Refused("RequestExpired", "Request has expired.")
+            elif rule.kind == "error":
+                raise Refused(rule.code, rule.message, status=rule.status)
+            else:
+                if rule.kind == "hang":
+                    self.closing.wait(rule.seconds or HANG_SECONDS)
+                raise Dropped
+
+    def performed(self, environ: Environ, call: dict[str, Any], caller: identity.Identity) -> Response:
+        """Hands a call to whoever answers it. Raises Refused."""
         if call["service"] == "sts":
             return identity.answer(caller, call["action"], call["params"], request_id=call["request_id"])
         if call["service"] == "outposts":
             return list_outposts(call)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         return Response.from_app(self.application, environ, buffered=True)
+
+
+def cut(environ: Environ) -> NoReturn:
+    """Ends the connection without an answer. An exception alone would leave the client waiting."""
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError
 
 
 def read_call(environ: Environ, body: bytes) -> dict[str, Any]:

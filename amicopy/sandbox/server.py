@@ -10,7 +10,7 @@ from moto.ec2.models import EC2Backend, ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from amicopy.sandbox import identity, keys
+from amicopy.sandbox import events, identity, keys
 from amicopy.sandbox.control import replay
 from amicopy.sandbox.ec2.models import SandboxBackend
 from amicopy.sandbox.gate import Gate
@@ -33,14 +33,20 @@ class Server:
         self.url = f"http://{http.host}:{http.port}"
         self.http = http
         self.closing = closing
-        self.thread = threading.Thread(target=http.serve_forever, name="sandbox", daemon=True)
-        self.thread.start()
+        self.threads = [
+            threading.Thread(target=http.serve_forever, name="sandbox", daemon=True),
+            threading.Thread(target=events.run, args=(closing,), name="sandbox-events", daemon=True),
+        ]
+        for thread in self.threads:
+            thread.start()
 
     def stop(self) -> None:
         """Ends the server and gives moto its own EC2 back. What was in memory is gone."""
         self.closing.set()
         self.http.shutdown()
-        self.thread.join()
+        events.wake()
+        for thread in self.threads:
+            thread.join()
         self.http.server_close()
         with world.lock:
             BackendDict.reset()
@@ -63,6 +69,7 @@ def start(host: str = "127.0.0.1", port: int = 0, *, journal: Path | None = None
         world.change(**settings)
         world.initial = world.settings
         identity.sessions.clear()
+        events.unschedule(None)
         keys.load()
         replay()
     closing = threading.Event()

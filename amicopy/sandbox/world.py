@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,13 @@ class World:
         self.settings = self.initial
         self.offset = 0.0
         self.counters: Counter[tuple[str, str, str]] = Counter()
+        self.refusals: Counter[str] = Counter()
         self.calls: deque[dict[str, Any]] = deque(maxlen=5000)
+        # Fault rules and their last uses, see `faults.py`; tokens left in buckets, see `buckets.py`.
+        self.rules: list[Any] = []
+        self.uses: deque[dict[str, Any]] = deque(maxlen=5000)
+        self.numbers = count(1)
+        self.tokens: dict[tuple[str, ...], tuple[float, float]] = {}
         # Every copy ever accepted, also those deregistered since: image id -> account, Region and plan.
         self.copies: dict[str, dict[str, Any]] = {}
 

@@ -47,7 +47,7 @@ def session() -> boto3.Session:
 def client(server: Server, session: boto3.Session, control: Control) -> Client:
     """A client for a service in a Region; `credentials` are those of AssumeRole."""
 
-    def make(service: str = "ec2", region: str = "us-east-1", *, credentials: Any = None) -> Any:
+    def make(service: str = "ec2", region: str = "us-east-1", *, credentials: Any = None, config: Config = ONCE) -> Any:
         keys = (
             {
                 "aws_access_key_id": credentials["AccessKeyId"],
@@ -57,6 +57,6 @@ def client(server: Server, session: boto3.Session, control: Control) -> Client:
             if credentials
             else {}
         )
-        return session.client(service, region, endpoint_url=server.url, config=ONCE, **keys)  # type: ignore[call-overload]
+        return session.client(service, region, endpoint_url=server.url, config=config, **keys)  # type: ignore[call-overload]
 
     return make

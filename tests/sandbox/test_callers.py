@@ -25,9 +25,7 @@ def test_the_role_of_the_second_account_can_be_assumed(client: Client, control: 
     ec2 = client("ec2", "eu-west-1", credentials=other)
     image_id = copy(ec2, SourceImageId="ami-07c3fa0628b5e91d4")
     assert image(ec2, image_id)["OwnerId"] == "444455556666"
-    assert (
-        refusal(client("ec2", "eu-west-1").describe_images, ImageIds=[image_id])[0] == "InvalidAMIID.NotFound"
-    )
+    assert refusal(client("ec2", "eu-west-1").describe_images, ImageIds=[image_id])[0] == "InvalidAMIID.NotFound"
     assert [row["Account"] for row in control("images")] == ["444455556666"]
 
 
@@ -35,9 +33,7 @@ def test_a_wrong_external_id_or_role_is_denied(client: Client) -> None:
     assume = client("sts").assume_role
     assert refusal(assume, **ROLE, ExternalId="wrong") == ("AccessDenied", 403)
     assert refusal(assume, **ROLE) == ("AccessDenied", 403)
-    assert (
-        refusal(assume, **{**ROLE, "RoleArn": "arn:aws:iam::777788889999:role/amicopy"})[0] == "AccessDenied"
-    )
+    assert refusal(assume, **{**ROLE, "RoleArn": "arn:aws:iam::777788889999:role/amicopy"})[0] == "AccessDenied"
 
 
 def test_temporary_credentials_are_expired_after_a_restart(client: Client, control: Control) -> None:
@@ -81,9 +77,7 @@ def test_calls_are_logged_as_they_were_sent(client: Client, control: Control) ->
     assert "Signature=" not in call["authorization"]
 
 
-def test_the_state_is_shown_and_settings_are_checked(
-    client: Client, control: Control, server: Server
-) -> None:
+def test_the_state_is_shown_and_settings_are_checked(client: Client, control: Control, server: Server) -> None:
     client().describe_regions()
     status = control()
     assert status["state"] == "ready"

@@ -54,9 +54,7 @@ def ec2(port: int) -> Any:
 
 
 def control(port: int, name: str = "", **values: Any) -> Any:
-    request = Request(
-        f"http://127.0.0.1:{port}/_sandbox/{name}", data=json.dumps(values).encode() if values else None
-    )
+    request = Request(f"http://127.0.0.1:{port}/_sandbox/{name}", data=json.dumps(values).encode() if values else None)
     with urlopen(request) as answer:
         return json.load(answer)
 
@@ -100,9 +98,7 @@ def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
         seen = image(ec2(port), kept)
         assert (seen["State"], seen["Name"], len(seen["Tags"])) == ("pending", "kept", 3)
         again = [row["Progress"] for row in snapshots(ec2(port), kept)]
-        assert [int(new[:-1]) >= int(old[:-1]) > 0 for new, old in zip(again, progress, strict=True)] == [
-            True
-        ] * 2
+        assert [int(new[:-1]) >= int(old[:-1]) > 0 for new, old in zip(again, progress, strict=True)] == [True] * 2
         assert ec2(port).describe_images(ImageIds=[cancelled])["Images"] == []
         assert [row["SnapshotId"] for row in snapshots(ec2(port), cancelled)] == [second["SnapshotId"]]
         control(port, "advance", seconds=600)

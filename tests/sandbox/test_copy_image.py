@@ -101,10 +101,7 @@ def attempt(ec2: Any) -> str:
 def test_a_dry_run_changes_nothing(client: Client, control: Control) -> None:
     ec2 = client("ec2", "eu-west-1")
     assert refusal(copy, ec2=ec2, DryRun=True) == ("DryRunOperation", 412)
-    assert (
-        refusal(copy, ec2=ec2, DryRun=True, SourceImageId="ami-00000000000000000")[0]
-        == "InvalidAMIID.NotFound"
-    )
+    assert refusal(copy, ec2=ec2, DryRun=True, SourceImageId="ami-00000000000000000")[0] == "InvalidAMIID.NotFound"
     assert control("images") == []
 
 
@@ -153,9 +150,7 @@ def test_a_dry_run_changes_nothing(client: Client, control: Control) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_refused(
-    client: Client, control: Control, params: dict[str, Any], code: str
-) -> None:
+def test_what_is_wrong_is_refused(client: Client, control: Control, params: dict[str, Any], code: str) -> None:
     assert refusal(copy, ec2=client("ec2", "eu-west-1"), **params) == (code, 400)
     assert control("images") == []
 
@@ -201,9 +196,7 @@ def test_tags_go_to_image_and_snapshots(client: Client) -> None:
     )
     tags = {row["Key"]: row["Value"] for row in image(ec2, image_id)["Tags"]}
     assert tags == {"os": "al2023", "team": "web", "build": "2026.11.18"}
-    assert [row["Tags"] for row in snapshots(ec2, image_id)] == [
-        [{"Key": "managed-by", "Value": "amicopy"}]
-    ] * 2
+    assert [row["Tags"] for row in snapshots(ec2, image_id)] == [[{"Key": "managed-by", "Value": "amicopy"}]] * 2
     by_tag = ec2.describe_images(Owners=["self"], Filters=[{"Name": "tag:team", "Values": ["w*b"]}])["Images"]
     assert [row["ImageId"] for row in by_tag] == [image_id]
 

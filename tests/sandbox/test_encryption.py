@@ -33,9 +33,7 @@ def test_the_key_of_a_copy(client: Client, region: str, params: dict[str, Any], 
     image_id = copy(ec2, **params)
     expected = alias and key_arn(client, region, alias)
     assert {row.get("KmsKeyId") for row in snapshots(ec2, image_id)} == {expected}
-    assert {row["Ebs"]["Encrypted"] for row in image(ec2, image_id)["BlockDeviceMappings"]} == {
-        alias is not None
-    }
+    assert {row["Ebs"]["Encrypted"] for row in image(ec2, image_id)["BlockDeviceMappings"]} == {alias is not None}
 
 
 @pytest.mark.parametrize("form", ["id", "alias", "arn", "alias-arn"])
@@ -75,9 +73,7 @@ def test_a_bad_key_is_accepted_and_fails_later(client: Client, control: Control,
 def test_encryption_by_default_is_on_in_one_region(client: Client) -> None:
     regions = [row["RegionName"] for row in client().describe_regions()["Regions"]]
     on = [
-        region
-        for region in regions
-        if client("ec2", region).get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+        region for region in regions if client("ec2", region).get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
     ]
     assert on == ["eu-central-1"]
     default = client("ec2", "eu-central-1").get_ebs_default_kms_key_id()["KmsKeyId"]

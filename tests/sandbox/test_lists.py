@@ -49,8 +49,7 @@ def test_filters(client: Client) -> None:
         ("source-image-id", GOLDEN): 0,
     }
     found = {
-        case: len(ec2.describe_images(Filters=[{"Name": case[0], "Values": [case[1]]}])["Images"])
-        for case in cases
+        case: len(ec2.describe_images(Filters=[{"Name": case[0], "Values": [case[1]]}])["Images"]) for case in cases
     }
     assert found == cases
     odd = {"Filters": [{"Name": "shoe-size", "Values": ["1"]}]}
@@ -78,9 +77,7 @@ def test_unknown_ids_are_refused(client: Client) -> None:
     ec2 = client()
     assert refusal(ec2.describe_images, ImageIds=["ami-0123456789abcdef0"]) == ("InvalidAMIID.NotFound", 400)
     assert refusal(ec2.describe_images, ImageIds=["img-1"]) == ("InvalidAMIID.Malformed", 400)
-    assert (
-        refusal(client("ec2", "eu-west-1").describe_images, ImageIds=[GOLDEN])[0] == "InvalidAMIID.NotFound"
-    )
+    assert refusal(client("ec2", "eu-west-1").describe_images, ImageIds=[GOLDEN])[0] == "InvalidAMIID.NotFound"
     unknown = {"SnapshotIds": ["snap-0123456789abcdef0"]}
     assert refusal(ec2.describe_snapshots, **unknown) == ("InvalidSnapshot.NotFound", 400)
 
@@ -105,9 +102,7 @@ def test_regions(client: Client) -> None:
     enabled = {row["RegionName"] for row in ec2.describe_regions()["Regions"]}
     assert enabled >= {"us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1"}
     assert "af-south-1" not in enabled
-    everything = {
-        row["RegionName"]: row["OptInStatus"] for row in ec2.describe_regions(AllRegions=True)["Regions"]
-    }
+    everything = {row["RegionName"]: row["OptInStatus"] for row in ec2.describe_regions(AllRegions=True)["Regions"]}
     assert everything["af-south-1"] == "not-opted-in"
     assert len(ec2.describe_regions(RegionNames=["eu-west-1"])["Regions"]) == 1
     assert refusal(ec2.describe_regions, RegionNames=["mars-north-1"])[0] == "InvalidParameterValue"
@@ -120,9 +115,7 @@ def test_zones(client: Client) -> None:
     sydney = client("ec2", "ap-southeast-2")
     assert sydney.describe_availability_zones(**only_local)["AvailabilityZones"] == []
     zones = sydney.describe_availability_zones(AllAvailabilityZones=True, **only_local)["AvailabilityZones"]
-    assert [(row["ZoneName"], row["OptInStatus"]) for row in zones] == [
-        ("ap-southeast-2-per-1a", "not-opted-in")
-    ]
+    assert [(row["ZoneName"], row["OptInStatus"]) for row in zones] == [("ap-southeast-2-per-1a", "not-opted-in")]
 
 
 def test_outposts_belong_to_one_account_and_region(client: Client) -> None:

@@ -8,7 +8,7 @@ import json
 import secrets
 from typing import Any
 
-from amicopy.sandbox import keys
+from amicopy.sandbox import faults, keys
 from amicopy.sandbox.catalogue import ACCOUNTS, enabled
 from amicopy.sandbox.ec2.checks import check_destination, check_fields, check_number, tags_by_type
 from amicopy.sandbox.ec2.images import Image, Plan
@@ -59,10 +59,28 @@ def copy(backend: Any, params: dict[str, Any], *, backend_of: Any) -> str:
             )
         if params.get("DryRun"):
             raise Refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
-        plan |= {"token": token, "fingerprint": fingerprint}
+        plan |= {"token": token, "fingerprint": fingerprint, **struck(backend)}
         world.write(do="copy", account=backend.account_id, region=backend.region_name, plan=plan)
         backend.bring_to_life(plan)
+    backend.announce(plan)
     return str(plan["image_id"])
+
+
+def struck(backend: Any) -> Plan:
+    """What fault rules change about the copy that is being accepted."""
+    call = {
+        "service": "ec2",
+        "action": "CopyImage",
+        "region": backend.region_name,
+        "account": backend.account_id,
+    }
+    changes: Plan = {}
+    for rule in faults.striking({**call, "request_id": ""}, "hide", "fail"):
+        if rule.kind == "hide":
+            changes["visible_at"] = None if rule.seconds is None else world.now() + rule.seconds
+        else:
+            changes |= {"failure": rule.reason, "percent": rule.percent, "code": "Server.InternalError"}
+    return changes
 
 
 def find_source(params: dict[str, Any], *, account: str, backend_of: Any) -> Image:

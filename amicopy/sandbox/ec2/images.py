@@ -152,7 +152,7 @@ class Snapshot:
     @property
     def progress(self) -> str:
         done = self.done()
-        return "100%" if done >= 1 else f"{min(99, int(done * 100))}%"
+        return "100%" if done >= 1 else f"{min(99, int(round(done * 100, 6)))}%"
 
     def open_to(self, account: str) -> bool:
         """Whether `account` may read this snapshot's data."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from moto.ec2.models import EC2Backend, ec2_backends
 
-from amicopy.sandbox import catalogue
+from amicopy.sandbox import catalogue, events
 from amicopy.sandbox.ec2.copying import copy
-from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, adopt, own_snapshot
+from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, adopt, finish, own_snapshot
 from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.world import world
 
@@ -53,6 +53,11 @@ class SandboxBackend(EC2Backend):
             }
             if plan["token"]:
                 self.client_tokens[plan["token"]] = plan["fingerprint"], plan["image_id"]
+
+    def announce(self, plan: Plan) -> None:
+        """Has the event about the end of a copy sent when it is there."""
+        failure = plan["failure"] or ""
+        events.schedule(finish(plan), self, plan["image_id"], "failed" if failure else "available", failure)
 
     def copied(self) -> Iterator[Image]:
         """The images CopyImage made here, without those deregistered since."""
@@ -126,6 +131,8 @@ class SandboxBackend(EC2Backend):
                 gone = [row["id"] for row in image.plan["snapshots"]]
             gone = [snapshot_id for snapshot_id in gone if snapshot_id in self.snapshots]
             self.forget(image_id, gone)
+            events.unschedule(image_id)
+            events.schedule(world.now(), self, image_id, "deregistered")
             world.write(
                 do="deregister",
                 account=self.account_id,
