@@ -21,9 +21,7 @@ from amicopy.sandbox import buckets, catalogue, control, faults, identity
 from amicopy.sandbox.errors import Refused, render
 from amicopy.sandbox.world import world
 
-CREDENTIAL = re.compile(
-    r"Credential=(?P<key>\w+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request"
-)
+CREDENTIAL = re.compile(r"Credential=(?P<key>\w+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request")
 LOGGED_HEADERS = (
     "HOST",
     "USER_AGENT",

@@ -80,9 +80,7 @@ class SandboxResponse(EC2Response):
         missing = [name for name in wanted if name not in images and name not in backend.deleted_amis]
         if missing:
             noun, verb = ("id", "does") if len(missing) == 1 else ("ids", "do")
-            raise Refused(
-                "InvalidAMIID.NotFound", f"The image {noun} '[{', '.join(missing)}]' {verb} not exist"
-            )
+            raise Refused("InvalidAMIID.NotFound", f"The image {noun} '[{', '.join(missing)}]' {verb} not exist")
         ids = narrowed(wanted, filters.get("image-id"))
         found = [images[name] for name in ids if name in images] if ids is not None else list(images.values())
         if owners := self.named_accounts("Owners"):
@@ -93,9 +91,7 @@ class SandboxResponse(EC2Response):
             found = [image for image in found if not image.disabled]
         if not wanted and not params.get("IncludeDeprecated"):
             found = [image for image in found if image.owner_id == backend.account_id or not image.deprecated]
-        members = [
-            member for member in (image.view() for image in found) if matches(member, filters, IMAGE_FIELDS)
-        ]
+        members = [member for member in (image.view() for image in found) if matches(member, filters, IMAGE_FIELDS)]
         members, token = page(members, "ImageId", params)
         return ActionResult({"Images": members, "NextToken": token})
 
@@ -111,15 +107,11 @@ class SandboxResponse(EC2Response):
             if name not in snapshots:
                 raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{name}' does not exist.")
         ids = narrowed(wanted, filters.get("snapshot-id"))
-        found = (
-            [snapshots[name] for name in ids if name in snapshots] if ids is not None else snapshots.values()
-        )
+        found = [snapshots[name] for name in ids if name in snapshots] if ids is not None else snapshots.values()
         if owners := self.named_accounts("OwnerIds"):
             found = [snapshot for snapshot in found if snapshot.owner_id in owners]
         members = [
-            member
-            for member in (snapshot.view() for snapshot in found)
-            if matches(member, filters, SNAPSHOT_FIELDS)
+            member for member in (snapshot.view() for snapshot in found) if matches(member, filters, SNAPSHOT_FIELDS)
         ]
         members, token = page(members, "SnapshotId", params)
         return ActionResult({"Snapshots": members, "NextToken": token})
@@ -198,9 +190,7 @@ class SandboxResponse(EC2Response):
 
 def narrowed(wanted: list[str], filtered: list[str] | None) -> list[str] | None:
     """The only ids that can match, or None if that is open. Saves looking at thousands of others."""
-    exact = (
-        filtered if filtered is not None and not any(set(value) & set("*?\\") for value in filtered) else None
-    )
+    exact = filtered if filtered is not None and not any(set(value) & set("*?\\") for value in filtered) else None
     if wanted:
         return wanted
     return None if exact is None else list(dict.fromkeys(exact))

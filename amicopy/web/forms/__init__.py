@@ -1,0 +1,1 @@
+"""The form of a copy request, drawn from the table of parameters."""
