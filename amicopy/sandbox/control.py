@@ -82,8 +82,7 @@ def described(image_id: str, copy: Params) -> Params:
         "ClientToken": plan["token"],
         "Tags": dict(backend.tags.get(image_id, {})) if image else plan["tags"],
         "Snapshots": [
-            {"SnapshotId": row.id, "State": row.status, "Tags": dict(backend.tags.get(row.id, {}))}
-            for row in snapshots
+            {"SnapshotId": row.id, "State": row.status, "Tags": dict(backend.tags.get(row.id, {}))} for row in snapshots
         ],
     }
 

@@ -63,9 +63,7 @@ def assume_role(caller: Identity, params: dict[str, str]) -> str:
     arn, name = params.get("RoleArn", ""), params.get("RoleSessionName", "")
     seconds = int(params.get("DurationSeconds", "3600"))
     if not 900 <= seconds <= 43200 or not 2 <= len(name) <= 64:
-        raise Refused(
-            "ValidationError", "DurationSeconds must be 900 to 43200, RoleSessionName 2 to 64 long."
-        )
+        raise Refused("ValidationError", "DurationSeconds must be 900 to 43200, RoleSessionName 2 to 64 long.")
     account = next((number for number, row in ACCOUNTS.items() if row.get("RoleArn") == arn), None)
     if account is None or ACCOUNTS[account]["ExternalId"] != params.get("ExternalId"):
         raise Refused(

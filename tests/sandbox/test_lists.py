@@ -140,3 +140,9 @@ def test_keys(client: Client, region: str) -> None:
 def test_an_action_moto_does_not_have_is_a_clean_error(client: Client, control: Control) -> None:
     assert refusal(client().describe_id_format) == ("InvalidAction", 400)
     assert control()["calls"]["ec2"]["us-east-1"]["DescribeIdFormat"] == 1
+
+
+def test_what_moto_lacks_is_a_clean_error_in_every_service(client: Client) -> None:
+    assert refusal(client("kms").update_primary_region, KeyId="x", PrimaryRegion="eu-west-1")[0] == "InvalidAction"
+    odd = {"Filters": [{"Name": "shoe-size", "Values": ["1"]}]}
+    assert refusal(client().describe_vpcs, **odd) == ("InvalidParameterValue", 400)

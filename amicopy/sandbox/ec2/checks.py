@@ -40,9 +40,7 @@ def check_fields(params: dict[str, Any]) -> None:
             "The parameter KmsKeyId requires the parameter Encrypted to be set.",
         )
     if not AMI_ID.fullmatch(params["SourceImageId"]):
-        raise Refused(
-            "InvalidAMIID.Malformed", f'Invalid id: "{params["SourceImageId"]}" (expecting "ami-...")'
-        )
+        raise Refused("InvalidAMIID.Malformed", f'Invalid id: "{params["SourceImageId"]}" (expecting "ami-...")')
 
 
 def check_destination(params: dict[str, Any], *, account: str, region: str) -> None:

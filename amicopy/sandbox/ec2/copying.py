@@ -54,8 +54,7 @@ def copy(backend: Any, params: dict[str, Any], *, backend_of: Any) -> str:
         if pending >= world.settings.limit:
             raise Refused(
                 "ResourceLimitExceeded",
-                f"You have reached the limit of {world.settings.limit} concurrent AMI copies "
-                f"to {backend.region_name}.",
+                f"You have reached the limit of {world.settings.limit} concurrent AMI copies to {backend.region_name}.",
             )
         if params.get("DryRun"):
             raise Refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
@@ -103,14 +102,10 @@ def find_source(params: dict[str, Any], *, account: str, backend_of: Any) -> Ima
             f"The AMI ID '{image_id}' is currently pending and may not be used for this operation",
         )
     if image.state != "available":
-        raise Refused(
-            "InvalidAMIID.Unavailable", f"The AMI ID '{image_id}' is {image.state} and may not be copied"
-        )
+        raise Refused("InvalidAMIID.Unavailable", f"The AMI ID '{image_id}' is {image.state} and may not be copied")
     if image.owner_id != account:
         if image.attributes.get("ProductCodes"):
-            raise Refused(
-                "InvalidRequest", "Images from AWS Marketplace cannot be copied to another AWS account"
-            )
+            raise Refused("InvalidRequest", "Images from AWS Marketplace cannot be copied to another AWS account")
         if not all(image.backend.snapshots[row["id"]].open_to(account) for row in image.plan["snapshots"]):
             raise Refused("InvalidRequest", "You do not have permission to access the storage of this ami")
     return image
@@ -203,6 +198,4 @@ def source_tags(source: Image, account: str) -> dict[str, str]:
     """The tags CopyImageTags takes along: from another account only those it marks as shared."""
     tags = source.backend.tags.get(source.id, {})
     shared = "" if source.owner_id == account else "ec2:SharedTag/"
-    return {
-        key: value for key, value in tags.items() if key.startswith(shared) and not key.startswith("aws:")
-    }
+    return {key: value for key, value in tags.items() if key.startswith(shared) and not key.startswith("aws:")}

@@ -96,9 +96,7 @@ def values_of(member: dict[str, Any], name: str, fields: dict[str, str]) -> list
     return [] if value is None else [str(value)]
 
 
-def page(
-    members: list[dict[str, Any]], key: str, params: dict[str, Any]
-) -> tuple[list[dict[str, Any]], str | None]:
+def page(members: list[dict[str, Any]], key: str, params: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
     """A page of `members` in the order of their `key`, and the token of the next. Without MaxResults: all.
 
     A token names the last member seen, so that what comes and goes between two pages hides nothing else.

@@ -88,9 +88,7 @@ class Image:
             "ImageType": "machine",
             "State": state,
             "OwnerId": self.owner_id,
-            "CreationDate": datetime.fromtimestamp(self.plan["started"], UTC).strftime(
-                "%Y-%m-%dT%H:%M:%S.000Z"
-            ),
+            "CreationDate": datetime.fromtimestamp(self.plan["started"], UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "Public": self.is_public,
             "EnaSupport": True,
             "Hypervisor": "xen",

@@ -92,9 +92,7 @@ class SandboxBackend(EC2Backend):
     def neighbours(self) -> Iterator["SandboxBackend"]:
         """The same Region in every account of the catalogue, this one first."""
         yield self
-        yield from (
-            backend_of(other, self.region_name) for other in catalogue.ACCOUNTS if other != self.account_id
-        )
+        yield from (backend_of(other, self.region_name) for other in catalogue.ACCOUNTS if other != self.account_id)
 
     def visible_images(self) -> Iterator[Image]:
         """What DescribeImages may list: one's own images, those shared with one, and public ones."""
@@ -140,11 +138,7 @@ class SandboxBackend(EC2Backend):
                 image_id=image_id,
                 snapshots=gone,
             )
-        return (
-            [{"SnapshotId": snapshot_id, "ReturnCode": "success"} for snapshot_id in gone]
-            if with_snapshots
-            else []
-        )
+        return [{"SnapshotId": snapshot_id, "ReturnCode": "success"} for snapshot_id in gone] if with_snapshots else []
 
     def forget(self, image_id: str | None, snapshot_ids: list[str]) -> None:
         """Takes an image and snapshots away, with their tags."""

@@ -23,9 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--copy-seconds", type=float, default=20.0, help="how long a small copy takes")
         parser.add_argument("--limit", type=int, default=5, help="copies at once per account and Region")
         parser.add_argument("--leave-snapshots", action=BooleanOptionalAction, default=True)
-        parser.add_argument(
-            "--buckets", type=float, default=0.0, help="AWS's token buckets, so many times as fast"
-        )
+        parser.add_argument("--buckets", type=float, default=0.0, help="AWS's token buckets, so many times as fast")
 
     def handle(self, **options: Any) -> None:
         done = threading.Event()
@@ -36,9 +34,7 @@ class Command(BaseCommand):
         try:
             server = start(host, port, journal=options["journal"], **{name: options[name] for name in names})
         except OSError as error:
-            raise CommandError(
-                f"The sandbox can't listen on {host}:{port}: {os.strerror(error.errno or 0)}."
-            ) from None
+            raise CommandError(f"The sandbox can't listen on {host}:{port}: {os.strerror(error.errno or 0)}.") from None
         self.stdout.write(f"Sandbox ready at {server.url}")
         self.stdout.flush()
         done.wait()
