@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.conftest import Control
 from tests.sandbox.calls import GOLDEN, copy, refusal, snapshots
-from tests.sandbox.conftest import Client, Control
+from tests.sandbox.conftest import Client
 
 
 def test_the_catalogue_shows_own_shared_and_public_images(client: Client) -> None:
