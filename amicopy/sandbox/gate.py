@@ -6,6 +6,7 @@ goes to moto with the caller's account in a header.
 
 import io
 import json
+import logging
 import re
 import secrets
 import socket
@@ -15,12 +16,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+from botocore.model import OperationNotFoundError
+from moto.ec2.exceptions import FilterNotImplementedError
 from werkzeug.wrappers import Response
 
 from amicopy.sandbox import buckets, catalogue, control, faults, identity
 from amicopy.sandbox.errors import Refused, render
 from amicopy.sandbox.world import world
 
+log = logging.getLogger(__name__)
 CREDENTIAL = re.compile(r"Credential=(?P<key>\w+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request")
 LOGGED_HEADERS = (
     "HOST",
@@ -119,7 +123,17 @@ class Gate:
         if call["service"] == "outposts":
             return list_outposts(call)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
-        return Response.from_app(self.application, environ, buffered=True)
+        try:
+            return Response.from_app(self.application, environ, buffered=True)
+        except FilterNotImplementedError as error:
+            raise Refused("InvalidParameterValue", str(error).split(" has not been")[0]) from None
+        except (NotImplementedError, OperationNotFoundError):
+            message = f"The action {call['action']} is not valid for this web service."
+            raise Refused("InvalidAction", message) from None
+        except Exception:
+            # A defect here or in moto. AWS answers in the service's own format even then, not with a page.
+            log.exception("%s failed", call["action"])
+            raise Refused("InternalError", "An internal error has occurred") from None
 
 
 def cut(environ: Environ) -> NoReturn:
@@ -134,7 +148,7 @@ def read_call(environ: Environ, body: bytes) -> dict[str, Any]:
     scope = CREDENTIAL.search(authorization)
     params: dict[str, Any] = {}
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        params = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        params = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     elif "json" in environ.get("CONTENT_TYPE", "") and body:
         params = json.loads(body)
     call = {

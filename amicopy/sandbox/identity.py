@@ -1,9 +1,11 @@
-"""Who is calling: access keys, and the two STS calls amicopy makes (GetCallerIdentity and AssumeRole).
+"""Who is calling: access keys, and STS (GetCallerIdentity, AssumeRole, DecodeAuthorizationMessage).
 
 moto would take any key, role and ExternalId; here they must be the catalogue's. Temporary keys live in
 memory: after a restart they are answered as expired, as AWS answers old ones.
 """
 
+import base64
+import json
 import secrets
 import string
 import time
@@ -55,6 +57,10 @@ def answer(caller: Identity, action: str, params: dict[str, str], *, request_id:
         return rendered(action, xml(result), request_id=request_id)
     if action == "AssumeRole":
         return rendered(action, assume_role(caller, params), request_id=request_id)
+    if action == "DecodeAuthorizationMessage":
+        return rendered(
+            action, xml({"DecodedMessage": decoded(params.get("EncodedMessage", ""))}), request_id=request_id
+        )
     raise Refused("InvalidAction", f"The sandbox doesn't know the action {action} of STS.")
 
 
@@ -88,6 +94,14 @@ def assume_role(caller: Identity, params: dict[str, str]) -> str:
     }
     user = {"AssumedRoleId": session.user_id, "Arn": session.arn}
     return f"<Credentials>{xml(credentials)}</Credentials><AssumedRoleUser>{xml(user)}</AssumedRoleUser>"
+
+
+def decoded(message: str) -> str:
+    """What an encoded authorization message says. Here it is JSON in Base64, for a fault rule's `message` to hold."""
+    try:
+        return json.dumps(json.loads(base64.urlsafe_b64decode(message)))
+    except ValueError:
+        raise Refused("InvalidAuthorizationMessageException", "Message is not valid") from None
 
 
 def xml(values: dict[str, str]) -> str:

@@ -57,9 +57,13 @@ def start(host: str = "127.0.0.1", port: int = 0, *, journal: Path | None = None
     """Starts the sandbox in threads of this process and returns it once it answers.
 
     Port 0 takes a free one. `settings` are those of `world.Settings`. moto's state is one a process, so a
-    second sandbox in the same process would share all with the first. Raises OSError for a port in use.
+    second sandbox in it is a RuntimeError. Raises OSError for a port in use.
     """
+    if ec2_backends.backend is SandboxBackend:
+        raise RuntimeError("A sandbox is already running in this process.")
     listener = socket.create_server((host, port))
+    if journal:
+        journal.touch()
     with world.lock:
         BackendDict.reset()
         ec2_backends.backend = SandboxBackend

@@ -33,6 +33,9 @@ class Settings:
     buckets: float = 0.0
 
 
+NOUNS: dict[type, str] = {bool: "true or false", int: "a number of 0 or more", float: "a number of 0 or more"}
+
+
 class World:
     """The shared state. `lock` guards every step that looks before it changes something."""
 
@@ -69,7 +72,7 @@ class World:
             if kind is None:
                 raise TypeError(f"There is no setting {name}.")
             if (kind is bool) != isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-                raise ValueError(f"{name} must be a {kind.__name__} of 0 or more.")
+                raise ValueError(f"{name} must be {NOUNS[kind]}.")
         self.settings = replace(self.settings, **{name: kinds[name](value) for name, value in values.items()})
 
     def write(self, **entry: Any) -> None:

@@ -1,14 +1,16 @@
 """Identities, roles, Regions, request ids, and the control addresses."""
 
+import base64
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 
-from amicopy.sandbox.server import Server
+from amicopy.sandbox.server import Server, start
+from tests.conftest import Control
 from tests.sandbox.calls import copy, image, refusal
-from tests.sandbox.conftest import Client, Control
+from tests.sandbox.conftest import Client
 
 ROLE = {"RoleArn": "arn:aws:iam::444455556666:role/amicopy", "RoleSessionName": "amicopy-R7"}
 
@@ -34,6 +36,14 @@ def test_a_wrong_external_id_or_role_is_denied(client: Client) -> None:
     assert refusal(assume, **ROLE, ExternalId="wrong") == ("AccessDenied", 403)
     assert refusal(assume, **ROLE) == ("AccessDenied", 403)
     assert refusal(assume, **{**ROLE, "RoleArn": "arn:aws:iam::777788889999:role/amicopy"})[0] == "AccessDenied"
+
+
+def test_an_encoded_authorization_message_can_be_decoded(client: Client) -> None:
+    blob = base64.urlsafe_b64encode(b'{"allowed": false}').decode()
+    sts = client("sts")
+    assert sts.decode_authorization_message(EncodedMessage=blob)["DecodedMessage"] == '{"allowed": false}'
+    decode = sts.decode_authorization_message
+    assert refusal(decode, EncodedMessage="???") == ("InvalidAuthorizationMessageException", 400)
 
 
 def test_temporary_credentials_are_expired_after_a_restart(client: Client, control: Control) -> None:
@@ -112,3 +122,8 @@ def test_a_call_without_signature_is_refused(server: Server) -> None:
     assert caught.value.code == 403
     assert b"MissingAuthenticationToken" in caught.value.read()
     caught.value.close()
+
+
+def test_a_process_has_one_sandbox(server: Server) -> None:
+    with pytest.raises(RuntimeError, match="already running"):
+        start()

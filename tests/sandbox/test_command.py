@@ -80,6 +80,20 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--limit", "-1"], "limit must be a number of 0 or more."),
+        (["--journal", "/nowhere/journal"], "The sandbox can't use /nowhere/journal: No such file or directory."),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_one_line(options: list[str], line: str) -> None:
+    command = [sys.executable, str(MANAGE), "sandbox", "--port", str(free_port()), *options]
+    environment = {**os.environ, "AMICOPY_AWS": "sandbox"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"CommandError: {line}\n")
+
+
 def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
     port, options = free_port(), ["--journal", str(tmp_path / "journal.jsonl"), "--limit", "9"]
     with running(port, *options):

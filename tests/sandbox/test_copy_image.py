@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Control
 from tests.sandbox.calls import GOLDEN, GOLDEN_SNAPSHOTS, copy, image, refusal, snapshots
-from tests.sandbox.conftest import Client, Control
+from tests.sandbox.conftest import Client
 
 
 def test_a_copy_is_pending_and_then_available(client: Client, control: Control) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Control
 from tests.sandbox.calls import copy, image, snapshots
-from tests.sandbox.conftest import Client, Control
+from tests.sandbox.conftest import Client
 
 DEFAULT_KEY_IMAGE = "ami-0d2f6b80c5e1794a3"
 GOLDEN_KEY_IMAGE = "ami-0e93a1c7d64f5b082"

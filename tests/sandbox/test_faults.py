@@ -10,8 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
 from amicopy.sandbox.server import Server
+from tests.conftest import Control
 from tests.sandbox.calls import copy, image, refusal, snapshots
-from tests.sandbox.conftest import ONCE, Client, Control
+from tests.sandbox.conftest import ONCE, Client
 
 ROLE = {
     "RoleArn": "arn:aws:iam::444455556666:role/amicopy",

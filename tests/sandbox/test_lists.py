@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.conftest import Control
 from tests.sandbox.calls import GOLDEN, copy, refusal, snapshots
-from tests.sandbox.conftest import Client, Control
+from tests.sandbox.conftest import Client
 
 
 def test_the_catalogue_shows_own_shared_and_public_images(client: Client) -> None:
@@ -140,3 +141,9 @@ def test_keys(client: Client, region: str) -> None:
 def test_an_action_moto_does_not_have_is_a_clean_error(client: Client, control: Control) -> None:
     assert refusal(client().describe_id_format) == ("InvalidAction", 400)
     assert control()["calls"]["ec2"]["us-east-1"]["DescribeIdFormat"] == 1
+
+
+def test_what_moto_lacks_is_a_clean_error_in_every_service(client: Client) -> None:
+    assert refusal(client("kms").update_primary_region, KeyId="x", PrimaryRegion="eu-west-1")[0] == "InvalidAction"
+    odd = {"Filters": [{"Name": "shoe-size", "Values": ["1"]}]}
+    assert refusal(client().describe_vpcs, **odd) == ("InvalidParameterValue", 400)

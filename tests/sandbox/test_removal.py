@@ -1,7 +1,8 @@
 """Cancelling, deregistering and deleting."""
 
+from tests.conftest import Control
 from tests.sandbox.calls import copy, image, refusal, snapshots
-from tests.sandbox.conftest import Client, Control
+from tests.sandbox.conftest import Client
 
 
 def test_cancelling_leaves_snapshots_behind(client: Client, control: Control) -> None:

@@ -1,12 +1,9 @@
 """How EC2 calls are answered: as moto does, with what it lacks, real request ids and no HTML error pages."""
 
-import logging
 from typing import Any, ClassVar
 
-from botocore.model import OperationNotFoundError
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import FilterNotImplementedError
 from moto.ec2.responses import EC2Response
 
 from amicopy.sandbox import catalogue, errors
@@ -21,8 +18,6 @@ from amicopy.sandbox.ec2.filters import (
 )
 from amicopy.sandbox.errors import Refused
 
-log = logging.getLogger(__name__)
-
 
 class SandboxResponse(EC2Response):
     """One EC2 call. moto calls the method named after the action; `self.params` holds typed parameters."""
@@ -36,19 +31,7 @@ class SandboxResponse(EC2Response):
 
     def _dispatch(self, request: Any, full_url: Any = None, headers: Any = None) -> Any:
         self.request_id = request.environ.get("amicopy.request_id", "sandbox")
-        try:
-            return super()._dispatch(request, full_url, headers)
-        except FilterNotImplementedError as error:
-            refused = Refused("InvalidParameterValue", str(error).split(" has not been")[0] + " is invalid")
-        except (NotImplementedError, OperationNotFoundError):
-            action = self.querystring.get("Action", [""])[0]
-            refused = Refused("InvalidAction", f"The action {action} is not valid for this web service.")
-        except Exception:
-            # Anything else is a defect here or in moto. EC2 answers in XML even then.
-            log.exception("The sandbox failed")
-            refused = Refused("InternalError", "An internal error has occurred")
-        response = errors.render("ec2", refused, request_id=self.request_id)
-        return refused.status, dict(response.headers), response.get_data(as_text=True)
+        return super()._dispatch(request, full_url, headers)
 
     def serialized(self, action_result: Any) -> Any:
         status, headers, body = super().serialized(action_result)
@@ -190,7 +173,6 @@ class SandboxResponse(EC2Response):
 
 def narrowed(wanted: list[str], filtered: list[str] | None) -> list[str] | None:
     """The only ids that can match, or None if that is open. Saves looking at thousands of others."""
-    exact = filtered if filtered is not None and not any(set(value) & set("*?\\") for value in filtered) else None
-    if wanted:
-        return wanted
-    return None if exact is None else list(dict.fromkeys(exact))
+    if not wanted and (filtered is None or set("".join(filtered)) & set("*?\\")):
+        return None
+    return list(dict.fromkeys(wanted or filtered or []))

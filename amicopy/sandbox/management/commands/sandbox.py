@@ -34,7 +34,10 @@ class Command(BaseCommand):
         try:
             server = start(host, port, journal=options["journal"], **{name: options[name] for name in names})
         except OSError as error:
-            raise CommandError(f"The sandbox can't listen on {host}:{port}: {os.strerror(error.errno or 0)}.") from None
+            what = f"use {error.filename}" if error.filename else f"listen on {host}:{port}"
+            raise CommandError(f"The sandbox can't {what}: {os.strerror(error.errno or 0)}.") from None
+        except ValueError as error:
+            raise CommandError(str(error)) from None
         self.stdout.write(f"Sandbox ready at {server.url}")
         self.stdout.flush()
         done.wait()

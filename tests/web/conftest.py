@@ -1,0 +1,42 @@
+"""Signed-in browsers for the pages' tests."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from amicopy.copies.models import Account
+from tests.copies.conftest import make_person
+
+SignedIn = Callable[..., Client]
+
+
+@pytest.fixture
+def signed_in(db: None) -> SignedIn:
+    """A client signed in as a person with these roles; the name is the first role unless given."""
+
+    def make(*roles: str, name: str = "") -> Client:
+        client = Client()
+        client.force_login(make_person(name or roles[0], *roles))
+        return client
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def account(db: None) -> Account:
+    account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    return account
+
+
+def typed(**changes: str) -> dict[str, str]:
+    """What a requester types for one copy to eu-west-1."""
+    return {
+        "account": "sandbox",
+        "SourceRegion": "us-east-1",
+        "SourceImageId": "ami-0a7f3c92d41be6058",
+        "Name": "golden-al2023-2026.11.24",
+        "destinations-0-DestinationRegion": "eu-west-1",
+        "reason": "PLAT-1: week 47 image",
+        **changes,
+    }

@@ -1,0 +1,149 @@
+"""The form: errors by the field, everything typed kept, rows without a script, and never a server error."""
+
+import pytest
+
+from amicopy.copies.models import CopyRequest
+from tests.web.conftest import SignedIn, typed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"SourceImageId": "ami-xyz"}, "SourceImageId", "ami- and 8 or 17 characters"),
+        ({"SourceImageId": ""}, "SourceImageId", "Enter the source AMI"),
+        ({"SourceRegion": "us-east-1a"}, "SourceRegion", "Did you mean us-east-1?"),
+        ({"SourceRegion": "xx-nowhere-9"}, "SourceRegion", "isn't one"),
+        ({"Name": "x"}, "Name", "at least 3 characters"),
+        ({"Name": "a" * 129}, "Name", "at most 128"),
+        ({"Name": "what*ever"}, "Name", "Remove *"),
+        ({"Description": "d" * 256}, "Description", "at most 255"),
+        ({"reason": " "}, "reason", "Enter why"),
+        ({"destinations-0-DestinationRegion": ""}, "destinations-0-DestinationRegion", "Choose a Region"),
+        (
+            {"destinations-0-DestinationRegion": "cn-north-1"},
+            "destinations-0-DestinationRegion",
+            "CreateStoreImageTask",
+        ),
+        ({"destinations-0-KmsKeyId": "alias/x"}, "destinations-0-KmsKeyId", "a key needs encryption"),
+        (
+            {"destinations-0-KmsKeyId": "golden", "destinations-0-Encrypted": "true"},
+            "destinations-0-KmsKeyId",
+            "Did you mean alias/golden?",
+        ),
+        (
+            {
+                "destinations-0-Encrypted": "true",
+                "destinations-0-KmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/12345678-1234-1234-1234-123456789012",
+            },
+            "destinations-0-KmsKeyId",
+            "KMS key must be in eu-west-1",
+        ),
+        ({"destinations-0-Encrypted": "false"}, "destinations-0-Encrypted", "Same as the source"),
+        (
+            {"destinations-0-SnapshotCopyCompletionDurationMinutes": "50"},
+            "destinations-0-SnapshotCopyCompletionDurationMinutes",
+            "nearest to 50 is 45",
+        ),
+        (
+            {"destinations-0-SnapshotCopyCompletionDurationMinutes": "soon"},
+            "destinations-0-SnapshotCopyCompletionDurationMinutes",
+            "whole number",
+        ),
+        (
+            {"destinations-1-DestinationRegion": "eu-west-1"},
+            "destinations-1-DestinationRegion",
+            "the same as destination 1",
+        ),
+        ({"tags-0-Key": "aws:x", "tags-0-image": "on"}, "TagSpecifications", "must not begin with aws:"),
+        ({"tags-0-Key": "a", "tags-0-Value": "b"}, "tags-0-Key", "Choose where the tag goes"),
+        ({"ClientToken": "t" * 65}, "ClientToken", "at most 64"),
+    ],
+)
+def test_bad_input_comes_back_with_its_own_message_and_everything_typed(
+    signed_in: SignedIn, changes: dict[str, str], field: str, words: str
+) -> None:
+    answer = signed_in("requester").post("/requests/new/", typed(**changes))
+    assert answer.status_code == 422
+    form = answer.context["form"]
+    assert field in form.errors, form.errors
+    assert any(words in message for message in form.errors[field]), form.errors[field]
+    page = answer.content.decode()
+    assert f'href="#f-{field}"' in page
+    assert f'id="f-{field}"' in page
+    assert "<title>Error:" in page
+    for value in typed(**changes).values():
+        if value.strip() and len(value) < 100:
+            assert value.replace("&", "&amp;") in page
+    assert CopyRequest.objects.count() == 0
+
+
+def test_rows_are_added_and_removed_by_plain_buttons_and_keep_what_was_typed(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    page = client.post("/requests/new/", typed(add="destination")).content.decode()
+    assert 'name="destinations-1-DestinationRegion"' in page
+    assert "golden-al2023-2026.11.24" in page
+    both = typed(**{"destinations-1-DestinationRegion": "us-west-2", "remove-destination": "0"})
+    page = client.post("/requests/new/", both).content.decode()
+    assert 'value="us-west-2"' in page
+    assert 'name="destinations-1-DestinationRegion"' not in page
+    assert 'name="tags-0-Key"' in client.post("/requests/new/", typed(add="tag")).content.decode()
+
+
+def test_sending_the_same_form_twice_makes_one_request(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    data = typed(submission="6d3a3c8e-6d8f-4d55-9d5c-0b7a0f5f4f11")
+    places = {client.post("/requests/new/", data)["Location"] for _ in range(2)}
+    assert len(places) == 1
+    assert CopyRequest.objects.count() == 1
+
+
+def test_defaults_for_all_are_overridden_by_a_row(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    client.post(
+        "/requests/new/",
+        typed(
+            **{
+                "Encrypted": "true",
+                "KmsKeyId": "alias/everywhere",
+                "destinations-1-DestinationRegion": "us-west-2",
+                "destinations-1-KmsKeyId": "alias/west",
+            }
+        ),
+    )
+    copies = CopyRequest.objects.get().copies.order_by("position")
+    assert [copy.parameters["KmsKeyId"] for copy in copies] == ["alias/everywhere", "alias/west"]
+    assert all(copy.parameters["Encrypted"] is True for copy in copies)
+
+
+def test_a_clone_starts_with_the_parameters_and_without_the_token(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    client.post(
+        "/requests/new/",
+        typed(ClientToken="week-47", **{"tags-0-Key": "team", "tags-0-Value": "x", "tags-0-image": "on"}),
+    )
+    page = client.get(f"/requests/new/?clone={CopyRequest.objects.get().pk}").content.decode()
+    assert "golden-al2023-2026.11.24" in page
+    assert 'value="team"' in page
+    assert "week-47" not in page
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"Name": "\0\0\0"},
+        {"destinations-0-DestinationRegion": "<script>alert(1)</script>"},
+        {"destinations-999999-DestinationRegion": "eu-west-1"},
+        {"remove-destination": "x"},
+        {"tags-0-Key": "=cmd|'/c calc'!A1", "tags-0-image": "on"},
+        {"submission": "not-a-uuid"},
+        {"account": "nobody"},
+        {f"destinations-{n}-DestinationRegion": "eu-west-1" for n in range(300)},
+    ],
+)
+def test_hostile_input_is_refused_and_never_an_error_of_the_server(signed_in: SignedIn, data: dict[str, str]) -> None:
+    answer = signed_in("requester").post("/requests/new/", {**typed(), **data} if data else {})
+    assert answer.status_code in {200, 302, 422}
+    assert b"<script>alert" not in answer.content
