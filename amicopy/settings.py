@@ -5,7 +5,10 @@
 (production: nothing that matters has a default, and start-up stops with the name of what is missing).
 """
 
+import hashlib
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +20,15 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+
+def socket_path(directory: Path) -> Path:
+    """Where the bundled broker listens: a socket's path may have about 100 bytes, so a deep folder gets a short one."""
+    path = directory / "broker.sock"
+    if len(str(path).encode()) < 100:
+        return path
+    digest = hashlib.sha256(str(directory).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"amicopy-{os.getuid()}-{digest}.sock"
 
 
 def refuse(message: str) -> None:
@@ -34,7 +46,7 @@ try:
         SECRET_KEY: str = env.str("SECRET_KEY", "sandbox-only-" + "0" * 40)
         ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
         database_url: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'amicopy.sqlite3'}")
-        CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", f"redis+socket://{VAR_DIR / 'broker.sock'}")
+        CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", f"redis+socket://{socket_path(VAR_DIR)}")
     else:
         SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=40))
         ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", validate=validate.Length(min=1))
@@ -57,6 +69,8 @@ try:
     COPY_CALLS_PER_SECOND: float = env.float("COPY_CALLS_PER_SECOND", 1.0, validate=validate.Range(min=0.01))
     # How many tasks at once make CopyImage calls when many copies are due.
     START_WORKERS: int = env.int("START_WORKERS", 4, validate=validate.Range(min=1))
+    # The sample people's password; made up when empty. Read in sandbox mode only.
+    SAMPLE_PASSWORD: str = env.str("SAMPLE_PASSWORD", "") if SANDBOX else ""
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
 except EnvError as error:

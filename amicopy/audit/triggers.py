@@ -13,8 +13,8 @@ SQLITE_INSTALL = (
     f"CREATE TRIGGER audit_no_update BEFORE UPDATE ON {TABLE} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END",
     f"CREATE TRIGGER audit_no_delete BEFORE DELETE ON {TABLE} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END",
     # INSERT OR REPLACE deletes without firing the delete trigger unless recursive_triggers is on.
-    f"CREATE TRIGGER audit_no_replace BEFORE INSERT ON {TABLE} WHEN EXISTS ("
-    f"SELECT 1 FROM {TABLE} WHERE id = NEW.id OR hash = NEW.hash OR prev_hash = NEW.prev_hash) "
+    "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit_auditevent WHEN EXISTS (SELECT 1 FROM audit_auditevent "
+    "WHERE id = NEW.id OR hash = NEW.hash OR prev_hash = NEW.prev_hash) "
     f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END",
 )
 SQLITE_REMOVE = (

@@ -1,0 +1,36 @@
+# Needs Python 3.11, make and git; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export AMICOPY_AWS ?= sandbox
+
+.PHONY: help run test check lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/.installed: requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.installed ## start everything on this machine; PORT=8001 for another port
+	@$(BIN)/python manage.py run
+
+test: $(VENV)/.installed ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/python manage.py check
+	AMICOPY_AWS=aws SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(60))') ALLOWED_HOSTS=amicopy.example DATABASE_URL=postgres://amicopy@127.0.0.1/amicopy CELERY_BROKER_URL=amqp://127.0.0.1// $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with hashes
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header --group dev -o requirements-dev.txt
+
+clean: ## remove the environment and everything that `make run` keeps
+	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
