@@ -13,7 +13,7 @@ SQLITE_INSTALL = (
     f"CREATE TRIGGER audit_no_update BEFORE UPDATE ON {TABLE} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END",
     f"CREATE TRIGGER audit_no_delete BEFORE DELETE ON {TABLE} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END",
     # INSERT OR REPLACE deletes without firing the delete trigger unless recursive_triggers is on.
-    "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit_auditevent WHEN EXISTS (SELECT 1 FROM audit_auditevent "
+    "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit_auditevent WHEN EXISTS (SELECT 1 FROM audit_auditevent "  # noqa: S608, nothing in it comes from outside
     "WHERE id = NEW.id OR hash = NEW.hash OR prev_hash = NEW.prev_hash) "
     f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END",
 )

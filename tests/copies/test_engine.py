@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
-from amicopy.aws import ec2
+from amicopy.aws import ec2, sessions
 from amicopy.copies import starting, steering, tasks, workflow
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.transitions import InvalidTransition
@@ -159,21 +159,18 @@ def test_an_unreachable_aws_leaves_the_copy_waiting_with_the_reason(
     request = approved()
     reachable = settings.AWS_ENDPOINT
     settings.AWS_ENDPOINT = "http://127.0.0.1:9"
-    from_nowhere()
+    sessions.forget_all()
     start_all()
     copy = request.copies.get()
     assert copy.state == "STARTING"
     assert "can't be reached" in copy.waiting_for
+    assert copy.next_step_at is not None
     assert copy.next_step_at > timezone.now()
     settings.AWS_ENDPOINT = reachable
-    from_nowhere()
+    sessions.forget_all()
     start_all()
     assert states(request) == ["COPYING"]
     assert len(made(sandbox)) == 1
-
-
-def from_nowhere() -> None:
-    starting.sessions.forget_all()
 
 
 def test_a_refusal_fails_the_copy_with_aws_words_and_spares_the_others(approved: Approved, sandbox: Control) -> None:

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
         (
             {
                 "destinations-0-Encrypted": "true",
-                "destinations-0-KmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/12345678-1234-1234-1234-123456789012",
+                "destinations-0-KmsKeyId": "arn:aws:kms:us-east-1:111122223333:alias/golden",
             },
             "destinations-0-KmsKeyId",
             "KMS key must be in eu-west-1",

@@ -38,12 +38,13 @@ class Command(BaseCommand):
         environ = {**os.environ, "PORT": str(port), "HOST": host, "PYTHONUNBUFFERED": "1"}
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
+        bundled: subprocess.Popen[bytes] | None = None
         started: dict[str, subprocess.Popen[bytes]] = {}
         own_broker = Path(settings.CELERY_BROKER_URL.removeprefix("redis+socket://"))
         has_broker = settings.SANDBOX and settings.CELERY_BROKER_URL.startswith("redis+socket://")
         try:
             if has_broker:
-                broker.start(own_broker, directory=settings.VAR_DIR / "broker")
+                bundled = broker.start(own_broker, directory=settings.VAR_DIR / "broker")
             if settings.SANDBOX:
                 environ["SANDBOX_URL"] = f"http://127.0.0.1:{port + 10000}"
                 started["sandbox"] = processes.start(
@@ -84,6 +85,8 @@ class Command(BaseCommand):
                 processes.stop(process)
             if has_broker:
                 broker.stop(own_broker)
+            if bundled is not None:
+                bundled.wait()
 
     def _welcome(self, address: str, password: str) -> None:
         self.stdout.write(f"\namicopy is at {address}")

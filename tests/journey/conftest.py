@@ -1,0 +1,186 @@
+"""amicopy as people run it: sandbox, broker, worker, beat and web server as processes of their own.
+
+By default the embedded parts; DATABASE_URL and CELERY_BROKER_URL choose others, as in production.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
+
+import psycopg
+import pytest
+
+from amicopy.local import broker, processes
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "journey-password-1"
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T], *, seconds: float = 60) -> T:
+    """What `look` returns as soon as it is true; fails the test after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"Nothing after {seconds} seconds.")
+
+
+@dataclass
+class Running:
+    """A running amicopy: the addresses of its pages and of its sandbox, and its processes by name."""
+
+    url: str
+    sandbox: str
+    environ: dict[str, str]
+    started: dict[str, subprocess.Popen[bytes]]
+
+    def control(self, name: str = "", **values: Any) -> Any:
+        body = json.dumps(values).encode() if values else None
+        with urlopen(Request(f"{self.sandbox}/_sandbox/{name}", data=body)) as answer:
+            return json.load(answer)
+
+    def start(self, name: str) -> None:
+        commands = processes.commands(ROOT / "Procfile", self.environ)
+        commands["sandbox"] = [sys.executable, "manage.py", "sandbox", "--port", str(urlsplit(self.sandbox).port)]
+        commands["sandbox"] += ["--copy-seconds", "6"]
+        self.started[name] = subprocess.Popen(commands[name], env=self.environ, cwd=ROOT, start_new_session=True)
+
+    def kill(self, name: str) -> None:
+        """Ends a process and its children at once, as a crash would."""
+        os.killpg(self.started[name].pid, 9)
+        self.started.pop(name).wait()
+
+
+def free_port() -> int:
+    return next(port for port in range(20000 + os.getpid() % 5000, 30000) if processes.port_is_free("127.0.0.1", port))
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    var = tmp_path_factory.mktemp("var")
+    web, sandbox = free_port(), free_port() + 5000
+    environ = {
+        **os.environ,
+        "AMICOPY_AWS": "sandbox",
+        "AMICOPY_VAR_DIR": str(var),
+        "PORT": str(web),
+        "HOST": "127.0.0.1",
+        "SANDBOX_URL": f"http://127.0.0.1:{sandbox}",
+        "SAMPLE_PASSWORD": PASSWORD,
+        "SWEEP_SECONDS": "1",
+        "TRACK_SECONDS": "1",
+    }
+    database = os.environ.get("DATABASE_URL", "")
+    if database:
+        environ["DATABASE_URL"] = fresh_database(database)
+    embedded = not os.environ.get("CELERY_BROKER_URL")
+    socket = var / "b.sock"
+    if embedded:
+        environ["CELERY_BROKER_URL"] = f"redis+socket://{socket}"
+        bundled = broker.start(socket, directory=var / "broker")
+    it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {})
+    try:
+        it.start("sandbox")
+        for command in ("migrate", "samples"):
+            subprocess.run([sys.executable, "manage.py", command], env=environ, cwd=ROOT, check=True, stdout=-3)
+        for name in ("worker", "beat", "web"):
+            it.start(name)
+        assert processes.wait_for(f"{it.sandbox}/_sandbox/", it.started, seconds=30) == ""
+        assert processes.wait_for(f"{it.url}/healthz", it.started, seconds=30) == ""
+        yield it
+    finally:
+        for process in reversed(list(it.started.values())):
+            processes.stop(process)
+        if embedded and bundled is not None:
+            broker.stop(socket)
+            bundled.wait()
+
+
+def fresh_database(url: str) -> str:
+    """A database of its own beside the one in the address, made anew."""
+    name = "amicopy_journey"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+class Person:
+    """Somebody signed in, without a browser: gets pages, posts forms with their token."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url = url
+        self.opener = build_opener(HTTPCookieProcessor(CookieJar()))
+        self.post("/sign-in/", username=name, password=PASSWORD)
+
+    def get(self, path: str) -> str:
+        with self.opener.open(self.url + path) as answer:
+            return str(answer.read().decode())
+
+    def post(self, path: str, *, page: str = "", **fields: str) -> tuple[str, str]:
+        """Posts a form; returns the path it led to and the page there, refusals (422) included."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page or self.get(path))
+        assert token
+        data = urlencode({**fields, "csrfmiddlewaretoken": token[1]}).encode()
+        try:
+            with self.opener.open(Request(self.url + path, data, {"Referer": self.url + path})) as answer:
+                return urlsplit(answer.url).path, answer.read().decode()
+        except HTTPError as refused:
+            return path, refused.read().decode()
+
+    def submit(self, **changes: str) -> int:
+        """Submits a request, to eu-west-1 unless told otherwise, and returns its number."""
+        path, page = self.post("/requests/new/", **typed(**changes))
+        number = re.fullmatch(r"/requests/(\d+)/", path)
+        assert number, page
+        return int(number[1])
+
+    def approve(self, number: int) -> None:
+        page = self.get(f"/requests/{number}/")
+        seen = re.search(r'name="content_hash" value="([^"]+)"', page)
+        assert seen
+        self.post(f"/requests/{number}/approve/", page=page, content_hash=seen[1])
+
+    def state(self, number: int) -> str:
+        found = re.search(rf'data-request="{number}" data-state="(\w+)"', self.get(f"/requests/{number}/"))
+        assert found
+        return found[1]
+
+    def copies(self, number: int) -> list[str]:
+        return re.findall(r'data-copy="\d+" data-state="(\w+)"', self.get(f"/requests/{number}/"))
+
+
+def typed(**changes: str) -> dict[str, str]:
+    return {
+        "account": "sandbox",
+        "SourceRegion": "us-east-1",
+        "SourceImageId": "ami-0a7f3c92d41be6058",
+        "Name": "golden-al2023-journey",
+        "destinations-0-DestinationRegion": "eu-west-1",
+        "reason": "PLAT-1: week 47 image",
+        **changes,
+    }
+
+
+@pytest.fixture
+def requester(running: Running) -> Person:
+    return Person(running.url, "requester")
+
+
+@pytest.fixture
+def approver(running: Running) -> Person:
+    return Person(running.url, "approver")

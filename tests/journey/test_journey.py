@@ -1,0 +1,81 @@
+"""The main job over HTTP, with every process for real."""
+
+import re
+
+import pytest
+
+from tests.journey.conftest import Person, Running, until
+
+pytestmark = pytest.mark.processes
+
+
+def test_a_copy_is_asked_for_approved_made_and_on_record(running: Running, requester: Person, approver: Person) -> None:
+    number = requester.submit(
+        **{
+            "destinations-1-DestinationRegion": "us-west-2",
+            "destinations-1-Encrypted": "true",
+            "destinations-1-KmsKeyId": "alias/golden-images",
+        }
+    )
+    assert requester.state(number) == "PENDING"
+    approver.approve(number)
+    seen: set[str] = set()
+
+    def finished() -> bool:
+        page = requester.get(f"/requests/{number}/")
+        seen.update(re.findall(r'data-progress="(\d+)"', page))
+        return requester.state(number) == "COMPLETED"
+
+    assert until(finished)
+    assert any(0 < int(progress) < 100 for progress in seen), seen
+    assert requester.copies(number) == ["AVAILABLE", "AVAILABLE"]
+    history = Person(running.url, "auditor").get(f"/audit/?request={number}")
+    for words in (
+        "Submitted the request",
+        "Approved the request",
+        "AWS started the copy",
+        "New AMI is available",
+        "Request completed",
+    ):
+        assert words in history
+    made = [image for image in running.control("images") if image["Name"] == "golden-al2023-journey"]
+    assert len(made) == 2
+
+
+def test_a_wrong_key_fails_one_copy_with_the_reason_and_spares_the_other(requester: Person, approver: Person) -> None:
+    number = requester.submit(
+        **{
+            "Name": "golden-bad-key",
+            "destinations-0-Encrypted": "true",
+            "destinations-0-KmsKeyId": "alias/retired",
+            "destinations-1-DestinationRegion": "us-west-2",
+        }
+    )
+    approver.approve(number)
+    assert until(lambda: requester.state(number) == "PARTIAL")
+    page = requester.get(f"/requests/{number}/")
+    assert "KMS key can&#x27;t be used" in page
+    assert "What AWS said" in page
+
+
+def test_a_worker_killed_with_its_answer_lost_makes_one_image(
+    running: Running, requester: Person, approver: Person
+) -> None:
+    """The sandbox makes the image and drops the answer; the worker dies at that moment; another one goes on."""
+    running.control("faults", kind="drop-after", action="CopyImage", count=4)
+    number = requester.submit(Name="golden-killed")
+    approver.approve(number)
+    until(lambda: [image for image in running.control("images") if image["Name"] == "golden-killed"])
+    running.kill("worker")
+    running.start("worker")
+    assert until(lambda: requester.state(number) == "COMPLETED", seconds=240)
+    assert len([image for image in running.control("images") if image["Name"] == "golden-killed"]) == 1
+
+
+def test_an_unreachable_aws_is_shown_and_waited_out(running: Running, requester: Person, approver: Person) -> None:
+    running.kill("sandbox")
+    number = requester.submit(Name="golden-outage")
+    approver.approve(number)
+    assert until(lambda: "can&#x27;t be reached" in requester.get(f"/requests/{number}/"))
+    running.start("sandbox")
+    assert until(lambda: requester.state(number) == "COMPLETED", seconds=180)
