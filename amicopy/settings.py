@@ -62,6 +62,8 @@ try:
     # Seconds between two looks for work that is due, and between two rounds of tracking.
     SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0)
     TRACK_SECONDS: float = env.float("TRACK_SECONDS", 5.0 if SANDBOX else 20.0)
+    # How long a worker may hold a piece of work before another takes it over; tasks are ended well before.
+    LEASE_SECONDS: int = env.int("LEASE_SECONDS", 150, validate=validate.Range(min=20))
     # How many copies may be in flight at once into one Region of one account (AWS allows 300).
     COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", 100, validate=validate.Range(min=1))
     # amicopy's share of AWS's token bucket for CopyImage, per account and Region (AWS: 100 tokens, 1 a second).
@@ -208,8 +210,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_TIME_LIMIT = 120
-CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_TASK_TIME_LIMIT = LEASE_SECONDS * 0.8
+CELERY_TASK_SOFT_TIME_LIMIT = LEASE_SECONDS * 0.6
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "amicopy"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -8,15 +8,16 @@ conditional UPDATE decides on both.
 import uuid
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from amicopy.copies.models import ImageCopy
 
-# Longer than a task may run (CELERY_TASK_TIME_LIMIT), so that a lease ends only when its worker is gone.
-LEASE = timedelta(seconds=150)
+# Longer than a task may run, so that a lease ends only when its worker is gone.
+LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 # A worker that has held a lease for this long makes no further call to AWS under it.
-CALL_WITHIN = timedelta(seconds=75)
+CALL_WITHIN = LEASE / 2
 # What a move writes to end the lease with it.
 ENDED: dict[str, None] = {"lease_id": None, "lease_until": None}
 

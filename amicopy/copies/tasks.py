@@ -16,8 +16,8 @@ from amicopy.copies.transitions import InvalidTransition
 
 logger = logging.getLogger(__name__)
 
-# A task takes no new work after this many seconds; the soft time limit is 90.
-WORK_SECONDS = 40.0
+# A task takes no new work after this many seconds; its soft time limit comes later.
+WORK_SECONDS = settings.LEASE_SECONDS / 4
 STARTABLE = (CopyState.QUEUED, CopyState.STARTING)
 
 

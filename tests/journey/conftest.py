@@ -83,6 +83,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "SAMPLE_PASSWORD": PASSWORD,
         "SWEEP_SECONDS": "1",
         "TRACK_SECONDS": "1",
+        "LEASE_SECONDS": "20",
     }
     database = os.environ.get("DATABASE_URL", "")
     if database:
