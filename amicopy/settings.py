@@ -47,11 +47,13 @@ try:
         ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
         database_url: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'amicopy.sqlite3'}")
         CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", f"redis+socket://{socket_path(VAR_DIR)}")
+        AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", SECRET_KEY)
     else:
         SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=40))
         ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", validate=validate.Length(min=1))
         database_url = env.dj_db_url("DATABASE_URL")
         CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
+        AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", validate=validate.Length(min=40))
 
     # --- optional ---
     DEBUG: bool = env.bool("DEBUG", False)
@@ -73,6 +75,15 @@ try:
     START_WORKERS: int = env.int("START_WORKERS", 4, validate=validate.Range(min=1))
     # The sample people's password; made up when empty. Read in sandbox mode only.
     SAMPLE_PASSWORD: str = env.str("SAMPLE_PASSWORD", "") if SANDBOX else ""
+    # --- audit ---
+    # Keys of the past: heads and archives signed with them stay valid.
+    AUDIT_SIGNING_KEY_FALLBACKS: list[str] = env.list("AUDIT_SIGNING_KEY_FALLBACKS", [])
+    # Folder for the signed heads of the chain; best on a store that keeps what it was given. Empty: none are written.
+    AUDIT_HEAD_DIR: str = env.str("AUDIT_HEAD_DIR", "")
+    AUDIT_HEAD_SECONDS: float = env.float("AUDIT_HEAD_SECONDS", 3600.0, validate=validate.Range(min=1))
+    AUDIT_VERIFY_SECONDS: float = env.float("AUDIT_VERIFY_SECONDS", 300.0, validate=validate.Range(min=1))
+    # Each event also as a line of JSON on standard error.
+    AUDIT_LOG_STREAM: bool = env.bool("AUDIT_LOG_STREAM", False)
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
 except EnvError as error:
@@ -249,14 +260,31 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},
     },
+    # audit
+    "audit-verify": {
+        "task": "amicopy.audit.tasks.verify",
+        "schedule": AUDIT_VERIFY_SECONDS,
+        "options": {"expires": AUDIT_VERIFY_SECONDS},
+    },
+    "audit-write-head": {
+        "task": "amicopy.audit.tasks.write_head",
+        "schedule": AUDIT_HEAD_SECONDS,
+        "options": {"expires": AUDIT_HEAD_SECONDS},
+    },
 }
 
 # --- log: one line an entry on standard error; AWS's own libraries stay quiet, their debug lines carry signatures ---
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "bare": {"format": "%(message)s"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "bare": {"class": "logging.StreamHandler", "formatter": "bare"},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "botocore": {"level": "WARNING"},
@@ -265,5 +293,7 @@ LOGGING: dict[str, Any] = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # audit: lines of JSON and nothing else, whatever LOG_LEVEL says
+        "amicopy.audit.stream": {"handlers": ["bare"], "level": "INFO", "propagate": False},
     },
 }

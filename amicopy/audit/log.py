@@ -3,16 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from amicopy.audit import stream
 from amicopy.audit.actions import ACTIONS
 from amicopy.audit.actor import Actor
-from amicopy.audit.chain import link
-from amicopy.audit.models import GENESIS, AuditEvent
+from amicopy.audit.chain import GENESIS, link, plain, text
+from amicopy.audit.models import AuditEvent
 
 # Any number that nothing else in the database uses for an advisory lock.
 CHAIN_LOCK = 4_207_011
+LAST_HASH = "SELECT hash FROM audit_auditevent ORDER BY id DESC LIMIT 1"
+# Two statements in one round trip. The second must be a statement of its own: it has to see what the writer that held
+# the lock has committed meanwhile.
+LOCKED_LAST_HASH = f"SELECT pg_advisory_xact_lock({CHAIN_LOCK}); {LAST_HASH}"
+LENGTHS = {field.name: field.max_length for field in AuditEvent._meta.fields if field.max_length}
 
 
 def record(
@@ -33,37 +40,57 @@ def record(
 ) -> AuditEvent:
     """Writes one event, linked to the one before, and returns it.
 
+    `request` and `copy` are numbers, `requester` the id of the request's requester, who may see the event; `data` is
+    anything JSON can say, with `changes` as {field: [old, new]} where something changed. Texts are cut to what the
+    column holds: an event without its tail is better than a verb that fails for its event.
+
     Must run inside a transaction, after its other locks: the chain is locked until the transaction ends. Raises
     KeyError for an action that `actions` doesn't list and TransactionManagementError outside a transaction.
     """
     ACTIONS[action]
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("An audit event belongs in the transaction of its change.")
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
-    last = AuditEvent.objects.order_by("-id").values_list("hash", flat=True).first()
-    event = AuditEvent(
-        at=timezone.now(),
-        action=action,
-        actor_id=actor.id,
-        actor=actor.name,
-        source=actor.source,
-        address=actor.address,
-        correlation_id=actor.correlation_id,
-        request=request,
-        copy=copy,
-        requester=requester,
-        account=account,
-        region=region,
-        image_id=image_id,
-        aws_request_id=aws_request_id,
-        error_code=error_code,
-        old=old,
-        new=new,
-        data=dict(data or {}),
-        prev_hash=last or GENESIS,
-    )
-    event.hash = link(event)
-    event.save(force_insert=True)
+    prev_hash = lock_chain()
+    texts = {
+        "action": action,
+        "actor": actor.name,
+        "source": actor.source,
+        "address": actor.address,
+        "account": account,
+        "region": region,
+        "image_id": image_id,
+        "aws_request_id": aws_request_id,
+        "error_code": error_code,
+        "old": old,
+        "new": new,
+    }
+    values: dict[str, Any] = {name: text(value, LENGTHS[name]) for name, value in texts.items()}
+    values |= {
+        "at": timezone.now(),
+        "actor_id": actor.id,
+        "correlation_id": actor.correlation_id,
+        "request": request,
+        "copy": copy,
+        "requester": requester,
+        "data": plain(data or {}),
+    }
+    event = AuditEvent(**values, prev_hash=prev_hash, hash=link(prev_hash, values))
+    event.save_base(force_insert=True)
+    if settings.AUDIT_LOG_STREAM:
+        stream.send_after_commit(event)
     return event
+
+
+def lock_chain() -> str:
+    """Makes every other writer wait until this transaction ends, and returns the hash to link to.
+
+    On SQLite the transaction is the only writer anyway: it began with IMMEDIATE (settings.py).
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(LOCKED_LAST_HASH)
+            cursor.nextset()
+        else:
+            cursor.execute(LAST_HASH)
+        row = cursor.fetchone()
+    return str(row[0]) if row else GENESIS

@@ -1,23 +1,29 @@
-"""The history: rows that are written once. Model, queryset and database each refuse to change or remove one."""
+"""The history: rows that are written once. Model, queryset and database each refuse to change or remove one.
+
+A migration that rebuilds the table of events (SQLite does so for most changes of a column) loses its triggers and has
+to install them again: see `triggers`.
+"""
 
 from typing import Any, NoReturn
 
 from django.db import models
+from django.utils import timezone
 
 from amicopy.audit.actions import ACTIONS
 
-GENESIS = "0" * 64
-
 
 class AppendOnly(Exception):
-    """Somebody tried to change or remove an audit event."""
+    """Somebody tried to change or remove an audit event, or to write one past `log.record`."""
+
+
+def _refuse(*args: Any, **kwargs: Any) -> NoReturn:
+    raise AppendOnly("Audit events are written by amicopy.audit.log.record, and never changed or removed.")
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnly("Audit events can't be changed or removed.")
-
-    update = delete = bulk_update = bulk_create = update_or_create = _refuse
+    update = delete = bulk_update = bulk_create = create = get_or_create = update_or_create = _refuse
+    # What Django itself calls past the methods above: the admin's and a cascade's fast deletes, and Model.save.
+    _raw_delete = _update = _refuse
 
 
 class AuditEvent(models.Model):
@@ -25,10 +31,12 @@ class AuditEvent(models.Model):
 
     at = models.DateTimeField()
     action = models.CharField(max_length=64)
+    # None: amicopy itself.
     actor_id = models.BigIntegerField(null=True)
     actor = models.CharField(max_length=150)
     source = models.CharField(max_length=16)
     address = models.CharField(max_length=64, blank=True)
+    # Shared by all events of one action.
     correlation_id = models.UUIDField()
     request = models.BigIntegerField(null=True)
     copy = models.BigIntegerField(null=True)
@@ -49,8 +57,10 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        base_manager_name = "objects"
         default_permissions = ()
         permissions = (("view_all", "Can see the whole audit history"),)
+        # Each filter of the page walks one of these from the newest event on, so a page costs the same at any size.
         indexes = tuple(
             models.Index(fields=(name, "-id"), name=f"audit_by_{name}")
             for name in (
@@ -64,20 +74,69 @@ class AuditEvent(models.Model):
                 "image_id",
                 "at",
                 "correlation_id",
+                "actor",
+                "aws_request_id",
             )
         )
 
     def __str__(self) -> str:
         return f"{self.pk} {self.action}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnly("Audit events can't be changed.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnly("Audit events can't be removed.")
+    save = delete = _refuse
 
     @property
     def sentence(self) -> str:
-        return ACTIONS[self.action]
+        return ACTIONS.get(self.action, self.action)
+
+
+class AuditCheck(models.Model):
+    """One walk along the chain, possibly in several steps: how far it came and what it found.
+
+    A full walk begins at the oldest event; any other goes on where the last good one ended.
+    """
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running", "Still walking"
+        GOOD = "good", "Chain verified"
+        BROKEN = "broken", "Chain broken"
+
+    full = models.BooleanField()
+    started_at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=timezone.now)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.RUNNING)
+    # The last event that was found good, and how many events stand in the chain up to it.
+    head_id = models.BigIntegerField()
+    head_hash = models.CharField(max_length=64)
+    events = models.BigIntegerField()
+    # Where it broke, in words; empty otherwise.
+    finding = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=("running", "good", "broken")), name="check_outcome_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.outcome}"
+
+
+class AuditAnchor(models.Model):
+    """The last of the events that were moved to a file: the remaining chain begins right after it."""
+
+    at = models.DateTimeField()
+    event_id = models.BigIntegerField(unique=True)
+    hash = models.CharField(max_length=64)
+    # How many events were ever archived, up to and with this one.
+    events = models.BigIntegerField()
+    file = models.CharField(max_length=255)
+    # HMAC as on an exported head: an anchor put in by hand is recognised.
+    signature = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {self.file}"

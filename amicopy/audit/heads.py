@@ -1,0 +1,120 @@
+"""Heads: the last link of the chain, signed and kept elsewhere, proves later that the end was not cut off.
+
+The signature is HMAC-SHA256 with AUDIT_SIGNING_KEY over the head's JSON without its signature, keys sorted, no spaces.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from amicopy.audit.chain import GENESIS, stamp
+from amicopy.audit.models import AuditAnchor, AuditEvent
+
+NAME = "amicopy-head-*.json"
+LONGEST = 4096
+
+
+class InvalidHead(Exception):
+    """A file that isn't a head of ours, or not as we wrote it; the words are fit to be shown."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The chain's end at one moment: its last event, that event's hash, and how many events led to it."""
+
+    at: str
+    id: int
+    hash: str
+    events: int
+
+
+def current() -> Head:
+    """The head as it is now; id 0 while there are no events."""
+    anchor = AuditAnchor.objects.order_by("-event_id").first()
+    archived = anchor.events if anchor else 0
+    last = AuditEvent.objects.order_by("-id").values_list("id", "hash").first()
+    if last is None:
+        return Head(at=stamp(timezone.now()), id=0, hash=GENESIS, events=archived)
+    count = AuditEvent.objects.filter(id__lte=last[0]).order_by().count()
+    return Head(at=stamp(timezone.now()), id=last[0], hash=last[1], events=archived + count)
+
+
+def sign(content: Mapping[str, Any]) -> str:
+    """The signature of some JSON, with the key of today."""
+    return _signature(settings.AUDIT_SIGNING_KEY, content)
+
+
+def is_signed(content: Mapping[str, Any], signature: str) -> bool:
+    """Whether the signature was made with the key of today or one of the past."""
+    keys = (settings.AUDIT_SIGNING_KEY, *settings.AUDIT_SIGNING_KEY_FALLBACKS)
+    return any(hmac.compare_digest(_signature(key, content).encode(), signature.encode()) for key in keys)
+
+
+def _signature(key: str, content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def to_json(head: Head) -> str:
+    """The head with its signature, as a file holds it."""
+    content = {"kind": "head", **asdict(head)}
+    return json.dumps({**content, "signature": sign(content)}, indent=1) + "\n"
+
+
+def from_json(text: str) -> Head:
+    """The head a file holds. Raises InvalidHead when it isn't one or its signature doesn't fit."""
+    try:
+        content = json.loads(text)
+        signature = content.pop("signature")
+        head = Head(**{name: content[name] for name in ("at", "id", "hash", "events")})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InvalidHead("The file isn't a head that amicopy wrote.") from None
+    if content.get("kind") != "head" or not isinstance(signature, str) or not is_signed(content, signature):
+        raise InvalidHead("The head's signature doesn't fit: it was changed, or signed with another key.")
+    return head
+
+
+def read(path: Path) -> Head:
+    """The head in a file. Raises InvalidHead, also when the file can't be read."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return from_json(file.read(LONGEST))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidHead(f"{path} can't be read: {error}.") from None
+
+
+def write(path: Path, head: Head) -> None:
+    """Writes a head to a new file, whole or not at all. Raises FileExistsError: a head is never written over."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(to_json(head))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_to(folder: Path) -> Path:
+    """Writes the current head into a folder under a name that sorts by time, and returns its path."""
+    head = current()
+    moment = parse_datetime(head.at) or timezone.now()
+    path = folder / f"amicopy-head-{moment:%Y%m%dT%H%M%S%f}-{head.id}.json"
+    write(path, head)
+    return path
+
+
+def newest(folder: Path) -> Path | None:
+    """The path of the newest head in a folder; None when there is none."""
+    return max(folder.glob(NAME), default=None, key=lambda path: path.name)

@@ -1,0 +1,121 @@
+"""No way to change or remove an event: not through the model, the queryset, raw SQL nor a truncate."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management.color import no_style
+from django.db import DatabaseError, connection, transaction
+
+from amicopy.audit import triggers
+from amicopy.audit.models import AppendOnly, AuditEvent
+from tests.audit.writing import write
+
+pytestmark = pytest.mark.django_db
+SQLITE = connection.vendor == "sqlite"
+
+MODEL_WAYS: dict[str, Callable[[AuditEvent], Any]] = {
+    "save": lambda event: event.save(),
+    "save of one field": lambda event: event.save(update_fields=["actor"]),
+    "save of a copy with the same key": lambda event: AuditEvent(pk=event.pk, actor="x").save(),
+    "save of a new one": lambda event: AuditEvent(actor="x").save(),
+    "delete": lambda event: event.delete(),
+    "update": lambda event: AuditEvent.objects.update(actor="x"),
+    "update of some": lambda event: AuditEvent.objects.filter(pk=event.pk).update(actor="x"),
+    "delete of all": lambda event: AuditEvent.objects.all().delete(),
+    "fast delete": lambda event: AuditEvent.objects.all()._raw_delete("default"),
+    "bulk update": lambda event: AuditEvent.objects.bulk_update([event], ["actor"]),
+    "bulk create": lambda event: AuditEvent.objects.bulk_create([AuditEvent(actor="x")]),
+    "create": lambda event: AuditEvent.objects.create(actor="x"),
+    "get or create": lambda event: AuditEvent.objects.get_or_create(actor="x"),
+    "update or create": lambda event: AuditEvent.objects.update_or_create(actor="x"),
+    "base manager": lambda event: AuditEvent._base_manager.filter(pk=event.pk).update(actor="x"),
+}
+COLUMNS = ", ".join(str(field.column) for field in AuditEvent._meta.fields if field.column != "id")
+SAME = f"SELECT id, {COLUMNS} FROM {triggers.TABLE} WHERE id = %s"
+STATEMENTS = {
+    "update": "UPDATE audit_auditevent SET actor = 'x' WHERE id = %s",
+    "update of a key": "UPDATE audit_auditevent SET id = id + 1000 WHERE id = %s",
+    "delete": "DELETE FROM audit_auditevent WHERE id = %s",
+}
+SQLITE_STATEMENTS = {
+    "replace": f"INSERT OR REPLACE INTO audit_auditevent (id, {COLUMNS}) {SAME}",
+    "replace into": f"REPLACE INTO audit_auditevent (id, {COLUMNS}) {SAME}",
+    "replace by hash": f"INSERT OR REPLACE INTO audit_auditevent ({COLUMNS}) {SAME.replace('id, ', '', 1)}",
+    "upsert": f"INSERT INTO audit_auditevent (id, {COLUMNS}) {SAME} ON CONFLICT (id) DO UPDATE SET actor = 'x'",
+    "update or replace": "UPDATE OR REPLACE audit_auditevent SET actor = 'x' WHERE id = %s",
+}
+POSTGRESQL_STATEMENTS = {
+    "upsert": f"INSERT INTO audit_auditevent (id, {COLUMNS}) {SAME} ON CONFLICT (id) DO UPDATE SET actor = 'x'",
+    "truncate": "TRUNCATE audit_auditevent -- %s",
+    "truncate with cascade": "TRUNCATE audit_auditevent RESTART IDENTITY CASCADE -- %s",
+    "as a replica": "SET LOCAL session_replication_role = replica; DELETE FROM audit_auditevent WHERE id = %s",
+    "truncate as a replica": "SET LOCAL session_replication_role = replica; TRUNCATE audit_auditevent -- %s",
+    "merge": "MERGE INTO audit_auditevent e USING (SELECT 1) s ON e.id = %s WHEN MATCHED THEN DELETE",
+}
+STATEMENTS |= SQLITE_STATEMENTS if SQLITE else POSTGRESQL_STATEMENTS
+
+
+def unchanged(event: AuditEvent) -> bool:
+    found = AuditEvent.objects.get()
+    return {**vars(found), "_state": None} == {**vars(event), "_state": None}
+
+
+@pytest.mark.parametrize("way", MODEL_WAYS)
+def test_the_model_refuses(way: str) -> None:
+    event = AuditEvent.objects.get(pk=write().pk)
+    with pytest.raises(AppendOnly):
+        MODEL_WAYS[way](AuditEvent.objects.get(pk=event.pk))
+    assert unchanged(event)
+
+
+def refused(sql: str) -> None:
+    event = AuditEvent.objects.get(pk=write(data={"reason": "50 %"}).pk)
+    with pytest.raises(DatabaseError, match=triggers.MESSAGE), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql, [event.pk])
+    assert unchanged(event)
+
+
+@pytest.mark.parametrize("sql", STATEMENTS.values(), ids=STATEMENTS)
+def test_the_database_refuses(sql: str) -> None:
+    refused(sql)
+
+
+if SQLITE:
+
+    @pytest.mark.parametrize("sql", SQLITE_STATEMENTS.values(), ids=SQLITE_STATEMENTS)
+    def test_sqlite_refuses_without_recursive_triggers(sql: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA recursive_triggers=OFF")
+            try:
+                refused(sql)
+            finally:
+                cursor.execute("PRAGMA recursive_triggers=ON")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_djangos_flush_is_refused_while_the_triggers_are_there() -> None:
+    event = AuditEvent.objects.get(pk=write().pk)
+    flush = connection.ops.__class__.execute_sql_flush
+    statements = connection.ops.sql_flush(no_style(), [triggers.TABLE])
+    with pytest.raises(DatabaseError, match=triggers.MESSAGE):
+        flush(connection.ops, statements)
+    assert unchanged(event)
+
+
+def test_the_triggers_are_there_after_the_migrations_and_their_absence_is_noticed() -> None:
+    assert triggers.missing(connection) == []
+    triggers.remove(connection)
+    assert len(triggers.missing(connection)) == len(triggers._triggers(connection))
+    triggers.install(connection)
+    assert triggers.missing(connection) == []
+
+
+if not SQLITE:
+
+    def test_a_trigger_that_a_replica_would_skip_counts_as_missing() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_auditevent ENABLE TRIGGER audit_no_change")
+        assert triggers.missing(connection) == ["audit_no_change"]
+        triggers.install(connection)
+        assert triggers.missing(connection) == []
