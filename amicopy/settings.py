@@ -71,6 +71,9 @@ try:
     START_WORKERS: int = env.int("START_WORKERS", 4, validate=validate.Range(min=1))
     # The sample people's password; made up when empty. Read in sandbox mode only.
     SAMPLE_PASSWORD: str = env.str("SAMPLE_PASSWORD", "") if SANDBOX else ""
+    # Days until an undecided request expires, and how many days before that its approvers are reminded.
+    REQUEST_EXPIRES_DAYS: int = env.int("REQUEST_EXPIRES_DAYS", 7, validate=validate.Range(min=1))
+    REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
 except EnvError as error:
