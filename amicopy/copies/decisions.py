@@ -180,9 +180,9 @@ def _queue(request: CopyRequest, *, actor: Actor) -> None:
             CopyState.QUEUED,
             actor=actor,
             action="copy.queued",
-            data={"waits": hold.words, "until": hold.until.isoformat()} if hold else None,
+            data=hold.as_dict() if hold else None,
             queued_at=now,
-            next_step_at=hold.until if hold else now,
+            next_step_at=hold.look_at if hold else now,
             waiting_for=hold.words if hold else "",
         )
     nudge("start_due")

@@ -5,7 +5,7 @@ Told when copies are queued, and asked again right before the call, so that a wi
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -17,21 +17,24 @@ from amicopy.copies import leases
 from amicopy.copies.approval.rulebook import region_fits
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.policy import FreezeWindow
-from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import lock_request
 
-# How often a copy whose account is switched off is looked at again.
-OFF_FOR = timedelta(minutes=5)
-# Every hold's words begin with it; nothing else that a copy waits for does.
-HELD = "Held: "
+# A window can be ended early and an account switched on again, so what they hold is looked at this often.
+LOOK_AGAIN = timedelta(minutes=5)
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Until when, or when to ask again, and why."""
+    """Why a copy waits, until when as far as that is known, and when to look again."""
 
-    until: datetime
     words: str
+    until: datetime | None
+    look_at: datetime
+
+    def as_dict(self) -> dict[str, str]:
+        """For audit rows."""
+        return {"waits": self.words, "until": self.until.isoformat() if self.until else ""}
 
 
 def hold_for(copy: ImageCopy, *, now: datetime) -> Hold | None:
@@ -40,19 +43,23 @@ def hold_for(copy: ImageCopy, *, now: datetime) -> Hold | None:
     holds: list[Hold] = []
     wish = copy.request.start_not_before
     if wish is not None and wish > now:
-        holds.append(Hold(wish, f"{HELD}starts at {_time(wish)}, as the requester asked."))
+        holds.append(Hold(f"Held: starts at {_time(wish)}, as the requester asked.", wish, wish))
     if not copy.dry_run:
         windows = FreezeWindow.objects.filter(
             Q(account__isnull=True) | Q(account_id=copy.account_id), starts_at__lte=now, ends_at__gt=now
         )
         holds += [
-            Hold(window.ends_at, f"{HELD}frozen until {_time(window.ends_at)} ({window.name}).")
+            Hold(
+                f"Held: frozen until {_time(window.ends_at)} ({window.name}).",
+                window.ends_at,
+                min(window.ends_at, now + LOOK_AGAIN),
+            )
             for window in windows
             if region_fits(window.DestinationRegion, copy.DestinationRegion)
         ]
     if not copy.account.enabled:
-        holds.append(Hold(now + OFF_FOR, f"{HELD}account {copy.account.name} is switched off."))
-    return max(holds, key=lambda hold: hold.until, default=None)
+        holds.append(Hold(f"Held: account {copy.account.name} is switched off.", None, now + LOOK_AGAIN))
+    return max(holds, key=lambda hold: hold.until or FOR_EVER, default=None)
 
 
 def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
@@ -63,7 +70,7 @@ def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
     with transaction.atomic():
         request = lock_request(copy.request_id)
         changed = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(
-            waiting_for=found.words, next_step_at=found.until, **leases.ENDED
+            waiting_for=found.words, next_step_at=found.look_at, **leases.ENDED
         )
         if changed and found.words != copy.waiting_for:
             CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
@@ -77,16 +84,9 @@ def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
                 region=copy.DestinationRegion,
                 old=copy.state,
                 new=copy.state,
-                data={"waits": found.words, "until": found.until.isoformat()},
+                data=found.as_dict(),
             )
     return True
-
-
-def wake() -> int:
-    """Makes all held copies due now, after a window was changed or an account switched on; those that still have to
-    wait are held again. Returns how many."""
-    held = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING), waiting_for__startswith=HELD)
-    return held.update(next_step_at=timezone.now())
 
 
 def _time(moment: datetime) -> str:

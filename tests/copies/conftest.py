@@ -41,6 +41,10 @@ def acting(user: User) -> Actor:
     return Actor(name=user.username, source="page", id=user.pk, address="127.0.0.1")
 
 
+def approve(user: User, request: CopyRequest) -> CopyRequest:
+    return workflow.approve(acting(user), request.pk, seen_hash=request.content_hash)
+
+
 def make_call(region: str = "eu-west-1", **parameters: object) -> Call:
     return Call(
         DestinationRegion=region,

@@ -11,13 +11,9 @@ from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.transitions import InvalidTransition
-from tests.copies.conftest import Submit, acting, actions, make_call, make_person
+from tests.copies.conftest import Submit, acting, actions, approve, make_call, make_person
 
 pytestmark = pytest.mark.django_db
-
-
-def approve(user: User, request: CopyRequest) -> CopyRequest:
-    return workflow.approve(acting(user), request.pk, seen_hash=request.content_hash)
 
 
 def test_submitting_freezes_the_calls_and_stores_a_token_for_each(submit: Submit) -> None:
