@@ -84,6 +84,9 @@ try:
     AUDIT_VERIFY_SECONDS: float = env.float("AUDIT_VERIFY_SECONDS", 300.0, validate=validate.Range(min=1))
     # Each event also as a line of JSON on standard error.
     AUDIT_LOG_STREAM: bool = env.bool("AUDIT_LOG_STREAM", False)
+    # Days until an undecided request expires, and how many days before that its approvers are reminded.
+    REQUEST_EXPIRES_DAYS: int = env.int("REQUEST_EXPIRES_DAYS", 7, validate=validate.Range(min=1))
+    REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
 except EnvError as error:

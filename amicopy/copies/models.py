@@ -9,16 +9,38 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
 from amicopy.copies.calls import Call, content_hash
+from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.states import CopyState, RequestState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+# Django looks for models here.
+__all__ = (
+    "Account",
+    "ApprovalRule",
+    "Attempt",
+    "CallBucket",
+    "CopyRequest",
+    "Decision",
+    "Delegation",
+    "FreezeWindow",
+    "ImageCopy",
+)
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def open_to(self, user: "User") -> "AccountQuerySet":
+        """The accounts that are switched on and in which this person may ask for copies."""
+        mine = Q(requester_groups__isnull=True) | Q(requester_groups__in=user.groups.all())
+        return self.filter(mine, enabled=True).distinct()
 
 
 class Account(models.Model):
@@ -30,6 +52,10 @@ class Account(models.Model):
     role_arn = models.CharField(max_length=2048, blank=True)
     external_id = models.CharField(max_length=1224, blank=True)
     enabled = models.BooleanField(default=True)
+    # Who may ask for copies here: members of any of these groups; none: every requester.
+    requester_groups = models.ManyToManyField(Group, blank=True, related_name="+")
+
+    objects = AccountQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
@@ -72,10 +98,16 @@ class CopyRequest(models.Model):
     content_hash = models.CharField(max_length=64)
     # Who has to approve: [{"group": name, "count": n}, ...], frozen at submission. Empty: nobody has to.
     plan = models.JSONField(default=list)
+    # Whose rules ask for it: [{"id", "name", "destinations", "requirements"}, ...].
+    rules = models.JSONField(default=list)
     # What the look-ups knew of the source and the destinations at submission; shown to the approver.
     lookups = models.JSONField(default=dict)
+    # The source image as it was at submission, see `binding`; empty when AWS didn't show it.
+    source_seen = models.JSONField(default=dict)
     # Goes up with a new submission after changes; decisions belong to a round.
     round = models.PositiveIntegerField(default=1)
+    # Approvals of this round and later ones count: an edit voids those before it.
+    votes_from_round = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
@@ -83,6 +115,13 @@ class CopyRequest(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="decided_requests"
     )
     finished_at = models.DateTimeField(null=True)
+    # Undecided until then, the request expires; the approvers are reminded once before.
+    expires_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True)
+    # The requester's wish; copies wait for it.
+    start_not_before = models.DateTimeField(null=True)
+    # Approved by one person in an emergency, past the plan.
+    break_glass = models.BooleanField(default=False)
     # Goes up with every change a page can show, of the request or of a copy: the validator of conditional requests.
     version = models.PositiveIntegerField(default=1)
 
@@ -94,6 +133,7 @@ class CopyRequest(models.Model):
             ("submit_request", "Can ask for copies"),
             ("decide_request", "Can approve and reject requests of others"),
             ("view_all_requests", "Can see everybody's requests"),
+            ("break_glass", "Can approve alone in an emergency"),
         )
         default_permissions = ()
         constraints = (
@@ -135,6 +175,7 @@ class Decision(models.Model):
         APPROVE = "approve", "Approved"
         REJECT = "reject", "Rejected"
         REQUEST_CHANGES = "request-changes", "Asked for changes"
+        BREAK_GLASS = "break-glass", "Approved in an emergency"
 
     request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="decisions")
     round = models.PositiveIntegerField()
@@ -144,6 +185,10 @@ class Decision(models.Model):
     decided_at = models.DateTimeField()
     kind = models.CharField(max_length=16, choices=Kind.choices)
     reason = models.TextField(blank=True)
+    # The person whose vote it is, where that was handed to the one who decided.
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="decisions_by_others"
+    )
     # What the approver saw and bound the decision to.
     content_hash = models.CharField(max_length=64)
 
@@ -151,8 +196,17 @@ class Decision(models.Model):
         ordering = ("decided_at", "id")
         default_permissions = ()
         constraints = (
-            models.UniqueConstraint(fields=("request", "round", "decided_by"), name="decision_one_a_person"),
+            models.UniqueConstraint(
+                fields=("request", "round", "decided_by"),
+                condition=~Q(kind="break-glass"),
+                name="decision_one_a_person",
+            ),
             models.CheckConstraint(condition=~Q(decided_by=F("requester")), name="decision_not_by_requester"),
+            models.CheckConstraint(
+                condition=Q(on_behalf_of__isnull=True)
+                | (~Q(on_behalf_of=F("requester")) & ~Q(on_behalf_of=F("decided_by"))),
+                name="decision_for_neither_requester_nor_self",
+            ),
             models.CheckConstraint(condition=Q(kind="approve") | ~Q(reason=""), name="decision_reason_unless_approved"),
         )
 

@@ -5,13 +5,21 @@ from collections.abc import Callable
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
-from amicopy.copies.models import CopyRequest
+from amicopy.audit.actor import Actor
+from amicopy.copies.models import Account, CopyRequest
 
 Check = Callable[[User, CopyRequest], None]
 
 
 class NotAllowed(PermissionDenied):
     """The person may not do this; the words say why and are fit to be shown."""
+
+
+def person(actor: Actor) -> User:
+    """The person behind an actor, with the permissions they have now. Raises NotAllowed for amicopy itself."""
+    if actor.id is None:
+        raise NotAllowed("Only a person can do this.")
+    return User.objects.get(pk=actor.id)
 
 
 def check_submit(user: User) -> None:
@@ -29,6 +37,27 @@ def check_decide(user: User, request: CopyRequest) -> None:
         raise NotAllowed("You can't decide on requests. Ask an administrator for the approver role.")
 
 
+def check_break_glass(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the person may approve this request alone in an emergency; never their own."""
+    if request.requester_id == user.pk:
+        raise NotAllowed("You can't decide on your own request. Somebody else has to.")
+    if not user.is_active or not user.has_perm("copies.break_glass"):
+        raise NotAllowed("You can't approve in an emergency. Ask an administrator for the break-glass role.")
+
+
+def check_resubmit(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the request is the person's own and they may still ask for copies."""
+    if request.requester_id != user.pk:
+        raise NotAllowed("Only the person who made a request can submit it again.")
+    check_submit(user)
+
+
+def check_manage_rules(user: User) -> None:
+    """Raises NotAllowed unless the person may change approval rules and freeze windows."""
+    if not may_manage_rules(user):
+        raise NotAllowed("You can't change approval rules. Ask an administrator for the administrator role.")
+
+
 def check_withdraw(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the request is the person's own."""
     if request.requester_id != user.pk or not user.is_active:
@@ -43,6 +72,23 @@ def check_manage_copies(user: User, request: CopyRequest) -> None:
 
 def may_submit(user: User) -> bool:
     return user.is_active and user.has_perm("copies.submit_request")
+
+
+def may_ask_in(user: User, account: Account) -> bool:
+    """Whether the account's setting lets this person ask for copies in it."""
+    return Account.objects.open_to(user).filter(pk=account.pk).exists()
+
+
+def may_manage_rules(user: User) -> bool:
+    return user.is_active and user.has_perm("copies.manage_rules")
+
+
+def may_break_glass(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_break_glass, user, request)
+
+
+def may_resubmit(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_resubmit, user, request)
 
 
 def may_decide(user: User, request: CopyRequest) -> bool:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, leases, pacing, recovery, rules
+from amicopy.copies import backoff, binding, holding, leases, pacing, recovery, rules
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy
@@ -74,6 +74,9 @@ def _full_places() -> list[tuple[int, str]]:
 def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     """Makes the call of a leased copy and stores what came of it. Raises InvalidTransition when the lease was lost."""
     claimed_at = timezone.now()
+    attempt = copy.attempts.order_by("-number")[0]
+    if not attempt.in_doubt and holding.hold(copy, lease=lease, actor=actor):
+        return
     if copy.state == CopyState.QUEUED:
         move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, waiting_for="")
     call = copy.call()
@@ -85,9 +88,10 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     if call.dry_run:
         _check(copy, lease=lease, actor=actor)
         return
-    attempt = copy.attempts.order_by("-number")[0]
     was_in_doubt = attempt.in_doubt
     try:
+        if not was_in_doubt:
+            binding.check_source(copy)
         if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease=lease, actor=actor):
             return
         _mark_called(attempt)

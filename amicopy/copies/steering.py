@@ -9,9 +9,10 @@ from amicopy.audit.actor import Actor
 from amicopy.copies import permissions
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.nudge import nudge
+from amicopy.copies.permissions import person
 from amicopy.copies.states import CopyState, RequestState
+from amicopy.copies.submission import new_attempt
 from amicopy.copies.transitions import InvalidTransition, lock_request, move_copy, move_request
-from amicopy.copies.workflow import new_attempt, person
 
 CANCELLABLE = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING)
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
-from amicopy.copies import cancelling, leases, starting, tracking
+from amicopy.copies import cancelling, expiry, leases, starting, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -32,6 +32,8 @@ def sweep() -> None:
         send("track_due")
     if due.filter(state=CopyState.CANCELLING).exists():
         send("cancel_due")
+    if expiry.overdue().exists() or expiry.to_remind().exists():
+        send("expire_due")
 
 
 @shared_task
@@ -77,3 +79,10 @@ def cancel_due() -> None:
             return
         lease, copy = claimed
         cancelling.cancel(copy, lease=lease, actor=worker("cancel_due"))
+
+
+@shared_task
+def expire_due() -> None:
+    """Expires requests nobody decided on in time, and reminds of those that soon will."""
+    expiry.expire_due(actor=worker("expire_due"))
+    expiry.remind_due(actor=worker("expire_due"))

@@ -1,32 +1,50 @@
-"""The verbs of a request: submit, approve, reject, request changes, withdraw.
+"""The verbs of a requester: submit, submit again, renew, withdraw; those of who decides come from `decisions`.
 
 Each is told who acts, checks that the person may, changes state and writes the event in one transaction, and nudges the
 workers after the commit. All of them raise NotAllowed and InvalidTransition, whose words are fit to be shown.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies import approval, permissions, rules
-from amicopy.copies.calls import Call, FieldError, InvalidRequest, content_hash
-from amicopy.copies.models import Account, Attempt, CopyRequest, Decision, ImageCopy
-from amicopy.copies.nudge import nudge
-from amicopy.copies.states import CopyState, RequestState
-from amicopy.copies.transitions import InvalidTransition, lock_request, move_copy, move_request
+from amicopy.copies import permissions
+from amicopy.copies.calls import Call
+from amicopy.copies.changes import changes
+from amicopy.copies.decisions import (
+    approve,
+    approve_if_satisfied,
+    break_glass,
+    cancel_held,
+    decide_many,
+    reject,
+    request_changes,
+)
+from amicopy.copies.models import Account, Attempt, CopyRequest
+from amicopy.copies.permissions import person
+from amicopy.copies.states import RequestState
+from amicopy.copies.submission import Submission, check_submission, new_attempt, refuse, store_calls
+from amicopy.copies.transitions import InvalidTransition, lock_request, move_request
 
-
-def person(actor: Actor) -> User:
-    """The person behind an actor, with the permissions they have now. Raises NotAllowed for amicopy itself."""
-    if actor.id is None:
-        raise permissions.NotAllowed("Only a person can do this.")
-    return User.objects.get(pk=actor.id)
+__all__ = (
+    "approve",
+    "break_glass",
+    "check_submission",
+    "decide_many",
+    "new_attempt",
+    "person",
+    "reject",
+    "renew",
+    "request_changes",
+    "resubmit",
+    "submit",
+    "withdraw",
+)
 
 
 def submit(
@@ -36,40 +54,28 @@ def submit(
     reason: str,
     calls: Sequence[Call],
     submission: uuid.UUID | None = None,
-    lookups: dict[str, Any] | None = None,
+    lookups: Mapping[str, Any] | None = None,
+    start_not_before: datetime | None = None,
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
     `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
-    source and destinations. Raises InvalidRequest with errors by field.
+    source and destinations; copies don't start before `start_not_before`. Raises InvalidRequest with errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
     submission = submission or uuid.uuid4()
-    earlier = CopyRequest.objects.filter(submission=submission, requester=user).first()
-    if earlier is not None:
-        return earlier
-    errors = check_submission(account=account, reason=reason, calls=calls)
-    if errors:
-        raise InvalidRequest(errors)
-    now = timezone.now()
-    try:
+    handed_in = Submission(account, reason, calls, lookups or {}, start_not_before)
+
+    def store() -> CopyRequest:
+        earlier = CopyRequest.objects.filter(submission=submission, requester=user).first()
+        if earlier is not None:
+            return earlier
+        refuse(handed_in, user)
         with transaction.atomic():
-            first = calls[0].parameters
+            columns = handed_in.columns(user)
             request = CopyRequest.objects.create(
-                account=account,
-                requester=user,
-                reason=reason.strip(),
-                submission=submission,
-                SourceRegion=first["SourceRegion"],
-                SourceImageId=first["SourceImageId"],
-                Name=first["Name"],
-                dry_run=all(call.dry_run for call in calls),
-                content_hash=content_hash(account.account_id, calls),
-                plan=approval.plan_for(calls),
-                lookups=lookups or {},
-                created_at=now,
-                submitted_at=now,
+                account=account, requester=user, submission=submission, created_at=columns["submitted_at"], **columns
             )
             store_calls(request, calls)
             record(
@@ -79,124 +85,42 @@ def submit(
                 requester=user.pk,
                 account=account.account_id,
                 new=RequestState.PENDING,
-                data={
-                    "reason": request.reason,
-                    "content_hash": request.content_hash,
-                    "plan": request.plan,
-                    "calls": [
-                        {"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)}
-                        for call in calls
-                    ],
-                },
+                data=_event(request, calls),
             )
             approve_if_satisfied(lock_request(request.pk), actor=actor)
-    except IntegrityError:
-        # The same form sent twice at the same instant, or a token taken a moment ago: the database let one in.
-        earlier = CopyRequest.objects.filter(submission=submission, requester=user).first()
-        if earlier is not None:
-            return earlier
-        errors = check_submission(account=account, reason=reason, calls=calls)
-        if errors:
-            raise InvalidRequest(errors) from None
-        raise
+        return request
+
+    request = _twice(store)
     request.refresh_from_db()
     return request
 
 
-def check_submission(*, account: Account, reason: str, calls: Sequence[Call]) -> list[FieldError]:
-    """Everything that speaks against these calls, by field; the same for the form and for whoever calls `submit`."""
-    errors: list[FieldError] = []
-    if not reason.strip():
-        errors.append(FieldError("reason", "Enter why this copy is needed."))
-    if not account.enabled:
-        errors.append(FieldError("account", f"Choose another account. {account.name} is switched off."))
-    errors += rules.check_request(calls, account_id=account.account_id, partition=account.partition)
-    for index, call in enumerate(calls):
-        if call.ClientToken and _token_taken(account, call):
-            errors.append(
-                FieldError(
-                    "ClientToken",
-                    f"Enter another token or leave it empty. This one was used before in {call.DestinationRegion}.",
-                    index,
-                )
-            )
-    return errors
+def resubmit(
+    actor: Actor,
+    number: int,
+    *,
+    reason: str,
+    calls: Sequence[Call],
+    account: Account | None = None,
+    lookups: Mapping[str, Any] | None = None,
+    start_not_before: datetime | None = None,
+) -> CopyRequest:
+    """Submits a request again that was sent back: a new round with these calls, under the rules of now.
+
+    Approvals given before are kept when the content is the same, and void when anything was edited. Raises as `submit`.
+    """
+    request = _own(actor, number)
+    handed_in = Submission(account or request.account, reason, calls, lookups or request.lookups, start_not_before)
+    return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
 
-def _token_taken(account: Account, call: Call) -> bool:
-    return Attempt.objects.filter(
-        account=account, DestinationRegion=call.DestinationRegion, ClientToken=call.ClientToken
-    ).exists()
-
-
-def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
-    """Freezes the calls as image copies of the request's current round, each with its first token."""
-    for position, call in enumerate(calls):
-        copy = ImageCopy.objects.create(
-            request=request,
-            round=request.round,
-            position=position,
-            account=request.account,
-            DestinationRegion=call.DestinationRegion,
-            destination=call.destination,
-            parameters=dict(call.parameters),
-            ClientToken=call.ClientToken,
-            state=CopyState.HELD,
-        )
-        new_attempt(copy, ClientToken=call.ClientToken)
-
-
-def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
-    """The next attempt at a copy, with a token of its own, stored before any call."""
-    return Attempt.objects.create(
-        copy=copy,
-        number=copy.attempts.count() + 1,
-        account_id=copy.account_id,
-        DestinationRegion=copy.DestinationRegion,
-        ClientToken=ClientToken or str(uuid.uuid4()),
-        created_at=timezone.now(),
+def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
+    """Submits an expired request again as it is: a new round that asks for all approvals anew. Raises as `submit`."""
+    request = _own(actor, number)
+    handed_in = Submission(
+        request.account, request.reason, request.calls(), lookups or request.lookups, request.start_not_before
     )
-
-
-def approve(actor: Actor, number: int, *, seen_hash: str, reason: str = "") -> CopyRequest:
-    """One person's approval of exactly the content they saw; starts the copies when it is the last one needed."""
-    with transaction.atomic():
-        request = _decide(actor, number, Decision.Kind.APPROVE, seen_hash=seen_hash, reason=reason)
-        approve_if_satisfied(request, actor=actor)
-    return request
-
-
-def reject(actor: Actor, number: int, *, reason: str, seen_hash: str = "") -> CopyRequest:
-    """Ends the request: one rejection is enough. Raises InvalidRequest without a reason."""
-    with transaction.atomic():
-        request = _decide(actor, number, Decision.Kind.REJECT, seen_hash=seen_hash, reason=reason)
-        move_request(
-            request,
-            RequestState.REJECTED,
-            actor=actor,
-            action="request.rejected",
-            data={"reason": reason.strip()},
-            decided_by_id=actor.id,
-            decided_at=timezone.now(),
-        )
-        _cancel_held(request, actor=actor)
-    return request
-
-
-def request_changes(actor: Actor, number: int, *, reason: str, seen_hash: str = "") -> CopyRequest:
-    """Sends the request back to its requester. Raises InvalidRequest without a reason."""
-    with transaction.atomic():
-        request = _decide(actor, number, Decision.Kind.REQUEST_CHANGES, seen_hash=seen_hash, reason=reason)
-        move_request(
-            request,
-            RequestState.CHANGES_REQUESTED,
-            actor=actor,
-            action="request.changes_requested",
-            data={"reason": reason.strip()},
-            decided_by_id=actor.id,
-            decided_at=timezone.now(),
-        )
-    return request
+    return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
 
 def withdraw(actor: Actor, number: int) -> CopyRequest:
@@ -205,71 +129,72 @@ def withdraw(actor: Actor, number: int) -> CopyRequest:
         request = lock_request(number)
         permissions.check_withdraw(person(actor), request)
         move_request(request, RequestState.WITHDRAWN, actor=actor, action="request.withdrawn")
-        _cancel_held(request, actor=actor)
+        cancel_held(request, actor=actor)
     return request
 
 
-def _decide(actor: Actor, number: int, kind: Decision.Kind, *, seen_hash: str, reason: str) -> CopyRequest:
-    """Stores one decision on a pending request, under its lock."""
-    request = lock_request(number)
-    user = person(actor)
-    permissions.check_decide(user, request)
-    if request.state != RequestState.PENDING:
-        raise InvalidTransition(f"Request #{number} is {request.get_state_display().lower()} already.")
-    if kind != Decision.Kind.APPROVE and not reason.strip():
-        verb = "rejected" if kind == Decision.Kind.REJECT else "sent back"
-        raise InvalidRequest([FieldError("reason", f"Enter why the request is {verb}.")])
-    current = request.hash_of_calls()
-    if current != request.content_hash or (kind == Decision.Kind.APPROVE and seen_hash != current):
-        raise InvalidTransition(f"Request #{number} isn't what you saw any more. Look at it again.")
-    if request.decisions.filter(round=request.round, decided_by=user).exists():
-        raise InvalidTransition(f"You have decided on request #{number} already.")
-    Decision.objects.create(
-        request=request,
-        round=request.round,
-        requester_id=request.requester_id,
-        decided_by=user,
-        decided_at=timezone.now(),
-        kind=kind,
-        reason=reason.strip(),
-        content_hash=current,
-    )
+def _twice(store: Callable[[], CopyRequest]) -> CopyRequest:
+    """Runs it again after a constraint refused: the same form sent twice at the same instant, or a token taken a moment
+    ago, is now seen by the checks."""
+    try:
+        return store()
+    except IntegrityError:
+        return store()
+
+
+def _own(actor: Actor, number: int) -> CopyRequest:
+    request = CopyRequest.objects.select_related("account", "requester").get(pk=number)
+    permissions.check_resubmit(person(actor), request)
     return request
 
 
-def approve_if_satisfied(request: CopyRequest, *, actor: Actor) -> None:
-    """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote
-    alone."""
-    approvals = request.decisions.filter(round=request.round, kind=Decision.Kind.APPROVE)
-    latest = approvals.order_by("-decided_at", "-id").first()
-    reason = latest.reason if latest else ""
-    if not approval.satisfied(request.plan, approvals):
-        if latest is not None:
-            record(
-                "request.vote",
-                actor=actor,
-                request=request.pk,
-                requester=request.requester_id,
-                account=request.account.account_id,
-                data={"reason": reason, "content_hash": request.content_hash},
-            )
-        return
-    move_request(
-        request,
-        RequestState.APPROVED,
-        actor=actor,
-        action="request.approved",
-        data={"reason": reason, "content_hash": request.content_hash, "automatic": latest is None},
-        decided_by_id=latest.decided_by_id if latest else None,
-        decided_at=latest.decided_at if latest else None,
-    )
-    now = timezone.now()
-    for copy in request.copies.filter(round=request.round).order_by("position"):
-        move_copy(copy, CopyState.QUEUED, actor=actor, action="copy.queued", queued_at=now, next_step_at=now)
-    nudge("start_due")
+def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, action: str) -> CopyRequest:
+    with transaction.atomic():
+        request = lock_request(number)
+        if request.state != expected:
+            raise InvalidTransition(f"Request #{number} is {request.get_state_display().lower()} already.")
+        before, user = request.calls(), person(actor)
+        cancel_held(request, actor=actor)
+        # What was never sent to AWS used no token.
+        Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()
+        refuse(handed_in, user, again=number)
+        columns = handed_in.columns(user)
+        edited = columns["content_hash"] != request.content_hash
+        request.round += 1
+        voided = edited or expected == RequestState.EXPIRED
+        request.account = handed_in.account
+        move_request(
+            request,
+            RequestState.PENDING,
+            actor=actor,
+            action=action,
+            data={
+                **_event(request, handed_in.calls, columns),
+                "approvals_kept": not voided,
+                "changes": changes(before, handed_in.calls),
+            },
+            account=handed_in.account,
+            round=request.round,
+            votes_from_round=request.round if voided else request.votes_from_round,
+            decided_by=None,
+            decided_at=None,
+            reminded_at=None,
+            **columns,
+        )
+        store_calls(request, handed_in.calls)
+        approve_if_satisfied(request, actor=actor)
+    return request
 
 
-def _cancel_held(request: CopyRequest, *, actor: Actor) -> None:
-    now = timezone.now()
-    for copy in request.copies.filter(state=CopyState.HELD):
-        move_copy(copy, CopyState.CANCELLED, actor=actor, action="copy.cancelled", finished_at=now)
+def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    columns = columns or vars(request)
+    start = columns["start_not_before"]
+    return {
+        "reason": columns["reason"],
+        "content_hash": columns["content_hash"],
+        "plan": columns["plan"],
+        "rules": columns["rules"],
+        "source_seen": columns["source_seen"],
+        "start_not_before": start.isoformat() if start else "",
+        "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
+    }

@@ -1,15 +1,18 @@
 """People, accounts and requests for the domain's tests."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 
 from amicopy.audit.actor import Actor
+from amicopy.audit.models import AuditEvent
 from amicopy.copies import workflow
 from amicopy.copies.calls import Call
 from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.policy import ApprovalRule
 from amicopy.copies.roles import make_roles
 
 SOURCE = "ami-0a7f3c92d41be6058"
@@ -22,8 +25,24 @@ def make_person(name: str, *roles: str) -> User:
     return user
 
 
+def make_rule(name: str, *, order: int = 1, **fields: Any) -> ApprovalRule:
+    return ApprovalRule.objects.create(name=name, order=order, **fields)
+
+
+def events(request: CopyRequest) -> list[AuditEvent]:
+    return list(AuditEvent.objects.filter(request=request.pk).order_by("id"))
+
+
+def actions(request: CopyRequest) -> list[str]:
+    return [event.action for event in events(request)]
+
+
 def acting(user: User) -> Actor:
     return Actor(name=user.username, source="page", id=user.pk, address="127.0.0.1")
+
+
+def approve(user: User, request: CopyRequest) -> CopyRequest:
+    return workflow.approve(acting(user), request.pk, seen_hash=request.content_hash)
 
 
 def make_call(region: str = "eu-west-1", **parameters: object) -> Call:
@@ -39,7 +58,8 @@ def make_call(region: str = "eu-west-1", **parameters: object) -> Call:
 
 
 @pytest.fixture
-def requester(db: None) -> User:
+def requester(approver: User) -> User:
+    """Somebody who may ask; an approver is there too, since a request nobody could approve is refused."""
     return make_person("requester", "requester")
 
 

@@ -3,7 +3,6 @@
 import uuid
 
 import pytest
-from amicopy.audit.models import AuditEvent
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
@@ -12,17 +11,9 @@ from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.transitions import InvalidTransition
-from tests.copies.conftest import Submit, acting, make_call, make_person
+from tests.copies.conftest import Submit, acting, actions, approve, make_call, make_person
 
 pytestmark = pytest.mark.django_db
-
-
-def approve(user: User, request: CopyRequest) -> CopyRequest:
-    return workflow.approve(acting(user), request.pk, seen_hash=request.content_hash)
-
-
-def actions(request: CopyRequest) -> list[str]:
-    return list(AuditEvent.objects.filter(request=request.pk).order_by("id").values_list("action", flat=True))
 
 
 def test_submitting_freezes_the_calls_and_stores_a_token_for_each(submit: Submit) -> None:

@@ -25,6 +25,8 @@ def signed_in(db: None) -> SignedIn:
 
 @pytest.fixture(autouse=True)
 def account(db: None) -> Account:
+    """An account, and somebody who can approve in it: a request nobody could approve is refused."""
+    make_person("approver", "approver")
     account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
     return account
 

@@ -1,0 +1,1 @@
+"""Who has to approve a request, and whether that has happened."""

@@ -1,0 +1,116 @@
+"""People and their votes: who may decide, whose approvals of a request count now, and what it still waits for.
+
+A vote counts while its giver is active, may decide and is in the group it fills: taken out of the group, they no longer
+count; put back, they do.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from amicopy.copies.approval import votes
+from amicopy.copies.approval.votes import Plan
+from amicopy.copies.models import CopyRequest, Decision
+from amicopy.copies.policy import Delegation
+
+# Django asks for it as soon as there is a second backend, such as one that only locks people out.
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def deciders() -> QuerySet[User]:
+    """Everybody active who may decide on requests of others."""
+    return User.objects.with_perm("copies.decide_request", backend=BACKEND)
+
+
+def groups_of(people: QuerySet[User]) -> dict[int, set[str]]:
+    """Each person's groups by name, in one statement."""
+    found: dict[int, set[str]] = {}
+    for person, group in people.order_by().values_list("pk", "groups__name"):
+        found.setdefault(person, set()).update({group} if group else ())
+    return found
+
+
+def impossible(plan: Plan, *, requester: User) -> Plan:
+    """What of a plan nobody could ever give, were everybody but the requester to approve; empty when all can be had."""
+    return votes.missing(plan, groups_of(deciders().exclude(pk=requester.pk))) if plan else []
+
+
+def counted(requests: Iterable[CopyRequest]) -> dict[int, dict[int, set[str]]]:
+    """For each request, by number, whose approvals count now, with their groups; two statements in all.
+
+    Given for another person, an approval counts as that person's. Of each person the last decision counts.
+    """
+    by_number = {request.pk: request for request in requests}
+    standing: dict[int, dict[int, Decision]] = {number: {} for number in by_number}
+    decisions = Decision.objects.filter(request__in=by_number).order_by("decided_at", "id")
+    for decision in decisions:
+        if decision.round >= by_number[decision.request_id].votes_from_round:
+            standing[decision.request_id][decision.on_behalf_of_id or decision.decided_by_id] = decision
+    people = {person for given in standing.values() for person in given}
+    now = groups_of(deciders().filter(pk__in=people)) if people else {}
+    return {
+        number: {
+            person: now[person]
+            for person, decision in given.items()
+            if person in now
+            and decision.kind == Decision.Kind.APPROVE
+            and decision.content_hash == by_number[number].content_hash
+        }
+        for number, given in standing.items()
+    }
+
+
+def still_needed(request: CopyRequest) -> Plan:
+    """What a pending request waits for; empty when it has all approvals."""
+    return votes.missing(request.plan, counted([request])[request.pk])
+
+
+def principals(user: User) -> list[User]:
+    """The people whose vote this person can give now: their own first, then those handed to them."""
+    now = timezone.now()
+    handed = Delegation.objects.filter(receiver=user, created_at__lte=now, until__gt=now).values("giver")
+    return [user, *deciders().filter(pk__in=handed).order_by("pk")]
+
+
+def waiting_for(user: User, requests: Iterable[CopyRequest]) -> set[int]:
+    """The numbers of those pending requests that this person's vote would bring on, a handed vote included."""
+    pending = [request for request in requests if request.requester_id != user.pk]
+    if not pending or not user.has_perm("copies.decide_request"):
+        return set()
+    able = groups_of(deciders().filter(pk__in=[person.pk for person in principals(user)]))
+    given = counted(pending)
+    return {
+        request.pk
+        for request in pending
+        if any(
+            person != request.requester_id and votes.helps(request.plan, given[request.pk], person, groups)
+            for person, groups in able.items()
+            if person not in given[request.pk]
+        )
+    }
+
+
+def principal_for(user: User, request: CopyRequest) -> User | None:
+    """Whose vote this person gives when they approve: their own if it brings the request on, else the first handed one
+    that does. None when no vote of theirs is needed."""
+    given = counted([request])[request.pk]
+    if votes.satisfied(request.plan, given):
+        return user
+    people = [person for person in principals(user) if person.pk not in {*given, request.requester_id}]
+    groups = groups_of(deciders().filter(pk__in=[person.pk for person in people]))
+    for person in people:
+        if person.pk in groups and votes.helps(request.plan, given, person.pk, groups[person.pk]):
+            return person
+    return None
+
+
+def rules_in_words(rules: Iterable[Mapping[str, Any]], missing: Plan) -> str:
+    """The names, quoted, of those rules that ask for something of what is missing."""
+    lacking = {requirement.get("group") for requirement in missing}
+    names = [
+        rule["name"] for rule in rules if lacking & {requirement.get("group") for requirement in rule["requirements"]}
+    ]
+    return " and ".join(f"“{name}”" for name in names)

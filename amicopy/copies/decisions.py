@@ -1,0 +1,245 @@
+"""The verbs of those who decide: approve, reject, request changes, break glass, and many at once.
+
+The last approval needed queues the copies in the same transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.copies import holding, permissions
+from amicopy.copies.approval import voters, votes
+from amicopy.copies.calls import FieldError, InvalidRequest
+from amicopy.copies.models import CopyRequest, Decision
+from amicopy.copies.nudge import nudge
+from amicopy.copies.permissions import NotAllowed, person
+from amicopy.copies.states import CopyState, RequestState
+from amicopy.copies.transitions import InvalidTransition, lock_request, move_copy, move_request
+
+Kind = Decision.Kind
+NEEDS_REASON: Mapping[str, str] = {
+    Kind.REJECT: "Enter why the request is rejected.",
+    Kind.REQUEST_CHANGES: "Enter why the request is sent back.",
+    Kind.BREAK_GLASS: "Enter what the emergency is.",
+}
+
+
+def approve(actor: Actor, number: int, *, seen_hash: str, reason: str = "") -> CopyRequest:
+    """One person's approval of exactly the content they saw; starts the copies when it is the last one needed."""
+    with transaction.atomic():
+        request = lock_request(number)
+        user = person(actor)
+        permissions.check_decide(user, request)
+        _check(request, user, Kind.APPROVE, seen_hash=seen_hash, reason=reason)
+        standing = request.decisions.filter(
+            decided_by=user, round__gte=request.votes_from_round, kind=Kind.APPROVE, content_hash=request.content_hash
+        )
+        if standing.exists():
+            raise InvalidTransition(f"You have decided on request #{number} already.")
+        principal = voters.principal_for(user, request)
+        if principal is None:
+            needed = votes.words(voters.still_needed(request))
+            raise NotAllowed(f"Your approval isn't needed. Request #{number} waits for {needed}.")
+        decision = _store(request, user, Kind.APPROVE, reason, on_behalf_of=principal if principal != user else None)
+        approve_if_satisfied(request, actor=actor, by=decision)
+    return request
+
+
+def reject(actor: Actor, number: int, *, reason: str, seen_hash: str = "") -> CopyRequest:
+    """Ends the request: one rejection is enough. Raises InvalidRequest without a reason."""
+    with transaction.atomic():
+        request = _decide(actor, number, Kind.REJECT, seen_hash=seen_hash, reason=reason)
+        _move(request, RequestState.REJECTED, actor=actor, action="request.rejected", reason=reason)
+        cancel_held(request, actor=actor)
+    return request
+
+
+def request_changes(actor: Actor, number: int, *, reason: str, seen_hash: str = "") -> CopyRequest:
+    """Sends the request back to its requester. Raises InvalidRequest without a reason."""
+    with transaction.atomic():
+        request = _decide(actor, number, Kind.REQUEST_CHANGES, seen_hash=seen_hash, reason=reason)
+        _move(request, RequestState.CHANGES_REQUESTED, actor=actor, action="request.changes_requested", reason=reason)
+    return request
+
+
+def break_glass(actor: Actor, number: int, *, reason: str, seen_hash: str) -> CopyRequest:
+    """One person's approval in an emergency, past the plan; marked on the request and in the history.
+
+    Needs a permission of its own and a reason. Freeze windows and all checks before the call still hold.
+    """
+    with transaction.atomic():
+        request = lock_request(number)
+        user = person(actor)
+        permissions.check_break_glass(user, request)
+        _check(request, user, Kind.BREAK_GLASS, seen_hash=seen_hash, reason=reason)
+        waited_for = voters.still_needed(request)
+        decision = _store(request, user, Kind.BREAK_GLASS, reason)
+        move_request(
+            request,
+            RequestState.APPROVED,
+            actor=actor,
+            action="request.break_glass",
+            data={"reason": decision.reason, "content_hash": request.content_hash, "not_waited_for": waited_for},
+            decided_by_id=user.pk,
+            decided_at=decision.decided_at,
+            break_glass=True,
+        )
+        _queue(request, actor=actor)
+    return request
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one decision among many; `words` are fit to be shown."""
+
+    number: int
+    done: bool
+    words: str
+
+
+def decide_many(actor: Actor, seen: Mapping[int, str], *, kind: str, reason: str = "") -> list[Result]:
+    """The same decision on many requests, each in its own transaction and with its own result, in the given order.
+
+    `seen` maps numbers to the content hashes that were shown. `kind` is approve, reject or request-changes.
+    """
+    results: list[Result] = []
+    for number, seen_hash in seen.items():
+        try:
+            if kind == Kind.APPROVE:
+                request = approve(actor, number, seen_hash=seen_hash, reason=reason)
+            elif kind == Kind.REJECT:
+                request = reject(actor, number, seen_hash=seen_hash, reason=reason)
+            else:
+                request = request_changes(actor, number, seen_hash=seen_hash, reason=reason)
+        except (NotAllowed, InvalidTransition) as refused:
+            results.append(Result(number, False, str(refused)))
+        except InvalidRequest as refused:
+            results.append(Result(number, False, " ".join(error.message for error in refused.errors)))
+        except CopyRequest.DoesNotExist:
+            results.append(Result(number, False, f"There is no request #{number}."))
+        else:
+            results.append(Result(number, True, request.get_state_display()))
+    return results
+
+
+def approve_if_satisfied(request: CopyRequest, *, actor: Actor, by: Decision | None = None) -> None:
+    """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote `by`
+    alone, if there is one."""
+    needed = voters.still_needed(request)
+    vote = {"reason": by.reason, **_behalf(by)} if by else {}
+    if needed:
+        if by is not None:
+            record(
+                "request.vote",
+                actor=actor,
+                request=request.pk,
+                requester=request.requester_id,
+                account=request.account.account_id,
+                data={**vote, "content_hash": request.content_hash, "waits_for": needed},
+            )
+        return
+    last = by or request.decisions.filter(kind=Kind.APPROVE).order_by("-decided_at", "-id").first()
+    automatic = not request.plan
+    move_request(
+        request,
+        RequestState.APPROVED,
+        actor=actor,
+        action="request.approved",
+        data={
+            "reason": "",
+            **vote,
+            "content_hash": request.content_hash,
+            "automatic": automatic,
+            "rules": request.rules,
+        },
+        decided_by_id=last.decided_by_id if last and not automatic else None,
+        decided_at=last.decided_at if last and not automatic else None,
+    )
+    _queue(request, actor=actor)
+
+
+def cancel_held(request: CopyRequest, *, actor: Actor) -> None:
+    """Cancels the copies that wait for an approval."""
+    now = timezone.now()
+    for copy in request.copies.filter(state=CopyState.HELD):
+        move_copy(copy, CopyState.CANCELLED, actor=actor, action="copy.cancelled", finished_at=now)
+
+
+def _queue(request: CopyRequest, *, actor: Actor) -> None:
+    now = timezone.now()
+    for copy in request.copies.filter(round=request.round).select_related("account").order_by("position"):
+        copy.request = request
+        hold = holding.hold_for(copy, now=now)
+        move_copy(
+            copy,
+            CopyState.QUEUED,
+            actor=actor,
+            action="copy.queued",
+            data=hold.as_dict() if hold else None,
+            queued_at=now,
+            next_step_at=hold.look_at if hold else now,
+            waiting_for=hold.words if hold else "",
+        )
+    nudge("start_due")
+
+
+def _decide(actor: Actor, number: int, kind: Kind, *, seen_hash: str, reason: str) -> CopyRequest:
+    """Stores a rejection or a request for changes of a pending request, under its lock."""
+    request = lock_request(number)
+    user = person(actor)
+    permissions.check_decide(user, request)
+    _check(request, user, kind, seen_hash=seen_hash, reason=reason)
+    _store(request, user, kind, reason)
+    return request
+
+
+def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reason: str) -> None:
+    """Raises InvalidTransition or InvalidRequest for what speaks against a decision on a locked request."""
+    if request.state != RequestState.PENDING:
+        raise InvalidTransition(f"Request #{request.pk} is {request.get_state_display().lower()} already.")
+    if kind in NEEDS_REASON and not reason.strip():
+        raise InvalidRequest([FieldError("reason", NEEDS_REASON[kind])])
+    approving = kind in (Kind.APPROVE, Kind.BREAK_GLASS)
+    current = request.hash_of_calls()
+    if current != request.content_hash or (approving and seen_hash != current):
+        raise InvalidTransition(f"Request #{request.pk} isn't what you saw any more. Look at it again.")
+    if approving and not request.account.enabled:
+        raise InvalidTransition(f"Account {request.account.name} is switched off, so nothing can be approved in it.")
+    voted = request.decisions.filter(round=request.round, decided_by=user)
+    if kind != Kind.BREAK_GLASS and voted.exists():
+        raise InvalidTransition(f"You have decided on request #{request.pk} already.")
+
+
+def _store(request: CopyRequest, user: User, kind: Kind, reason: str, *, on_behalf_of: User | None = None) -> Decision:
+    return Decision.objects.create(
+        request=request,
+        round=request.round,
+        requester_id=request.requester_id,
+        decided_by=user,
+        on_behalf_of=on_behalf_of,
+        decided_at=timezone.now(),
+        kind=kind,
+        reason=reason.strip(),
+        content_hash=request.content_hash,
+    )
+
+
+def _move(request: CopyRequest, to: str, *, actor: Actor, action: str, reason: str) -> None:
+    move_request(
+        request,
+        to,
+        actor=actor,
+        action=action,
+        data={"reason": reason.strip()},
+        decided_by_id=actor.id,
+        decided_at=timezone.now(),
+    )
+
+
+def _behalf(decision: Decision) -> dict[str, str]:
+    return {"on_behalf_of": decision.on_behalf_of.get_username()} if decision.on_behalf_of else {}

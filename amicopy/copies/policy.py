@@ -1,0 +1,134 @@
+"""What administrators lay down about approval: rules, delegations, freeze windows. Written through `approval.editing`
+and `holding` only, so that each change has its event."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+
+REGIONS = RegexValidator(
+    r"^[a-z0-9*?-]+(, ?[a-z0-9*?-]+)*$",
+    "Enter Regions with commas between them. A star stands for any letters, as in eu-*.",
+)
+
+
+class ApprovalRule(models.Model):
+    """Who has to approve a destination of a request; the first enabled rule that fits it counts.
+
+    A condition left empty fits everything. `requirements` is [{"group": name, "count": n}, ...]; empty: nobody has to.
+    """
+
+    class Encryption(models.TextChoices):
+        ANY = "", "Encrypted or not"
+        ENCRYPTED = "encrypted", "Encrypted copies"
+        UNENCRYPTED = "unencrypted", "Unencrypted copies"
+
+    class DryRuns(models.TextChoices):
+        COPIES = "copies", "Copies, not dry runs"
+        DRY_RUNS = "dry-runs", "Dry runs only"
+        BOTH = "both", "Copies and dry runs"
+
+    order = models.PositiveIntegerField()
+    name = models.CharField(max_length=80, unique=True)
+    enabled = models.BooleanField(default=True)
+    account = models.ForeignKey("copies.Account", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    DestinationRegion = models.CharField(max_length=200, blank=True, validators=[REGIONS])
+    SourceAccount = models.CharField(
+        max_length=12, blank=True, validators=[RegexValidator(r"^\d{12}$", "Enter the 12 digits of an account.")]
+    )
+    encryption = models.CharField(max_length=12, blank=True, choices=Encryption.choices, default=Encryption.ANY)
+    dry_runs = models.CharField(max_length=12, choices=DryRuns.choices, default=DryRuns.COPIES)
+    # GiB of all volumes of the source.
+    larger_than = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
+    )
+    at_most = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
+    )
+    requester_group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    requirements = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ("order", "id")
+        default_permissions = ()
+        permissions = (("manage_rules", "Can change approval rules and freeze windows"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(encryption__in=("", "encrypted", "unencrypted")), name="rule_encryption_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(dry_runs__in=("copies", "dry-runs", "both")), name="rule_dry_runs_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """For audit rows: every field by its name, others' rows by theirs."""
+        return {
+            "order": self.order,
+            "name": self.name,
+            "enabled": self.enabled,
+            "account": self.account.account_id if self.account else "",
+            "DestinationRegion": self.DestinationRegion,
+            "SourceAccount": self.SourceAccount,
+            "encryption": self.encryption,
+            "dry_runs": self.dry_runs,
+            "larger_than": self.larger_than,
+            "at_most": self.at_most,
+            "requester_group": self.requester_group.name if self.requester_group else "",
+            "requirements": self.requirements,
+        }
+
+
+class Delegation(models.Model):
+    """For a time, one person may give another's vote. The other keeps it too; whoever votes first uses it."""
+
+    giver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="delegations_given")
+    receiver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="delegations_held")
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    until = models.DateTimeField()
+
+    class Meta:
+        ordering = ("until", "id")
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(condition=~Q(giver=F("receiver")), name="delegation_to_another"),
+            models.CheckConstraint(condition=Q(until__gte=F("created_at")), name="delegation_ends_after_start"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.giver_id} to {self.receiver_id} until {self.until:%Y-%m-%d %H:%M} UTC"
+
+
+class FreezeWindow(models.Model):
+    """A time in which approved copies wait; of an account or of all, of Regions or of all."""
+
+    name = models.CharField(max_length=80)
+    account = models.ForeignKey("copies.Account", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    DestinationRegion = models.CharField(max_length=200, blank=True, validators=[REGIONS])
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("starts_at", "id")
+        default_permissions = ()
+        constraints = (models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="freeze_ends_after_start"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """For audit rows."""
+        return {
+            "name": self.name,
+            "account": self.account.account_id if self.account else "",
+            "DestinationRegion": self.DestinationRegion,
+            "starts_at": self.starts_at.isoformat(),
+            "ends_at": self.ends_at.isoformat(),
+        }

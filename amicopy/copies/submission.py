@@ -1,0 +1,158 @@
+"""What a requester hands in: checked against rules, account and people, and frozen as copies with their tokens."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from amicopy.copies import binding, permissions, rules
+from amicopy.copies.approval import facts, rulebook, voters, votes
+from amicopy.copies.calls import Call, FieldError, InvalidRequest, content_hash
+from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.states import CopyState
+
+# How far ahead a start may be asked for.
+LATEST_START = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a person hands in; `lookups` is what was known of source and destinations."""
+
+    account: Account
+    reason: str
+    calls: Sequence[Call]
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    start_not_before: datetime | None = None
+
+    def columns(self, requester: User) -> dict[str, Any]:
+        """What a request keeps of it, with the plan that the rules of this moment ask for."""
+        first, now = self.calls[0].parameters, timezone.now()
+        plans = rulebook.plan_for(self.calls, facts.facts_for(self.account, requester, self.lookups))
+        return {
+            "reason": self.reason.strip(),
+            "SourceRegion": first["SourceRegion"],
+            "SourceImageId": first["SourceImageId"],
+            "Name": first["Name"],
+            "dry_run": all(call.dry_run for call in self.calls),
+            "content_hash": content_hash(self.account.account_id, self.calls),
+            "plan": plans.plan,
+            "rules": plans.rules,
+            "lookups": dict(self.lookups),
+            "source_seen": binding.seen(self.lookups, self.calls),
+            "submitted_at": now,
+            "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
+            "start_not_before": self.start_not_before,
+        }
+
+
+def refuse(handed_in: Submission, requester: User, again: int | None = None) -> None:
+    """Raises InvalidRequest with everything that speaks against a submission."""
+    errors = check_submission(
+        account=handed_in.account,
+        reason=handed_in.reason,
+        calls=handed_in.calls,
+        requester=requester,
+        lookups=handed_in.lookups,
+        start_not_before=handed_in.start_not_before,
+        again=again,
+    )
+    if errors:
+        raise InvalidRequest(errors)
+
+
+def check_submission(
+    *,
+    account: Account,
+    reason: str,
+    calls: Sequence[Call],
+    requester: User | None = None,
+    lookups: Mapping[str, Any] | None = None,
+    start_not_before: datetime | None = None,
+    again: int | None = None,
+) -> list[FieldError]:
+    """Everything that speaks against these calls, by field; the same for the form and for whoever calls `submit`.
+
+    `again` is the number of the request that is submitted again: its own unused tokens are free.
+    """
+    errors: list[FieldError] = []
+    if not reason.strip():
+        errors.append(FieldError("reason", "Enter why this copy is needed."))
+    if not account.enabled:
+        errors.append(FieldError("account", f"Choose another account. {account.name} is switched off."))
+    elif requester is not None and not permissions.may_ask_in(requester, account):
+        errors.append(FieldError("account", f"Choose another account. {account.name} is for other groups than yours."))
+    if start_not_before is not None and start_not_before > timezone.now() + LATEST_START:
+        errors.append(FieldError("start_not_before", f"Enter a start in the next {LATEST_START.days} days."))
+    errors += rules.check_request(calls, account_id=account.account_id, partition=account.partition)
+    for index, call in enumerate(calls):
+        if call.ClientToken and _token_taken(account, call, again):
+            errors.append(
+                FieldError(
+                    "ClientToken",
+                    f"Enter another token or leave it empty. This one was used before in {call.DestinationRegion}.",
+                    index,
+                )
+            )
+    if requester is not None and not errors:
+        errors += _nobody_could(account, requester, calls, lookups or {})
+    return errors
+
+
+def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
+    """The next attempt at a copy, with a token of its own, stored before any call."""
+    return Attempt.objects.create(
+        copy=copy,
+        number=copy.attempts.count() + 1,
+        account_id=copy.account_id,
+        DestinationRegion=copy.DestinationRegion,
+        ClientToken=ClientToken or str(uuid.uuid4()),
+        created_at=timezone.now(),
+    )
+
+
+def _nobody_could(
+    account: Account, requester: User, calls: Sequence[Call], lookups: Mapping[str, Any]
+) -> list[FieldError]:
+    """Refuses a request that would wait for ever: too few people could give what its rules ask for."""
+    plans = rulebook.plan_for(calls, facts.facts_for(account, requester, lookups))
+    missing = voters.impossible(plans.plan, requester=requester)
+    if not missing:
+        return []
+    wanted = votes.words(plans.plan)
+    return [
+        FieldError(
+            "account",
+            f"Ask an administrator: nobody could approve this. {voters.rules_in_words(plans.rules, missing)} asks for "
+            f"{wanted}, and too few people can give that. Missing: {votes.words(missing)}.",
+        )
+    ]
+
+
+def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
+    """Freezes the calls as image copies of the request's current round, each with its first token."""
+    for position, call in enumerate(calls):
+        copy = ImageCopy.objects.create(
+            request=request,
+            round=request.round,
+            position=position,
+            account=request.account,
+            DestinationRegion=call.DestinationRegion,
+            destination=call.destination,
+            parameters=dict(call.parameters),
+            ClientToken=call.ClientToken,
+            state=CopyState.HELD,
+        )
+        new_attempt(copy, ClientToken=call.ClientToken)
+
+
+def _token_taken(account: Account, call: Call, again: int | None) -> bool:
+    taken = Attempt.objects.filter(
+        account=account, DestinationRegion=call.DestinationRegion, ClientToken=call.ClientToken
+    )
+    return taken.exclude(copy__request=again, first_called_at__isnull=True).exists()
