@@ -25,7 +25,10 @@ check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migra
 	$(BIN)/ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/python manage.py check
-	AMICOPY_AWS=aws SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(60))') ALLOWED_HOSTS=amicopy.example DATABASE_URL=postgres://amicopy@127.0.0.1/amicopy CELERY_BROKER_URL=amqp://127.0.0.1// $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@key=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(60))'); echo 'manage.py check --deploy, as in production'; \
+	AMICOPY_AWS=aws SECRET_KEY=$$key AUDIT_SIGNING_KEY=$$key ALLOWED_HOSTS=amicopy.example \
+	DATABASE_URL=postgres://amicopy@127.0.0.1/amicopy CELERY_BROKER_URL=amqp://127.0.0.1// \
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with hashes

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -47,6 +48,12 @@ class Running:
     sandbox: str
     environ: dict[str, str]
     started: dict[str, subprocess.Popen[bytes]]
+    moto: bool = False
+
+    @property
+    def ready(self) -> str:
+        """An address of the EC2 endpoint that answers once it is up."""
+        return f"{self.sandbox}/moto-api/" if self.moto else f"{self.sandbox}/_sandbox/"
 
     def control(self, name: str = "", **values: Any) -> Any:
         body = json.dumps(values).encode() if values else None
@@ -55,8 +62,10 @@ class Running:
 
     def start(self, name: str) -> None:
         commands = processes.commands(ROOT / "Procfile", self.environ)
-        commands["sandbox"] = [sys.executable, "manage.py", "sandbox", "--port", str(urlsplit(self.sandbox).port)]
-        commands["sandbox"] += ["--copy-seconds", "6"]
+        port = str(urlsplit(self.sandbox).port)
+        own = [sys.executable, "manage.py", "sandbox", "--port", port, "--copy-seconds", "6"]
+        motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]
+        commands["sandbox"] = motos if self.moto else own
         self.started[name] = subprocess.Popen(commands[name], env=self.environ, cwd=ROOT, start_new_session=True)
 
     def kill(self, name: str) -> None:
@@ -71,7 +80,13 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    var = tmp_path_factory.mktemp("var")
+    with everything(tmp_path_factory.mktemp("var"), "amicopy_journey") as it:
+        yield it
+
+
+@contextmanager
+def everything(var: Path, database_name: str, *, moto: bool = False) -> Iterator[Running]:
+    """Starts all processes with their files in `var`; with `moto`, EC2 is moto's own server, unmodified."""
     web, sandbox = free_port(), free_port() + 5000
     environ = {
         **os.environ,
@@ -87,20 +102,20 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     }
     database = os.environ.get("DATABASE_URL", "")
     if database:
-        environ["DATABASE_URL"] = fresh_database(database)
+        environ["DATABASE_URL"] = fresh_database(database, database_name)
     embedded = not os.environ.get("CELERY_BROKER_URL")
     socket = var / "b.sock"
     if embedded:
         environ["CELERY_BROKER_URL"] = f"redis+socket://{socket}"
         bundled = broker.start(socket, directory=var / "broker")
-    it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {})
+    it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto)
     try:
         it.start("sandbox")
         for command in ("migrate", "samples"):
             subprocess.run([sys.executable, "manage.py", command], env=environ, cwd=ROOT, check=True, stdout=-3)
         for name in ("worker", "beat", "web"):
             it.start(name)
-        assert processes.wait_for(f"{it.sandbox}/_sandbox/", it.started, seconds=30) == ""
+        assert processes.wait_for(it.ready, it.started, seconds=30) == ""
         assert processes.wait_for(f"{it.url}/healthz", it.started, seconds=30) == ""
         yield it
     finally:
@@ -111,9 +126,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             bundled.wait()
 
 
-def fresh_database(url: str) -> str:
-    """A database of its own beside the one in the address, made anew."""
-    name = "amicopy_journey"
+def fresh_database(url: str, name: str) -> str:
+    """A database of this name beside the one in the address, made anew."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {name}")

@@ -2,9 +2,10 @@
 
 import re
 
+import boto3
 import pytest
 
-from tests.journey.conftest import Person, Running, until
+from tests.journey.conftest import Person, Running, everything, until
 
 pytestmark = pytest.mark.processes
 
@@ -79,3 +80,18 @@ def test_an_unreachable_aws_is_shown_and_waited_out(running: Running, requester:
     assert until(lambda: "can&#x27;t be reached" in requester.get(f"/requests/{number}/"))
     running.start("sandbox")
     assert until(lambda: requester.state(number) == "COMPLETED", seconds=180)
+
+
+def test_the_job_is_done_against_motos_own_server_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An EC2 that isn't ours: what sandbox and gateway both got wrong would show here."""
+    with everything(tmp_path_factory.mktemp("moto"), "amicopy_moto", moto=True) as running:
+        client = boto3.Session("AKIASANDBOX000000000", "sandbox").client(
+            "ec2", "us-east-1", endpoint_url=running.sandbox
+        )
+        source = client.register_image(Name="source", RootDeviceName="/dev/xvda")["ImageId"]
+        requester, approver = Person(running.url, "requester"), Person(running.url, "approver")
+        number = requester.submit(SourceImageId=source, **{"destinations-0-DestinationRegion": "us-east-1"})
+        approver.approve(number)
+        assert until(lambda: requester.copies(number) == ["AVAILABLE"])
+        images = client.describe_images(Owners=["self"])["Images"]
+        assert len([image for image in images if image["Name"] == "golden-al2023-journey"]) == 1

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.urls.resolvers import URLPattern
@@ -168,8 +169,6 @@ def test_numbers_beyond_the_database_are_not_found(signed_in: SignedIn) -> None:
 
 
 def test_signing_in_and_failing_to_are_in_the_history(client: Client, signed_in: SignedIn) -> None:
-    from django.contrib.auth.models import User  # noqa: PLC0415
-
     user = User.objects.create_user("auditor-2", password="a-long-password-1")
     bad = client.post("/sign-in/", {"username": "auditor-2", "password": "wrong"})
     assert bad.status_code == 422
@@ -183,3 +182,13 @@ def test_signing_in_and_failing_to_are_in_the_history(client: Client, signed_in:
 
 def test_health_answers_without_signing_in(client: Client) -> None:
     assert client.get("/healthz").status_code == 200
+
+
+def test_guessing_passwords_is_stopped_with_words_and_an_event(client: Client, db: None) -> None:
+    User.objects.create_user("guessed", password="a-long-password-1")
+    for _ in range(10):
+        answer = client.post("/sign-in/", {"username": "guessed", "password": "wrong"})
+    assert answer.status_code == 429
+    assert "Wait 15 minutes" in answer.content.decode()
+    assert client.post("/sign-in/", {"username": "guessed", "password": "a-long-password-1"}).status_code == 429
+    assert AuditEvent.objects.filter(action="person.locked_out").exists()

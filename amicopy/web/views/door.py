@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
@@ -48,6 +48,18 @@ class SignIn(LoginView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return super().dispatch(request, *args, **kwargs)
+
+
+def locked_out(request: HttpRequest, credentials: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    """What somebody sees who has tried too often; the pause is django-axes' business."""
+    with transaction.atomic():
+        actor = Actor(name="nobody", source="page", address=address_of(request))
+        record(
+            "person.locked_out", actor=actor, data={"username": _printable(str(credentials.get("username", ""))[:150])}
+        )
+    form = AuthenticationForm(request)
+    form.errors["__all__"] = form.error_class(["Wait 15 minutes, then try again. There were too many wrong passwords."])
+    return render(request, "sign_in.html", {"form": form, "next": ""}, status=429)
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,96 @@
+"""The one-command start: samples, settings that are missing, a port in use."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+
+from amicopy.copies.models import Account
+from amicopy.local import processes, samples
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION = {
+    "AMICOPY_AWS": "aws",
+    "SECRET_KEY": "x" * 50,
+    "AUDIT_SIGNING_KEY": "y" * 50,
+    "ALLOWED_HOSTS": "amicopy.example",
+    "DATABASE_URL": "sqlite://:memory:",
+    "CELERY_BROKER_URL": "amqp://127.0.0.1//",
+}
+
+
+def manage(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    base = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env={**base, **environ}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCTION))
+def test_a_missing_setting_is_named_in_one_line(name: str) -> None:
+    environ = {key: value for key, value in PRODUCTION.items() if key != name}
+    answer = manage("check", **environ)
+    assert answer.returncode != 0
+    assert name in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DEBUG", "on"), ("SECRET_KEY", "sandbox-only-" + "0" * 40), ("SECRET_KEY", "short"), ("AMICOPY_AWS", "both")],
+)
+def test_an_unsafe_setting_is_refused(name: str, value: str) -> None:
+    answer = manage("check", **{**PRODUCTION, name: value})
+    assert answer.returncode != 0
+    assert name in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_the_sandbox_must_be_on_this_machine() -> None:
+    answer = manage("check", AMICOPY_AWS="sandbox", SANDBOX_URL="http://ec2.example/")
+    assert answer.returncode != 0
+    assert "SANDBOX_URL" in answer.stderr
+
+
+def test_production_knows_no_sandbox_and_no_samples() -> None:
+    assert "Unknown command" in manage("sandbox", **PRODUCTION).stderr
+    answer = manage("samples", **PRODUCTION)
+    assert answer.returncode != 0
+    assert "sandbox mode only" in answer.stderr
+
+
+def test_a_port_in_use_gives_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        answer = manage("run", AMICOPY_AWS="sandbox", AMICOPY_VAR_DIR=str(tmp_path), PORT=port)
+    assert answer.returncode != 0
+    assert answer.stderr.strip() == f"CommandError: Port {port} is in use. Choose another with PORT=8001."
+
+
+def test_samples_are_made_once_with_their_roles(db: None) -> None:
+    for _ in range(2):
+        samples.make("sample-password-1")
+    assert sorted(User.objects.values_list("username", flat=True)) == ["admin", "approver", "auditor", "requester"]
+    assert User.objects.get(username="approver").has_perm("copies.decide_request")
+    assert not User.objects.get(username="requester").has_perm("copies.decide_request")
+    assert Account.objects.count() == 2
+
+
+def test_samples_are_refused_in_production(db: None, settings: Settings) -> None:
+    settings.SANDBOX = False
+    with pytest.raises(samples.SamplesRefused):
+        samples.make("sample-password-1")
+    assert User.objects.count() == 0
+
+
+def test_the_procfile_is_filled_in_from_the_environment() -> None:
+    commands = processes.commands(ROOT / "Procfile", {"PORT": "8001"})
+    assert list(commands) == ["web", "worker", "beat"]
+    assert commands["web"][commands["web"].index("--port") + 1] == "8001"
+    assert commands["web"][commands["web"].index("--host") + 1] == "127.0.0.1"
