@@ -1,7 +1,7 @@
 """States as people see them: an icon, a colour that repeats it, and words."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
@@ -22,10 +22,10 @@ class Status:
 _REQUEST: Mapping[str, Status] = {
     RequestState.PENDING: Status("wait", "person", "Waiting for approval"),
     RequestState.CHANGES_REQUESTED: Status("wait", "person", "Changes requested"),
-    RequestState.APPROVED: Status("run", "run", "Copying"),
+    RequestState.APPROVED: Status("run", "run", "In progress"),
     RequestState.REJECTED: Status("idle", "stop", "Rejected"),
     RequestState.WITHDRAWN: Status("idle", "stop", "Withdrawn"),
-    RequestState.EXPIRED: Status("idle", "stop", "Expired"),
+    RequestState.EXPIRED: Status("idle", "stop", "Expired", "nobody decided in time"),
     RequestState.COMPLETED: Status("ok", "ok", "Done"),
     RequestState.PARTIAL: Status("warn", "warn", "Partly done"),
     RequestState.FAILED: Status("fail", "fail", "Failed"),
@@ -33,61 +33,113 @@ _REQUEST: Mapping[str, Status] = {
 }
 _COPY: Mapping[str, Status] = {
     CopyState.HELD: Status("wait", "person", "Waiting for approval"),
-    CopyState.QUEUED: Status("idle", "clock", "Queued"),
+    CopyState.QUEUED: Status("idle", "clock", "Queued", "starts by itself"),
     CopyState.STARTING: Status("run", "run", "Starting"),
     CopyState.COPYING: Status("run", "run", "Copying"),
     CopyState.AVAILABLE: Status("ok", "ok", "Available"),
-    CopyState.CHECKED: Status("ok", "ok", "Permissions checked"),
+    CopyState.CHECKED: Status("ok", "shield", "Permissions checked", "dry run; nothing created"),
     CopyState.FAILED: Status("fail", "fail", "Failed"),
     CopyState.CANCELLING: Status("run", "run", "Cancelling"),
     CopyState.CANCELLED: Status("idle", "stop", "Cancelled"),
 }
+_LEFT_OUT = frozenset({CopyState.FAILED, CopyState.CANCELLED})
 
 
 def request_status(request: CopyRequest) -> Status:
-    """The status of a request; while its copies run, with how many are done."""
+    """The status of a request; while its copies run and after, with how many are done."""
     known = _REQUEST[request.state]
     if request.state not in {RequestState.APPROVED, RequestState.PARTIAL, RequestState.COMPLETED}:
         return known
-    copies = list(request.copies.all())
+    copies = current(request)
+    if request.state == RequestState.COMPLETED:
+        if request.dry_run:
+            return _COPY[CopyState.CHECKED]
+        return replace(known, detail=_took(request, copies))
+    counts = counted(copies)
+    if request.state == RequestState.PARTIAL or len(copies) < 2:
+        detail = counts if len(copies) > 1 else ""
+        known = replace(known, detail=detail)
+    else:
+        known = replace(known, detail=counts)
+    if request.state != RequestState.APPROVED:
+        return known
+    if any(copy.state == CopyState.COPYING for copy in copies):
+        return replace(known, words=f"Copying, {overall(copies)}%")
+    if any(copy.state == CopyState.CANCELLING for copy in copies):
+        return replace(known, words="Cancelling")
+    waits = next((copy.waiting_for for copy in copies if copy.waiting_for), "")
+    if waits:
+        return Status("idle", "clock", "Approved, waiting", waits)
+    return Status("idle", "clock", "Approved, starting", known.detail)
+
+
+def current(request: CopyRequest) -> list[ImageCopy]:
+    """The copies of the request's current round; from the prefetched ones where there are any."""
+    return [copy for copy in request.copies.all() if copy.round == request.round]
+
+
+def counted(copies: Sequence[ImageCopy]) -> str:
+    """How many copies are done and how many failed, in words."""
     done = sum(copy.state in COPY_DONE for copy in copies)
     failed = sum(copy.state == CopyState.FAILED for copy in copies)
-    detail = f"{done} of {len(copies)} done" if len(copies) > 1 else ""
-    if failed and len(copies) > 1:
-        detail += f", {failed} failed"
-    words = known.words
-    if request.state == RequestState.APPROVED and any(copy.state == CopyState.COPYING for copy in copies):
-        words = f"Copying, {overall(copies)}%"
-    elif request.state == RequestState.APPROVED:
-        return Status("idle", "clock", "Approved, starting", detail)
-    return Status(known.colour, known.icon, words, detail)
+    return f"{done} of {len(copies)} done" + (f", {failed} failed" if failed else "")
 
 
 def copy_status(copy: ImageCopy) -> Status:
     """The status of a copy; what it waits for is the second line."""
     known = _COPY[copy.state]
     if copy.waiting_for:
-        return Status("idle", "clock", known.words, copy.waiting_for)
+        words = known.words if copy.state == CopyState.CANCELLING else "Waiting"
+        if copy.state == CopyState.COPYING:
+            words = f"Copying, {copy.progress}%"
+        return Status("idle", "clock", words, copy.waiting_for)
     if copy.state == CopyState.COPYING:
-        return Status(known.colour, known.icon, f"Copying, {copy.progress}%")
+        return replace(known, words=f"Copying, {copy.progress}%")
     return known
 
 
-def overall(copies: list[ImageCopy]) -> int:
+def _took(request: CopyRequest, copies: Sequence[ImageCopy]) -> str:
+    begun = [copy.called_at for copy in copies if copy.called_at]
+    if not begun or request.finished_at is None:
+        return ""
+    minutes = max(1, round((request.finished_at - min(begun)).total_seconds() / 60))
+    return f"in {minutes} min" if minutes < 60 else f"in {minutes // 60} h {minutes % 60} min"
+
+
+def size_of(copy: ImageCopy) -> int:
+    """GiB of the copy's snapshots, as far as they are known."""
+    return sum(row["VolumeSize"] for row in copy.snapshots)
+
+
+def gib_done(copies: Sequence[ImageCopy]) -> float:
+    """GiB copied so far; failed and cancelled copies are left out."""
+    counted_in = [copy for copy in copies if copy.state not in _LEFT_OUT]
+    return float(sum(row["VolumeSize"] * row["Progress"] / 100 for copy in counted_in for row in copy.snapshots))
+
+
+def overall(copies: Sequence[ImageCopy]) -> int:
     """Whole percent over all copies, weighted by GiB; failed and cancelled ones are left out."""
-    counted = [copy for copy in copies if copy.state not in {CopyState.FAILED, CopyState.CANCELLED}]
-    sizes = {copy.pk: sum(row["VolumeSize"] for row in copy.snapshots) for copy in counted}
+    counted_in = [copy for copy in copies if copy.state not in _LEFT_OUT]
+    sizes = {copy.pk: size_of(copy) for copy in counted_in}
     known = [size for size in sizes.values() if size]
     usual = sum(known) / len(known) if known else 1
     total = sum(size or usual for size in sizes.values())
     if not total:
         return 0
-    return int(sum((sizes[copy.pk] or usual) * copy.progress for copy in counted) / total)
+    return int(sum((sizes[copy.pk] or usual) * copy.progress for copy in counted_in) / total)
 
 
-def seconds_left(copy: ImageCopy) -> float | None:
-    """How long a copy still takes if it goes on as so far; None while that can't be told."""
-    if copy.state != CopyState.COPYING or copy.called_at is None or copy.progress < 5:
+def seconds_left(copy: ImageCopy, *, usual: float | None = None) -> float | None:
+    """How long a copy still takes, in seconds, or None while that can't be told.
+
+    `usual` is how long such a copy takes as a rule; the further this one is, the more its own pace counts.
+    """
+    if copy.state != CopyState.COPYING or copy.called_at is None:
         return None
     taken = (timezone.now() - copy.called_at).total_seconds()
-    return taken * (100 - copy.progress) / copy.progress
+    by_pace = taken * (100 - copy.progress) / copy.progress if copy.progress >= 5 else None
+    by_usual = usual * (100 - copy.progress) / 100 if usual is not None else None
+    if by_pace is None or by_usual is None:
+        return by_pace if by_usual is None else by_usual
+    share = copy.progress / 100
+    return by_pace * share + by_usual * (1 - share)

@@ -28,7 +28,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PAGES = ("/requests/", "/requests/new/", "/approvals/", "/audit/")
+PAGES = ("/", "/settings/", "/help/", "/requests/", "/requests/new/", "/approvals/", "/audit/")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ class Window:
         self.page.get_by_label("User name").fill(name)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.get_by_role("heading", name="Requests")).to_be_visible()
+        expect(self.page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
     def submit(self, name: str) -> str:
         """Submits a request through the form and returns its path."""

@@ -1,57 +1,103 @@
 """Small parts of pages: icons, times, sizes, statuses."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
 from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from amicopy.aws.partitions import console_url, region_title
-from amicopy.copies import permissions
 from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.states import RequestState
-from amicopy.web.status import Status, copy_status, request_status
+from amicopy.web import preferences
+from amicopy.web.status import Status, copy_status, current, overall, request_status
+from amicopy.web.waiting import waiting_numbers
 
 register = template.Library()
 register.filter("region_title", region_title)
+register.filter("current", current)
+register.filter("overall", overall)
 
 
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
     """One of `static/icons.svg`, in the colour of the text; decoration only."""
     return format_html(
-        '<svg class="i {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', extra, static("icons.svg"), name
+        '<svg class="i{}" aria-hidden="true"><use href="{}#i-{}"/></svg>',
+        f" {extra}" if extra else "",
+        static("icons.svg"),
+        name,
     )
 
 
+@register.simple_tag
+def theme_attribute(request: HttpRequest | None) -> SafeString | str:
+    """The chosen theme for `<html>`; nothing where the system's counts."""
+    theme = preferences.theme_of(request) if request else ""
+    return format_html(' data-theme="{}"', theme) if theme else ""
+
+
 @register.filter
-def ago(when: datetime | None) -> SafeString:
+def ago(when: datetime | None) -> SafeString | str:
     """A time as people say it, with the exact one for whoever looks closer."""
     if when is None:
-        return SafeString("")
+        return ""
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>', when.isoformat(), exact(when), ago_words(when)
+    )
+
+
+def ago_words(when: datetime) -> str:
+    """`static/amicopy.js` says the same words while a page stays open."""
     seconds = int((timezone.now() - when).total_seconds())
-    words = f"{when:%-d %b %Y}"
     for limit, unit, name in ((60, 1, ""), (3600, 60, "min"), (86400, 3600, "h"), (7 * 86400, 86400, "d")):
         if seconds < limit:
-            words = "just now" if not name else f"{max(1, seconds // unit)} {name} ago"
-            break
+            return "just now" if not name else f"{seconds // unit} {name} ago"
+    local = timezone.localtime(when)
+    return f"{local:%-d %b}" if local.year == timezone.localtime().year else f"{local:%-d %b %Y}"
+
+
+@register.filter
+def until(when: datetime | None) -> SafeString | str:
+    """A time to come as people say it."""
+    if when is None:
+        return ""
+    seconds = int((when - timezone.now()).total_seconds())
+    words = "now" if seconds < 60 else f"in {duration(seconds)}"
     return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), exact(when), words)
 
 
 @register.filter
-def utc(when: datetime | None) -> SafeString:
-    """The full date and time in UTC."""
+def moment(when: datetime | None) -> SafeString | str:
+    """The full date and time in the person's time zone."""
     if when is None:
-        return SafeString("")
+        return ""
     return format_html('<time datetime="{}">{}</time>', when.isoformat(), exact(when))
 
 
+@register.filter
+def clock(when: datetime | None) -> SafeString | str:
+    """The time of day in the person's time zone, to the second."""
+    if when is None:
+        return ""
+    return format_html('<time datetime="{}">{}</time>', when.isoformat(), f"{timezone.localtime(when):%H:%M:%S %Z}")
+
+
+@register.filter
+def utc(when: datetime | None) -> SafeString | str:
+    """The full date and time in UTC, for history and evidence."""
+    if when is None:
+        return ""
+    words = f"{when.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
+    return format_html('<time datetime="{}">{}</time>', when.isoformat(), words)
+
+
 def exact(when: datetime) -> str:
-    return f"{when:%-d %b %Y, %H:%M:%S} UTC"
+    return f"{timezone.localtime(when):%-d %b %Y, %H:%M:%S %Z}"
 
 
 @register.filter
@@ -61,12 +107,42 @@ def duration(seconds: float | None) -> str:
         return ""
     minutes = int(seconds // 60)
     if minutes < 1:
-        return f"{int(seconds)} s"
+        return f"{max(0, int(seconds))} s"
     if minutes < 60:
         return f"{minutes} min"
-    return (
-        f"{minutes // 60} h {minutes % 60} min" if minutes < 1440 else f"{minutes // 1440} d {minutes % 1440 // 60} h"
-    )
+    if minutes < 1440:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    hours = minutes % 1440 // 60
+    return f"{minutes // 1440} d {hours} h" if hours else f"{minutes // 1440} d"
+
+
+@register.filter
+def gib(size: float | None) -> str:
+    """A size in GiB, from 1,024 on in TiB."""
+    if size is None:
+        return ""
+    if size >= 1024:
+        return f"{size / 1024:.1f} TiB"
+    return f"{size:,.0f} GiB"
+
+
+@register.filter
+def place(copy: ImageCopy) -> str:
+    """Where a copy goes, short enough for a line: the Region, the Local Zone, or the end of an Outpost's ARN."""
+    return f"Outpost {copy.destination.rpartition('/')[2]}" if copy.destination.startswith("arn:") else copy.destination
+
+
+@register.filter
+def account_number(account_id: str) -> str:
+    """12 digits in three groups, as AWS's console writes them."""
+    return f"{account_id[:4]}-{account_id[4:8]}-{account_id[8:]}" if len(account_id) == 12 else account_id
+
+
+@register.filter
+def flash(message: object) -> SafeString:
+    """A message with its first sentence in bold; the rest is the next step."""
+    first, full_stop, rest = str(message).partition(". ")
+    return format_html("<strong>{}{}</strong> {}", first, full_stop.strip(), rest)
 
 
 @register.filter
@@ -76,9 +152,9 @@ def status(thing: CopyRequest | ImageCopy) -> Status:
 
 
 @register.simple_tag
-def status_mark(thing: Status, pill: bool = False) -> SafeString:
-    """A status with its icon; the colour only repeats the words."""
-    small = format_html("<small>{}</small>", thing.detail) if thing.detail else ""
+def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeString:
+    """A status with its icon; the colour only repeats the words. `short` leaves the second line out."""
+    small = format_html("<small>{}</small>", thing.detail) if thing.detail and not short else ""
     return format_html(
         '<span class="status{}" data-state="{}">{}<span>{}{}</span></span>',
         " pill" if pill else "",
@@ -95,9 +171,23 @@ def console(kind: str, region: str, resource_id: str) -> str:
     return console_url("image" if kind == "image" else "snapshot", region=region, resource_id=resource_id)
 
 
-@register.filter
-def may_decide(user: User, request: CopyRequest) -> bool:
-    return request.state == RequestState.PENDING and permissions.may_decide(user, request)
+@register.inclusion_tag("_resource.html")
+def resource(kind: str, region: str, resource_id: str, where: str = "") -> dict[str, str]:
+    """An ID in full, with a link to AWS's console where there is one, and a button that copies it.
+
+    `where` makes the element's id unique when a page shows the same resource twice.
+    """
+    return {
+        "text": resource_id,
+        "address": console(kind, region, resource_id) if resource_id else "",
+        "id": f"{where or kind}-{resource_id}",
+    }
+
+
+@register.simple_tag
+def waiting_for(user: User) -> int:
+    """How many requests wait for this person's decision."""
+    return len(waiting_numbers(user))
 
 
 @register.filter
@@ -106,13 +196,17 @@ def plain(value: Any) -> SafeString | str:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, list):
-        parts = [
-            format_html(
-                '<span class="tag">{}={} <span class="muted">({})</span></span>', tag["Key"], tag["Value"], where
-            )
-            for specification in value
-            for where in [specification["ResourceType"]]
-            for tag in specification["Tags"]
-        ]
-        return mark_safe('<span class="tags">' + "".join(parts) + "</span>")  # noqa: S308, every part is escaped
-    return str(value)
+        tags = format_html_join(
+            "",
+            '<span class="tag">{}={} <span class="muted">({})</span></span>',
+            (
+                (tag["Key"], tag["Value"], specification["ResourceType"])
+                for specification in value
+                for tag in specification["Tags"]
+            ),
+        )
+        return format_html('<span class="tags">{}</span>', tags)
+    if isinstance(value, dict):
+        tags = format_html_join("", '<span class="tag">{}={}</span>', sorted(value.items()))
+        return format_html('<span class="tags">{}</span>', tags) if value else "none"
+    return conditional_escape(str(value))

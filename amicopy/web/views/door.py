@@ -1,7 +1,9 @@
-"""Signing in and out, and the theme: what a page needs around its content."""
+"""Signing in and out, and the health check: what is open to everybody."""
 
+import math
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
@@ -9,22 +11,20 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.db import DatabaseError, connection, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.web.actor import actor_of, address_of
 
-YEAR = 365 * 24 * 3600
-
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
-    """Django's own login, with an audit event for each try."""
+    """Django's own login, with an audit event for each try and a rest after too many."""
 
     template_name = "sign_in.html"
     redirect_authenticated_user = True
@@ -38,28 +38,42 @@ class SignIn(LoginView):
         return redirect(self.get_success_url())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        name = str(form.data.get("username", ""))[:150]
-        if name:
+        name = _printable(str(form.data.get("username", "")))[:150]
+        locked = bool(getattr(self.request, "axes_locked_out", False))
+        failures = getattr(self.request, "axes_failures_since_start", None)
+        # A try during the rest says nothing new, and would let anybody fill the history.
+        if name and form.data.get("password") and failures is not None:
+            # The name as it was typed: no password, and nothing that says whether the account exists.
+            actor = Actor(name="nobody", source="page", address=address_of(self.request))
             with transaction.atomic():
-                # The name as it was typed: no password, and nothing that says whether the account exists.
-                actor = Actor(name="nobody", source="page", address=address_of(self.request))
-                record("person.sign_in_failed", actor=actor, data={"username": _printable(name)})
-        return self.render_to_response(self.get_context_data(form=form), status=422)
+                record("person.sign_in_failed", actor=actor, data={"username": name})
+                if locked:
+                    record("person.locked_out", actor=actor, data={"username": name, "tries": failures})
+        context = {
+            "form": form,
+            "empty": not (name and form.data.get("password")),
+            "minutes": _minutes_left(self.request, name) if locked else None,
+            "tries_left": settings.AXES_FAILURE_LIMIT - failures if failures is not None else None,
+            "limit": settings.AXES_FAILURE_LIMIT,
+            "rest": _minutes(settings.AXES_COOLOFF_TIME.total_seconds()),
+        }
+        return self.render_to_response(self.get_context_data(**context), status=429 if locked else 422)
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return super().dispatch(request, *args, **kwargs)
+
+def locked_out(request: HttpRequest, answer: HttpResponse, credentials: Any) -> HttpResponse:
+    """The sign-in page says it already; see `SignIn.form_invalid`."""
+    return answer
 
 
-def locked_out(request: HttpRequest, credentials: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
-    """What somebody sees who has tried too often; the pause is django-axes' business."""
-    with transaction.atomic():
-        actor = Actor(name="nobody", source="page", address=address_of(request))
-        record(
-            "person.locked_out", actor=actor, data={"username": _printable(str(credentials.get("username", ""))[:150])}
-        )
-    form = AuthenticationForm(request)
-    form.errors["__all__"] = form.error_class(["Wait 15 minutes, then try again. There were too many wrong passwords."])
-    return render(request, "sign_in.html", {"form": form, "next": ""}, status=429)
+def _minutes_left(request: HttpRequest, name: str) -> int:
+    """Whole minutes until the name may be tried again from this address."""
+    tries = AccessAttempt.objects.filter(username=name, ip_address=address_of(request))
+    last = tries.order_by("-attempt_time").values_list("attempt_time", flat=True).first() or timezone.now()
+    return _minutes((last + settings.AXES_COOLOFF_TIME - timezone.now()).total_seconds())
+
+
+def _minutes(seconds: float) -> int:
+    return max(1, math.ceil(seconds / 60))
 
 
 def _printable(text: str) -> str:
@@ -73,17 +87,6 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         record("person.signed_out", actor=actor_of(request))
     logout(request)
     return redirect(settings.LOGOUT_REDIRECT_URL)
-
-
-@require_POST
-def theme(request: HttpRequest) -> HttpResponse:
-    """Keeps the chosen theme in a cookie and goes back to the page."""
-    wanted = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    answer = redirect(wanted if safe else "requests")
-    if request.POST.get("theme") in {"light", "dark"}:
-        answer.set_cookie("theme", request.POST["theme"], max_age=YEAR, samesite="Lax", secure=request.is_secure())
-    return answer
 
 
 @login_not_required

@@ -1,0 +1,60 @@
+"""Pages by key: a page begins after a row, not after a number of rows, so nothing shifts under its reader and the
+thousandth page costs what the first does."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.http import QueryDict
+
+from amicopy.copies.models import CopyRequest, CopyRequestQuerySet
+from amicopy.web.finding import SORTS, row_number
+
+PAGE = 25
+
+
+@dataclass(frozen=True)
+class Page:
+    """`previous` and `following` are what `before` and `after` have to say for the neighbours, or None."""
+
+    rows: list[CopyRequest]
+    previous: int | None
+    following: int | None
+
+
+def page_of(rows: CopyRequestQuerySet, *, sort: str, query: QueryDict) -> Page:
+    """The page that `after` or `before` in an address ask for; the first one when they name no row."""
+    column, down = SORTS[sort]
+    after, before = _row(query.get("after")), _row(query.get("before"))
+    anchor = after or before
+    backwards = after is None and before is not None
+    ordered = rows.order_by(*_order(column, down=down != backwards))
+    if anchor is not None:
+        ordered = ordered.filter(_beyond(anchor, column, down=down != backwards))
+    found = list(ordered[: PAGE + 1])
+    more, found = len(found) > PAGE, found[:PAGE]
+    if backwards:
+        found.reverse()
+    has_previous, has_following = (more, True) if backwards else (anchor is not None, more)
+    return Page(
+        rows=found,
+        previous=found[0].pk if found and has_previous else None,
+        following=found[-1].pk if found and has_following else None,
+    )
+
+
+def _order(column: str, *, down: bool) -> list[str]:
+    sign = "-" if down else ""
+    return [f"{sign}pk"] if column == "pk" else [f"{sign}{column}", f"{sign}pk"]
+
+
+def _beyond(anchor: CopyRequest, column: str, *, down: bool) -> Q:
+    side = "lt" if down else "gt"
+    if column == "pk":
+        return Q(**{f"pk__{side}": anchor.pk})
+    value = getattr(anchor, column)
+    return Q(**{f"{column}__{side}": value}) | Q(**{column: value, f"pk__{side}": anchor.pk})
+
+
+def _row(text: str | None) -> CopyRequest | None:
+    number = row_number(text)
+    return None if number is None else CopyRequest.objects.filter(pk=number).only("pk", "Name").first()

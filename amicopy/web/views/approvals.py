@@ -1,0 +1,193 @@
+"""The queue of whoever decides: what waits for them, for others, and what they decided; and many decisions at once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Max, Prefetch, Subquery, Sum, Value
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from amicopy.copies import permissions, workflow
+from amicopy.copies.approval import facts, voters, votes
+from amicopy.copies.changes import changes
+from amicopy.copies.models import CopyRequest, CopyRequestQuerySet, Decision
+from amicopy.copies.states import RequestState
+from amicopy.web import polling, waiting
+from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.finding import Search, row_number
+from amicopy.web.status import current
+from amicopy.web.views.detail import calls_of
+from amicopy.web.views.verbs import reason_of
+
+# An expiry this close is said in words of warning.
+SOON = timedelta(days=2)
+# As many as anybody decides in one sitting; the oldest come first.
+MOST = 50
+QUEUES = {
+    "mine": ("Waiting for you", waiting.waiting_for),
+    "others": ("Waiting for others", waiting.waiting_for_others),
+    "decided": ("Decided by you", waiting.decided_by),
+}
+
+
+def check_may_see(user: User) -> None:
+    """Raises NotAllowed for whoever decides nothing."""
+    if not user.has_perm("copies.decide_request"):
+        raise permissions.NotAllowed("You can't decide on requests. Ask an administrator for the approver role.")
+
+
+@require_GET
+def approvals(request: HttpRequest) -> HttpResponse:
+    """One of the queues, narrowed by the filters in the address."""
+    user = signed_in(request)
+    check_may_see(user)
+    queue = request.GET.get("queue", "")
+    queue = queue if queue in QUEUES else "mine"
+    search = Search.of(request.GET)
+    found = search.apply(QUEUES[queue][1](user), user)
+    rows = list(_drawn(found)[: MOST + 1])
+    numbers = [row.pk for row in rows[:MOST]]
+    request.poll_tag = polling.current_tag(request, _stamps(numbers))  # type: ignore[attr-defined]  # templates read it
+    context = {
+        "queue": queue,
+        "queues": [
+            {
+                "name": name,
+                "words": words,
+                "address": f"?queue={name}" if name != "mine" else "?",
+                "count": rows_of(user)[:1000].count(),
+            }
+            for name, (words, rows_of) in QUEUES.items()
+        ],
+        "search": search,
+        "more": len(rows) > MOST,
+        "most": MOST,
+    }
+    return render(request, "approvals.html", context | _shown(request, user, rows[:MOST], queue=queue, search=search))
+
+
+def _live_stamps(request: HttpRequest) -> polling.Stamps:
+    return _stamps(_numbers(request.GET.get("ids", "").split(",")))
+
+
+@require_GET
+@polling.polled(_live_stamps)
+def live_approvals(request: HttpRequest) -> HttpResponse:
+    """The entries a page shows as they are now, in its order, so that nothing moves under a reason being typed."""
+    user = signed_in(request)
+    check_may_see(user)
+    numbers = _numbers(request.GET.get("ids", "").split(","))
+    found = {row.pk: row for row in _drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers))}
+    rows = [found[number] for number in numbers if number in found]
+    queue = request.GET.get("queue", "")
+    search = Search.of(request.GET)
+    context = _shown(request, user, rows, queue=queue if queue in QUEUES else "mine", search=search)
+    if context["queue"] == "mine":
+        context["newer"] = search.apply(waiting.waiting_for(user).exclude(pk__in=numbers), user)[:MOST].count()
+    return render(request, "_approvals.html", context)
+
+
+@require_POST
+def decide_many(request: HttpRequest) -> HttpResponse:
+    """The picked requests with what each one sends; confirmed, the same decision on all, each with its outcome."""
+    user = signed_in(request)
+    check_may_see(user)
+    kind = "reject" if request.POST.get("bulk") == "reject" else "approve"
+    numbers = _numbers(request.POST.getlist("pick"))
+    rows = list(_drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers)).order_by("submitted_at", "pk"))
+    if not rows:
+        return redirect("approvals")
+    context: dict[str, Any] = {"kind": kind, "entries": _entries(user, rows)}
+    if "confirm" not in request.POST:
+        return render(request, "approvals_bulk.html", context)
+    reason = reason_of(request)
+    if kind == "reject" and not reason:
+        context["error"] = "Enter why these requests are rejected."
+        return render(request, "approvals_bulk.html", context, status=422)
+    seen = {row.pk: request.POST.get(f"seen-{row.pk}", "") for row in rows}
+    by_number = {row.pk: row for row in rows}
+    results = workflow.decide_many(actor_of(request), seen, kind=kind, reason=reason)
+    outcomes = [{"row": by_number[result.number], "words": result.words, "done": result.done} for result in results]
+    done_count = sum(result.done for result in results)
+    return render(request, "approvals_done.html", {"kind": kind, "outcomes": outcomes, "done": done_count})
+
+
+def _drawn(rows: CopyRequestQuerySet) -> CopyRequestQuerySet:
+    decisions = Decision.objects.select_related("decided_by", "on_behalf_of")
+    return rows.select_related("requester", "account").prefetch_related("copies", Prefetch("decisions", decisions))
+
+
+def _shown(
+    request: HttpRequest, user: User, rows: Sequence[CopyRequest], *, queue: str, search: Search
+) -> dict[str, Any]:
+    """What page and fragment both show."""
+    paused = request.GET.get("live") == "off"
+    ids = ",".join(str(row.pk) for row in rows)
+    return {
+        "entries": _entries(user, rows),
+        "queue": queue,
+        "live": not paused and queue != "decided",
+        "paused": paused,
+        "live_address": search.address(ids=ids, queue=queue),
+        "pause_address": search.address(queue=queue, live="off"),
+        "page_address": search.address(queue=queue),
+        "now": timezone.now(),
+    }
+
+
+def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
+    """Each request with what the person can do about it and what others have done."""
+    waiting_now = voters.waiting_for(user, [row for row in rows if row.state == RequestState.PENDING])
+    entries = []
+    for row in rows:
+        copies = sorted(current(row), key=lambda copy: copy.position)
+        decisions = waiting.decisions_that_stand(row)
+        pending = row.state == RequestState.PENDING
+        known = facts.source_in(row.lookups)
+        entries.append(
+            {
+                "row": row,
+                "copies": copies,
+                "calls": calls_of(copies),
+                "may_approve": row.pk in waiting_now,
+                "may_decide": pending and permissions.may_decide(user, row) and not waiting.voted(user, decisions, row),
+                "own": row.requester_id == user.pk,
+                "decisions": decisions,
+                "needed": votes.words(voters.still_needed(row)) if pending else "",
+                "rules": ", ".join(rule["name"] for rule in row.rules),
+                "pending": pending,
+                "gib": sum(int(volume["VolumeSize"]) for volume in known.get("volumes") or ()),
+                "expires_soon": row.expires_at is not None and row.expires_at - timezone.now() < SOON,
+                "edits": _edits(row),
+            }
+        )
+    return entries
+
+
+def _edits(row: CopyRequest) -> list[dict[str, Any]]:
+    """What the requester changed since the round before, for who decides on the new one."""
+    if row.round == 1:
+        return []
+    before = [copy.call() for copy in row.copies.all() if copy.round == row.round - 1]
+    return changes(before, [copy.call() for copy in current(row)])
+
+
+def _numbers(texts: Sequence[str]) -> list[int]:
+    numbers = [row_number(text) for text in texts[:200]]
+    return [number for number in numbers if number is not None]
+
+
+def _stamps(numbers: Sequence[int]) -> polling.Stamps:
+    shown = CopyRequest.objects.filter(pk__in=numbers).order_by().values(all=Value(1))
+    votes = Decision.objects.filter(request__in=numbers).order_by().values(all=Value(1))
+    waiting_now = CopyRequest.objects.filter(state=RequestState.PENDING).order_by().values(all=Value(1))
+    return {
+        "queue_rows": Value(",".join(map(str, numbers))),
+        "queue_versions": Subquery(shown.annotate(n=Sum("version")).values("n")),
+        "queue_votes": Subquery(votes.annotate(n=Count("pk")).values("n")),
+        "queue_newest": Subquery(waiting_now.annotate(n=Max("pk")).values("n")),
+    }

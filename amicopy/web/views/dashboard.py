@@ -1,0 +1,183 @@
+"""The start page: what waits for the person, what is running, what failed, and how long it all takes."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import F, Max, Q, QuerySet, Subquery, Sum, Value
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from amicopy.copies.explaining import explain
+from amicopy.copies.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
+from amicopy.copies.states import CopyState, RequestState
+from amicopy.web import charts, polling, waiting
+from amicopy.web.actor import signed_in
+from amicopy.web.estimates import usual_seconds
+from amicopy.web.status import gib_done, overall, seconds_left, size_of
+from amicopy.web.views.requests import drawn
+
+WEEK = timedelta(days=7)
+LATEST = 30
+DAYS = 14
+MOST = 5
+# A dashboard over more copies in flight than this says so instead of drawing each.
+MOST_IN_FLIGHT = 500
+IN_FLIGHT = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
+
+
+def _stamps(request: HttpRequest) -> polling.Stamps:
+    everything = CopyRequest.objects.order_by().values(all=Value(1))
+    # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
+    open_ones = CopyRequest.objects.filter(state__in=(RequestState.PENDING, RequestState.APPROVED)).order_by()
+    return {
+        "dashboard_newest": Subquery(everything.annotate(n=Max("pk")).values("n")),
+        "dashboard_open": Subquery(
+            open_ones.values(all=Value(1)).annotate(n=Sum("version") + Sum("pk") * 1000).values("n")
+        ),
+        "dashboard_votes": Subquery(Decision.objects.order_by().values(all=Value(1)).annotate(n=Max("pk")).values("n")),
+        "dashboard_day": Value(timezone.localdate().isoformat()),
+    }
+
+
+@require_GET
+@polling.polled(_stamps)
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """What the person should know first; asked for by htmx, only the part that keeps itself current."""
+    user = signed_in(request)
+    visible = CopyRequest.objects.visible_to(user)
+    copies = ImageCopy.objects.filter(request__in=visible, round=F("request__round"))
+    paused = request.GET.get("live") == "off"
+    decides = user.has_perm("copies.decide_request")
+    waiting_now = list(waiting.waiting_for(user).select_related("requester")) if decides else []
+    context = {
+        "decides": decides,
+        "everyone": user.has_perm("copies.view_all_requests"),
+        "tiles": _tiles(user, visible, copies, waiting_now),
+        "todo": waiting_now[:MOST] if decides else _own_open(user, visible),
+        "failures": _failures(copies),
+        "regions": _regions(copies),
+        "minutes": _minutes(copies),
+        "volume": _volume(copies),
+        "live": not paused,
+        "paused": paused,
+        "any": visible.exists(),
+        "now": timezone.now(),
+    }
+    template = "_dashboard.html" if getattr(request, "htmx", False) else "dashboard.html"
+    return render(request, template, context)
+
+
+def _tiles(
+    user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy], waiting_now: Sequence[CopyRequest]
+) -> dict[str, Any]:
+    week = copies.filter(state=CopyState.AVAILABLE, finished_at__gte=timezone.now() - WEEK)
+    return {
+        "waiting": len(waiting_now),
+        "oldest": waiting_now[0].submitted_at if waiting_now else None,
+        "asked": visible.filter(requester=user, state=RequestState.PENDING).count(),
+        "running": visible.filter(state=RequestState.APPROVED)[:1000].count(),
+        "in_flight": copies.filter(state__in=IN_FLIGHT)[:1000].count(),
+        "failed": copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)[:1000].count(),
+        "done": week[:10000].count(),
+        "done_gib": sum(size_of(copy) for copy in week.only("snapshots")[:10000]),
+    }
+
+
+def _own_open(user: User, visible: CopyRequestQuerySet) -> list[CopyRequest]:
+    """What a requester waits for, or has to change; the latter first."""
+    states = (RequestState.CHANGES_REQUESTED, RequestState.PENDING)
+    return list(drawn(visible.filter(requester=user, state__in=states)).order_by("state", "-pk")[:MOST])
+
+
+def _failures(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
+    rows = copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)
+    return [
+        {"copy": copy, "title": explain(copy).title}
+        for copy in rows.select_related("request").order_by("-finished_at")[:MOST]
+    ]
+
+
+def _regions(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
+    """The Regions copies are on their way to, those with most left first."""
+    by_region: dict[str, list[ImageCopy]] = {}
+    for copy in copies.filter(state__in=IN_FLIGHT).defer("parameters", "verification")[:MOST_IN_FLIGHT]:
+        by_region.setdefault(copy.DestinationRegion, []).append(copy)
+    found = [_region(region, rows) for region, rows in by_region.items()]
+    return sorted(found, key=lambda each: (-len(each["copies"]), each["region"]))
+
+
+def _region(region: str, rows: Sequence[ImageCopy]) -> dict[str, Any]:
+    copying = [copy for copy in rows if copy.state == CopyState.COPYING]
+    left = [seconds for copy in copying if (seconds := seconds_left(copy, usual=usual_seconds(copy))) is not None]
+    waits = next((copy.waiting_for for copy in rows if copy.waiting_for), "")
+    return {
+        "region": region,
+        "copies": rows,
+        "percent": overall(rows),
+        "gib_done": gib_done(rows),
+        "left": max(left) if left else None,
+        "words": "" if copying else (waits or "starting"),
+    }
+
+
+def _minutes(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
+    """How long the last copies took; None while there are none."""
+    ended = copies.filter(
+        Q(state=CopyState.AVAILABLE) | Q(state=CopyState.FAILED, called_at__isnull=False), finished_at__isnull=False
+    )
+    rows = list(
+        ended.filter(called_at__isnull=False).defer("parameters", "verification").order_by("-finished_at")[:LATEST]
+    )
+    rows.reverse()
+    if not rows:
+        return None
+    bars = []
+    for copy in rows:
+        if copy.finished_at is None or copy.called_at is None:
+            continue
+        minutes = (copy.finished_at - copy.called_at).total_seconds() / 60
+        failed = copy.state == CopyState.FAILED
+        words = f"#{copy.request_id} to {copy.DestinationRegion}: {'failed after ' if failed else ''}{minutes:.0f} min"
+        bars.append(charts.Bar(minutes, words, bad=failed, address=reverse("request", args=[copy.request_id])))
+    chart = charts.bars(bars, with_median=True)
+    failed_count = sum(bar.bad for bar in bars)
+    middle = chart.middle[0] if chart.middle else "0"
+    summary = (
+        f"Minutes taken by the last {len(bars)} copies: median {middle}, longest {max(bar.value for bar in bars):.0f}"
+    )
+    return {
+        "chart": chart,
+        "rows": bars,
+        "count": len(bars),
+        "summary": summary + (f", {failed_count} failed" if failed_count else ""),
+        "first": rows[0].finished_at,
+        "last": rows[-1].finished_at,
+    }
+
+
+def _volume(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
+    """GiB that arrived each day; None while nothing did."""
+    today = timezone.localdate()
+    since = timezone.now() - timedelta(days=DAYS)
+    by_day = {today - timedelta(days=back): 0 for back in range(DAYS - 1, -1, -1)}
+    arrived = copies.filter(state=CopyState.AVAILABLE, finished_at__gte=since).only("snapshots", "finished_at")
+    for copy in arrived[:10000]:
+        day = timezone.localdate(copy.finished_at)
+        if day in by_day:
+            by_day[day] += size_of(copy)
+    total = sum(by_day.values())
+    if not total:
+        return None
+    rows = [charts.Bar(size, f"{day:%-d %b}: {size} GiB") for day, size in by_day.items()]
+    return {
+        "chart": charts.bars(rows),
+        "rows": rows,
+        "days": DAYS,
+        "summary": f"GiB that arrived on each of the last {DAYS} days: {total} in all, at most {max(by_day.values())}",
+        "first": min(by_day),
+    }

@@ -1,0 +1,186 @@
+"""One request: the page, the part of it that keeps itself current, and its evidence for print."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Subquery, Value
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies import permissions, steering
+from amicopy.copies.approval import voters, votes
+from amicopy.copies.explaining import explain
+from amicopy.copies.models import CopyRequest, Decision, ImageCopy
+from amicopy.copies.parameters import shown
+from amicopy.copies.states import COPY_UNFINISHED, CopyState, RequestState
+from amicopy.web import polling, waiting
+from amicopy.web.actor import signed_in
+from amicopy.web.estimates import usual_seconds
+from amicopy.web.finding import BIG
+from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left, size_of
+from amicopy.web.timeline import steps_of
+
+
+def find(request: HttpRequest, number: int) -> CopyRequest:
+    """A request the person may see. Raises Http404 for any other, existing or not."""
+    rows = CopyRequest.objects.visible_to(signed_in(request)).select_related("requester", "account", "decided_by")
+    found = rows.filter(pk=number).first() if number < BIG else None
+    if found is None:
+        raise Http404(f"There is no request #{number} that you may see.")
+    return found
+
+
+def _stamps(request: HttpRequest, number: int) -> polling.Stamps:
+    known = number if number < BIG else 0
+    # A vote that isn't the last one needed changes no state.
+    votes_given = Decision.objects.filter(request=known).order_by("-pk")
+    return {
+        "detail": Value(known),
+        "detail_version": Subquery(CopyRequest.objects.filter(pk=known).values("version")),
+        "detail_vote": Subquery(votes_given.values("pk")[:1]),
+    }
+
+
+@require_GET
+@polling.polled(_stamps)
+def request_detail(request: HttpRequest, number: int) -> HttpResponse:
+    """One request; asked for by htmx, only the part that changes by itself, and nothing at all while it is the same."""
+    row = find(request, number)
+    context = progress_context(request, row)
+    if getattr(request, "htmx", False):
+        return render(request, "requests/_progress.html", context)
+    context |= {"calls": calls_of(context["copies"])}
+    return render(request, "requests/detail.html", context)
+
+
+@require_GET
+def evidence(request: HttpRequest, number: int) -> HttpResponse:
+    """Everything about one request on a page made for print, with every audit event."""
+    row = find(request, number)
+    copies = copies_of(row)
+    context = {
+        "row": row,
+        "copies": copies,
+        "calls": calls_of(copies),
+        "decisions": row.decisions.select_related("decided_by"),
+        "events": AuditEvent.objects.filter(request=row.pk).order_by("id"),
+        "now": timezone.now(),
+    }
+    return render(request, "requests/evidence.html", context)
+
+
+def copies_of(row: CopyRequest) -> list[ImageCopy]:
+    """The copies of the request's current round, in their order."""
+    copies = list(row.copies.filter(round=row.round).order_by("position"))
+    for copy in copies:
+        copy.request = row
+    return copies
+
+
+def calls_of(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
+    """What is sent for each copy, member by member; members that are the same everywhere come once, first."""
+    members = [{parameter.name: (parameter, value) for parameter, value in shown(copy.parameters)} for copy in copies]
+    first = members[0] if members else {}
+    same = {name for name in first if all(each.get(name) == first[name] for each in members)}
+    groups: list[dict[str, Any]] = [{"title": "", "members": [first[name] for name in first if name in same]}]
+    for copy, each in zip(copies, members, strict=True):
+        own = [pair for name, pair in each.items() if name not in same]
+        if own:
+            groups.append({"title": copy.destination, "region": copy.DestinationRegion, "members": own})
+    return groups
+
+
+def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
+    """What page and fragment both show."""
+    user = signed_in(request)
+    copies = copies_of(row)
+    manage = permissions.may_manage_copies(user, row)
+    cards = [_card(copy, may_retry=manage) for copy in copies]
+    left = [card["left"] for card in cards if card["left"] is not None]
+    begun = [copy.called_at for copy in copies if copy.called_at]
+    unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
+        copy.state in COPY_UNFINISHED for copy in copies
+    )
+    paused = request.GET.get("live") == "off"
+    percent = overall(copies)
+    return {
+        "row": row,
+        "copies": copies,
+        "cards": cards,
+        "percent": percent if row.state == RequestState.APPROVED else None,
+        "gib": sum(size_of(copy) for copy in copies if copy.state not in {CopyState.FAILED, CopyState.CANCELLED}),
+        "gib_done": gib_done(copies),
+        "any_left_out": any(copy.state in {CopyState.FAILED, CopyState.CANCELLED} for copy in copies),
+        "left": max(left) if left else None,
+        "running": (timezone.now() - min(begun)).total_seconds() if begun and row.finished_at is None else None,
+        "took": (row.finished_at - min(begun)).total_seconds() if begun and row.finished_at else None,
+        "legend": _legend(copies),
+        "live": unfinished and not paused,
+        "unfinished": unfinished,
+        "paused": paused,
+        "own": row.requester_id == user.pk,
+        "may_renew": row.state == RequestState.EXPIRED and permissions.may_resubmit(user, row),
+        "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
+        and permissions.may_withdraw(user, row),
+        "may_cancel": manage and any(copy.state in steering.CANCELLABLE for copy in copies),
+        "failed": sum(copy.state == CopyState.FAILED for copy in copies) if manage else 0,
+        **decision_context(user, row),
+        "timeline": steps_of(row, copies, own_name=user.username),
+        "says": f"{request_status(row).words}. {counted(copies)}." if len(copies) > 1 else request_status(row).words,
+        "now": timezone.now(),
+    }
+
+
+def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
+    """What a page has to say about deciding on this request: whether the person may, and what it waits for."""
+    if row.state != RequestState.PENDING:
+        return {"may_decide": False, "may_approve": False, "may_break_glass": False, "needed": "", "voted": False}
+    decisions = row.decisions.all()
+    has_voted = waiting.voted(user, decisions, row)
+    may_decide = permissions.may_decide(user, row) and not has_voted
+    return {
+        "may_decide": may_decide,
+        "may_approve": may_decide and bool(voters.waiting_for(user, [row])),
+        "may_break_glass": permissions.may_break_glass(user, row),
+        "needed": votes.words(voters.still_needed(row)),
+        "voted": has_voted,
+    }
+
+
+def _card(copy: ImageCopy, *, may_retry: bool) -> dict[str, Any]:
+    """A copy with what a page says of it."""
+    failed = copy.state == CopyState.FAILED
+    explanation = explain(copy) if failed else None
+    return {
+        "copy": copy,
+        "left": seconds_left(copy, usual=usual_seconds(copy)) if copy.state == CopyState.COPYING else None,
+        "explanation": explanation,
+        "may_retry": failed and may_retry,
+        "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
+        "gib": size_of(copy),
+        "gib_done": gib_done([copy]),
+        "differs": [check for check in copy.verification if not check["ok"]],
+        "may_cancel": copy.state in steering.CANCELLABLE and may_retry,
+    }
+
+
+def _legend(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
+    """How many copies are in each state, for a request with several."""
+    if len(copies) < 2:
+        return []
+    by_state: dict[str, list[ImageCopy]] = {}
+    for copy in copies:
+        by_state.setdefault(copy.state, []).append(copy)
+    return [
+        {
+            "status": copy_status(found[0]),
+            "words": CopyState(state).label.lower(),
+            "count": len(found),
+            "first": found[0],
+        }
+        for state, found in by_state.items()
+    ]
