@@ -45,7 +45,7 @@ def bars(values: Sequence[Bar], *, with_median: bool = False) -> Chart:
     room = (RIGHT - LEFT) / max(1, len(values))
     drawn = []
     for index, bar in enumerate(values):
-        # A bar of nearly nothing is still seen, and hit.
+        # A bar of nearly nothing is still seen.
         height = max((BOTTOM - TOP) * bar.value / top, 1.5 if bar.value else 0)
         drawn.append(
             Drawn(
@@ -63,7 +63,7 @@ def bars(values: Sequence[Bar], *, with_median: bool = False) -> Chart:
 
 def _mark(value: float, top: float) -> tuple[str, float, float]:
     y = round(BOTTOM - (BOTTOM - TOP) * value / top, 1)
-    return (f"{value:g}" if value < 10 else f"{value:.0f}", y, y + 4)
+    return (f"{round(value, 1):g}" if value < 10 else f"{value:.0f}", y, y + 4)
 
 
 def _round_up(value: float) -> float:
