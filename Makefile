@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export AMICOPY_AWS ?= sandbox
 
-.PHONY: help run test check lock clean
+.PHONY: help run test check lock chaos bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,6 +34,12 @@ check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migra
 lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header --group dev -o requirements-dev.txt
+
+chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--seed 1 --requests 20' for others
+	$(BIN)/python -m benchmarks.chaos $(CHAOS)
+
+bench: $(VENV)/.installed ## measure; writes docs/benchmarks.md and benchmarks/results.json
+	$(BIN)/python -m benchmarks.start
 
 clean: ## remove the environment and everything that `make run` keeps
 	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -64,6 +64,8 @@ class Running:
         commands = processes.commands(ROOT / "Procfile", self.environ)
         port = str(urlsplit(self.sandbox).port)
         own = [sys.executable, "manage.py", "sandbox", "--port", port, "--copy-seconds", "6"]
+        own += ["--journal", f"{self.environ['AMICOPY_VAR_DIR']}/sandbox.jsonl"]
+        commands["worker-2"] = [*commands["worker"], "--hostname", "second@%h"]
         motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]
         commands["sandbox"] = motos if self.moto else own
         self.started[name] = subprocess.Popen(commands[name], env=self.environ, cwd=ROOT, start_new_session=True)
@@ -85,8 +87,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @contextmanager
-def everything(var: Path, database_name: str, *, moto: bool = False) -> Iterator[Running]:
-    """Starts all processes with their files in `var`; with `moto`, EC2 is moto's own server, unmodified."""
+def everything(var: Path, database_name: str, *, moto: bool = False, chaos: bool = False) -> Iterator[Running]:
+    """Starts all processes with their files in `var`; with `moto`, EC2 is moto's own server, unmodified.
+
+    `chaos` lets calls be made faster than AWS would take them.
+    """
     web, sandbox = free_port(), free_port() + 5000
     environ = {
         **os.environ,
@@ -100,6 +105,8 @@ def everything(var: Path, database_name: str, *, moto: bool = False) -> Iterator
         "TRACK_SECONDS": "1",
         "LEASE_SECONDS": "20",
     }
+    if chaos:
+        environ |= {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20"}
     database = os.environ.get("DATABASE_URL", "")
     if database:
         environ["DATABASE_URL"] = fresh_database(database, database_name)
