@@ -1,0 +1,108 @@
+"""What is wrong with this installation: database, broker, work left undone, credentials of each account and Region."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from celery import current_app
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from amicopy.aws import ec2, errors, sts
+from amicopy.copies import leases
+from amicopy.copies.models import Account, ImageCopy
+
+# Work that is due for longer than this means that no worker or no beat is running.
+OVERDUE = timedelta(minutes=2)
+# Older ones can corrupt a database in rare cases: https://www.sqlite.org/wal.html#walresetbug
+SQLITE_SOUND = (3, 51, 3)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`ok`, or what is wrong and what to do about it in `words`; a `warning` doesn't stop anything."""
+
+    what: str
+    words: str
+    ok: bool = True
+    warning: bool = False
+
+
+def findings() -> Iterator[Finding]:
+    """One finding after the other, quick ones first. Never raises for what is being looked at."""
+    yield from _database()
+    yield _broker()
+    yield from _overdue()
+    for account in Account.objects.filter(enabled=True):
+        yield from _account(account)
+
+
+def _database() -> Iterator[Finding]:
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        yield Finding("database", f"It doesn't answer: {error}. Check DATABASE_URL.", ok=False)
+        return
+    if missing:
+        yield Finding("database", f"{len(missing)} migrations are missing. Run manage.py migrate.", ok=False)
+    else:
+        yield Finding("database", f"{connection.vendor} answers, all migrations are in.")
+    if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < SQLITE_SOUND:
+        words = f"SQLite {sqlite3.sqlite_version} has a rare fault with several writers; 3.51.3 mends it."
+        yield Finding("SQLite", words, warning=True)
+
+
+def _broker() -> Finding:
+    try:
+        with current_app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, timeout=2)
+    except Exception as error:  # any transport's own error
+        return Finding("broker", f"It doesn't answer ({type(error).__name__}). Check CELERY_BROKER_URL.", ok=False)
+    return Finding("broker", "It answers.")
+
+
+def _overdue() -> Iterator[Finding]:
+    try:
+        late = ImageCopy.objects.filter(leases.due(timezone.now() - OVERDUE)).count()
+    except DatabaseError:
+        return
+    if late:
+        words = f"{late} copies are due for more than {OVERDUE.seconds // 60} minutes. Is a worker running, and beat?"
+        yield Finding("workers", words, ok=False)
+    else:
+        yield Finding("workers", "Nothing is overdue.")
+
+
+def _account(account: Account) -> Iterator[Finding]:
+    """Credentials (and with them the clock, which AWS compares), then every Region copies went to."""
+    aws, name = account.aws(), f"account {account.name}"
+    try:
+        identity = sts.identity(aws)
+    except errors.AwsError as error:
+        yield Finding(name, f"The credentials don't work: {error}", ok=False)
+        return
+    if identity.Account != account.account_id:
+        words = f"The credentials are of account {identity.Account}, the row says {account.account_id}."
+        yield Finding(name, words, ok=False)
+        return
+    yield Finding(name, f"amicopy acts as {identity.Arn}.")
+    used = ImageCopy.objects.filter(account=account).order_by().values_list("DestinationRegion", flat=True).distinct()
+    try:
+        enabled = {region.name for region in ec2.regions(aws) if region.opt_in_status != "not-opted-in"}
+    except errors.AwsError as error:
+        yield Finding(name, f"Its Regions can't be listed: {error}", ok=False)
+        return
+    for region in sorted(used):
+        if region not in enabled:
+            yield Finding(f"{name}, {region}", "The Region isn't enabled for the account.", ok=False)
+            continue
+        try:
+            ec2.describe_images(aws, region=region, image_ids=["ami-00000000000000000"])
+            ec2.describe_snapshots(aws, region=region, snapshot_ids=["snap-00000000000000000"])
+        except errors.AwsError as error:
+            yield Finding(f"{name}, {region}", f"Images and snapshots can't be looked at: {error}", ok=False)
+        else:
+            yield Finding(f"{name}, {region}", "Images and snapshots can be looked at.")
