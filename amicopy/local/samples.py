@@ -32,10 +32,15 @@ class SamplesRefused(Exception):
     """Sample people must not exist here."""
 
 
-def make(password: str) -> None:
-    """Makes what is missing and gives every sample person this password. Raises SamplesRefused outside sandbox mode."""
+def check_mode() -> None:
+    """Raises SamplesRefused outside sandbox mode."""
     if not settings.SANDBOX:
         raise SamplesRefused("Sample people exist in sandbox mode only (AMICOPY_AWS=sandbox).")
+
+
+def make(password: str) -> None:
+    """Makes what is missing and gives every sample person this password. Raises SamplesRefused outside sandbox mode."""
+    check_mode()
     with transaction.atomic():
         make_roles(apps)
         for name, roles in PEOPLE.items():
@@ -49,9 +54,14 @@ def make(password: str) -> None:
 
 
 def password() -> str:
-    """The sample people's password: SAMPLE_PASSWORD, or one made up once and kept in a file only this user can read."""
+    """The sample people's password: SAMPLE_PASSWORD, or one made up once and kept in a file only this user can read.
+
+    Raises SamplesRefused outside sandbox mode.
+    """
     if settings.SAMPLE_PASSWORD:
         return str(settings.SAMPLE_PASSWORD)
+    check_mode()
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     kept = settings.VAR_DIR / "sample-password"
     if not kept.exists():
         kept.touch(mode=0o600)
