@@ -72,6 +72,8 @@ def test_bad_input_comes_back_with_its_own_message_and_everything_typed(
     page = answer.content.decode()
     assert f'href="#f-{field}"' in page
     assert f'id="f-{field}"' in page
+    if field.startswith("destinations-1-"):
+        assert "Destination 2: " in page
     assert "<title>Error:" in page
     for value in typed(**changes).values():
         if value.strip() and len(value) < 100:

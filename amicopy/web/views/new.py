@@ -1,5 +1,6 @@
 """The form for a new request: shown, changed row by row without a script, checked, submitted."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -101,6 +102,12 @@ def _page(request: HttpRequest, form: RequestForm, *, status: int = 200) -> Http
         "regions": partitions.titles(partition),
         "commands": [(call, preview.command(call)) for call in calls],
         "warnings": rules.warnings(calls),
-        "summary": [(name, message) for name, found in form.errors.items() for message in found],
+        "summary": [(name, _place(name) + message) for name, found in form.errors.items() for message in found],
     }
     return render(request, "requests/new.html", context, status=status)
+
+
+def _place(name: str) -> str:
+    """Which destination an error belongs to, as its legend says it."""
+    row = re.match(r"destinations-(\d+)-", name)
+    return f"Destination {int(row[1]) + 1}: " if row else ""
