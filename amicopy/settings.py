@@ -66,6 +66,8 @@ try:
     # Seconds between two looks for work that is due, and between two rounds of tracking.
     SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0)
     TRACK_SECONDS: float = env.float("TRACK_SECONDS", 5.0 if SANDBOX else 20.0)
+    # The broker's queue; two installations on one broker need two.
+    CELERY_QUEUE: str = env.str("CELERY_QUEUE", "amicopy")
     # How long a worker may hold a piece of work before another takes it over; tasks are ended well before.
     LEASE_SECONDS: int = env.int("LEASE_SECONDS", 150, validate=validate.Range(min=20))
     # How many copies may be in flight at once into one Region of one account (AWS allows 300).
@@ -245,7 +247,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = LEASE_SECONDS * 0.8
 CELERY_TASK_SOFT_TIME_LIMIT = LEASE_SECONDS * 0.6
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TASK_DEFAULT_QUEUE = "amicopy"
+CELERY_TASK_DEFAULT_QUEUE = CELERY_QUEUE
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False

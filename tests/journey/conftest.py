@@ -104,6 +104,8 @@ def everything(var: Path, database_name: str, *, moto: bool = False, chaos: bool
         "SWEEP_SECONDS": "1",
         "TRACK_SECONDS": "1",
         "LEASE_SECONDS": "20",
+        # Another amicopy may be running on the same broker, in the same test run or on this machine.
+        "CELERY_QUEUE": database_name,
     }
     if chaos:
         environ |= {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20"}
