@@ -73,7 +73,7 @@ def disturb(running: Running, dice: random.Random, asked: list[Asked], *, kills:
             running.start(worker)
         elif step == "empty":
             with kombu.Connection(running.environ["CELERY_BROKER_URL"]) as connection:
-                kombu.Queue(running.environ["CELERY_QUEUE"], channel=connection).purge()
+                kombu.Queue(running.environ["CELERY_QUEUE"], channel=connection.channel()).purge()
         elif step == "broker":
             restart_broker(running)
         elif step == "sandbox":
@@ -95,7 +95,7 @@ def restart_broker(running: Running) -> None:
     url = running.environ["CELERY_BROKER_URL"]
     if not url.startswith("redis+socket://"):
         with kombu.Connection(url) as connection:
-            kombu.Queue(running.environ["CELERY_QUEUE"], channel=connection).purge()
+            kombu.Queue(running.environ["CELERY_QUEUE"], channel=connection.channel()).purge()
         return
     socket = Path(url.removeprefix("redis+socket://"))
     subprocess.run(["pkill", "-9", "-f", str(socket)], check=False)

@@ -20,7 +20,7 @@ from amicopy.local import processes
 from tests.journey.conftest import PASSWORD, Person, Running, everything, until
 
 ROOT = Path(__file__).resolve().parents[1]
-ROUNDS = 15
+ROUNDS = 9
 STARTS = 3
 
 
