@@ -38,8 +38,8 @@ lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with ha
 chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--seed 1 --requests 20' for others
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
-bench: $(VENV)/.installed ## measure; writes docs/benchmarks.md and benchmarks/results.json
-	$(BIN)/python -m benchmarks.start
+bench: $(VENV)/.installed ## measure into docs/benchmarks.md and benchmarks/results.json; TOPICS="audit web" for some
+	$(BIN)/python -m benchmarks $(TOPICS)
 
 clean: ## remove the environment and everything that `make run` keeps
 	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis

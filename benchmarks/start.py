@@ -1,6 +1,5 @@
 """How long a person waits: from the command to the first page, and from an approval to the CopyImage call."""
 
-import json
 import os
 import re
 import signal
@@ -12,13 +11,20 @@ import time
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import boto3
 
 from amicopy.local import processes
+from benchmarks.figures import Figure
 from tests.journey.conftest import PASSWORD, Person, Running, everything, until
 
+FIGURES = (
+    Figure("start_to_first_page_s", "s", "from `manage.py run` in an empty folder to a page that answers"),
+    Figure("approve_to_call_ms_median", "ms", "from the stored approval to CopyImage's stored answer, median"),
+    Figure("approve_to_call_ms_p95", "ms", "the same, 95th percentile"),
+    Figure("bare_call_ms_median", "ms", "a bare boto3 CopyImage at the same sandbox"),
+    Figure("approve_to_call_ratio", "", "the median in multiples of the bare call"),
+)
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 9
 STARTS = 3
@@ -81,27 +87,7 @@ def _moment(running: Running, page: str, action: str) -> datetime:
     return datetime.fromisoformat(stamp[1])
 
 
-def main() -> None:
-    results: dict[str, Any] = {
-        "start_to_first_page_s": round(statistics.median(seconds_to_first_page() for _ in range(STARTS)), 2)
-    }
+def measure() -> dict[str, float]:
+    first_page = statistics.median(seconds_to_first_page() for _ in range(STARTS))
     with tempfile.TemporaryDirectory() as var, everything(Path(var), "amicopy_bench") as running:
-        results |= approve_to_call(running)
-    (ROOT / "benchmarks" / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    rows = "\n".join(f"| `{name}` | {value} |" for name, value in results.items())
-    (ROOT / "docs" / "benchmarks.md").write_text(TEXT.format(rows=rows))
-    print(rows)
-
-
-TEXT = """# Figures
-
-Made by `make bench` on the embedded default (SQLite, bundled Valkey, sandbox), all in one run; medians of several.
-The time from approval to call is taken from the audit events: approved, and CopyImage's answer stored.
-
-| figure | value |
-| --- | --- |
-{rows}
-"""
-
-if __name__ == "__main__":
-    main()
+        return {"start_to_first_page_s": round(first_page, 2), **approve_to_call(running)}
