@@ -6,11 +6,13 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from django.core.cache import cache
 from django.db import connection, transaction
 from pytest_django import Settings
 
 from amicopy.audit import triggers
 from amicopy.aws import sessions
+from amicopy.copies.lookups import asking
 from amicopy.sandbox.server import Server, start
 
 Control = Callable[..., Any]
@@ -56,7 +58,6 @@ def control(server: Server) -> Control:
 def sandbox(server: Server, control: Control, settings: Settings) -> Control:
     """The application talks to the sandbox; returns its control."""
     settings.AWS_ENDPOINT = server.url
-    sessions.forget_all()
     return control
 
 
@@ -64,3 +65,7 @@ def sandbox(server: Server, control: Control, settings: Settings) -> Control:
 def _no_aws(settings: Settings) -> None:
     """A test that doesn't ask for the sandbox reaches nothing: no test ever talks to AWS."""
     settings.AWS_ENDPOINT = "http://127.0.0.1:9"
+    sessions.forget_all()
+    # What another test found out at its AWS is not known in this one.
+    asking.forget_all()
+    cache.clear()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.utils import timezone
 
 from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.pace import size_of
 from amicopy.copies.states import COPY_DONE, CopyState, RequestState
 
 
@@ -104,11 +105,6 @@ def _took(request: CopyRequest, copies: Sequence[ImageCopy]) -> str:
         return ""
     minutes = max(1, round((request.finished_at - min(begun)).total_seconds() / 60))
     return f"in {minutes} min" if minutes < 60 else f"in {minutes // 60} h {minutes % 60} min"
-
-
-def size_of(copy: ImageCopy) -> int:
-    """GiB of the copy's snapshots, as far as they are known."""
-    return sum(row["VolumeSize"] for row in copy.snapshots)
 
 
 def gib_done(copies: Sequence[ImageCopy]) -> float:

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_GET
 
 from amicopy.copies.explaining import explain
 from amicopy.copies.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
+from amicopy.copies.pace import size_of
 from amicopy.copies.states import CopyState, RequestState
 from amicopy.web import charts, polling, waiting
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import usual_seconds
-from amicopy.web.status import gib_done, overall, seconds_left, size_of
+from amicopy.web.status import gib_done, overall, seconds_left
 from amicopy.web.views.requests import drawn
 
 WEEK = timedelta(days=7)

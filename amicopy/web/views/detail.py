@@ -15,13 +15,14 @@ from amicopy.copies import permissions, steering
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.explaining import explain
 from amicopy.copies.models import CopyRequest, Decision, ImageCopy
+from amicopy.copies.pace import size_of
 from amicopy.copies.parameters import shown
 from amicopy.copies.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import polling, waiting
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import usual_seconds
 from amicopy.web.finding import BIG
-from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left, size_of
+from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left
 from amicopy.web.timeline import steps_of
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from amicopy.aws import partitions
 from amicopy.copies import permissions, preview, rules, workflow
 from amicopy.copies.calls import InvalidRequest
+from amicopy.copies.lookups import kept
 from amicopy.copies.models import Account, CopyRequest
 from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.web.actor import actor_of, signed_in
@@ -25,7 +26,7 @@ def new_request(request: HttpRequest) -> HttpResponse:
     """GET shows the form, empty or as a clone; POST adds or removes a row, or submits."""
     user = signed_in(request)
     permissions.check_submit(user)
-    accounts = list(Account.objects.filter(enabled=True))
+    accounts = list(Account.objects.open_to(user))
     if request.method != "POST":
         return _page(request, RequestForm.of(_initial(request), accounts))
     data = {name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)}
@@ -43,6 +44,7 @@ def new_request(request: HttpRequest) -> HttpResponse:
                 reason=form.text("reason"),
                 calls=calls,
                 submission=uuid.UUID(form.submission),
+                lookups=kept.gather(account, calls),
             )
         except InvalidRequest as invalid:
             form.refuse(invalid.errors)

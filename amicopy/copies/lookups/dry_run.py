@@ -1,0 +1,79 @@
+"""Whether AWS would allow a copy, asked with DryRun; and what has to be added to a policy where it wouldn't.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/copy-ami-permissions.html
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from amicopy.aws import ec2, errors
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.partitions import partition_of
+from amicopy.copies.calls import Call, fingerprint
+from amicopy.copies.lookups.asking import Question
+
+# So long an answer is worth keeping with a request. A check that somebody asks for is always made anew.
+KEPT_SECONDS = 900
+_ACTION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """`code` and `message` are AWS's own. `action` is what a policy lacks, `statement` the JSON that would allow it;
+    both empty where AWS refused the call for another reason than permissions. `asked_at` is in ISO 8601."""
+
+    asked_at: str
+    allowed: bool
+    code: str
+    message: str
+    action: str = ""
+    statement: str = ""
+
+
+def question(account: AwsAccount, call: Call) -> Question[Permission]:
+    """A dry run of one call; makes nothing."""
+
+    def ask() -> Permission:
+        now = timezone.now().isoformat()
+        try:
+            answer = ec2.dry_run_copy_image(
+                account, region=call.DestinationRegion, parameters=call.parameters, quick=True
+            )
+        except (errors.Rejected, errors.NotFound) as error:
+            return Permission(now, False, error.code, error.message)
+        if answer.allowed:
+            return Permission(now, True, answer.code, answer.message)
+        action = _missing_action(answer.code, answer.message)
+        allow = statement(action, call) if action else ""
+        return Permission(now, False, answer.code, answer.message, action, allow)
+
+    return Question("dry-run", account, (call.DestinationRegion, fingerprint(dict(call.parameters))), ask, KEPT_SECONDS)
+
+
+def statement(action: str, call: Call) -> str:
+    """The IAM statement that allows an action of a copy, with the destination Region as its condition."""
+    partition = partition_of(call.DestinationRegion) or "aws"
+    key = str(call.parameters.get("KmsKeyId") or "")
+    resources = (
+        [key if key.startswith("arn:") else f"arn:{partition}:kms:{call.DestinationRegion}:*:key/*"]
+        if action.startswith("kms:")
+        else [f"arn:{partition}:ec2:*::image/*", f"arn:{partition}:ec2:*::snapshot/*"]
+    )
+    condition = (
+        {"StringEquals": {"ec2:CreateAction": "CopyImage"}}
+        if action == "ec2:CreateTags"
+        else {"StringEquals": {"ec2:Region": call.DestinationRegion}}
+    )
+    body = {"Effect": "Allow", "Action": action, "Resource": resources}
+    return json.dumps(body if action.startswith("kms:") else {**body, "Condition": condition}, indent=2)
+
+
+def _missing_action(code: str, message: str) -> str:
+    """The action that AWS's words name; CopyImage itself where they name none. Wrong credentials lack no action."""
+    named = _ACTION.search(message)
+    if named:
+        return named[1]
+    return "ec2:CopyImage" if code == "UnauthorizedOperation" else ""

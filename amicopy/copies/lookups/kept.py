@@ -1,0 +1,176 @@
+"""What a request keeps of its look-ups, in `CopyRequest.lookups`: JSON, written at submission, never asked for again.
+
+The approver's page is drawn from it, approval rules read it (`approval.facts`), and the fingerprint that an approval
+binds to is made from it (`binding`). A part that AWS didn't answer in time is absent, and `missing` says why, by the
+part's name; a page must hold without any part. An older request may have an empty mapping or only `source`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, TypedDict, cast
+
+from django.utils import timezone
+
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.ec2 import EbsEncryption
+from amicopy.copies import binding, pace
+from amicopy.copies.calls import Call
+from amicopy.copies.lookups import asking, dry_run, encryption, keys, names, places, source
+from amicopy.copies.lookups.asking import Missing, Pending
+from amicopy.copies.models import Account
+
+
+class KeptWarning(TypedDict):
+    """`stops`: AWS would refuse the copy as things were."""
+
+    code: str
+    message: str
+    stops: bool
+
+
+class KeptPrediction(TypedDict):
+    """One snapshot of a copy; `Encrypted` is None and `KmsKeyId` empty where AWS decides. `words` say it."""
+
+    DeviceName: str
+    SnapshotId: str
+    Encrypted: bool | None
+    KmsKeyId: str
+    words: str
+
+
+class KeptKey(TypedDict):
+    """The chosen key as KMS knows it; `problem` is empty when it can encrypt the copy."""
+
+    asked: str
+    Arn: str
+    KeyState: str
+    KeyManager: str
+    problem: str
+
+
+class KeptPermission(TypedDict):
+    """The answer to a dry run; `action` and `statement` are what a policy lacks, empty when it isn't that."""
+
+    asked_at: str
+    allowed: bool
+    code: str
+    message: str
+    action: str
+    statement: str
+
+
+class KeptDestination(TypedDict, total=False):
+    """One destination, in the order of the request's copies.
+
+    `encrypts_by_default` and `default_key` are the Region's settings; `clashes` the ids of images there that have the
+    new name already; `usual_seconds` how long as much data took lately; `dry_run` is there when permissions were
+    checked with exactly these parameters shortly before.
+    """
+
+    destination: str
+    DestinationRegion: str
+    encrypts_by_default: bool
+    default_key: str
+    encryption: list[KeptPrediction]
+    key: KeptKey
+    clashes: list[str]
+    usual_seconds: float
+    dry_run: KeptPermission
+    missing: dict[str, str]
+
+
+class Kept(TypedDict, total=False):
+    """`source` is the image as `binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes, `bytes` of
+    their data where AWS says it. `tags_copied` and `tags_left` are the source's tags when CopyImageTags is on."""
+
+    asked_at: str
+    source: dict[str, Any]
+    warnings: list[KeptWarning]
+    not_copied: list[str]
+    tags_copied: dict[str, str]
+    tags_left: dict[str, str]
+    size: dict[str, int | None]
+    destinations: list[KeptDestination]
+    missing: dict[str, str]
+
+
+def gather(account: Account, calls: Sequence[Call], *, seconds: float = asking.LIMIT_SECONDS) -> Kept:
+    """Everything that could be found out about these calls within a limit, side by side. Asks only what has a shape AWS
+    can be asked for; never raises for what AWS does."""
+    aws, until = account.aws(), asking.deadline(seconds)
+    first = calls[0].parameters if calls else {}
+    region, image_id = str(first.get("SourceRegion", "")), str(first.get("SourceImageId", ""))
+    kept: Kept = {"asked_at": timezone.now().isoformat(), "missing": {}, "destinations": []}
+    looking = (
+        asking.start(source.question(aws, region=region, image_id=image_id))
+        if source.askable(aws, region=region, image_id=image_id)
+        else None
+    )
+    asked = [_ask(aws, call) for call in calls]
+    seen = looking.wait(until) if looking else Missing("The source's Region or ID isn't one.")
+    found = seen if isinstance(seen, source.Source) else None
+    if found is not None:
+        _keep_source(kept, found, account_id=account.account_id, calls=calls)
+    elif isinstance(seen, source.NotThere):
+        kept["missing"]["source"] = f"{image_id} isn't in {region}."
+    elif isinstance(seen, Missing):
+        kept["missing"]["source"] = seen.reason
+    for call, pending in zip(calls, asked, strict=True):
+        answers = {name: each.wait(until) for name, each in pending.items()}
+        kept["destinations"].append(_destination(account, call, found, answers))
+    return kept
+
+
+def _ask(account: AwsAccount, call: Call) -> dict[str, Pending[Any]]:
+    """Starts the questions about one destination, by the name of the part they answer."""
+    region = call.DestinationRegion
+    if not places.is_region(account, region):
+        return {}
+    asked: dict[str, Pending[Any]] = {"encryption": asking.start(keys.defaults_question(account, region=region))}
+    if name := str(call.parameters.get("Name") or ""):
+        asked["clashes"] = asking.start(names.clash_question(account, region=region, name=name))
+    if key_id := str(call.parameters.get("KmsKeyId") or ""):
+        asked["key"] = asking.start(keys.key_question(account, region=region, key_id=key_id))
+    return asked
+
+
+def _keep_source(kept: Kept, found: source.Source, *, account_id: str, calls: Sequence[Call]) -> None:
+    kept["source"] = binding.lookup_of(found.image)
+    kept["warnings"] = [
+        KeptWarning(code=each.code, message=each.message, stops=each.stops)
+        for each in source.warnings(found, account_id=account_id, now=timezone.now())
+    ]
+    kept["not_copied"] = source.not_copied(found)
+    if any(call.parameters.get("CopyImageTags") for call in calls):
+        kept["tags_copied"], kept["tags_left"] = source.tags_carried(found.image, account_id=account_id)
+    kept["size"] = {"GiB": found.size, "bytes": source.total_bytes(list(found.snapshots.values()))}
+
+
+def _destination(account: Account, call: Call, found: source.Source | None, answers: dict[str, Any]) -> KeptDestination:
+    row = KeptDestination(
+        destination=call.destination,
+        DestinationRegion=call.DestinationRegion,
+        missing={name: answer.reason for name, answer in answers.items() if isinstance(answer, Missing)},
+    )
+    defaults = answers.get("encryption")
+    if isinstance(defaults, EbsEncryption):
+        row["encrypts_by_default"], row["default_key"] = defaults.by_default, defaults.KmsKeyId
+    if found is not None:
+        predictions = encryption.predict(
+            call,
+            found.image.volumes,
+            own=found.image.OwnerId == account.account_id,
+            defaults=defaults if isinstance(defaults, EbsEncryption) else None,
+        )
+        row["encryption"] = [cast("KeptPrediction", asdict(each)) for each in predictions]
+        per_gib = pace.seconds_per_gib(account.pk, call.DestinationRegion)
+        if per_gib is not None:
+            row["usual_seconds"] = per_gib * found.size
+    if isinstance(checked := answers.get("key"), keys.KeyCheck):
+        row["key"] = cast("KeptKey", asdict(checked))
+    if isinstance(clashes := answers.get("clashes"), list):
+        row["clashes"] = clashes
+    permission = asking.known(dry_run.question(account.aws(), call))
+    if permission is not None:
+        row["dry_run"] = cast("KeptPermission", asdict(permission))
+    return row

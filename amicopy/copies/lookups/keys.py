@@ -1,0 +1,75 @@
+"""KMS keys of a destination, and whether a chosen one can encrypt a copy there.
+
+AWS checks a key only after it has answered: a wrong one is a failed copy half an hour later. So it is looked at before.
+https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
+"""
+
+from dataclasses import dataclass
+
+from amicopy.aws import ec2, errors, kms
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.ec2 import EbsEncryption
+from amicopy.aws.kms import Alias
+from amicopy.copies.lookups.asking import Question
+
+KEPT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """A key as a Region resolves it. `problem` says why it can't encrypt a copy, empty when it can."""
+
+    asked: str
+    Arn: str = ""
+    KeyState: str = ""
+    KeyManager: str = ""
+    problem: str = ""
+
+
+def aliases_question(account: AwsAccount, *, region: str) -> Question[list[Alias]]:
+    """The aliases of the account's Region that point at a key and aren't AWS's for other services."""
+
+    def ask() -> list[Alias]:
+        return [
+            alias
+            for alias in kms.aliases(account, region=region)
+            if alias.TargetKeyId
+            and (not alias.AliasName.startswith("alias/aws/") or alias.AliasName == "alias/aws/ebs")
+        ]
+
+    return Question("aliases", account, (region,), ask)
+
+
+def key_question(account: AwsAccount, *, region: str, key_id: str) -> Question[KeyCheck]:
+    """The key behind an id, alias or ARN in this Region, and what speaks against it."""
+
+    def ask() -> KeyCheck:
+        try:
+            key = kms.describe_key(account, region=region, key_id=key_id)
+        except errors.NotFound:
+            return KeyCheck(key_id, problem=f"KMS has no such key in {region}.")
+        return KeyCheck(key_id, key.Arn, key.KeyState, key.KeyManager, _problem(key, region))
+
+    return Question("key", account, (region, key_id), ask, KEPT_SECONDS)
+
+
+def defaults_question(account: AwsAccount, *, region: str) -> Question[EbsEncryption]:
+    """Encryption by default of the account's Region, and the key it uses."""
+    return Question("ebs-encryption", account, (region,), lambda: ec2.ebs_encryption(account, region=region))
+
+
+def _problem(key: kms.Key, region: str) -> str:
+    of = key.Arn.split(":")[3] if key.Arn.count(":") >= 5 else region
+    if of != region:
+        return f"KMS key must be in {region}. This key is in {of}."
+    if key.KeyState != "Enabled":
+        return f"KMS key must be enabled. This key is {_state(key.KeyState)}."
+    if key.KeySpec != "SYMMETRIC_DEFAULT" or key.KeyUsage != "ENCRYPT_DECRYPT":
+        return f"KMS key must be symmetric and for encryption. This key is {key.KeySpec} for {key.KeyUsage}."
+    return ""
+
+
+def _state(state: str) -> str:
+    return {"PendingDeletion": "waiting to be deleted", "PendingImport": "waiting for its key material"}.get(
+        state, state.lower()
+    )

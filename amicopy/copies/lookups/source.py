@@ -1,0 +1,160 @@
+"""The source image as AWS shows it now, and what its copy will lose or may fail at.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/CopyingAMIs.html
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from amicopy.aws import ec2, errors
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.partitions import titles
+from amicopy.aws.shapes import Image, Snapshot, Volume
+from amicopy.copies.lookups import asking, places
+from amicopy.copies.lookups.asking import Missing, Question
+from amicopy.copies.parameters import AMI_ID
+
+# An image that isn't there may be there soon.
+NOT_THERE_KEPT_SECONDS = 15
+SHARED_TAGS = "ec2:SharedTag/"
+
+
+@dataclass(frozen=True)
+class Source:
+    """`snapshots`: those of its volumes that the account may read, by id."""
+
+    image: Image
+    snapshots: Mapping[str, Snapshot]
+
+    @property
+    def size(self) -> int:
+        """GiB of all volumes."""
+        return sum(volume.VolumeSize for volume in self.image.volumes)
+
+    @property
+    def unreadable(self) -> list[Volume]:
+        return [volume for volume in self.image.volumes if volume.SnapshotId not in self.snapshots]
+
+
+@dataclass(frozen=True)
+class NotThere:
+    """AWS shows the account no such image in this Region."""
+
+    ImageId: str
+    Region: str
+
+
+@dataclass(frozen=True)
+class Warning:
+    """What may surprise about a source; `stops`: AWS will refuse the copy as things are."""
+
+    code: str
+    message: str
+    stops: bool = False
+
+
+def askable(account: AwsAccount, *, region: str, image_id: str) -> bool:
+    """Whether Region and id have the shape of something AWS can be asked for in this account."""
+    return bool(re.fullmatch(AMI_ID, image_id)) and places.is_region(account, region)
+
+
+def question(account: AwsAccount, *, region: str, image_id: str) -> Question[Source | NotThere]:
+    """The image and its readable snapshots; NotThere is an answer too. Ask only what is `askable`."""
+
+    def ask() -> Source | NotThere:
+        try:
+            image = ec2.describe_source(account, region=region, image_id=image_id)
+        except errors.NotFound:
+            return NotThere(image_id, region)
+        wanted = [volume.SnapshotId for volume in image.volumes if volume.SnapshotId]
+        return Source(image, ec2.source_snapshots(account, region=region, snapshot_ids=wanted))
+
+    return Question("source", account, (region, image_id), ask, NOT_THERE_KEPT_SECONDS)
+
+
+def elsewhere(account: AwsAccount, *, image_id: str, besides: str, until: float) -> list[str]:
+    """The account's Regions, besides one, in which this image is; as many of them as answer in time."""
+    listed = asking.start(places.regions_question(account)).wait(until)
+    if isinstance(listed, Missing):
+        names = list(titles(account.partition))
+    else:
+        names = [region.name for region in listed if region.usable]
+    asked = {name: asking.start(question(account, region=name, image_id=image_id)) for name in names if name != besides}
+    return [name for name, pending in asked.items() if isinstance(pending.wait(until), Source)]
+
+
+def warnings(source: Source, *, account_id: str, now: datetime) -> list[Warning]:
+    """What the requester and the approver should know about this source; `account_id` is the copying account."""
+    image = source.image
+    own = image.OwnerId == account_id
+    found = []
+    if image.State == "disabled":
+        found.append(Warning("disabled", "This AMI is disabled. Enable it first; a disabled AMI isn't copied.", True))
+    elif image.State != "available":
+        found.append(Warning("state", f"This AMI is {image.State}. It must be available when the copy starts.", True))
+    if not own:
+        found.append(Warning("not-yours", f"This AMI belongs to account {image.OwnerId}. The copy will be yours."))
+    if source.unreadable:
+        ids = ", ".join(volume.SnapshotId for volume in source.unreadable)
+        found.append(
+            Warning(
+                "unreadable",
+                f"The account may not read {ids}. Ask the owner, {image.OwnerId}, to share it with {account_id}.",
+                True,
+            )
+        )
+    if not own and (image.ProductCodes or image.UsageOperation not in {"", "RunInstances"}):
+        found.append(
+            Warning(
+                "billing",
+                "This AMI has a Marketplace or billing code. Another account's can't be copied: launch an instance and "
+                "create an AMI from it.",
+                True,
+            )
+        )
+    elif image.ProductCodes:
+        found.append(Warning("billing", f"This AMI has the product code {', '.join(image.ProductCodes)}."))
+    if image.RootDeviceType == "instance-store":
+        found.append(
+            Warning(
+                "instance-store",
+                "This AMI is in S3, not on EBS: its encryption can't change and it needs S3 permissions.",
+            )
+        )
+    if any(snapshot.StorageTier == "archive" for snapshot in source.snapshots.values()):
+        found.append(Warning("archived", "A snapshot of this AMI is archived. Restore it first.", True))
+    if image.DeprecationTime and image.DeprecationTime <= now:
+        found.append(
+            Warning(
+                "deprecated", f"This AMI is deprecated since {image.DeprecationTime:%-d %b %Y}. Is there a newer one?"
+            )
+        )
+    return found
+
+
+def not_copied(source: Source) -> list[str]:
+    """What AWS leaves behind, in words that end no sentence."""
+    image = source.image
+    lost = ["launch permissions", "tags of the snapshots"]
+    if image.DeprecationTime:
+        lost.append(f"the deprecation date, {image.DeprecationTime:%-d %b %Y}")
+    return lost
+
+
+def tags_carried(image: Image, *, account_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The tags that CopyImageTags takes along, and those it leaves: AWS's own, and what another owner didn't share."""
+    own = image.OwnerId == account_id
+    taken = {
+        key: value
+        for key, value in image.tags.items()
+        if not key.startswith("aws:") and (own or key.startswith(SHARED_TAGS))
+    }
+    return taken, {key: value for key, value in image.tags.items() if key not in taken}
+
+
+def total_bytes(snapshots: Sequence[Snapshot]) -> int | None:
+    """How much data the snapshots hold, None where AWS doesn't say it for each."""
+    sizes = [snapshot.FullSnapshotSizeInBytes for snapshot in snapshots]
+    return sum(sizes) if sizes and all(sizes) else None
