@@ -20,7 +20,7 @@ AWS = AwsAccount("111122223333")
 KEY = "alias/golden-images"
 
 
-def answer(question: Question[T], *, seconds: float = 5) -> T | Missing:
+def answer(question: Question[T], *, seconds: float = 30) -> T | Missing:
     return asking.start(question).wait(asking.deadline(seconds))
 
 
@@ -59,7 +59,7 @@ def test_what_would_surprise_about_a_source_is_said(
 
 def test_an_id_of_another_region_says_which(sandbox: Control) -> None:
     assert isinstance(answer(source.question(AWS, region="eu-west-1", image_id=SOURCE)), source.NotThere)
-    found = source.elsewhere(AWS, image_id=SOURCE, besides="eu-west-1", until=asking.deadline(5))
+    found = source.elsewhere(AWS, image_id=SOURCE, besides="eu-west-1", until=asking.deadline(30))
     assert found == ["us-east-1"]
 
 
@@ -204,7 +204,7 @@ def test_a_request_keeps_what_was_found_and_binds_to_the_source_as_it_was(sandbo
         account=account,
         reason="x",
         calls=calls,
-        lookups=kept.gather(account, calls),
+        lookups=kept.gather(account, calls, seconds=30),
     )
     found = request.lookups
     assert found["source"]["ImageId"] == SOURCE
