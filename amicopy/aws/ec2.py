@@ -60,9 +60,12 @@ class EbsEncryption:
 
 
 def copy_image(account: AwsAccount, *, region: str, parameters: Mapping[str, Any], client_token: str) -> CopyAnswer:
-    """CopyImage in the destination Region with exactly these parameters and this ClientToken (API_CopyImage.html)."""
+    """CopyImage in the destination Region with exactly these parameters and this ClientToken (API_CopyImage.html).
+
+    Sent once: an error speaks of this very call, so only Unavailable leaves open whether AWS made the image.
+    """
     with typed_errors():
-        answer = client("ec2", account, region).copy_image(**parameters, ClientToken=client_token)
+        answer = client("ec2", account, region, once=True).copy_image(**parameters, ClientToken=client_token)
     return CopyAnswer(image_id=answer["ImageId"], request_id=_request_id(answer))
 
 

@@ -36,6 +36,10 @@ class NoSlot(AwsError):
     """As much is in progress as AWS allows; nothing was done."""
 
 
+class NotReady(AwsError):
+    """Something the call needs is still being made; nothing was done."""
+
+
 class Unavailable(AwsError):
     """No answer, or a server's error: whether anything was done is not known."""
 

@@ -20,7 +20,7 @@ from django.conf import settings
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.errors import Unavailable, translate
 
-Service = Literal["ec2", "kms", "sts", "outposts"]
+Service = Literal["ec2", "kms", "sts", "outposts", "sqs"]
 
 # The key the sandbox knows; nothing at AWS answers to it.
 SANDBOX_KEY = {"aws_access_key_id": "AKIASANDBOX000000000", "aws_secret_access_key": "sandbox"}
@@ -36,21 +36,25 @@ PATIENT = Config(
     ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # newer than the stubs
     user_agent_extra="amicopy",
 )
+# For CopyImage: an error must speak of the only try. After a lost answer and a refused repetition nobody would know.
+ONCE = PATIENT.merge(Config(retries={"total_max_attempts": 1}))
 # For look-ups somebody waits for.
 QUICK = PATIENT.merge(Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}))
 
 _lock = threading.RLock()
 _loader = create_loader()  # one for all sessions: EC2's model is large
 _sessions: dict[AwsAccount, botocore.session.Session] = {}
-_clients: dict[tuple[AwsAccount, Service, str, bool], Any] = {}
+_clients: dict[tuple[AwsAccount, Service, str, bool, bool], Any] = {}
 
 
-def client(service: Service, account: AwsAccount, region: str, *, quick: bool = False) -> Any:
-    """botocore's client for a service in a Region of an account; `quick` gives up within a few seconds."""
-    key = (account, service, region, quick)
+def client(service: Service, account: AwsAccount, region: str, *, quick: bool = False, once: bool = False) -> Any:
+    """botocore's client for a service in a Region of an account; `quick` gives up within a few seconds, `once` never
+    sends a call again by itself."""
+    key = (account, service, region, quick, once)
     with _lock:
         if key not in _clients:
-            _clients[key] = _make(_session(account), service, region, quick=quick)
+            config = QUICK if quick else ONCE if once else PATIENT
+            _clients[key] = _make(_session(account), service, region, config)
         return _clients[key]
 
 
@@ -80,10 +84,8 @@ def typed_errors() -> Iterator[None]:
         raise Unavailable("UnreadableAnswer", str(error)[:500]) from error
 
 
-def _make(session: botocore.session.Session, service: Service, region: str, *, quick: bool) -> Any:
-    return session.create_client(
-        service, region_name=region, endpoint_url=settings.AWS_ENDPOINT, config=QUICK if quick else PATIENT
-    )
+def _make(session: botocore.session.Session, service: Service, region: str, config: Config) -> Any:
+    return session.create_client(service, region_name=region, endpoint_url=settings.AWS_ENDPOINT, config=config)
 
 
 def _session(account: AwsAccount) -> botocore.session.Session:
@@ -92,7 +94,7 @@ def _session(account: AwsAccount) -> botocore.session.Session:
         if account.role_arn:
             source = _ambient()
             fetcher = AssumeRoleCredentialFetcher(
-                client_creator=lambda service, **_: _make(source, "sts", home_region(account), quick=True),
+                client_creator=lambda service, **_: _make(source, "sts", home_region(account), QUICK),
                 source_credentials=source.get_credentials(),
                 role_arn=account.role_arn,
                 extra_args={

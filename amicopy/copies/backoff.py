@@ -16,9 +16,11 @@ class Wait:
     words: str
 
 
+NO_SLOT = "Waiting for a slot: AWS has as many copies in progress as it allows."
 # The first class that fits counts. What is not here is permanent.
 WAITS: tuple[tuple[type[errors.AwsError], Wait], ...] = (
-    (errors.NoSlot, Wait(15, 300, "Waiting for a slot: AWS has as many copies in progress as it allows.")),
+    (errors.NoSlot, Wait(15, 300, NO_SLOT)),
+    (errors.NotReady, Wait(15, 300, "Waiting for the source AMI: it is still being made.")),
     (errors.Throttled, Wait(2, 60, "Waiting: AWS asks to slow down.")),
     (errors.CredentialsExpired, Wait(2, 60, "Waiting for new AWS credentials.")),
     (errors.Unavailable, Wait(2, 120, "Waiting: AWS can't be reached right now.")),

@@ -43,7 +43,8 @@ def seen(lookups: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, Any]:
 def check_source(copy: ImageCopy) -> None:
     """Looks at a copy's source and compares it with what was approved.
 
-    Raises Rejected with the code SourceGone or SourceChanged, and whatever AWS answers when it can't be looked at.
+    Raises Rejected with the code SourceGone or SourceChanged, NotReady while it is being made, and whatever
+    AWS answers when it can't be looked at.
     Without a fingerprint there is nothing to compare: AWS's own check of the id has to do.
     """
     approved = copy.request.source_seen
@@ -55,6 +56,8 @@ def check_source(copy: ImageCopy) -> None:
     except errors.NotFound as error:
         words = f"The source {source_id} isn't in {region} any more."
         raise errors.Rejected("SourceGone", words, error.request_id) from error
+    if image.State == "pending":
+        raise errors.NotReady("SourcePending", f"The source {source_id} is still being made.")
     if image.State in GONE:
         raise errors.Rejected("SourceGone", f"The source {source_id} is {image.State} now.")
     found = _fingerprint(asdict(image), tags="tags" in approved)
@@ -64,6 +67,12 @@ def check_source(copy: ImageCopy) -> None:
             "SourceChanged",
             f"The source {source_id} isn't what was approved any more. Changed: {', '.join(differing)}.",
         )
+
+
+def source_pending(copy: ImageCopy) -> bool:
+    """Whether the source is still being made. Raises AwsError when it can't be looked at."""
+    source_id, region = copy.parameters["SourceImageId"], copy.parameters["SourceRegion"]
+    return ec2.describe_source(copy.account.aws(), region=region, image_id=source_id, quick=False).State == "pending"
 
 
 def lookup_of(image: Image) -> dict[str, Any]:

@@ -16,9 +16,6 @@ from amicopy.copies.transitions import move_copy
 
 logger = logging.getLogger(__name__)
 
-# How long after a call whose answer was lost its image may still turn up; AWS's lists can lag by minutes.
-MAY_APPEAR = timedelta(minutes=10)
-
 
 def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
     """Leases the next copy that waits for its image to be removed."""
@@ -70,8 +67,7 @@ def _find(copy: ImageCopy) -> str | None:
         raise errors.Rejected("UnclearImage", recovery.unclear(found))
     if found:
         return found[0].ImageId
-    too_early = attempt.first_called_at is not None and timezone.now() - attempt.first_called_at < MAY_APPEAR
-    return None if too_early else ""
+    return None if attempt.may_appear(timezone.now()) else ""
 
 
 def _remove(copy: ImageCopy, image_id: str) -> tuple[str, list[str], list[str]]:

@@ -20,6 +20,40 @@ class Explanation:
 _ADMIN = "Ask an administrator of the AWS account. Then retry; the approval still counts."
 _NEW_REQUEST = "Clone the request, correct the field and submit it again."
 
+_DENIED = Explanation(
+    "AWS doesn't let amicopy act in this account",
+    "The account's role doesn't trust amicopy, its ExternalId differs, or a policy of the organisation forbids it.",
+    f"{_ADMIN} The message below names what was refused.",
+)
+_CREDENTIALS = Explanation(
+    "AWS doesn't know amicopy's credentials",
+    "They were deleted, are mistyped, or this machine's clock is wrong. Every copy of the account is affected.",
+    "Ask whoever runs amicopy to run manage.py doctor. Then retry; the approval still counts.",
+)
+_PLACE = Explanation(
+    "The destination isn't valid",
+    "AWS has no such zone in this Region, or the account may not use it.",
+    _NEW_REQUEST,
+    retry=False,
+)
+_PARAMETER = Explanation(
+    "AWS doesn't accept a parameter of this copy",
+    "A value, or two values together, broke a rule of AWS that amicopy doesn't know. AWS's words below name it.",
+    _NEW_REQUEST,
+    retry=False,
+)
+_GONE = Explanation(
+    "Something the copy needs can't be found",
+    "A key or another part named in the request is gone, or isn't shared with this account.",
+    _NEW_REQUEST,
+    retry=False,
+)
+_OURS = Explanation(
+    "AWS didn't understand amicopy's call",
+    "The fault is amicopy's, not the request's. Nothing was made.",
+    "Tell whoever runs amicopy, with the AWS request ID below.",
+)
+
 # By AWS's error code: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 BY_CODE: Mapping[str, Explanation] = {
     "UnauthorizedOperation": Explanation(
@@ -31,6 +65,23 @@ BY_CODE: Mapping[str, Explanation] = {
         "AWS doesn't accept amicopy's credentials in this Region",
         "The Region may not be enabled for the account, or the credentials have no right to the source AMI.",
         "Enable the Region for the account, or correct the account's role. Then retry.",
+    ),
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
+    "NoCredentialsError": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "MissingAuthenticationToken": _CREDENTIALS,
+    "PendingVerification": Explanation(
+        "AWS is still checking the account",
+        "The account is new, or AWS wants it verified before it may make images in this Region.",
+        "Wait for AWS's message to the account's owner. Then retry; the approval still counts.",
+    ),
+    "Blocked": Explanation(
+        "AWS has blocked the account",
+        "AWS blocks accounts for reasons it tells their owners. No call of this account works.",
+        f"{_ADMIN} AWS Support can say why.",
     ),
     "OptInRequired": Explanation(
         "The Region isn't enabled for the account",
@@ -85,6 +136,68 @@ BY_CODE: Mapping[str, Explanation] = {
         "AWS has seen this ClientToken in this Region with other parameters.",
         "Retry: amicopy then uses a token of its own.",
     ),
+    "InvalidClientToken": Explanation(
+        "AWS doesn't accept the client token",
+        "A token has at most 64 characters, all of them ASCII.",
+        "Retry: amicopy then uses a token of its own.",
+    ),
+    "InvalidTagKey.Malformed": Explanation(
+        "The key of a tag isn't valid",
+        "A key can't be empty or begin with aws:.",
+        _NEW_REQUEST,
+        retry=False,
+    ),
+    "InvalidZone.NotFound": _PLACE,
+    "InvalidAvailabilityZone": _PLACE,
+    "InvalidParameter": _PARAMETER,
+    "InvalidParameterValue": _PARAMETER,
+    "InvalidParameterCombination": _PARAMETER,
+    "InvalidParameterDependency": _PARAMETER,
+    "MissingParameter": _PARAMETER,
+    "UnknownParameter": _PARAMETER,
+    "UnsupportedOperation": _PARAMETER,
+    "ValidationError": _PARAMETER,
+    "InvalidCharacter": _PARAMETER,
+    "ParamValidationError": _PARAMETER,
+    "CustomerKeyHasBeenRevoked": Explanation(
+        "The KMS key was revoked",
+        "The owner of the key of a source snapshot, or of the key asked for, has taken it back.",
+        "Ask the key's owner. Then retry; the approval still counts.",
+    ),
+    "InvalidSnapshot.NotFound": Explanation(
+        "A snapshot of the source AMI is gone",
+        "The AMI is still listed, but a snapshot it is made of was deleted, or isn't shared with this account.",
+        "Ask the AMI's owner, or clone the request with another source.",
+        retry=False,
+    ),
+    "InvalidSnapshot.InUse": Explanation(
+        "A snapshot is in use",
+        "Another AMI needs a snapshot that was to be removed.",
+        "Deregister that AMI first, or leave the snapshot.",
+    ),
+    "SnapshotCopyUnsupported.InterRegion": Explanation(
+        "AWS can't copy between these Regions",
+        "This source can't be copied from its Region to the destination.",
+        "Clone the request with another destination, or copy by way of a third Region.",
+        retry=False,
+    ),
+    "IncorrectState": Explanation(
+        "AWS can't do this in the AMI's present state",
+        "Most often the AMI is protected from deregistration, or disabled.",
+        "Look at the AMI at AWS and lift the protection. Then retry.",
+    ),
+    "OperationNotPermitted": Explanation(
+        "AWS doesn't permit this for the AMI",
+        "Most often the AMI is protected from deregistration, or belongs to AWS Backup.",
+        "Look at the AMI at AWS and lift the protection. Then retry.",
+    ),
+    "NotFound": _GONE,
+    "NotFoundException": _GONE,
+    "FilterLimitExceeded": _OURS,
+    "InvalidMaxResults": _OURS,
+    "InvalidPaginationToken": _OURS,
+    "InvalidNextToken": _OURS,
+    "NotADryRun": _OURS,
     "ImageDeregistered": Explanation(
         "The new AMI was deregistered while it was being copied",
         "Somebody or something in the account removed it. The source and the other destinations are not affected.",

@@ -6,6 +6,7 @@ changes without its audit event. The constraints say again, in the database, wha
 """
 
 import uuid
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -21,6 +22,9 @@ from amicopy.copies.states import CopyState, RequestState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+# How long after a call whose answer was lost its image may still turn up; AWS's lists can lag by minutes.
+MAY_APPEAR = timedelta(minutes=10)
 
 # Django looks for models here.
 __all__ = (
@@ -302,6 +306,7 @@ class Attempt(models.Model):
     ClientToken = models.CharField(max_length=64)
     created_at = models.DateTimeField()
     first_called_at = models.DateTimeField(null=True)
+    last_called_at = models.DateTimeField(null=True)
     # A call went out and its answer has not been stored: AWS may have made the image.
     in_doubt = models.BooleanField(default=False)
     ImageId = models.CharField(max_length=64, blank=True)
@@ -319,6 +324,11 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} at {self.copy_id}"
+
+    def may_appear(self, now: datetime) -> bool:
+        """Whether the image of an unanswered call may be there without being listed yet."""
+        called = self.last_called_at or self.first_called_at
+        return self.in_doubt and called is not None and now - called < MAY_APPEAR
 
     def as_dict(self) -> dict[str, Any]:
         """For audit rows and pages."""

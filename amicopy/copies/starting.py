@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 # AWS does not say how long it remembers a token of CopyImage. Older than this, it is not relied on.
 TOKEN_LIFE = timedelta(hours=1)
+# After a refusal, while the image of an earlier call may still turn up.
+LOOKING = backoff.Wait(30, 60, "Looking for an image that AWS may have made before it refused.")
 IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 
 
@@ -79,24 +81,19 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         return
     if copy.state == CopyState.QUEUED:
         move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, waiting_for="")
-    call = copy.call()
-    broken = rules.check_call(call, account_id=copy.account.account_id, partition=copy.account.partition)
-    if broken:
-        message = " ".join(f"{error.field}: {error.message}" for error in broken)
-        _fail(copy, errors.Rejected("RefusedByRules", message), lease=lease, actor=actor)
-        return
+    call, was_in_doubt = copy.call(), attempt.in_doubt
     if call.dry_run:
         _check(copy, lease=lease, actor=actor)
         return
-    was_in_doubt = attempt.in_doubt
     try:
+        _refuse_broken(copy)
         if not was_in_doubt:
             binding.check_source(copy)
         if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease=lease, actor=actor):
             return
-        _mark_called(attempt)
         if timezone.now() - claimed_at > leases.CALL_WITHIN:
             raise InvalidTransition("The lease is too old for a call.")
+        _mark_called(attempt)
         answer = ec2.copy_image(
             copy.account.aws(),
             region=copy.DestinationRegion,
@@ -104,13 +101,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
             client_token=attempt.ClientToken,
         )
     except errors.AwsError as error:
-        wait = backoff.wait_for(error)
-        if wait is not None:
-            _wait(copy, attempt, error, wait, lease=lease, actor=actor)
-        elif was_in_doubt and _found_after_refusal(copy, attempt, lease=lease, actor=actor):
-            pass
-        else:
-            _fail(copy, error, lease=lease, actor=actor, attempt=attempt)
+        _not_started(copy, attempt, _still_pending(copy, error), was_in_doubt, lease=lease, actor=actor)
         return
     try:
         _copying(copy, attempt, answer.image_id, answer.request_id, lease=lease, actor=actor)
@@ -128,10 +119,61 @@ def _remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str,
             )
 
 
+def _refuse_broken(copy: ImageCopy) -> None:
+    """Raises Rejected when the rules of this moment refuse the call."""
+    broken = rules.check_call(copy.call(), account_id=copy.account.account_id, partition=copy.account.partition)
+    if broken:
+        message = " ".join(f"{error.field}: {error.message}" for error in broken)
+        raise errors.Rejected("RefusedByRules", message)
+
+
+def _still_pending(copy: ImageCopy, error: errors.AwsError) -> errors.AwsError:
+    """AWS answers alike for a source that is gone and one still being made; only the latter is waited for."""
+    if error.code != "InvalidAMIID.Unavailable":
+        return error
+    try:
+        pending = binding.source_pending(copy)
+    except errors.AwsError:
+        return error
+    return errors.NotReady(error.code, error.message, error.request_id) if pending else error
+
+
+def _not_started(
+    copy: ImageCopy,
+    attempt: Attempt,
+    error: errors.AwsError,
+    was_in_doubt: bool,
+    *,
+    lease: uuid.UUID,
+    actor: Actor,
+) -> None:
+    """AWS made nothing of this call, or didn't answer: waits where that can help, else fails the copy.
+
+    An attempt that was in doubt before stays so: this answer says nothing of the earlier call, which may have made the
+    image. It is looked for, and only when AWS's lists had time to show it does the copy fail.
+    """
+    # Only an outage leaves the fate of this call open; any other error is AWS's word that it made nothing.
+    doubt = was_in_doubt or isinstance(error, errors.Unavailable)
+    wait = backoff.wait_for(error)
+    if wait is None and was_in_doubt:
+        try:
+            if _adopt(copy, attempt, lease=lease, actor=actor):
+                return
+        except errors.AwsError as unseen:
+            error = unseen
+        if attempt.may_appear(timezone.now()):
+            wait = LOOKING
+    if wait is None:
+        _fail(copy, error, lease=lease, actor=actor, attempt=attempt)
+    else:
+        _wait(copy, attempt, error, wait, doubt=doubt, lease=lease, actor=actor)
+
+
 def _mark_called(attempt: Attempt) -> None:
-    attempt.in_doubt = True
-    attempt.first_called_at = attempt.first_called_at or timezone.now()
-    attempt.save(update_fields=["in_doubt", "first_called_at"])
+    now = timezone.now()
+    attempt.in_doubt, attempt.last_called_at = True, now
+    attempt.first_called_at = attempt.first_called_at or now
+    attempt.save(update_fields=["in_doubt", "first_called_at", "last_called_at"])
 
 
 def _forgotten(attempt: Attempt) -> bool:
@@ -178,11 +220,13 @@ def _copying(
 def _check(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     """A dry run: asks AWS whether the call would be allowed and makes nothing."""
     try:
+        _refuse_broken(copy)
         answer = ec2.dry_run_copy_image(copy.account.aws(), region=copy.DestinationRegion, parameters=copy.parameters)
     except errors.AwsError as error:
         wait = backoff.wait_for(error)
         if wait is not None:
-            _wait(copy, copy.attempts.order_by("-number")[0], error, wait, lease=lease, actor=actor)
+            attempt = copy.attempts.order_by("-number")[0]
+            _wait(copy, attempt, error, wait, doubt=False, lease=lease, actor=actor)
         else:
             _fail(copy, error, lease=lease, actor=actor)
         return
@@ -241,6 +285,7 @@ def _wait(
     error: errors.AwsError,
     wait: backoff.Wait,
     *,
+    doubt: bool,
     lease: uuid.UUID,
     actor: Actor,
 ) -> None:
@@ -260,8 +305,7 @@ def _wait(
         )
         if not changed:
             return
-        # Only an outage leaves the fate of the call open; any other error is AWS's word that it made nothing.
-        if not isinstance(error, errors.Unavailable):
+        if not doubt:
             Attempt.objects.filter(pk=attempt.pk).update(in_doubt=False)
         CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
         record(
@@ -278,25 +322,6 @@ def _wait(
             new=copy.state,
             data={"message": error.message, "tries": failures, "seconds": round(pause.total_seconds(), 1)},
         )
-
-
-def _found_after_refusal(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor) -> bool:
-    """Whether an earlier call, whose answer was lost, made the image that a later call was refused for."""
-    try:
-        return _adopt(copy, attempt, lease=lease, actor=actor)
-    except errors.AwsError as error:
-        wait = backoff.wait_for(error)
-        if wait is None:
-            return False
-        _wait(
-            copy,
-            attempt,
-            errors.Unavailable(error.code, error.message, error.request_id),
-            wait,
-            lease=lease,
-            actor=actor,
-        )
-        return True
 
 
 def _adopt(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor) -> bool:

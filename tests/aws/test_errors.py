@@ -15,6 +15,35 @@ def client_error(code: str, status: int = 400) -> ClientError:
     return ClientError(answer, "CopyImage")  # type: ignore[arg-type]
 
 
+# As errors-overview.html and the API's pages list them for CopyImage and what goes with it, by what has to be done.
+AWS_SAYS = {
+    errors.Throttled: "RequestLimitExceeded Throttling ThrottlingException ThrottledException RequestThrottled "
+    "RequestThrottledException TooManyRequestsException EC2ThrottledException BandwidthLimitExceeded SlowDown "
+    "LimitExceededException PriorRequestNotComplete",
+    errors.NoSlot: "ResourceLimitExceeded PendingSnapshotLimitExceeded ConcurrentSnapshotLimitExceeded "
+    "ConcurrentTagAccess",
+    errors.Unavailable: "InternalError InternalFailure ServerInternal Unavailable ServiceUnavailable RetryableError "
+    "RequestTimeout RequestTimeoutException",
+    errors.CredentialsExpired: "RequestExpired ExpiredToken",
+    errors.NotFound: "InvalidAMIID.NotFound InvalidSnapshot.NotFound",
+    errors.Denied: "UnauthorizedOperation AuthFailure InvalidClientTokenId SignatureDoesNotMatch "
+    "MissingAuthenticationToken OptInRequired PendingVerification Blocked",
+    errors.Rejected: "SnapshotLimitExceeded InvalidAMIID.Malformed InvalidAMIID.Unavailable InvalidAMIName.Malformed "
+    "InvalidAMIName.Duplicate InvalidRegion InvalidZone.NotFound InvalidAvailabilityZone InvalidRequest "
+    "InvalidParameter InvalidParameterValue InvalidParameterCombination InvalidParameterDependency MissingParameter "
+    "UnknownParameter UnsupportedOperation ValidationError InvalidCharacter IdempotentParameterMismatch "
+    "InvalidClientToken TagLimitExceeded TagPolicyViolation InvalidTagKey.Malformed CustomerKeyHasBeenRevoked "
+    "SnapshotCopyUnsupported.InterRegion IncorrectState OperationNotPermitted FilterLimitExceeded InvalidMaxResults "
+    "InvalidPaginationToken InvalidNextToken",
+}
+
+
+@pytest.mark.parametrize(("kind", "codes"), AWS_SAYS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_every_code_of_the_reference_is_sorted_as_it_says(kind: type[errors.AwsError], codes: str) -> None:
+    assert {type(errors.translate(client_error(code))) for code in codes.split()} == {kind}
+    assert set(codes.split()) <= set(errors.KINDS[kind])
+
+
 CODES = [(code, kind) for kind, codes in errors.KINDS.items() for code in codes]
 
 
@@ -40,7 +69,10 @@ def test_no_answer_leaves_the_outcome_open_and_missing_credentials_do_not() -> N
     assert type(errors.translate(NoCredentialsError())) is errors.Denied
 
 
-@pytest.mark.parametrize("kind", [errors.Throttled, errors.NoSlot, errors.Unavailable, errors.CredentialsExpired])
+MAY_PASS = (errors.Throttled, errors.NoSlot, errors.NotReady, errors.Unavailable, errors.CredentialsExpired)
+
+
+@pytest.mark.parametrize("kind", MAY_PASS)
 def test_what_may_pass_is_waited_for_under_a_growing_cap(kind: type[errors.AwsError]) -> None:
     wait = wait_for(kind("c", "m"))
     assert wait is not None

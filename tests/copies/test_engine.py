@@ -126,6 +126,76 @@ def test_a_forgotten_token_is_not_sent_again_when_its_image_is_found(approved: A
     assert len(made(sandbox)) == 1
 
 
+def test_a_refusal_after_a_lost_answer_does_not_fail_the_copy_that_aws_made(
+    approved: Approved, sandbox: Control, settings: Settings
+) -> None:
+    settings.COPY_CALLS_PER_SECOND = 1000.0
+    request = approved()
+    sandbox("faults", kind="drop-after", action="CopyImage")
+    start_all()
+    copy = request.copies.get()
+    assert (copy.state, copy.attempts.get().in_doubt) == ("STARTING", True)
+    [image] = made(sandbox)
+    # Throttled: this call made nothing, which says nothing of the one before.
+    sandbox("faults", kind="throttle", action="CopyImage")
+    start_all()
+    assert copy.attempts.get().in_doubt
+    # Refused for good, while the image is not listed yet.
+    sandbox("faults", kind="error", code="UnauthorizedOperation", action="CopyImage")
+    sandbox("faults", kind="throttle", action="DescribeImages", count=3)
+    start_all()
+    copy.refresh_from_db()
+    assert copy.state == "STARTING"
+    sandbox("faults", kind="error", code="UnauthorizedOperation", action="CopyImage")
+    start_all()
+    copy.refresh_from_db()
+    assert (copy.state, copy.ImageId) == ("COPYING", image["ImageId"])
+    assert len(made(sandbox)) == 1
+
+
+def test_an_unanswered_call_that_is_then_refused_fails_only_when_no_image_can_turn_up(
+    approved: Approved, sandbox: Control
+) -> None:
+    request = approved()
+    sandbox("faults", kind="drop", action="CopyImage")
+    start_all()
+    sandbox("faults", kind="error", code="UnauthorizedOperation", action="CopyImage", count=None)
+    start_all()
+    copy = request.copies.get()
+    assert copy.state == "STARTING"
+    assert "Looking for an image" in copy.waiting_for
+    Attempt.objects.update(last_called_at=timezone.now() - timedelta(minutes=11))
+    ImageCopy.objects.update(parameters={**copy.parameters, "Name": "a"})  # refused by the rules, so no new call
+    start_all()
+    copy.refresh_from_db()
+    assert (copy.state, copy.error_code) == ("FAILED", "RefusedByRules")
+    assert made(sandbox) == []
+
+
+def test_a_call_is_sent_once_so_that_its_error_speaks_of_itself(approved: Approved, sandbox: Control) -> None:
+    approved()
+    sandbox("faults", kind="drop-after", action="CopyImage")
+    start_all()
+    assert len(sandbox("calls?action=CopyImage")) == 1
+
+
+def test_a_source_still_being_made_is_waited_for(approved: Approved, sandbox: Control, account: Account) -> None:
+    pending = ec2.copy_image(
+        account.aws(),
+        region="us-east-1",
+        parameters={"Name": "fresh", "SourceImageId": SOURCE, "SourceRegion": "us-east-1"},
+        client_token="t",
+    ).image_id
+    request = approved(make_call(SourceImageId=pending))
+    start_all()
+    copy = request.copies.get()
+    assert copy.state == "STARTING"
+    assert "still being made" in copy.waiting_for
+    sandbox("advance", seconds=600)
+    start_all()
+    assert states(request) == ["COPYING"]
+
+
 def test_two_images_that_could_be_the_copy_stop_it_for_a_person(approved: Approved, sandbox: Control) -> None:
     approved()
     copy = ImageCopy.objects.get()
