@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from amicopy.web.views import approvals, audit, dashboard, detail, door, mine, new, requests, verbs
+from amicopy.web.views import (
+    approvals,
+    audit,
+    dashboard,
+    delegations,
+    detail,
+    door,
+    freezes,
+    mine,
+    new,
+    requests,
+    rules,
+    verbs,
+)
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
@@ -29,6 +42,19 @@ urlpatterns = [
     path("approvals/", approvals.approvals, name="approvals"),
     path("approvals/live/", approvals.live_approvals, name="approvals-live"),
     path("approvals/decide/", approvals.decide_many, name="approvals-decide"),
+    path("rules/", rules.rule_list, name="rules"),
+    path("rules/new/", rules.new_rule, name="rule-new"),
+    path("rules/<int:pk>/", rules.edit_rule, name="rule"),
+    path("rules/<int:pk>/move/", rules.move_rule, name="rule-move"),
+    path("rules/<int:pk>/switch/", rules.switch_rule, name="rule-switch"),
+    path("rules/<int:pk>/delete/", rules.delete_rule, name="rule-delete"),
+    path("freezes/", freezes.freeze_list, name="freezes"),
+    path("freezes/new/", freezes.new_freeze, name="freeze-new"),
+    path("freezes/<int:pk>/", freezes.edit_freeze, name="freeze"),
+    path("freezes/<int:pk>/end/", freezes.end_freeze, name="freeze-end"),
+    path("freezes/<int:pk>/delete/", freezes.delete_freeze, name="freeze-delete"),
+    path("delegations/", delegations.delegations, name="delegations"),
+    path("delegations/<int:pk>/end/", delegations.end_delegation, name="delegation-end"),
     path("audit/", audit.event_list, name="audit"),
     path("audit/<int:pk>/", audit.event_detail, name="audit-event"),
 ]

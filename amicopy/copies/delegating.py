@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
+from amicopy.copies import permissions
 from amicopy.copies.approval import voters
 from amicopy.copies.calls import FieldError, InvalidRequest
 from amicopy.copies.permissions import NotAllowed, person
@@ -41,12 +43,19 @@ def delegate(actor: Actor, *, receiver: User, until: datetime, reason: str = "")
     return delegation
 
 
+def visible_to(user: User) -> QuerySet[Delegation]:
+    """The delegations this person may see, and end: those they give or hold; all for who may change rules."""
+    if permissions.may_manage_rules(user):
+        return Delegation.objects.all()
+    return Delegation.objects.filter(Q(giver=user) | Q(receiver=user))
+
+
 def take_back(actor: Actor, delegation_id: int) -> Delegation:
     """Ends a delegation now. For its giver, its receiver, and who may change rules; votes already given stay."""
     user = person(actor)
     with transaction.atomic():
         delegation = Delegation.objects.select_for_update().get(pk=delegation_id)
-        if user.pk not in (delegation.giver_id, delegation.receiver_id) and not user.has_perm("copies.manage_rules"):
+        if not visible_to(user).filter(pk=delegation_id).exists():
             raise NotAllowed("Only the two people of a delegation, or an administrator, can end it.")
         now = timezone.now()
         if delegation.until > now:

@@ -58,6 +58,12 @@ def check_manage_rules(user: User) -> None:
         raise NotAllowed("You can't change approval rules. Ask an administrator for the administrator role.")
 
 
+def check_see_delegations(user: User) -> None:
+    """Raises NotAllowed unless the person may hand over the right to decide, or end what others handed over."""
+    if not may_manage_rules(user) and not (user.is_active and user.has_perm("copies.decide_request")):
+        raise NotAllowed("You can't decide on requests, so there is nothing to hand over.")
+
+
 def check_withdraw(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the request is the person's own."""
     if request.requester_id != user.pk or not user.is_active:

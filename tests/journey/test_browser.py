@@ -28,7 +28,20 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PAGES = ("/", "/settings/", "/help/", "/requests/", "/requests/new/", "/approvals/", "/audit/")
+PAGES = (
+    "/",
+    "/settings/",
+    "/help/",
+    "/requests/",
+    "/requests/new/",
+    "/approvals/",
+    "/rules/",
+    "/rules/new/",
+    "/freezes/",
+    "/freezes/new/",
+    "/delegations/",
+    "/audit/",
+)
 
 
 @pytest.fixture(scope="module")

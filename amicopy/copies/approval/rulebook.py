@@ -143,6 +143,21 @@ SAID: dict[str, tuple[str, str]] = {
 }
 
 
+def conditions_in_words(rule: ApprovalRule) -> list[str]:
+    """What a rule looks at, such as "into eu-*" and "larger than 500 GiB"; empty when it fits every copy."""
+    found = [
+        (rule.account, f"in account {rule.account.name}" if rule.account else ""),
+        (rule.DestinationRegion, f"into {rule.DestinationRegion}"),
+        (rule.SourceAccount, f"from account {rule.SourceAccount}"),
+        (rule.encryption, str(rule.get_encryption_display()).lower()),
+        (rule.larger_than is not None, f"larger than {rule.larger_than} GiB"),
+        (rule.at_most is not None, f"at most {rule.at_most} GiB"),
+        (rule.requester_group, f"asked for by {rule.requester_group.name}" if rule.requester_group else ""),
+        (rule.dry_runs != ApprovalRule.DryRuns.COPIES, str(rule.get_dry_runs_display()).lower()),
+    ]
+    return [words for wanted, words in found if wanted]
+
+
 def region_fits(patterns: str, name: str) -> bool:
     """Whether a Region is among patterns with commas between them, such as "eu-*, us-east-1"; no pattern fits all."""
     return not patterns or any(fnmatchcase(name, pattern.strip()) for pattern in patterns.split(","))

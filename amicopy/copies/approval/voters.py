@@ -33,9 +33,11 @@ def groups_of(people: QuerySet[User]) -> dict[int, set[str]]:
     return found
 
 
-def impossible(plan: Plan, *, requester: User) -> Plan:
-    """What of a plan nobody could ever give, were everybody but the requester to approve; empty when all can be had."""
-    return votes.missing(plan, groups_of(deciders().exclude(pk=requester.pk))) if plan else []
+def impossible(plan: Plan, *, requester: User | None) -> Plan:
+    """What of a plan nobody could ever give, were everybody but the requester to approve; empty when all can be had.
+    Without a requester nobody is left out."""
+    people = deciders().exclude(pk=requester.pk) if requester else deciders()
+    return votes.missing(plan, groups_of(people)) if plan else []
 
 
 def counted(requests: Iterable[CopyRequest]) -> dict[int, dict[int, set[str]]]:

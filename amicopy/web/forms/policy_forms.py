@@ -1,0 +1,70 @@
+"""The forms of freeze windows and delegations. Times are typed in the person's time zone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+
+from amicopy.copies.approval import voters
+from amicopy.copies.models import Account
+from amicopy.copies.policy import FreezeWindow
+from amicopy.web.forms.rule_form import PlainForm
+
+COLUMNS = ("name", "account", "DestinationRegion", "starts_at", "ends_at")
+
+
+def _moment(label: str) -> forms.DateTimeField:
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    messages = dict.fromkeys(("required", "invalid"), "Enter a date and a time.")
+    return forms.DateTimeField(label=label, widget=widget, error_messages=messages)
+
+
+class FreezeForm(PlainForm):
+    """A freeze window as it was typed."""
+
+    name = forms.CharField(
+        max_length=80,
+        help_text="Shown on what waits, such as “Year-end freeze”.",
+        error_messages={"required": "Enter a name."},
+    )
+    account = forms.ModelChoiceField(Account.objects.all(), required=False, empty_label="All accounts")
+    DestinationRegion = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Destination Region",
+        help_text="Several with commas between them; a star stands for any letters, as in eu-*. Empty: all.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    starts_at = _moment("Starts")
+    ends_at = _moment("Ends")
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, window: FreezeWindow) -> None:
+        super().__init__(data, initial={name: getattr(window, name) for name in COLUMNS})
+        self.window = window
+
+    def changed_window(self) -> FreezeWindow:
+        """The window with what was typed, not stored. Needs a valid form."""
+        for name in COLUMNS:
+            setattr(self.window, name, self.cleaned_data[name])
+        return self.window
+
+
+class DelegationForm(PlainForm):
+    """A delegation as it was typed."""
+
+    until = _moment("Until")
+    reason = forms.CharField(
+        required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}), help_text="Kept in the history."
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, giver: User) -> None:
+        super().__init__(data)
+        # Who can be chosen depends on who hands over.
+        people = voters.deciders().exclude(pk=giver.pk).order_by("username")
+        self.fields["receiver"] = forms.ModelChoiceField(
+            people,
+            label="To",
+            empty_label="Choose somebody",
+            error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose somebody who may decide on requests."),
+        )

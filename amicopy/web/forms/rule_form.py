@@ -1,0 +1,218 @@
+"""The form of an approval rule, and of what a rule set is tried on. What makes a rule wrong is the verb's to say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+
+from amicopy.copies.approval import trying
+from amicopy.copies.approval.editing import MOST_APPROVALS
+from amicopy.copies.approval.facts import Facts
+from amicopy.copies.calls import Call
+from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.policy import ApprovalRule
+from amicopy.web.finding import BIG
+from amicopy.web.forms.rows import Row, rows_of
+
+# The columns a person fills in one field each, named alike in form and model.
+COLUMNS = (
+    "name",
+    "enabled",
+    "account",
+    "DestinationRegion",
+    "SourceAccount",
+    "encryption",
+    "dry_runs",
+    "larger_than",
+    "at_most",
+    "requester_group",
+)
+MOST_GROUPS = 20
+LARGEST = 1_000_000
+
+
+class PlainForm(forms.Form):
+    """A form whose every message comes from the server, the same with and without a script."""
+
+    use_required_attribute = False
+
+    @property
+    def summary(self) -> list[tuple[str, str]]:
+        """The id of each wrong input with what is wrong, for the summary above the form."""
+        return [
+            (self[name].id_for_label if name in self.fields else f"id_{name}", str(message))
+            for name, messages in self.errors.items()
+            for message in messages
+        ]
+
+    def refuse(self, refused: ValidationError) -> None:
+        """Puts a verb's errors at the inputs they belong to."""
+        for name, messages in refused.message_dict.items():
+            for message in messages:
+                if name in self.fields:
+                    self.add_error(name, message)
+                else:
+                    self.errors.setdefault(name, self.error_class()).append(message)
+
+
+class RuleForm(PlainForm):
+    """A rule as it was typed. `rows` are its requirements, as many as were sent."""
+
+    name = forms.CharField(
+        max_length=80,
+        help_text="Requesters and approvers see it beside each request it asks for.",
+        error_messages={"required": "Enter a name."},
+    )
+    enabled = forms.BooleanField(required=False, label="Switched on")
+    account = forms.ModelChoiceField(Account.objects.all(), required=False, empty_label="Any account")
+    DestinationRegion = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Destination Region",
+        help_text="Several with commas between them; a star stands for any letters, as in eu-*. Empty: all.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    SourceAccount = forms.CharField(
+        max_length=20,
+        required=False,
+        label="Source account",
+        help_text="The 12 digits of the account that owns the source. Empty: any.",
+        widget=forms.TextInput(attrs={"class": "mono", "inputmode": "numeric", "autocomplete": "off"}),
+    )
+    encryption = forms.ChoiceField(choices=ApprovalRule.Encryption.choices, required=False)
+    dry_runs = forms.ChoiceField(choices=ApprovalRule.DryRuns.choices, label="Kind of call")
+    larger_than = forms.IntegerField(
+        required=False, max_value=LARGEST, label="Larger than, in GiB", widget=forms.TextInput({"inputmode": "numeric"})
+    )
+    at_most = forms.IntegerField(
+        required=False, max_value=LARGEST, label="At most, in GiB", widget=forms.TextInput({"inputmode": "numeric"})
+    )
+    requester_group = forms.ModelChoiceField(
+        Group.objects.order_by("name"), required=False, empty_label="Anybody", label="Requester’s group"
+    )
+    who = forms.ChoiceField(
+        choices=(("groups", "These groups"), ("nobody", "Nobody, approved at once")),
+        label="Who has to approve",
+        error_messages={"required": "Choose whether anybody has to approve."},
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, rule: ApprovalRule) -> None:
+        initial = {name: getattr(rule, name) for name in COLUMNS}
+        initial |= {"who": "nobody" if rule.pk and not rule.requirements else "groups"}
+        super().__init__(data, initial=initial)
+        self.rule = rule
+        typed = rows_of(data, "requirements") if data is not None else []
+        stored = [{"group": each["group"], "count": str(each["count"])} for each in rule.requirements]
+        self.rows: list[Row] = (typed if data is not None else stored) or [{"group": "", "count": "1"}]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        requirements: list[dict[str, Any]] = []
+        for row in self.rows[: MOST_GROUPS + 1]:
+            group, count = row.get("group", "").strip(), row.get("count", "").strip()
+            if not group:
+                continue
+            if not (count.isascii() and count.isdecimal() and len(count) < 4):
+                self._wrong(f"Enter 1 to {MOST_APPROVALS} approvals for each group.")
+                return cleaned
+            requirements.append({"group": group, "count": int(count)})
+        if len(requirements) > MOST_GROUPS:
+            self._wrong(f"Name at most {MOST_GROUPS} groups.")
+        if cleaned.get("who") == "nobody":
+            requirements = []
+        elif not requirements:
+            self._wrong("Choose a group, or choose that nobody has to approve.")
+        cleaned["requirements"] = requirements
+        return cleaned
+
+    def changed_rule(self) -> ApprovalRule:
+        """The rule with what was typed, not stored. Needs a valid form."""
+        for name in COLUMNS:
+            setattr(self.rule, name, self.cleaned_data[name])
+        self.rule.requirements = self.cleaned_data["requirements"]
+        return self.rule
+
+    def _wrong(self, message: str) -> None:
+        self.errors.setdefault("requirements", self.error_class()).append(message)
+
+
+class TrialForm(PlainForm):
+    """What rules are tried on: a request that was made, or facts. Nothing typed: no trial."""
+
+    request = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=BIG - 1,
+        label="A request that was made",
+        help_text="Its number. The facts below then don’t count.",
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off", "list": "past-requests"}),
+    )
+    account = forms.ModelChoiceField(Account.objects.all(), required=False, empty_label="Choose an account")
+    region = forms.CharField(
+        max_length=32,
+        required=False,
+        label="Destination Region",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    size = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LARGEST,
+        label="Size in GiB",
+        widget=forms.TextInput({"inputmode": "numeric"}),
+    )
+    encryption = forms.ChoiceField(
+        choices=(("", "Not known"), ("encrypted", "Encrypted"), ("unencrypted", "Not encrypted")), required=False
+    )
+    source_account = forms.RegexField(
+        r"^\d{12}$",
+        required=False,
+        label="Source account",
+        error_messages={"invalid": "Enter the 12 digits of an account."},
+        widget=forms.TextInput(attrs={"class": "mono", "inputmode": "numeric", "autocomplete": "off"}),
+    )
+    group = forms.ModelChoiceField(
+        Group.objects.order_by("name"), required=False, empty_label="None", label="Requester’s group"
+    )
+    dry_run = forms.BooleanField(required=False, label="A dry run")
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
+        super().__init__(data, prefix="try")
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        number = cleaned.get("request")
+        if number is not None:
+            visible = CopyRequest.objects.visible_to(self.user).select_related("account", "requester")
+            cleaned["row"] = visible.filter(pk=number).first()
+            if cleaned["row"] is None:
+                self.add_error("request", f"Enter the number of a request. There is no #{number}.")
+        elif "request" not in self.errors:
+            if not cleaned.get("account") and "account" not in self.errors:
+                self.add_error("account", "Choose an account, or enter a request’s number.")
+            if not cleaned.get("region") and "region" not in self.errors:
+                self.add_error("region", "Enter a Region, such as eu-west-1.")
+        return cleaned
+
+    def case(self) -> trying.Case:
+        """What was asked for. Needs a valid form."""
+        cleaned = self.cleaned_data
+        if cleaned.get("row"):
+            return trying.case_of(cleaned["row"])
+        encryption = cleaned["encryption"]
+        parameters = {
+            **({"Encrypted": True} if encryption == "encrypted" else {}),
+            **({"DryRun": True} if cleaned["dry_run"] else {}),
+        }
+        group = cleaned["group"]
+        facts = Facts(
+            account=cleaned["account"],
+            requester_groups=frozenset({group.name} if group else ()),
+            SourceAccount=cleaned["source_account"] or None,
+            size=cleaned["size"],
+            source_encrypted=None if not encryption else encryption == "encrypted",
+        )
+        return trying.Case([Call(DestinationRegion=cleaned["region"].strip(), parameters=parameters)], facts)

@@ -1,0 +1,67 @@
+"""Handing the right to decide to somebody else for a time: one's own, and for administrators everybody's."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from amicopy.copies import delegating, permissions
+from amicopy.copies.calls import InvalidRequest
+from amicopy.copies.policy import Delegation
+from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.finding import BIG
+from amicopy.web.forms.policy_forms import DelegationForm
+
+MOST_PAST = 20
+
+
+@require_http_methods(["GET", "POST"])
+def delegations(request: HttpRequest) -> HttpResponse:
+    """GET lists those the person may see, with the form to make one; POST makes one."""
+    user = signed_in(request)
+    permissions.check_see_delegations(user)
+    may_delegate = user.has_perm("copies.decide_request")
+    form = DelegationForm(request.POST if request.method == "POST" else None, giver=user)
+    if request.method == "POST" and not may_delegate:
+        raise permissions.NotAllowed("You can't hand over what you can't do. Only who may decide can delegate.")
+    if form.is_valid():
+        cleaned = form.cleaned_data
+        try:
+            made = delegating.delegate(
+                actor_of(request), receiver=cleaned["receiver"], until=cleaned["until"], reason=cleaned["reason"]
+            )
+        except InvalidRequest as invalid:
+            for error in invalid.errors:
+                form.add_error(error.field, error.message)
+        else:
+            messages.success(
+                request,
+                f"{made.receiver.get_username()} can give your vote now. You keep it too; the first one counts.",
+            )
+            return redirect("delegations")
+    now = timezone.now()
+    seen = delegating.visible_to(user).select_related("giver", "receiver")
+    context = {
+        "form": form,
+        "may_delegate": may_delegate,
+        "running": seen.filter(until__gt=now),
+        "past": seen.filter(until__lte=now).order_by("-until")[:MOST_PAST],
+    }
+    return render(request, "delegations/list.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def end_delegation(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ends one that the person may see, now."""
+    user = signed_in(request)
+    permissions.check_see_delegations(user)
+    if pk >= BIG or not delegating.visible_to(user).filter(pk=pk).exists():
+        raise Http404(f"There is no delegation {pk} that you may see.")
+    try:
+        ended = delegating.take_back(actor_of(request), pk)
+    except Delegation.DoesNotExist as gone:
+        raise Http404(f"There is no delegation {pk} that you may see.") from gone
+    words = f"{ended.receiver.get_username()} can't give {ended.giver.get_username()}'s vote any more."
+    messages.success(request, f"{words} Votes already given stay.")
+    return redirect("delegations")

@@ -1,0 +1,106 @@
+"""Freeze windows, for administrators: times in which approved copies wait."""
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from amicopy.copies import permissions
+from amicopy.copies.approval import editing
+from amicopy.copies.policy import FreezeWindow
+from amicopy.copies.transitions import InvalidTransition
+from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.finding import BIG
+from amicopy.web.forms.policy_forms import FreezeForm
+
+# Past windows are history; the latest are enough to look up what held a copy.
+MOST_PAST = 20
+
+
+@require_GET
+def freeze_list(request: HttpRequest) -> HttpResponse:
+    """The windows that run, those to come, and the latest that are over."""
+    permissions.check_manage_rules(signed_in(request))
+    now = timezone.now()
+    windows = FreezeWindow.objects.select_related("account")
+    context = {
+        "running": windows.filter(starts_at__lte=now, ends_at__gt=now).order_by("ends_at"),
+        "coming": windows.filter(starts_at__gt=now).order_by("starts_at"),
+        "past": windows.filter(ends_at__lte=now).order_by("-ends_at")[:MOST_PAST],
+    }
+    return render(request, "freezes/list.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def new_freeze(request: HttpRequest) -> HttpResponse:
+    return _edit(request, FreezeWindow())
+
+
+@require_http_methods(["GET", "POST"])
+def edit_freeze(request: HttpRequest, pk: int) -> HttpResponse:
+    permissions.check_manage_rules(signed_in(request))
+    return _edit(request, _find(pk))
+
+
+@require_POST
+def end_freeze(request: HttpRequest, pk: int) -> HttpResponse:
+    permissions.check_manage_rules(signed_in(request))
+    window = _find(pk)
+    try:
+        editing.end_freeze(actor_of(request), pk)
+    except InvalidTransition as refused:
+        messages.error(request, str(refused))
+    except FreezeWindow.DoesNotExist:
+        messages.error(request, f"Freeze “{window.name}” was deleted meanwhile.")
+    else:
+        messages.success(request, f"Freeze “{window.name}” is over. What it held starts within five minutes.")
+    return redirect("freezes")
+
+
+@require_http_methods(["GET", "POST"])
+def delete_freeze(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET says what happens; POST deletes."""
+    permissions.check_manage_rules(signed_in(request))
+    window = _find(pk)
+    if request.method != "POST":
+        return render(request, "freezes/delete.html", {"window": window, "running": _runs(window)})
+    try:
+        editing.delete_freeze(actor_of(request), pk)
+    except FreezeWindow.DoesNotExist:
+        messages.error(request, f"Freeze “{window.name}” was deleted already.")
+    else:
+        messages.success(request, f"Freeze “{window.name}” is deleted.")
+    return redirect("freezes")
+
+
+def _find(pk: int) -> FreezeWindow:
+    window = FreezeWindow.objects.select_related("account").filter(pk=pk).first() if pk < BIG else None
+    if window is None:
+        raise Http404(f"There is no freeze window {pk}.")
+    return window
+
+
+def _runs(window: FreezeWindow) -> bool:
+    return window.starts_at <= timezone.now() < window.ends_at
+
+
+def _edit(request: HttpRequest, window: FreezeWindow) -> HttpResponse:
+    permissions.check_manage_rules(signed_in(request))
+    new = window.pk is None
+    form = FreezeForm(request.POST if request.method == "POST" else None, window=window)
+    if form.is_valid():
+        try:
+            saved = editing.save_freeze(actor_of(request), form.changed_window())
+        except ValidationError as refused:
+            form.refuse(refused)
+        except InvalidTransition as refused:
+            messages.error(request, str(refused))
+            return redirect("freezes")
+        else:
+            messages.success(request, f"Freeze “{saved.name}” is {'added' if new else 'saved'}.")
+            return redirect("freezes")
+    return render(
+        request, "freezes/edit.html", {"form": form, "window": window, "new": new}, status=422 if form.errors else 200
+    )

@@ -1,0 +1,221 @@
+"""The approval rules, for administrators: the list in its order, one rule's form, and a trial before anything is
+saved."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from amicopy.copies import permissions
+from amicopy.copies.approval import editing, rulebook, trying, voters, votes
+from amicopy.copies.models import CopyRequest
+from amicopy.copies.policy import ApprovalRule
+from amicopy.copies.transitions import InvalidTransition
+from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.finding import BIG
+from amicopy.web.forms.rule_form import MOST_GROUPS, RuleForm, TrialForm
+
+# Requests a person can choose from without knowing a number.
+RECENT = 20
+
+
+@require_GET
+def rule_list(request: HttpRequest) -> HttpResponse:
+    """The rules in the order they are looked at, and what they ask of a request, if one is tried."""
+    user = signed_in(request)
+    permissions.check_manage_rules(user)
+    rules = trying.saved_rules()
+    trial_form = TrialForm(request.GET if "try" in request.GET else None, user=user)
+    trial = trying.try_rules(trial_form.case(), rules) if trial_form.is_valid() else None
+    context = {
+        "entries": [_entry(rule) for rule in rules],
+        "default": votes.words(rulebook.DEFAULT_PLAN),
+        **_trial_context(request, trial_form),
+        "trial": _told(trial),
+    }
+    return render(request, "rules/list.html", context, status=422 if trial_form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def new_rule(request: HttpRequest) -> HttpResponse:
+    return _edit(request, ApprovalRule())
+
+
+@require_http_methods(["GET", "POST"])
+def edit_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    permissions.check_manage_rules(signed_in(request))
+    return _edit(request, _find(pk))
+
+
+@require_POST
+def move_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    """One place up or down; at the end of the list nothing happens."""
+    permissions.check_manage_rules(signed_in(request))
+    _find(pk)
+    try:
+        editing.move_rule(actor_of(request), pk, up=request.POST.get("to") == "up")
+    except ApprovalRule.DoesNotExist:
+        messages.error(request, "That rule was deleted meanwhile.")
+    return redirect("rules")
+
+
+@require_POST
+def switch_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    permissions.check_manage_rules(signed_in(request))
+    _find(pk)
+    try:
+        rule = editing.switch_rule(actor_of(request), pk, on=request.POST.get("to") == "on")
+    except ApprovalRule.DoesNotExist:
+        messages.error(request, "That rule was deleted meanwhile.")
+    else:
+        words = (
+            "It counts for what is submitted from now on." if rule.enabled else "It asks nobody until it’s on again."
+        )
+        messages.success(request, f"Rule “{rule.name}” is switched {'on' if rule.enabled else 'off'}. {words}")
+    return redirect("rules")
+
+
+@require_http_methods(["GET", "POST"])
+def delete_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET says what changes and what stays; POST deletes."""
+    permissions.check_manage_rules(signed_in(request))
+    rule = _find(pk)
+    if request.method != "POST":
+        return render(request, "rules/delete.html", _entry(rule))
+    try:
+        editing.delete_rule(actor_of(request), pk)
+    except ApprovalRule.DoesNotExist:
+        messages.error(request, f"Rule “{rule.name}” was deleted already.")
+    else:
+        messages.success(request, f"Rule “{rule.name}” is deleted. Requests that wait keep what it asked for.")
+    return redirect("rules")
+
+
+def _find(pk: int) -> ApprovalRule:
+    rules = ApprovalRule.objects.select_related("account", "requester_group")
+    rule = rules.filter(pk=pk).first() if pk < BIG else None
+    if rule is None:
+        raise Http404(f"There is no rule {pk}.")
+    return rule
+
+
+def _edit(request: HttpRequest, rule: ApprovalRule) -> HttpResponse:
+    """The form of a rule: shown, changed by a row, tried, or saved."""
+    user = signed_in(request)
+    permissions.check_manage_rules(user)
+    new, seen = rule.pk is None, editing.seen_of(rule) if rule.pk else ""
+    if request.method != "POST":
+        return _page(request, RuleForm(rule=rule), TrialForm(user=user), new=new, seen=seen)
+    data = {name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)}
+    seen = data.get("seen", "")
+    if (changed := _changed_rows(data)) is not None:
+        form = RuleForm(changed, rule=rule)
+        form.errors.clear()
+        return _page(request, form, TrialForm(user=user), new=new, seen=seen)
+    form, trial_form = RuleForm(data, rule=rule), TrialForm(data if "try" in data else None, user=user)
+    if not form.is_valid():
+        return _page(request, form, trial_form, new=new, seen=seen, status=422)
+    try:
+        if "try" in data:
+            return _try(request, form, trial_form, new=new, seen=seen)
+        saved = editing.save_rule(actor_of(request), form.changed_rule(), seen=seen)
+    except ValidationError as refused:
+        form.refuse(refused)
+    except InvalidTransition as refused:
+        messages.error(request, str(refused))
+        return redirect("rules")
+    else:
+        words = "is added at the end" if new else "is saved"
+        messages.success(request, f"Rule “{saved.name}” {words}. It counts for what is submitted from now on.")
+        return redirect("rules")
+    return _page(request, form, trial_form, new=new, seen=seen, status=422)
+
+
+def _try(request: HttpRequest, form: RuleForm, trial_form: TrialForm, *, new: bool, seen: str) -> HttpResponse:
+    """The unsaved edit on what was chosen, beside what the saved rules ask. Raises ValidationError as saving would."""
+    rule = form.changed_rule()
+    if new:
+        rule.order = 0
+    editing.check_rule(rule)
+    if not trial_form.is_valid():
+        return _page(request, form, trial_form, new=new, seen=seen, status=422)
+    case = trial_form.case()
+    trial = _told(trying.try_rules(case, trying.rules_with(rule)))
+    before = _told(trying.try_rules(case, trying.saved_rules()))
+    return _page(request, form, trial_form, new=new, seen=seen, trial=trial, before=before)
+
+
+def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
+    """The data with a group more or less, when one of those buttons was pressed; otherwise None."""
+    rows = RuleForm(data, rule=ApprovalRule()).rows
+    if data.get("add") == "group":
+        rows = [*rows, {"group": "", "count": "1"}] if len(rows) < MOST_GROUPS else rows
+    elif "remove-group" in data:
+        rows = [row for index, row in enumerate(rows) if str(index) != data["remove-group"]]
+    else:
+        return None
+    kept = {name: value for name, value in data.items() if not name.startswith("requirements-")}
+    for index, row in enumerate(rows):
+        kept |= {f"requirements-{index}-{name}": value for name, value in row.items()}
+    return kept
+
+
+def _page(
+    request: HttpRequest,
+    form: RuleForm,
+    trial_form: TrialForm,
+    *,
+    new: bool,
+    seen: str,
+    status: int = 200,
+    **more: Any,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "rule": form.rule,
+        "new": new,
+        "seen": seen,
+        "groups": list(Group.objects.order_by("name").values_list("name", flat=True)),
+        **_trial_context(request, trial_form),
+        **more,
+    }
+    return render(request, "rules/edit.html", context, status=status)
+
+
+def _trial_context(request: HttpRequest, trial_form: TrialForm) -> dict[str, Any]:
+    past = CopyRequest.objects.visible_to(signed_in(request)).order_by("-pk").values_list("pk", "Name")[:RECENT]
+    return {"trial_form": trial_form, "past": past}
+
+
+def _told(trial: trying.Trial | None) -> dict[str, Any] | None:
+    """A trial in the words of a page."""
+    if trial is None:
+        return None
+    return {
+        "asked": votes.words(trial.plans.plan),
+        "nobody": not trial.plans.plan,
+        "missing": votes.words(trial.missing) if trial.missing else "",
+        "rules": voters.rules_in_words(trial.plans.rules, trial.missing) if trial.missing else "",
+        "looked": [
+            {
+                "destinations": destinations,
+                "verdicts": [(verdict, votes.words(verdict.requirements)) for verdict in verdicts],
+            }
+            for destinations, verdicts in trial.by_destination
+        ],
+    }
+
+
+def _entry(rule: ApprovalRule) -> dict[str, Any]:
+    missing = voters.impossible(rule.requirements, requester=None)
+    return {
+        "rule": rule,
+        "conditions": rulebook.conditions_in_words(rule),
+        "asked": votes.words(rule.requirements),
+        "missing": votes.words(missing) if missing else "",
+    }
