@@ -86,6 +86,9 @@ try:
     AUDIT_HEAD_DIR: str = env.str("AUDIT_HEAD_DIR", "")
     AUDIT_HEAD_SECONDS: float = env.float("AUDIT_HEAD_SECONDS", 3600.0, validate=validate.Range(min=1))
     AUDIT_VERIFY_SECONDS: float = env.float("AUDIT_VERIFY_SECONDS", 300.0, validate=validate.Range(min=1))
+    # Days an event stays in the database before it is archived to a file in AUDIT_ARCHIVE_DIR; 0: for ever.
+    AUDIT_KEEP_DAYS: int = env.int("AUDIT_KEEP_DAYS", 0, validate=validate.Range(min=0))
+    AUDIT_ARCHIVE_DIR: str = env.str("AUDIT_ARCHIVE_DIR", "")
     # Each event also as a line of JSON on standard error.
     AUDIT_LOG_STREAM: bool = env.bool("AUDIT_LOG_STREAM", False)
     # Days until an undecided request expires, and how many days before that its approvers are reminded.

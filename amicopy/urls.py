@@ -5,6 +5,7 @@ from django.urls import path
 from amicopy.web.views import (
     approvals,
     audit,
+    audit_acts,
     dashboard,
     delegations,
     detail,
@@ -31,6 +32,7 @@ urlpatterns = [
     path("requests/new/", new.new_request, name="request-new"),
     path("requests/<int:number>/", detail.request_detail, name="request"),
     path("requests/<int:number>/evidence/", detail.evidence, name="request-evidence"),
+    path("requests/<int:number>/events/", audit.request_events, name="request-events"),
     path("requests/<int:number>/approve/", verbs.approve, name="request-approve"),
     path("requests/<int:number>/reject/", verbs.reject, name="request-reject"),
     path("requests/<int:number>/request-changes/", verbs.request_changes, name="request-changes"),
@@ -56,5 +58,8 @@ urlpatterns = [
     path("delegations/", delegations.delegations, name="delegations"),
     path("delegations/<int:pk>/end/", delegations.end_delegation, name="delegation-end"),
     path("audit/", audit.event_list, name="audit"),
+    path("audit/newer/", audit.newer_events, name="audit-newer"),
+    path("audit/export/", audit_acts.export, name="audit-export"),
+    path("audit/verify/", audit_acts.verify, name="audit-verify"),
     path("audit/<int:pk>/", audit.event_detail, name="audit-event"),
 ]

@@ -44,6 +44,7 @@ ACTIONS: Mapping[str, str] = {
     "freeze.deleted": "Deleted a freeze window",
     "leftover.removed": "Removed a leftover image",
     "audit.exported": "Exported the history",
+    "audit.export_ended": "Export of the history ended",
     "audit.verified": "Verified the history",
     "audit.broken": "Found the history changed",
     "audit.archived": "Archived old events",

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from amicopy.audit.actions import ACTIONS
+from amicopy.audit.chain import link, values_of
 
 
 class AppendOnly(Exception):
@@ -87,6 +88,11 @@ class AuditEvent(models.Model):
     @property
     def sentence(self) -> str:
         return ACTIONS.get(self.action, self.action)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the event's content fits its own hash."""
+        return link(self.prev_hash, values_of(self)) == self.hash
 
 
 class AuditCheck(models.Model):

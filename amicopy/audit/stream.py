@@ -4,13 +4,12 @@ A line is written after the commit, so that nothing is told that didn't happen. 
 line out; the `prev_hash` of the next line shows it, and the table has the event.
 """
 
-import json
 import logging
 from functools import partial
 
 from django.db import transaction
 
-from amicopy.audit.chain import FIELDS, stamp
+from amicopy.audit.lines import COLUMNS, to_json
 from amicopy.audit.models import AuditEvent
 
 logger = logging.getLogger("amicopy.audit.stream")
@@ -18,16 +17,5 @@ logger = logging.getLogger("amicopy.audit.stream")
 
 def send_after_commit(event: AuditEvent) -> None:
     """Logs the event once its transaction is committed, and nothing when it is rolled back."""
-    transaction.on_commit(partial(logger.info, "%s", line(event)), robust=True)
-
-
-def line(event: AuditEvent) -> str:
-    """The event as one line of JSON: every column, times in ISO 8601 UTC."""
-    values = {"id": event.pk, **{name: getattr(event, name) for name in FIELDS}}
-    values |= {
-        "at": stamp(event.at),
-        "correlation_id": str(event.correlation_id),
-        "prev_hash": event.prev_hash,
-        "hash": event.hash,
-    }
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    line = to_json([getattr(event, name) for name in COLUMNS])
+    transaction.on_commit(partial(logger.info, "%s", line), robust=True)

@@ -84,6 +84,7 @@ def submit(
                 request=request.pk,
                 requester=user.pk,
                 account=account.account_id,
+                image_id=request.SourceImageId,
                 new=RequestState.PENDING,
                 data=_event(request, calls),
             )

@@ -1,133 +1,162 @@
-"""The audit history: a list narrowed by filters in the address, and one event with its neighbours."""
+"""The audit history: a list narrowed by filters in the address, its newer events, one event, one request's events."""
 
-from datetime import datetime
-from uuid import UUID
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Max, QuerySet, Subquery, Value
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_GET
 
+from amicopy.audit import checks, searching
 from amicopy.audit.actions import ACTIONS
-from amicopy.audit.models import AuditEvent
+from amicopy.audit.models import AuditAnchor, AuditEvent
+from amicopy.audit.searching import Slice, count_newer, slice_of
+from amicopy.copies.models import Account, CopyRequest
+from amicopy.web import polling
 from amicopy.web.actor import signed_in
+from amicopy.web.differences import differences_of, facts_of
+from amicopy.web.finding import BIG, row_number
+from amicopy.web.history import Question, question_of, visible_to
 
 PAGE = 50
-BIG = 2**63
-TEXTS = {"actor": "actor", "action": "action", "account": "account", "region": "region", "image": "image_id"}
-
-
-def visible(request: HttpRequest) -> QuerySet[AuditEvent]:
-    """The events the person may see: all with the permission for that, otherwise those of their own requests and
-    acts."""
-    user = signed_in(request)
-    if user.has_perm("audit.view_all"):
-        return AuditEvent.objects.all()
-    return AuditEvent.objects.filter(Q(requester=user.pk) | Q(actor_id=user.pk))
+# Names offered in the filter for people; any other can be typed.
+MOST_NAMES = 200
 
 
 @require_GET
 def event_list(request: HttpRequest) -> HttpResponse:
     """Newest first, a page at a time by key, so that new events never shift a page under its reader."""
-    events, problems = _filtered(visible(request), request)
-    before = _number(request.GET.get("before", ""))
-    if before is not None:
-        events = events.filter(pk__lt=before)
-    elif request.GET.get("before"):
-        problems.append("The page in the address isn't valid. This is the first one.")
-    found = list(events.order_by("-id")[: PAGE + 1])
+    user, question = signed_in(request), question_of(request.GET)
+    return render(request, "audit/list.html", _page(request, visible_to(user), question) | _around(user))
+
+
+@require_GET
+def request_events(request: HttpRequest, number: int) -> HttpResponse:
+    """The events of one request, for whoever may see it."""
+    user = signed_in(request)
+    copy_request = get_object_or_404(CopyRequest.objects.visible_to(user), pk=number) if number < BIG else None
+    if copy_request is None:
+        raise Http404("There is no such request that you may see.")
     query = request.GET.copy()
-    query.pop("before", None)
-    context = {
-        "events": found[:PAGE],
-        "older": found[PAGE - 1].pk if len(found) > PAGE else None,
-        "query": query.urlencode(),
-        "filters": {name: request.GET.get(name, "") for name in (*TEXTS, "request", "copy", "since", "until", "q")},
-        "actions": sorted(ACTIONS.items(), key=lambda item: item[1]),
+    query["request"] = str(number)
+    events = AuditEvent.objects.filter(request=number)
+    context = _page(request, events, question_of(query)) | {"copy_request": copy_request}
+    return render(request, "audit/request.html", context)
+
+
+def _page(request: HttpRequest, events: QuerySet[AuditEvent], question: Question) -> dict[str, Any]:
+    """One page of the events that fit, with the addresses of its neighbours."""
+    before, after = row_number(request.GET.get("before")), row_number(request.GET.get("after"))
+    problems = list(question.problems.values())
+    if any(request.GET.get(name) and row_number(request.GET[name]) is None for name in ("before", "after")):
+        problems.append("The page in the address isn't valid. This is the first one.")
+    newest = _newest()
+    found = Slice([], None, None)
+    if question.filter is not None:
+        found = slice_of(events, question.filter, before=before, after=after, size=PAGE)
+        if before is None and after is not None and found.newer is None:
+            # Going up ends on the newest page, and that is a full one.
+            before = after = None
+            found = slice_of(events, question.filter, size=PAGE)
+    first = before is None and after is None
+    paused = request.GET.get("live") == "off"
+    stamps = _live_stamps(request)
+    request.poll_tag = polling.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    return {
+        "question": question,
+        "events": found.events,
+        "searched": searching.WINDOW if found.searched_to else None,
+        "newer_address": question.address(after=str(found.newer)) if found.newer else "",
+        "older_address": question.address(before=str(found.older)) if found.older else "",
+        "newest_address": "" if first else question.address(),
         "problems": problems,
-        "filtered": any(query.values()),
+        "newest": newest,
+        "newer": 0,
+        "live": first and not paused and question.filter is not None,
+        "paused": first and paused,
+        "ended": "Earlier events.",
+        "now": timezone.now(),
+        "live_address": question.address(newest=str(newest)),
+        "pause_address": question.address(live="off"),
+        "page_address": question.address(),
     }
-    return render(request, "audit/list.html", context)
 
 
-def _filtered(events: QuerySet[AuditEvent], request: HttpRequest) -> tuple[QuerySet[AuditEvent], list[str]]:
-    problems: list[str] = []
-    for name, column in TEXTS.items():
-        value = _clean(request, name)
-        if value:
-            events = events.filter(**{column: value})
-    for name in ("request", "copy"):
-        value = _clean(request, name)
-        if value:
-            number = _number(value.removeprefix("#"))
-            if number is None:
-                problems.append(f"A {name} has a whole number. {value[:40]!r} isn't one.")
-                events = events.none()
-            else:
-                events = events.filter(**{name: number})
-    for name, lookup in (("since", "at__gte"), ("until", "at__lte")):
-        value = _clean(request, name)
-        if value:
-            moment = _moment(value)
-            if moment is None:
-                problems.append(f"Enter a date such as 2026-11-24. {value[:40]!r} isn't one.")
-                events = events.none()
-            else:
-                events = events.filter(**{lookup: moment})
-    text = _clean(request, "q")
-    if text:
-        events = events.filter(
-            Q(actor__icontains=text)
-            | Q(image_id=text)
-            | Q(aws_request_id=text)
-            | Q(error_code__icontains=text)
-            | Q(hash__startswith=text)
-            | _correlation(text)
-        )
-    return events, problems
+def _around(user: User) -> dict[str, Any]:
+    """What the page shows besides events: how the chain stands, what can be chosen, how long events are kept."""
+    everything = user.has_perm("audit.view_all")
+    people = User.objects.order_by("username").values_list("username", flat=True)[:MOST_NAMES] if everything else []
+    return {
+        "everything": everything,
+        "check": checks.status() if everything else None,
+        "oldest": AuditEvent.objects.order_by("id").only("at").first(),
+        "anchor": AuditAnchor.objects.order_by("-event_id").first(),
+        "keep_days": settings.AUDIT_KEEP_DAYS,
+        "actions": sorted(ACTIONS.items(), key=lambda item: item[1]),
+        "people": people,
+        "accounts": list(Account.objects.all()) if everything else [],
+    }
 
 
-def _clean(request: HttpRequest, name: str) -> str:
-    return request.GET.get(name, "").replace("\0", "").strip()[:200]
+def _live_stamps(request: HttpRequest) -> polling.Stamps:
+    everything = AuditEvent.objects.order_by().values(all=Value(1))
+    return {"audit_newest": Subquery(everything.annotate(n=Max("pk")).values("n"))}
 
 
-def _correlation(text: str) -> Q:
-    try:
-        return Q(correlation_id=UUID(text))
-    except ValueError:
-        return Q(pk__in=())
-
-
-def _number(text: str) -> int | None:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 19:
-        return None
-    number = int(text)
-    return number if number < BIG else None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        day = parse_date(text)
-        if day is not None:
-            return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone())
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    if moment is None:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.get_current_timezone())
+@require_GET
+@polling.polled(_live_stamps)
+def newer_events(request: HttpRequest) -> HttpResponse:
+    """How many events came since a page was drawn and fit its filters. The page itself stays as it is."""
+    user, question = signed_in(request), question_of(request.GET)
+    newest = row_number(request.GET.get("newest"))
+    count = 0
+    if newest is not None and question.filter is not None:
+        count = count_newer(visible_to(user), question.filter, than=newest, most=PAGE + 1)
+    context = {
+        "newer": count,
+        "live": newest is not None,
+        "now": timezone.now(),
+        "live_address": question.address(newest=str(newest)),
+        "pause_address": question.address(live="off"),
+        "page_address": question.address(),
+    }
+    return render(request, "audit/_newer.html", context)
 
 
 @require_GET
 def event_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One event, what was said in it, and the others of the same action."""
-    event = visible(request).filter(pk=pk).first() if pk < BIG else None
+    user = signed_in(request)
+    events = visible_to(user)
+    event = events.filter(pk=pk).first() if pk < BIG else None
     if event is None:
+        archive = AuditAnchor.objects.filter(event_id__gte=min(pk, BIG - 1)).order_by("event_id").first()
+        if archive is not None and user.has_perm("audit.view_all"):
+            return render(request, "audit/archived.html", {"pk": pk, "archive": archive}, status=404)
         raise Http404("There is no such event that you may see.")
-    together = visible(request).filter(correlation_id=event.correlation_id).order_by("id")[:50]
-    before = AuditEvent.objects.filter(hash=event.prev_hash).values_list("pk", flat=True).first()
-    after = AuditEvent.objects.filter(prev_hash=event.hash).values_list("pk", flat=True).first()
-    context = {"event": event, "together": together, "before": before, "after": after}
+    together = list(events.filter(correlation_id=event.correlation_id).order_by("id")[: PAGE + 1])
+    # Neighbours in the chain: whoever sees a part of the history sees only the hashes.
+    before, after = _neighbour(events, hash=event.prev_hash), _neighbour(events, prev_hash=event.hash)
+    context = {
+        "event": event,
+        "differences": differences_of(event),
+        "facts": facts_of(event),
+        "together": together[:PAGE],
+        "more_together": len(together) > PAGE,
+        "before": before,
+        "after": after,
+        "holds": event.holds,
+        "archived_before": AuditAnchor.objects.filter(hash=event.prev_hash).first() if before is None else None,
+    }
     return render(request, "audit/event.html", context)
+
+
+def _neighbour(events: QuerySet[AuditEvent], **of: str) -> AuditEvent | None:
+    return events.filter(**of).only("id", "hash", "action").first()
+
+
+def _newest() -> int:
+    return AuditEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
