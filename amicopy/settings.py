@@ -94,6 +94,18 @@ try:
     # Days until an undecided request expires, and how many days before that its approvers are reminded.
     REQUEST_EXPIRES_DAYS: int = env.int("REQUEST_EXPIRES_DAYS", 7, validate=validate.Range(min=1))
     REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))
+    # --- telling people ---
+    # Where people reach the pages; links in messages begin with it.
+    SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")
+    # The mail server. Empty: no e-mail is sent; the sandbox then writes e-mails to files.
+    EMAIL_HOST: str = env.str("EMAIL_HOST", "")
+    EMAIL_PORT: int = env.int("EMAIL_PORT", 587)
+    EMAIL_HOST_USER: str = env.str("EMAIL_HOST_USER", "")
+    EMAIL_HOST_PASSWORD: str = env.str("EMAIL_HOST_PASSWORD", "")
+    EMAIL_SECURITY: str = env.str("EMAIL_SECURITY", "starttls", validate=validate.OneOf(["starttls", "tls", "none"]))
+    DEFAULT_FROM_EMAIL: str = env.str("EMAIL_FROM", f"amicopy@{urlsplit(SITE_URL).hostname or 'localhost'}")
+    # Hosts of webhooks that may have private addresses.
+    WEBHOOK_PRIVATE_HOSTS: list[str] = env.list("WEBHOOK_PRIVATE_HOSTS", ["localhost", "127.0.0.1"] if SANDBOX else [])
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
 except EnvError as error:
@@ -106,6 +118,12 @@ if not SANDBOX and SECRET_KEY.startswith("sandbox-only-"):
 if AWS_ENDPOINT and urlsplit(AWS_ENDPOINT).hostname not in {"127.0.0.1", "localhost", "::1"}:
     refuse("SANDBOX_URL must be an address of this machine.")
 
+SITE_URL = SITE_URL.rstrip("/")
+if urlsplit(SITE_URL).scheme not in {"http", "https"} or not (urlsplit(SITE_URL).hostname or "").strip("."):
+    refuse("SITE_URL must be the address people use, such as https://amicopy.example.")
+if "*" in SITE_URL or "//." in SITE_URL:
+    refuse("SITE_URL is needed when ALLOWED_HOSTS begins with a pattern.")
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -117,6 +135,7 @@ INSTALLED_APPS = [
     "csp",
     "axes",
     "amicopy.audit",
+    "amicopy.notify",
     "amicopy.copies",
     "amicopy.web",
     "amicopy.local",
@@ -242,6 +261,16 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
+# --- e-mail: see amicopy/notify/mailing.py ---
+EMAIL_ON = bool(EMAIL_HOST) or SANDBOX
+EMAIL_BACKEND = (
+    f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased' if SANDBOX else 'dummy'}.EmailBackend"
+)
+EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL_SECURITY == "starttls", EMAIL_SECURITY == "tls"
+# Of each step. A message takes nine at most, which stays below a lease.
+EMAIL_TIMEOUT = 10
+
 # --- Celery: a message is a hint, the database is the truth ---
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -283,6 +312,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sweep": {
         "task": "amicopy.copies.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},
+    },
+    "send-messages": {
+        "task": "amicopy.notify.tasks.send_due",
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},
     },

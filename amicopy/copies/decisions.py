@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies import holding, permissions
+from amicopy.copies import holding, permissions, telling
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.calls import FieldError, InvalidRequest
 from amicopy.copies.models import CopyRequest, Decision
@@ -134,7 +134,7 @@ def approve_if_satisfied(request: CopyRequest, *, actor: Actor, by: Decision | N
     vote = {"reason": by.reason, **_behalf(by)} if by else {}
     if needed:
         if by is not None:
-            record(
+            event = record(
                 "request.vote",
                 actor=actor,
                 request=request.pk,
@@ -142,6 +142,7 @@ def approve_if_satisfied(request: CopyRequest, *, actor: Actor, by: Decision | N
                 account=request.account.account_id,
                 data={**vote, "content_hash": request.content_hash, "waits_for": needed},
             )
+            telling.tell(event)
         return
     last = by or request.decisions.filter(kind=Kind.APPROVE).order_by("-decided_at", "-id").first()
     automatic = not request.plan

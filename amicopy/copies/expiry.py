@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
+from amicopy.copies import telling
 from amicopy.copies.decisions import cancel_held
 from amicopy.copies.models import CopyRequest
 from amicopy.copies.states import RequestState
@@ -54,7 +55,7 @@ def remind_due(*, actor: Actor) -> list[int]:
             request = lock_request(number)
             changed = to_remind().filter(pk=number).update(reminded_at=timezone.now())
             if changed:
-                record(
+                event = record(
                     "request.reminded",
                     actor=actor,
                     request=number,
@@ -62,5 +63,6 @@ def remind_due(*, actor: Actor) -> list[int]:
                     account=request.account.account_id,
                     data={"expires_at": request.expires_at.isoformat() if request.expires_at else ""},
                 )
+                telling.remind(event)
                 reminded.append(number)
     return reminded

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
+from amicopy.audit.models import AuditEvent
+from amicopy.copies import telling
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
 
@@ -34,8 +36,9 @@ def move_request(
     action: str,
     data: dict[str, Any] | None = None,
     **fields: Any,
-) -> None:
-    """Moves a request from the state this object shows, writes `fields` with it and records the event.
+) -> AuditEvent:
+    """Moves a request from the state this object shows, writes `fields` with it, records the event, which it returns,
+    and has those told who should know.
 
     Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is no longer in that
     state.
@@ -50,7 +53,7 @@ def move_request(
         if not changed:
             now = CopyRequest.objects.values_list("state", flat=True).get(pk=request.pk)
             raise InvalidTransition(f"Request #{request.pk} is {RequestState(now).label.lower()} already.")
-        record(
+        event = record(
             action,
             actor=actor,
             request=request.pk,
@@ -61,9 +64,11 @@ def move_request(
             new=to,
             data=data,
         )
+        telling.tell(event)
     request.state = to
     for name, value in fields.items():
         setattr(request, name, value)
+    return event
 
 
 def move_copy(

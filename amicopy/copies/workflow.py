@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies import permissions
+from amicopy.copies import permissions, telling
 from amicopy.copies.calls import Call
 from amicopy.copies.changes import changes
 from amicopy.copies.decisions import (
@@ -78,7 +78,7 @@ def submit(
                 account=account, requester=user, submission=submission, created_at=columns["submitted_at"], **columns
             )
             store_calls(request, calls)
-            record(
+            event = record(
                 "request.submitted",
                 actor=actor,
                 request=request.pk,
@@ -88,6 +88,7 @@ def submit(
                 new=RequestState.PENDING,
                 data=_event(request, calls),
             )
+            telling.ask(event)
             approve_if_satisfied(lock_request(request.pk), actor=actor)
         return request
 
@@ -164,7 +165,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         request.round += 1
         voided = edited or expected == RequestState.EXPIRED
         request.account = handed_in.account
-        move_request(
+        event = move_request(
             request,
             RequestState.PENDING,
             actor=actor,
@@ -183,6 +184,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
             **columns,
         )
         store_calls(request, handed_in.calls)
+        telling.ask(event)
         approve_if_satisfied(request, actor=actor)
     return request
 

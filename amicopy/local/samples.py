@@ -46,6 +46,7 @@ def make(password: str) -> None:
         for name, roles in PEOPLE.items():
             person, _ = User.objects.get_or_create(username=name)
             person.is_superuser = name == "admin"
+            person.email = person.email or f"{name}@amicopy.example"
             person.set_password(password)
             person.save()
             person.groups.set(Group.objects.filter(name__in=roles))

@@ -95,6 +95,21 @@ def waiting_for(user: User, requests: Iterable[CopyRequest]) -> set[int]:
     }
 
 
+def who_can_help(request: CopyRequest) -> list[User]:
+    """Everybody whose vote would bring a pending request on, those included to whom such a vote was handed."""
+    given = counted([request])[request.pk]
+    able = groups_of(deciders().exclude(pk=request.requester_id))
+    helpful = {
+        person
+        for person, groups in able.items()
+        if person not in given and votes.helps(request.plan, given, person, groups)
+    }
+    now = timezone.now()
+    handed = Delegation.objects.filter(giver__in=helpful, created_at__lte=now, until__gt=now)
+    helpful |= set(handed.values_list("receiver", flat=True)) & set(able)
+    return list(User.objects.filter(pk__in=helpful).order_by("pk"))
+
+
 def principal_for(user: User, request: CopyRequest) -> User | None:
     """Whose vote this person gives when they approve: their own if it brings the request on, else the first handed one
     that does. None when no vote of theirs is needed."""

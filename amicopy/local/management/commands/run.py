@@ -36,6 +36,7 @@ class Command(BaseCommand):
                 raise CommandError(f"Port {wanted} is in use. Choose another with PORT=8001.")
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         environ = {**os.environ, "PORT": str(port), "HOST": host, "PYTHONUNBUFFERED": "1"}
+        environ.setdefault("SITE_URL", f"http://{host}:{port}")
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
         bundled: subprocess.Popen[bytes] | None = None

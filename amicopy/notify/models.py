@@ -1,0 +1,163 @@
+"""What is to be told, to whom, and what became of it. A message is a row, written in the transaction of what it tells
+of; it is never removed, and only a worker that holds its lease says that it was sent."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Kind(models.TextChoices):
+    """What a message is about, as the person who can mute it says it."""
+
+    ASKED = "asked", "A request waits for my approval"
+    REMINDER = "reminder", "A request that waits for my approval is about to expire"
+    DECIDED = "decided", "Somebody else decided on a request I was asked about"
+    DECISION = "decision", "Somebody decided on my request"
+    ENDED = "ended", "My request came to its end: done, partly done, failed, cancelled or expired"
+    TEST = "test", "An administrator tries a channel"
+
+
+# What a person can mute, and what a webhook can be given. "Somebody else decided" is for people only.
+MUTABLE = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED, Kind.DECISION, Kind.ENDED)
+FOR_WEBHOOKS: Mapping[str, str] = {
+    Kind.ASKED: "A request waits for approval",
+    Kind.REMINDER: "A request that waits is about to expire",
+    Kind.DECISION: "Somebody decided on a request",
+    Kind.ENDED: "A request came to its end",
+}
+
+
+class State(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    # Nothing is tried any more unless an administrator says so.
+    FAILED = "failed", "Not delivered"
+    # Not needed any more before it could be sent.
+    DROPPED = "dropped", "Not needed"
+
+
+class Endpoint(models.Model):
+    """Where an administrator wants events posted to. Its address may hold a token: no page and no event shows it."""
+
+    class Format(models.TextChoices):
+        SIGNED = "signed", "JSON, signed"
+        SLACK = "slack", "Slack"
+
+    name = models.CharField(max_length=64, unique=True)
+    format = models.CharField(max_length=8, choices=Format.choices, default=Format.SIGNED)
+    url = models.CharField(max_length=2000)
+    # The kinds of message it gets.
+    kinds = models.JSONField(default=list)
+    enabled = models.BooleanField(default=True)
+    # What makes its signing key; a new one makes a new key, see `signing`.
+    salt = models.UUIDField(default=uuid.uuid4)
+
+    class Meta:
+        ordering = ("name",)
+        default_permissions = ()
+        permissions = (("manage_endpoints", "Can set up webhooks and see what was sent"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(format__in=("signed", "slack")), name="endpoint_format_known"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def shown(self) -> str:
+        """The address as far as it may be shown."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.hostname or ''}/…"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For audit rows."""
+        return {
+            "name": self.name,
+            "format": self.format,
+            "url": self.shown,
+            "kinds": self.kinds,
+            "enabled": self.enabled,
+        }
+
+
+class Mute(models.Model):
+    """A kind of message a person doesn't want."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mutes")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("person", "kind"), name="mute_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.kind}"
+
+
+class Message(models.Model):
+    """One thing told to one person by e-mail, or to one endpoint."""
+
+    # Stable over all tries: the Message-ID of an e-mail, the idempotency id of a webhook.
+    key = models.UUIDField(unique=True, default=uuid.uuid4)
+    # The number of the audit event it tells of.
+    event = models.BigIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    # The request's number and round; 0 for a test.
+    request = models.BigIntegerField()
+    round = models.PositiveIntegerField()
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="messages")
+    endpoint = models.ForeignKey(Endpoint, null=True, on_delete=models.PROTECT, related_name="messages")
+    subject = models.CharField(max_length=250)
+    text = models.TextField()
+    # Where it leads, below SITE_URL.
+    path = models.CharField(max_length=200)
+    # What a signed webhook gets; empty for an e-mail.
+    payload = models.JSONField(default=dict)
+
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    created_at = models.DateTimeField()
+    # Since then it is tried; the trying ends some days later.
+    trying_since = models.DateTimeField()
+    next_try_at = models.DateTimeField(null=True)
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    tries = models.PositiveIntegerField(default=0)
+    # A try ended without an answer: it may have arrived, and the next one bears the same key.
+    in_doubt = models.BooleanField(default=False)
+    sent_at = models.DateTimeField(null=True)
+    # Why the last try failed, or why it isn't needed; never anything the other side may have put in as a body.
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("event", "person"), name="message_once_to_a_person"),
+            models.UniqueConstraint(fields=("event", "endpoint"), name="message_once_to_an_endpoint"),
+            models.CheckConstraint(
+                condition=Q(person__isnull=True, endpoint__isnull=False)
+                | Q(person__isnull=False, endpoint__isnull=True),
+                name="message_to_person_or_endpoint",
+            ),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="message_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="waiting", next_try_at__isnull=False)
+                | Q(state="sending", lease_until__isnull=False)
+                | Q(state="sent", sent_at__isnull=False)
+                | Q(state__in=("failed", "dropped")),
+                name="message_has_what_its_state_needs",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("state", "next_try_at"), name="message_due"),
+            models.Index(fields=("request", "round", "kind"), name="message_by_request"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of #{self.request}"
