@@ -12,6 +12,7 @@ from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
 # A filter takes 200 values (Using_Filtering.html); a page of results is 1,000 at most.
 FILTER_VALUES = 200
 PAGE = 1000
+MADE_FOR = "Copied for DestinationAmi "
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,23 @@ def _snapshots(
     return found
 
 
+def snapshots_of_copies(account: AwsAccount, *, region: str, image_ids: Sequence[str]) -> dict[str, list[Snapshot]]:
+    """By image, the snapshots that AWS's description says were made for it (observed wording, not documented)."""
+    found: dict[str, list[Snapshot]] = {image_id: [] for image_id in image_ids}
+    for chunk in _chunks(image_ids):
+        values = [f"{MADE_FOR}{image_id}*" for image_id in chunk]
+        filters = [{"Name": "description", "Values": values}]
+        pages = _pages(account, region, "describe_snapshots", "Snapshots", False, Filters=filters, OwnerIds=["self"])
+        for snapshot in map(snapshot_of, pages):
+            image_id = snapshot.Description.removeprefix(MADE_FOR).split(" ")[0]
+            if image_id in found:
+                found[image_id].append(snapshot)
+    return found
+
+
 def snapshots_of_copy(account: AwsAccount, *, region: str, image_id: str) -> list[Snapshot]:
-    """The snapshots that AWS's description says were made for this image (observed wording, not documented)."""
-    filters = [{"Name": "description", "Values": [f"Copied for DestinationAmi {image_id}*"]}]
-    pages = _pages(account, region, "describe_snapshots", "Snapshots", False, Filters=filters, OwnerIds=["self"])
-    return [snapshot_of(raw) for raw in pages]
+    """As `snapshots_of_copies`, for one image."""
+    return snapshots_of_copies(account, region=region, image_ids=[image_id])[image_id]
 
 
 def find_copies(

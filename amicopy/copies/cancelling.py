@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, leases, recovery
+from amicopy.copies import backoff, leases, recovery, slots
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import move_copy
@@ -52,6 +52,7 @@ def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         waiting_for="",
         **leases.ENDED,
     )
+    slots.freed(copy.account_id, copy.DestinationRegion)
 
 
 def _find(copy: ImageCopy) -> str | None:

@@ -71,14 +71,13 @@ def _unwanted(account: Account) -> Iterable[Attempt]:
 
 def _look(account: Account, region: str, attempts: list[Attempt]) -> list[Leftover]:
     aws = account.aws()
-    images = ec2.describe_images(aws, region=region, image_ids=[attempt.ImageId for attempt in attempts])
+    image_ids = [attempt.ImageId for attempt in attempts]
+    images = ec2.describe_images(aws, region=region, image_ids=image_ids)
+    made_for = ec2.snapshots_of_copies(aws, region=region, image_ids=image_ids)
     found: list[Leftover] = []
     for attempt in attempts:
         image = images.get(attempt.ImageId)
-        snapshots = {
-            snapshot.SnapshotId: snapshot.VolumeSize
-            for snapshot in ec2.snapshots_of_copy(aws, region=region, image_id=attempt.ImageId)
-        }
+        snapshots = {snapshot.SnapshotId: snapshot.VolumeSize for snapshot in made_for[attempt.ImageId]}
         there = image is not None and image.State != "deregistered"
         if there or snapshots:
             found.append(

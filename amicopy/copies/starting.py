@@ -10,16 +10,14 @@ import logging
 import uuid
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import F
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, binding, holding, leases, pacing, recovery, rules
+from amicopy.copies import backoff, binding, holding, leases, pacing, recovery, rules, slots
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy
@@ -30,29 +28,19 @@ logger = logging.getLogger(__name__)
 TOKEN_LIFE = timedelta(hours=1)
 # After a refusal, while the image of an earlier call may still turn up.
 LOOKING = backoff.Wait(30, 60, "Looking for an image that AWS may have made before it refused.")
-IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 
 
 def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
     """Leases the next copy that is due and whose Region has room and a call to spare.
 
-    A copy already STARTING keeps the room it has. Requests take turns: the one with the fewest copies begun goes first.
+    A copy already STARTING keeps the room it has; the others take turns, see `slots`.
     """
     now = timezone.now()
-    begun = (
-        ImageCopy.objects.filter(request=OuterRef("request"), state__in=IN_FLIGHT)
-        .order_by()
-        .values("request")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
-    rows = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)).annotate(
-        begun=Coalesce(Subquery(begun), 0)
-    )
-    for account_id, region in _full_places():
+    rows = slots.in_turn(ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)))
+    for account_id, region in slots.full_places():
         rows = rows.exclude(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
     while True:
-        lease, copies = leases.claim(rows.order_by("-state", "begun", "next_step_at", "pk"), now=now, most=1)
+        lease, copies = leases.claim(rows, now=now, most=1)
         if not copies:
             return None
         copy = copies[0]
@@ -60,17 +48,6 @@ def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
             return lease, copy
         leases.hand_back(lease, next_step_at=copy.next_step_at or now)
         rows = rows.exclude(account_id=copy.account_id, DestinationRegion=copy.DestinationRegion)
-
-
-def _full_places() -> list[tuple[int, str]]:
-    """The accounts and Regions with as many copies in flight as the settings allow; counted from rows, never kept."""
-    places = (
-        ImageCopy.objects.filter(state__in=IN_FLIGHT)
-        .values_list("account_id", "DestinationRegion")
-        .annotate(in_flight=Count("pk"))
-        .filter(in_flight__gte=settings.COPIES_AT_ONCE)
-    )
-    return [(account_id, region) for account_id, region, _ in places]
 
 
 def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:

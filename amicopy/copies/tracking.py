@@ -18,7 +18,7 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, kms, sessions
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot
-from amicopy.copies import backoff, leases, verifying
+from amicopy.copies import backoff, leases, slots, verifying
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy
@@ -72,6 +72,8 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
             still.append(copy)
     _store_progress(still)
     _hand_back(still, lease=lease)
+    if len(still) < len(copies):
+        slots.freed(copies[0].account_id, region)
     # Rows that were moved meanwhile, by a cancel, still carry the lease.
     leases.hand_back(lease, next_step_at=timezone.now())
 
@@ -88,16 +90,21 @@ def _snapshots(
     """The snapshots of all these copies in as few calls as there are hundreds of them."""
     wanted: list[str] = []
     found: dict[str, Snapshot] = {}
+    nameless: list[ImageCopy] = []
     for copy in copies:
         image = images.get(copy.ImageId)
         if image is None:
             continue
         ids = _snapshot_ids(copy, image)
         if not ids and image.RootDeviceType != "instance-store":
-            own = ec2.snapshots_of_copy(account, region=region, image_id=copy.ImageId)
+            nameless.append(copy)
+        wanted += ids
+    if nameless:
+        made_for = ec2.snapshots_of_copies(account, region=region, image_ids=[copy.ImageId for copy in nameless])
+        for copy in nameless:
+            own = made_for[copy.ImageId]
             copy.snapshots = [_snapshot_row(snapshot, "") for snapshot in own]
             found.update({snapshot.SnapshotId: snapshot for snapshot in own})
-        wanted += [snapshot_id for snapshot_id in ids if snapshot_id not in found]
     if wanted:
         found.update(ec2.describe_snapshots(account, region=region, snapshot_ids=wanted))
     return found
@@ -132,7 +139,9 @@ def _seen(
         for snapshot in snapshots
     ]
     if image.State == "available" or image.State == "disabled":
-        verification = verifying.compare(copy.parameters, image, snapshots, key_arn=_key_arn(copy, account))
+        verification = verifying.compare(
+            copy.parameters, image, snapshots, source=copy.request.source_seen, key_arn=_key_arn(copy, account)
+        )
         move_copy(
             copy,
             CopyState.AVAILABLE,

@@ -7,31 +7,51 @@ from amicopy.aws.shapes import Image, Snapshot
 
 
 def compare(
-    parameters: Mapping[str, Any], image: Image, snapshots: Sequence[Snapshot], *, key_arn: str = ""
+    parameters: Mapping[str, Any],
+    image: Image,
+    snapshots: Sequence[Snapshot],
+    *,
+    source: Mapping[str, Any] | None = None,
+    key_arn: str = "",
 ) -> list[dict[str, Any]]:
-    """One row a property: {"property", "expected", "found", "ok"}. Only what the parameters asked for is compared.
+    """One row a property: {"property", "expected", "found", "ok"}. Only what is known to be expected is compared.
 
+    `source` is the source image as it was approved (`CopyRequest.source_seen`), empty when AWS didn't show it.
     `key_arn` is the ARN behind the requested KmsKeyId, where it could be looked up; an alias alone can't be compared.
     """
+    source = source or {}
     rows = [_row("Name", parameters["Name"], image.Name)]
     rows.append(_row("SourceImageId", parameters["SourceImageId"], image.SourceImageId or parameters["SourceImageId"]))
     if parameters.get("Description"):
         rows.append(_row("Description", parameters["Description"], image.Description))
-    if parameters.get("Encrypted") or parameters.get("DestinationOutpostArn"):
-        encrypted = all(snapshot.Encrypted for snapshot in snapshots)
-        rows.append(_row("Encrypted", True, encrypted))
+    volumes = source.get("volumes") or []
+    if volumes:
+        expected = {volume["DeviceName"]: f"{volume['VolumeSize']} GiB" for volume in volumes}
+        found = {volume.DeviceName: f"{volume.VolumeSize} GiB" for volume in image.volumes}
+        rows.append(_row("Volumes", expected, found))
+    stays_encrypted = bool(volumes) and all(volume["Encrypted"] for volume in volumes)
+    if parameters.get("Encrypted") or parameters.get("DestinationOutpostArn") or stays_encrypted:
+        rows.append(_row("Encrypted", True, bool(snapshots) and all(snapshot.Encrypted for snapshot in snapshots)))
     if key_arn and snapshots:
         keys = sorted({snapshot.KmsKeyId for snapshot in snapshots})
         rows.append(_row("KmsKeyId", key_arn, ", ".join(keys)))
+    wanted = {"image": _copied_tags(parameters, source, image), "snapshot": {}}
     for specification in parameters.get("TagSpecifications", []):
-        wanted = {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
-        if specification["ResourceType"] == "image":
-            rows.append(_row("Tags of the image", wanted, _chosen(image.tags, wanted)))
-        else:
-            found = [_chosen(snapshot.tags, wanted) for snapshot in snapshots]
-            other = next((tags for tags in found if tags != wanted), wanted)
-            rows.append(_row("Tags of the snapshots", wanted, other))
+        wanted[specification["ResourceType"]] |= {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
+    if wanted["image"]:
+        rows.append(_row("Tags of the image", wanted["image"], _chosen(image.tags, wanted["image"])))
+    if wanted["snapshot"]:
+        tags = [_chosen(snapshot.tags, wanted["snapshot"]) for snapshot in snapshots]
+        other = next((each for each in tags if each != wanted["snapshot"]), wanted["snapshot"])
+        rows.append(_row("Tags of the snapshots", wanted["snapshot"], other))
     return rows
+
+
+def _copied_tags(parameters: Mapping[str, Any], source: Mapping[str, Any], image: Image) -> dict[str, str]:
+    """The source's tags that CopyImageTags takes along; of another account's image AWS's rule isn't certain."""
+    if not parameters.get("CopyImageTags") or source.get("OwnerId") != image.OwnerId:
+        return {}
+    return {key: value for key, value in (source.get("tags") or {}).items() if not key.startswith("aws:")}
 
 
 def _row(name: str, expected: Any, found: Any) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """One request: the page, the part of it that keeps itself current, and its evidence for print."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Subquery, Value
+from django.db.models import Exists, Subquery, Sum, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import permissions, steering
+from amicopy.copies import permissions, slots, steering
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.explaining import explain
 from amicopy.copies.models import CopyRequest, Decision, ImageCopy
@@ -20,10 +21,12 @@ from amicopy.copies.parameters import shown
 from amicopy.copies.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import polling, waiting
 from amicopy.web.actor import signed_in
-from amicopy.web.estimates import usual_seconds
+from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.finding import BIG
 from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left
 from amicopy.web.timeline import steps_of
+
+REDRAWN_SECONDS = 300
 
 
 def find(request: HttpRequest, number: int) -> CopyRequest:
@@ -39,8 +42,14 @@ def _stamps(request: HttpRequest, number: int) -> polling.Stamps:
     known = number if number < BIG else 0
     # A vote that isn't the last one needed changes no state.
     votes_given = Decision.objects.filter(request=known).order_by("-pk")
+    # The place in the queue changes with copies of other requests, too.
+    queued = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)).order_by()
+    queue = queued.filter(Exists(queued.filter(request=known))).values(all=Value(1)).annotate(n=Sum("pk"))
     return {
         "detail": Value(known),
+        "detail_queue": Subquery(queue.values("n")),
+        # What grows old without anything happening, such as a copy that is overdue, is drawn again now and then.
+        "detail_age": Value(int(time.time() // REDRAWN_SECONDS)),
         "detail_version": Subquery(CopyRequest.objects.filter(pk=known).values("version")),
         "detail_vote": Subquery(votes_given.values("pk")[:1]),
     }
@@ -99,6 +108,9 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     """What page and fragment both show."""
     user = signed_in(request)
     copies = copies_of(row)
+    for copy_id, standing in slots.standings(copies).items():
+        # For the page only: who is before whom changes with every copy that starts.
+        next(copy for copy in copies if copy.pk == copy_id).waiting_for = standing.words
     manage = permissions.may_manage_copies(user, row)
     cards = [_card(copy, may_retry=manage) for copy in copies]
     left = [card["left"] for card in cards if card["left"] is not None]
@@ -156,9 +168,11 @@ def _card(copy: ImageCopy, *, may_retry: bool) -> dict[str, Any]:
     """A copy with what a page says of it."""
     failed = copy.state == CopyState.FAILED
     explanation = explain(copy) if failed else None
+    usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
     return {
         "copy": copy,
-        "left": seconds_left(copy, usual=usual_seconds(copy)) if copy.state == CopyState.COPYING else None,
+        "left": seconds_left(copy, usual=usual),
+        "overdue": overdue(copy, usual=usual),
         "explanation": explanation,
         "may_retry": failed and may_retry,
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,

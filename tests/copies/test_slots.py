@@ -1,0 +1,127 @@
+"""Slots: who waits for one, in which order, and what AWS's own limit does to the order."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from amicopy.copies import slots, starting, tasks
+from amicopy.copies.models import CopyRequest, ImageCopy
+from tests.conftest import Control
+from tests.copies.conftest import Submit, approve, make_call
+from tests.copies.test_engine import made, start_all, states
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def approved(submit: Submit, approver: User) -> Submit:
+    def _approved(*calls: object) -> CopyRequest:
+        return approve(approver, submit(*calls))
+
+    return _approved
+
+
+def place_of(request: CopyRequest) -> str:
+    standings = slots.standings(list(request.copies.all()))
+    return ", ".join(standing.words for standing in standings.values())
+
+
+def test_a_copy_knows_its_place_and_requests_take_turns(approved: Submit, sandbox: Control, settings: Settings) -> None:
+    settings.COPIES_AT_ONCE = 1
+    many = [approved(make_call(Name="first"))]
+    start_all()
+    many += [approved(make_call(Name=f"many-{number}")) for number in range(2)]
+    start_all()
+    assert [place_of(request) for request in many] == [
+        "",
+        "Waiting for a slot: 1st of 2 into eu-west-1",
+        "Waiting for a slot: 2nd of 2 into eu-west-1",
+    ]
+    elsewhere = approved(make_call("us-west-2", Name="elsewhere"))
+    assert place_of(elsewhere) == "", "its Region has slots"
+
+
+def test_a_request_with_copies_under_way_stands_behind_one_that_has_none(
+    approved: Submit, sandbox: Control, settings: Settings
+) -> None:
+    settings.COPIES_AT_ONCE = 1
+    blocker = approved(make_call(Name="blocker"))
+    start_all()
+    greedy = approved(make_call("us-west-2", Name="greedy"), make_call("eu-west-1", Name="greedy"))
+    start_all()
+    assert sorted(states(greedy)) == ["COPYING", "QUEUED"]
+    modest = approved(make_call(Name="modest"))
+    assert place_of(modest) == "Waiting for a slot: 1st of 2 into eu-west-1"
+    assert place_of(greedy) == "Waiting for a slot: 2nd of 2 into eu-west-1"
+    sandbox("advance", seconds=600)
+    ImageCopy.objects.filter(request=greedy, state="COPYING").update(next_step_at=timezone.now() + timedelta(hours=1))
+    tasks.track_due()
+    assert states(greedy) == ["COPYING", "QUEUED"]
+    tasks.start_due(wake=False)
+    assert (states(blocker), states(modest)) == (["AVAILABLE"], ["COPYING"])
+
+
+def test_others_who_copy_in_the_account_cost_one_refused_call_and_not_one_for_each_copy(
+    approved: Submit, sandbox: Control
+) -> None:
+    sandbox("settings", limit=2)
+    requests = [approved(make_call(Name=f"image-{number}")) for number in range(6)]
+    start_all()
+    assert len(made(sandbox)) == 2
+    assert sandbox()["refusals"] == {"ResourceLimitExceeded": 1}
+    copies = list(ImageCopy.objects.order_by("pk"))
+    assert sorted(copy.state for copy in copies) == ["COPYING"] * 2 + ["QUEUED"] * 3 + ["STARTING"]
+    assert place_of(requests[2]) == "Waiting for a slot: 1st of 4 into eu-west-1"
+    assert place_of(requests[5]) == "Waiting for a slot: 4th of 4 into eu-west-1"
+    # Nobody calls again before the pause of the refused one is over, or a copy of the place has ended.
+    assert starting.claim_next() is None
+    sandbox("advance", seconds=600)
+    ImageCopy.objects.filter(state="COPYING").update(next_step_at=timezone.now())
+    tasks.track_due()
+    refused = ImageCopy.objects.get(state="STARTING")
+    assert refused.next_step_at is not None
+    assert refused.next_step_at <= timezone.now(), "a slot is free"
+    start_all()
+    assert len(made(sandbox)) == 4
+
+
+def test_a_copy_that_is_held_is_in_no_queue(approved: Submit, sandbox: Control, settings: Settings) -> None:
+    settings.COPIES_AT_ONCE = 1
+    approved(make_call(Name="first"))
+    start_all()
+    held = approved(make_call(Name="held"))
+    ImageCopy.objects.filter(request=held).update(next_step_at=timezone.now() + timedelta(hours=1))
+    assert place_of(held) == ""
+
+
+def test_looking_for_the_place_costs_nothing_when_no_copy_waits(
+    approved: Submit, sandbox: Control, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    request = approved()
+    start_all()
+    copies = list(request.copies.all())
+    with django_assert_num_queries(0):
+        assert slots.standings(copies) == {}
+
+
+def test_the_cost_of_the_place_does_not_grow_with_the_queue(
+    approved: Submit, sandbox: Control, settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    settings.COPIES_AT_ONCE = 1
+    approved(make_call(Name="first"))
+    start_all()
+    for number in range(5):
+        request = approved(make_call(Name=f"image-{number}"))
+        copies = list(request.copies.all())
+        with django_assert_num_queries(3):
+            assert slots.standings(copies)[copies[0].pk].place == number + 1
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st"), (113, "113th")]
+)
+def test_ordinals(number: int, words: str) -> None:
+    assert slots.ordinal(number) == words
