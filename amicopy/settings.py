@@ -33,6 +33,19 @@ def socket_path(directory: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"amicopy-{os.getuid()}-{digest}.sock"
 
 
+def required_tags(entries: list[str]) -> dict[str, tuple[str, ...]]:
+    """Keys with their allowed values, none for any, of entries such as `team` and `stage=dev|prod`. Raises EnvError for
+    what can't be a tag of AWS."""
+    tags = {}
+    for entry in entries:
+        key, equals, values = (part.strip() for part in entry.partition("="))
+        allowed = tuple(value.strip() for value in values.split("|")) if equals else ()
+        if not key or len(key) > 127 or key.lower().startswith("aws:") or key in tags or not all(allowed):
+            raise EnvError(f"REQUIRED_TAGS must be keys such as team,stage=dev|prod, each once; {entry!r} is not")
+        tags[key] = allowed
+    return tags
+
+
 def refuse(message: str) -> None:
     """Ends start-up with one line that names the variable; a traceback would bury it."""
     sys.exit(f"amicopy: {message} See the settings table in README.md.")
@@ -106,6 +119,9 @@ try:
     DEFAULT_FROM_EMAIL: str = env.str("EMAIL_FROM", f"amicopy@{urlsplit(SITE_URL).hostname or 'localhost'}")
     # Hosts of webhooks that may have private addresses.
     WEBHOOK_PRIVATE_HOSTS: list[str] = env.list("WEBHOOK_PRIVATE_HOSTS", ["localhost", "127.0.0.1"] if SANDBOX else [])
+    # --- copies ---
+    # Tags that every copy must have: keys, comma-separated, each with its allowed values if need be.
+    REQUIRED_TAGS: dict[str, tuple[str, ...]] = required_tags(env.list("REQUIRED_TAGS", []))
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
 except EnvError as error:

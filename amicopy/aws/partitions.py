@@ -1,6 +1,8 @@
 """Partitions and Regions as botocore's own data knows them; nothing here asks AWS."""
 
-from functools import cache
+import re
+from difflib import get_close_matches
+from functools import cache, lru_cache
 from typing import Literal
 
 from botocore.exceptions import UnknownRegionError
@@ -21,9 +23,12 @@ def _session() -> Session:
     return Session()
 
 
-@cache
+# What people type is unbounded: these remember only the last few.
+@lru_cache(1024)
 def partition_of(region: str) -> str:
     """The partition a Region belongs to, also of a Region newer than botocore; empty for what is no Region's code."""
+    if len(region) > 32:
+        return ""
     try:
         return str(_session().get_partition_for_region(region))
     except UnknownRegionError:
@@ -31,12 +36,40 @@ def partition_of(region: str) -> str:
 
 
 @cache
+def partitions() -> tuple[str, ...]:
+    """Every partition botocore knows: aws, aws-cn, aws-us-gov, the sovereign and the isolated ones."""
+    return tuple(data["id"] for data in create_loader().load_data("partitions")["partitions"])
+
+
+@cache
 def titles(partition: str) -> dict[str, str]:
     """The known Regions of a partition with their names, such as eu-west-1: Europe (Ireland)."""
-    for data in create_loader().load_data("endpoints")["partitions"]:
-        if data["partition"] == partition:
-            return {code: region["description"] for code, region in sorted(data["regions"].items())}
+    for data in create_loader().load_data("partitions")["partitions"]:
+        if data["id"] == partition:
+            regions = sorted(data["regions"].items())
+            # aws-global and its like are endpoints of services without Regions.
+            return {code: region["description"] for code, region in regions if not code.endswith("-global")}
     return {}
+
+
+@lru_cache(1024)
+def region_meant(text: str) -> str:
+    """The Region's code that somebody probably meant who wrote its name, or its code a little wrong; or empty."""
+    wanted = _plain(text)
+    known = {code: title for partition in partitions() for code, title in titles(partition).items()}
+    for code, title in known.items():
+        # Europe (Ireland) is asked for as "Ireland", "Europe Ireland" or "eu west 1".
+        place = title[title.find("(") + 1 :]
+        if wanted and wanted in {_plain(code), _plain(title), _plain(place), _plain(place).removeprefix("n")}:
+            return code
+    inside = next((code for code in re.findall(r"(?:[a-z]+-){2,3}[0-9]+", text.lower()) if code in known), "")
+    if inside:
+        return inside
+    return next(iter(get_close_matches(text.strip().lower(), known, n=1, cutoff=0.85)), "")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def region_title(region: str) -> str:

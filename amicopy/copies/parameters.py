@@ -34,14 +34,19 @@ class Parameter:
     mono: bool = False
 
 
-REGION = r"(?:[a-z]+-){2,3}\d+"
+# Digits are spelled [0-9]: \d takes those of every script.
+REGION = r"(?:[a-z]+-){2,3}[0-9]+"
+# CreateImage's page lists these; InvalidAMIName.Malformed lists fewer, NAME_SURELY.
+NAME_CHARACTERS = r"A-Za-z0-9()\[\] ./\-'@_"
+NAME_SURELY = r"A-Za-z0-9()./\-_"
 AMI_ID = r"ami-(?:[0-9a-f]{8}|[0-9a-f]{17})"
-OUTPOST_ARN = r"arn:aws(?:[a-z-]+)?:outposts:[a-z\d-]+:\d{12}:outpost/op-[a-f0-9]{17}"
-ZONE_NAME = r"(?:[a-z]+-){2,3}\d+-[a-z]{3}-\d+[a-z]"
-ZONE_ID = r"[a-z]+\d+-[a-z]{3}\d+-az\d+"
+OUTPOST_ID = r"op-[a-f0-9]{17}"
+OUTPOST_ARN = rf"arn:aws(?:[a-z-]+)?:outposts:[a-z0-9-]+:[0-9]{{12}}:outpost/{OUTPOST_ID}"
+ZONE_NAME = rf"{REGION}-[a-z]{{3}}-[0-9]+[a-z]"
+ZONE_ID = r"[a-z]+[0-9]+-[a-z]{3}[0-9]+-az[0-9]+"
 KEY_ID = r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 KEY_ALIAS = r"alias/[a-zA-Z0-9:/_-]{1,250}"
-KEY_ARN = rf"arn:aws[a-z-]*:kms:{REGION}:\d{{12}}:(?:key/{KEY_ID}|{KEY_ALIAS})"
+KEY_ARN = rf"arn:aws[a-z-]*:kms:{REGION}:[0-9]{{12}}:(?:key/{KEY_ID}|{KEY_ALIAS})"
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -52,6 +57,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Source Region",
         "Where the AMI is now.",
         required=True,
+        maximum=32,
         pattern=REGION,
         pattern_words="a Region's code such as us-east-1",
         mono=True,
@@ -78,7 +84,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         required=True,
         minimum=3,
         maximum=128,
-        pattern=r"[A-Za-z0-9()\[\] ./\-'@_]*",
+        pattern=rf"[{NAME_CHARACTERS}]*",
         pattern_words="letters, digits, spaces and ( ) [ ] . / - ' @ _",
     ),
     Parameter(
@@ -131,7 +137,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Destinations",
         "both",
         "Encryption",
-        "An encrypted AMI can't become unencrypted.",
+        "“Same as the source” sends nothing: an encrypted AMI stays encrypted, an unencrypted one unencrypted "
+        "unless the Region encrypts by default. Encrypted=false is never sent: AWS refuses it for an encrypted AMI.",
     ),
     Parameter(
         "KmsKeyId",
@@ -180,8 +187,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Client token",
         "Up to 64 characters. The same token never creates a second image. Left empty, amicopy makes one.",
         maximum=64,
-        pattern=r"[\x21-\x7e]*",
-        pattern_words="letters, digits and signs without spaces (ASCII)",
+        pattern=r"[\x20-\x7e]*",
+        pattern_words="ASCII: letters, digits and signs without accents",
         mono=True,
     ),
     Parameter(
@@ -204,6 +211,7 @@ DESTINATION_REGION = Parameter(
     "Region",
     "Where the new AMI will be.",
     required=True,
+    maximum=32,
     pattern=REGION,
     pattern_words="a Region's code such as eu-west-1",
     mono=True,

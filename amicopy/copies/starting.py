@@ -98,7 +98,10 @@ def _remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str,
 
 def _refuse_broken(copy: ImageCopy) -> None:
     """Raises Rejected when the rules of this moment refuse the call."""
-    broken = rules.check_call(copy.call(), account_id=copy.account.account_id, partition=copy.account.partition)
+    account = copy.account
+    broken = rules.check_call(
+        copy.call(), account_id=account.account_id, partition=account.partition, lookups=copy.request.lookups
+    )
     if broken:
         message = " ".join(f"{error.field}: {error.message}" for error in broken)
         raise errors.Rejected("RefusedByRules", message)

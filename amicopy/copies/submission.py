@@ -89,7 +89,7 @@ def check_submission(
         errors.append(FieldError("account", f"Choose another account. {account.name} is for other groups than yours."))
     if start_not_before is not None and start_not_before > timezone.now() + LATEST_START:
         errors.append(FieldError("start_not_before", f"Enter a start in the next {LATEST_START.days} days."))
-    errors += rules.check_request(calls, account_id=account.account_id, partition=account.partition)
+    errors += rules.check_request(calls, account_id=account.account_id, partition=account.partition, lookups=lookups)
     for index, call in enumerate(calls):
         if call.ClientToken and _token_taken(account, call, again):
             errors.append(

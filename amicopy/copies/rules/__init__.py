@@ -1,12 +1,14 @@
 """The rules of CopyImage, each a named function. They run in the form, at submission and again right before the call.
 
-Where AWS's behaviour is not documented a rule warns (`warnings`) instead of refusing.
+Where AWS's behaviour is not documented a rule warns (its name begins with `warn_`) instead of refusing. What each says
+first in its docstring, and the page of AWS it goes by, stand in docs/copyimage.md, with the test that proves it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from amicopy.copies.calls import Call, FieldError
-from amicopy.copies.rules import destinations, encryption, fields, requests, tags, timing
+from amicopy.copies.rules import destinations, encryption, fields, formats, requests, source, tags, timing
 from amicopy.copies.rules.case import Case
 
 Rule = Callable[[Case], list[FieldError]]
@@ -14,22 +16,68 @@ Rule = Callable[[Case], list[FieldError]]
 CALL_RULES: tuple[Rule, ...] = (
     fields.only_known_members,
     fields.required_members_are_filled,
-    fields.types_lengths_and_characters,
-    fields.region_is_of_a_known_partition,
+    fields.values_are_of_their_type,
+    fields.texts_are_of_their_length,
+    fields.texts_have_no_control_characters,
+    formats.name_has_only_allowed_characters,
+    formats.source_image_id_is_an_ami_id,
+    formats.regions_are_region_codes,
+    formats.regions_are_of_a_known_partition,
+    formats.outpost_arn_is_well_formed,
+    formats.local_zone_name_is_well_formed,
+    formats.local_zone_id_is_well_formed,
+    formats.key_is_an_id_an_alias_or_an_arn,
+    formats.client_token_is_ascii,
+    source.source_is_available,
     destinations.at_most_one_place,
     destinations.partitions_are_not_crossed,
-    destinations.account_is_of_the_source_partition,
-    destinations.outpost_is_in_the_source_region,
-    destinations.local_zone_is_in_the_source_region,
+    destinations.source_is_of_the_accounts_partition,
+    destinations.source_is_in_the_outposts_region,
+    destinations.destination_is_the_outposts_region,
+    destinations.outpost_arn_is_of_its_regions_partition,
+    destinations.outpost_is_of_the_account,
+    destinations.source_is_in_the_local_zones_region,
+    destinations.destination_is_the_local_zones_region,
     encryption.key_needs_encryption,
-    encryption.explicitly_unencrypted_is_not_sent,
-    encryption.key_arn_is_of_the_destination,
-    tags.specifications_are_well_formed,
-    tags.tags_fit_the_limits,
+    encryption.encrypted_is_never_false,
+    encryption.outpost_copy_is_never_unencrypted,
+    encryption.key_is_in_the_destinations_region,
+    encryption.key_is_in_the_destinations_partition,
+    source.instance_store_keeps_its_encryption,
+    tags.tags_are_for_image_or_snapshots,
+    tags.tags_of_a_kind_are_together,
+    tags.tags_have_a_key_and_a_value,
+    tags.tags_are_at_most_50,
+    tags.tag_keys_are_unique,
+    tags.tag_keys_and_values_are_of_their_length,
+    tags.tag_keys_dont_begin_with_aws,
+    tags.tags_have_no_control_characters,
+    tags.required_tags_are_there,
+    tags.new_tags_differ_from_copied_ones,
+    timing.duration_is_a_multiple_of_15,
     timing.duration_is_for_regions_only,
+)
+WARNINGS: tuple[Rule, ...] = (
+    fields.warn_of_invisible_characters,
+    formats.warn_of_characters_only_some_pages_allow,
+    formats.warn_of_regions_newer_than_botocore,
+    source.warn_of_a_source_still_being_made,
+    source.warn_of_a_paravirtual_source,
+    destinations.warn_that_only_some_zones_take_snapshots,
+    destinations.warn_of_a_zone_id_of_another_region,
+    encryption.warn_that_an_aws_managed_key_bars_sharing,
+    encryption.warn_of_a_key_of_another_account,
+    encryption.warn_of_the_default_key,
+    encryption.warn_of_an_encrypted_source_without_key,
+    tags.warn_of_more_than_50_with_copied_ones,
+    tags.warn_of_tags_other_services_refuse,
+    tags.warn_of_invisible_characters_in_tags,
+    timing.warn_of_a_duration_that_is_too_short,
+    timing.warn_of_a_duration_without_snapshots,
 )
 REQUEST_RULES = (
     requests.has_destinations,
+    requests.has_at_most_50_destinations,
     requests.one_source_and_name,
     requests.destinations_differ,
     requests.tokens_differ_in_a_region,
@@ -37,32 +85,39 @@ REQUEST_RULES = (
 )
 
 
-def check_call(call: Call, *, account_id: str, partition: str) -> list[FieldError]:
-    """What the rules say against one call, by field; empty when AWS can be asked. `account_id` has 12 digits."""
-    case = Case(call, account_id, partition)
+def check_call(
+    call: Call, *, account_id: str, partition: str, lookups: Mapping[str, Any] | None = None
+) -> list[FieldError]:
+    """What the rules say against one call, by field; empty when AWS can be asked.
+
+    `account_id` has 12 digits; `lookups` are the request's, of what was seen at AWS.
+    """
+    case = Case(call, account_id, partition, lookups or {})
     return [error for rule in CALL_RULES for error in rule(case)]
 
 
-def check_request(calls: Sequence[Call], *, account_id: str, partition: str) -> list[FieldError]:
+def check_request(
+    calls: Sequence[Call], *, account_id: str, partition: str, lookups: Mapping[str, Any] | None = None
+) -> list[FieldError]:
     """What the rules say against all calls of a request; each error names its destination, or none for them all."""
     errors = [error for rule in REQUEST_RULES for error in rule(calls)]
-    seen: set[tuple[str, str]] = set()
-    for index, call in enumerate(calls):
-        for error in check_call(call, account_id=account_id, partition=partition):
-            if error.field in requests.SHARED:
-                # The same in every call: said once.
-                if (error.field, error.message) not in seen:
-                    seen.add((error.field, error.message))
-                    errors.append(FieldError(error.field, error.message))
-            else:
-                errors.append(FieldError(error.field, error.message, index))
-    return errors
+    cases = [Case(call, account_id, partition, lookups or {}) for call in calls]
+    return errors + _said_once(CALL_RULES, cases)
 
 
-def warnings(calls: Sequence[Call]) -> list[FieldError]:
-    """What may surprise, without being refused."""
-    return [
-        FieldError(warning.field, warning.message, index)
-        for index, call in enumerate(calls)
-        for warning in encryption.warnings(call) + destinations.warnings(call)
-    ]
+def warnings(
+    calls: Sequence[Call], *, account_id: str = "", partition: str = "", lookups: Mapping[str, Any] | None = None
+) -> list[FieldError]:
+    """What may surprise, without being refused; without an account only what doesn't depend on it."""
+    return _said_once(WARNINGS, [Case(call, account_id, partition, lookups or {}) for call in calls])
+
+
+def _said_once(rules: Sequence[Rule], cases: Sequence[Case]) -> list[FieldError]:
+    """What the rules say, each about its destination; what is the same in every call is said once."""
+    found: dict[FieldError, None] = {}
+    for index, case in enumerate(cases):
+        for rule in rules:
+            for error in rule(case):
+                place = None if error.field in requests.SHARED else index
+                found[FieldError(error.field, error.message, place)] = None
+    return list(found)

@@ -1,6 +1,7 @@
-"""What a rule looks at: one call, and the account that makes it."""
+"""What a rule looks at: one call, the account that makes it, and what look-ups found out about source and places."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from amicopy.copies.calls import Call
@@ -8,11 +9,15 @@ from amicopy.copies.calls import Call
 
 @dataclass(frozen=True)
 class Case:
-    """`account_id` has 12 digits; `partition` is the account's, such as aws or aws-cn."""
+    """`account_id` has 12 digits; `partition` is the account's, such as aws or aws-cn.
+
+    `lookups` are a request's; without them the rules that need them let everything pass.
+    """
 
     call: Call
     account_id: str
     partition: str
+    lookups: Mapping[str, Any] = field(default_factory=dict)
 
     def get(self, member: str) -> Any:
         """A member's value, None when it isn't filled."""
@@ -20,5 +25,26 @@ class Case:
 
     def text(self, member: str) -> str:
         """A member's value when it is a text, empty otherwise: shapes are `fields`' business."""
-        value = self.call.parameters.get(member)
+        if member == "DestinationRegion":
+            return self.call.DestinationRegion
+        value = self.call.ClientToken if member == "ClientToken" else self.call.parameters.get(member)
         return value if isinstance(value, str) else ""
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """The source image as it was seen, if it is this call's; empty when it wasn't looked up."""
+        seen = self.lookups.get("source")
+        return seen if isinstance(seen, Mapping) and seen.get("ImageId") == self.text("SourceImageId") else {}
+
+    @property
+    def source_tags(self) -> set[str]:
+        """The keys of the tags that CopyImageTags takes along: never AWS's own, and of another account only what it
+        shares."""
+        tags: Mapping[str, str] = self.source.get("tags") or {}
+        own = self.source.get("OwnerId") == self.account_id
+        return {key for key in tags if not key.startswith("aws:") and (own or key.startswith("ec2:SharedTag/"))}
+
+
+def quoted(text: str) -> str:
+    """A value as a message shows it: in quotes, and never longer than a message should be."""
+    return f"“{text if len(text) <= 40 else text[:39] + '…'}”"

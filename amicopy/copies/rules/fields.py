@@ -1,12 +1,19 @@
-"""Each member for itself: known, filled where required, of its type, length and characters."""
+"""Each member for itself: known, filled where required, of its type and length, and plain text.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
+"""
 
 import re
+import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
-from amicopy.aws.partitions import partition_of
 from amicopy.copies.calls import FieldError
 from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS, Parameter
 from amicopy.copies.rules.case import Case
+
+# EC2 answers in XML, which has no place for these; a carriage return alone comes back as another character.
+NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def only_known_members(case: Case) -> list[FieldError]:
@@ -16,6 +23,7 @@ def only_known_members(case: Case) -> list[FieldError]:
 
 
 def required_members_are_filled(case: Case) -> list[FieldError]:
+    """Name, SourceImageId, SourceRegion and the destination's Region are there; an empty text isn't."""
     errors = [
         FieldError(parameter.name, f"Enter the {_lower(parameter.label)}.")
         for parameter in PARAMETERS
@@ -26,87 +34,86 @@ def required_members_are_filled(case: Case) -> list[FieldError]:
     return errors
 
 
-def types_lengths_and_characters(case: Case) -> list[FieldError]:
-    """botocore enforces types and minimum lengths only; the rest of AWS's limits stand in the table."""
-    values: list[tuple[Parameter, Any]] = [
-        (BY_NAME[name], value) for name, value in case.call.parameters.items() if name in BY_NAME
-    ]
-    values.append((BY_NAME["ClientToken"], case.call.ClientToken or None))
-    values.append((DESTINATION_REGION, case.call.DestinationRegion or None))
-    errors = []
-    for parameter, value in values:
-        message = shape_error(parameter, value)
-        if message:
-            errors.append(FieldError(parameter.name, message))
-    return errors
+def values_are_of_their_type(case: Case) -> list[FieldError]:
+    """A text is a text, a flag true or false, a number whole: nothing is converted on the way to AWS."""
+    return _errors(case, type_error)
 
 
-def shape_error(parameter: Parameter, value: Any) -> str:
-    """What is wrong with one value, or empty; None and an empty text are `required_members_are_filled`'s business."""
-    if value is None or value == "":
-        return ""
+def texts_are_of_their_length(case: Case) -> list[FieldError]:
+    """Name 3 to 128 characters, Description at most 255, ClientToken 64; botocore checks the minimum only."""
+    return _errors(case, length_error)
+
+
+def texts_have_no_control_characters(case: Case) -> list[FieldError]:
+    """Texts hold what EC2's XML can carry; of the control characters only tab and line feed."""
+    return _errors(case, character_error)
+
+
+def type_error(parameter: Parameter, value: Any) -> str:
+    """What is wrong with a value's type, or empty."""
     if parameter.kind in {"flag", "three-way"}:
         return "" if isinstance(value, bool) else "Choose yes or no."
     if parameter.kind == "number":
-        return _number_error(parameter, value)
+        return "" if isinstance(value, int) and not isinstance(value, bool) else "Enter a whole number."
     if parameter.kind == "tags":
         return "" if isinstance(value, list) else "Enter tags as rows."
-    if not isinstance(value, str):
-        return "Enter a text."
-    return _text_error(parameter, value)
+    return "" if isinstance(value, str) else "Enter a text."
 
 
-def _number_error(parameter: Parameter, value: Any) -> str:
-    low, high = parameter.minimum or 0, parameter.maximum or 0
-    if isinstance(value, bool) or not isinstance(value, int):
-        return "Enter a whole number."
-    if value < low or value > high or value % parameter.step:
-        near = min(high, max(low, round(value / parameter.step) * parameter.step))
-        return f"Enter a multiple of {parameter.step} from {low} to {high:,}. The nearest to {value} is {near}."
+def length_error(parameter: Parameter, value: Any) -> str:
+    """What is wrong with a text's length, or empty."""
+    if not isinstance(value, str) or parameter.kind not in {"text", "long text"}:
+        return ""
+    if parameter.minimum is not None and len(value) < parameter.minimum:
+        return f"{parameter.label} must have at least {parameter.minimum} characters. This has {len(value)}."
+    if parameter.maximum is not None and len(value) > parameter.maximum:
+        return f"{parameter.label} must have at most {parameter.maximum:,} characters. This has {len(value):,}."
     return ""
 
 
-def _text_error(parameter: Parameter, value: str) -> str:
-    length = len(value)
-    if parameter.minimum is not None and length < parameter.minimum:
-        return f"{parameter.label} must have at least {parameter.minimum} characters. This has {length}."
-    if parameter.maximum is not None and length > parameter.maximum:
-        return f"{parameter.label} must have at most {parameter.maximum:,} characters. This has {length:,}."
-    bad = next((character for character in value if not character.isprintable() and character not in "\r\n\t"), None)
-    if bad is not None:
-        return f"{parameter.label} must be plain text. Remove the invisible character U+{ord(bad):04X}."
-    if parameter.pattern and not re.fullmatch(parameter.pattern, value):
-        return f"{parameter.label} must be {parameter.pattern_words}.{_meant(parameter, value)}"
-    return ""
+def character_error(parameter: Parameter, value: Any) -> str:
+    """What is wrong with a text's characters for a text of any kind, or empty."""
+    bad = NOT_TEXT.search(value) if isinstance(value, str) else None
+    return f"{parameter.label} must be plain text. Remove the character {code_point(bad[0])}." if bad else ""
 
 
-def _meant(parameter: Parameter, value: str) -> str:
-    """What was probably meant, where it can be told."""
-    stripped = value.strip()
-    if stripped != value and re.fullmatch(parameter.pattern, stripped):
-        return " Remove the space around it."
-    if re.fullmatch(parameter.pattern, stripped.lower()):
-        return f" Did you mean {stripped.lower()}?"
-    if parameter.name == "KmsKeyId" and re.fullmatch(r"[a-zA-Z0-9:/_-]{1,250}", stripped):
-        return f" Did you mean alias/{stripped}?"
-    if parameter.name == "Name":
-        wrong = sorted({character for character in value if not re.fullmatch(parameter.pattern, character)})
-        return f" Remove {' '.join(wrong[:5])}."
-    if parameter.name.endswith("Region") and re.fullmatch(r"(?:[a-z]+-){2,3}\d+[a-z]", stripped):
-        return f" This is an Availability Zone. Did you mean {stripped[:-1]}?"
-    return ""
+def plain(case: Case, parameter: Parameter) -> str:
+    """A text that the rules above let pass; empty for any other, of which enough is said."""
+    text = case.text(parameter.name)
+    return "" if length_error(parameter, text) or character_error(parameter, text) else text
 
 
-def region_is_of_a_known_partition(case: Case) -> list[FieldError]:
-    """A code of the right shape that is nobody's Region would only fail at AWS."""
-    errors = []
-    for name, region in (
-        ("SourceRegion", case.text("SourceRegion")),
-        ("DestinationRegion", case.call.DestinationRegion),
-    ):
-        if region and not shape_error(DESTINATION_REGION, region) and not partition_of(region):
-            errors.append(FieldError(name, f"Choose a Region of AWS. {region} isn't one."))
-    return errors
+def code_point(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+def hidden_in(text: str) -> str:
+    """The first character that can't be seen but changes how a text reads, such as one that turns its direction."""
+    return next((character for character in text if unicodedata.category(character) == "Cf"), "")
+
+
+def warn_of_invisible_characters(case: Case) -> list[FieldError]:
+    """A text with characters that can't be seen reads otherwise than it is; AWS takes them."""
+    return [
+        FieldError(parameter.name, f"{parameter.label} has the invisible character {code_point(hidden)}.")
+        for parameter, value in _values(case)
+        if isinstance(value, str) and (hidden := hidden_in(value))
+    ]
+
+
+def _errors(case: Case, error_of: Any) -> list[FieldError]:
+    found = ((parameter, error_of(parameter, value)) for parameter, value in _values(case))
+    return [FieldError(parameter.name, message) for parameter, message in found if message]
+
+
+def _values(case: Case) -> Iterator[tuple[Parameter, Any]]:
+    """Every filled member with its row of the table; what isn't filled is `required_members_are_filled`'s business."""
+    members = {**case.call.parameters, "ClientToken": case.call.ClientToken}
+    for name, value in members.items():
+        if name in BY_NAME and value is not None and value != "":
+            yield BY_NAME[name], value
+    if case.call.DestinationRegion:
+        yield DESTINATION_REGION, case.call.DestinationRegion
 
 
 def _lower(label: str) -> str:

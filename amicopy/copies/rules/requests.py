@@ -11,11 +11,16 @@ SHARED = frozenset(parameter.name for parameter in PARAMETERS if parameter.scope
 
 
 def has_destinations(calls: Sequence[Call]) -> list[FieldError]:
-    if not calls:
-        return [FieldError("destinations", "Add a destination.")]
-    if len(calls) > MOST_DESTINATIONS:
-        return [FieldError("destinations", f"Split the request: it can have {MOST_DESTINATIONS} destinations.")]
-    return []
+    """A request has a destination."""
+    return [] if calls else [FieldError("destinations", "Add a destination.")]
+
+
+def has_at_most_50_destinations(calls: Sequence[Call]) -> list[FieldError]:
+    """A request stays small enough to be read by whoever decides."""
+    if len(calls) <= MOST_DESTINATIONS:
+        return []
+    words = f"Split the request: it can have {MOST_DESTINATIONS} destinations. This has {len(calls)}."
+    return [FieldError("destinations", words)]
 
 
 def one_source_and_name(calls: Sequence[Call]) -> list[FieldError]:
@@ -28,6 +33,7 @@ def one_source_and_name(calls: Sequence[Call]) -> list[FieldError]:
 
 
 def destinations_differ(calls: Sequence[Call]) -> list[FieldError]:
+    """A request copies to a place once."""
     errors = []
     first: dict[tuple[str, str], int] = {}
     for index, call in enumerate(calls):
@@ -41,7 +47,10 @@ def destinations_differ(calls: Sequence[Call]) -> list[FieldError]:
 
 
 def tokens_differ_in_a_region(calls: Sequence[Call]) -> list[FieldError]:
-    """AWS scopes a token to account and Region: the second call there would get the first one's image, or an error."""
+    """AWS scopes a token to account and Region: the second call there would get the first one's image, or an error.
+
+    https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
+    """
     seen: set[tuple[str, str]] = set()
     for call in calls:
         key = (call.DestinationRegion, call.ClientToken)
@@ -53,6 +62,7 @@ def tokens_differ_in_a_region(calls: Sequence[Call]) -> list[FieldError]:
 
 
 def dry_run_for_all_or_none(calls: Sequence[Call]) -> list[FieldError]:
+    """A request either checks permissions or copies."""
     if len({call.dry_run for call in calls}) > 1:
         return [FieldError("DryRun", "Check permissions for all destinations of a request, or for none.")]
     return []

@@ -103,7 +103,7 @@ def _page(request: HttpRequest, form: RequestForm, *, status: int = 200) -> Http
         "kinds": (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone")),
         "regions": partitions.titles(partition),
         "commands": [(call, preview.command(call)) for call in calls],
-        "warnings": rules.warnings(calls),
+        "warnings": rules.warnings(calls, account_id=account.account_id if account else "", partition=partition),
         "summary": [(name, _place(name) + message) for name, found in form.errors.items() for message in found],
     }
     return render(request, "requests/new.html", context, status=status)
