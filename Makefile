@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export AMICOPY_AWS ?= sandbox
 
-.PHONY: help run test check lock chaos bench clean
+.PHONY: help run test check lock chaos bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +40,9 @@ chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are ma
 
 bench: $(VENV)/.installed ## measure into docs/benchmarks.md and benchmarks/results.json; TOPICS="audit web" for some
 	$(BIN)/python -m benchmarks $(TOPICS)
+
+screenshots: $(VENV)/.installed ## pictures of every screen into docs/screenshots; SCREENS='dashboard audit' for some
+	$(BIN)/python -m tests.journey.screens $(SCREENS)
 
 clean: ## remove the environment and everything that `make run` keeps
 	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -70,7 +70,7 @@ def request_status(request: CopyRequest) -> Status:
         return replace(known, words="Cancelling")
     waits = next((copy.waiting_for for copy in copies if copy.waiting_for), "")
     if waits:
-        return Status("idle", "clock", "Approved, waiting", waits)
+        return Status("idle", "clock", *_waiting(waits))
     return Status("idle", "clock", "Approved, starting", known.detail)
 
 
@@ -90,13 +90,24 @@ def copy_status(copy: ImageCopy) -> Status:
     """The status of a copy; what it waits for is the second line."""
     known = _COPY[copy.state]
     if copy.waiting_for:
-        words = known.words if copy.state == CopyState.CANCELLING else "Waiting"
-        if copy.state == CopyState.COPYING:
-            words = f"Copying, {copy.progress}%"
-        return Status("idle", "clock", words, copy.waiting_for)
-    if copy.state == CopyState.COPYING:
-        return replace(known, words=f"Copying, {copy.progress}%")
+        words, detail = _waiting(copy.waiting_for)
+        if copy.state in {CopyState.CANCELLING, CopyState.COPYING}:
+            return Status("idle", "clock", known.words, copy.waiting_for)
+        return Status("idle", "clock", words, detail)
     return known
+
+
+def without_percent(status: Status) -> Status:
+    """The status for where a bar beside it says how far it is."""
+    return replace(status, words=status.words.partition(",")[0])
+
+
+def _waiting(reason: str) -> tuple[str, str]:
+    """ "Waiting for a slot: AWS has …" as a status and its second line."""
+    words, _, detail = reason.partition(": ")
+    if words.startswith("Waiting"):
+        return words.removesuffix("."), detail
+    return "Waiting", reason
 
 
 def _took(request: CopyRequest, copies: Sequence[ImageCopy]) -> str:

@@ -21,8 +21,10 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser
 
 from amicopy.local import broker, processes
+from tests.journey import browsing
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "journey-password-1"
@@ -208,3 +210,17 @@ def requester(running: Running) -> Person:
 @pytest.fixture
 def approver(running: Running) -> Person:
     return Person(running.url, "approver")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing.launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def windows(browser: Browser, running: Running) -> Iterator[browsing.Windows]:
+    """Opens browser windows: `windows("requester", viewport=...)`. The test fails if one of them complained."""
+    opened = browsing.Windows(browser, running)
+    yield opened
+    opened.close()

@@ -14,13 +14,14 @@ from django.utils.safestring import SafeString
 from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.web import preferences
-from amicopy.web.status import Status, copy_status, current, overall, request_status
+from amicopy.web.status import Status, copy_status, current, overall, request_status, without_percent
 from amicopy.web.waiting import waiting_numbers
 
 register = template.Library()
 register.filter("region_title", region_title)
 register.filter("current", current)
 register.filter("overall", overall)
+register.filter("without_percent", without_percent)
 
 
 @register.simple_tag
@@ -124,6 +125,12 @@ def gib(size: float | None) -> str:
     if size >= 1024:
         return f"{size / 1024:.1f} TiB"
     return f"{size:,.0f} GiB"
+
+
+@register.filter
+def gib_of_snapshot(snapshot: dict[str, Any]) -> str:
+    """Whole GiB of a snapshot that are copied."""
+    return f"{snapshot['VolumeSize'] * snapshot['Progress'] // 100:,}"
 
 
 @register.filter

@@ -15,7 +15,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies import permissions, slots, steering
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.explaining import explain
-from amicopy.copies.models import CopyRequest, Decision, ImageCopy
+from amicopy.copies.models import Attempt, CopyRequest, Decision, ImageCopy
 from amicopy.copies.pace import size_of
 from amicopy.copies.parameters import shown
 from amicopy.copies.states import COPY_UNFINISHED, CopyState, RequestState
@@ -112,7 +112,8 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         # For the page only: who is before whom changes with every copy that starts.
         next(copy for copy in copies if copy.pk == copy_id).waiting_for = standing.words
     manage = permissions.may_manage_copies(user, row)
-    cards = [_card(copy, may_retry=manage) for copy in copies]
+    attempts = _attempts(copies)
+    cards = [_card(copy, may_retry=manage, attempts=attempts.get(copy.pk, [])) for copy in copies]
     left = [card["left"] for card in cards if card["left"] is not None]
     begun = [copy.called_at for copy in copies if copy.called_at]
     unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
@@ -164,13 +165,22 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
     }
 
 
-def _card(copy: ImageCopy, *, may_retry: bool) -> dict[str, Any]:
+def _attempts(copies: Sequence[ImageCopy]) -> dict[int, list[Attempt]]:
+    """Every try at these copies, by copy, the first one first."""
+    found: dict[int, list[Attempt]] = {}
+    for attempt in Attempt.objects.filter(copy__in=[copy.pk for copy in copies]).order_by("copy", "number"):
+        found.setdefault(attempt.copy_id, []).append(attempt)
+    return found
+
+
+def _card(copy: ImageCopy, *, may_retry: bool, attempts: list[Attempt]) -> dict[str, Any]:
     """A copy with what a page says of it."""
     failed = copy.state == CopyState.FAILED
     explanation = explain(copy) if failed else None
     usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
     return {
         "copy": copy,
+        "attempts": attempts,
         "left": seconds_left(copy, usual=usual),
         "overdue": overdue(copy, usual=usual),
         "explanation": explanation,

@@ -66,6 +66,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
             "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
             "accounts": accounts,
             "people": requesters() if everyone else [],
+            "everyone": everyone,
             "any": bool(page.rows) or visible.exists(),
         },
     )

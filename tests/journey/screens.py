@@ -1,0 +1,190 @@
+"""Every screen, in one table: what the pictures show.
+
+A new screen is a line in `SCREENS`. `make screenshots` takes the pictures into `docs/screenshots/`.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.journey.browsing import Window, launched
+from tests.journey.conftest import Person, Running, everything, until
+
+# Width of the window, and its height: what is below belongs to the picture too, up to a limit.
+WIDTHS: Mapping[int, int] = {390: 844, 1280: 900}
+TALLEST = 1500
+THEMES = ("light", "dark")
+COLOURS = 256
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+
+
+def _refused(page: Page) -> None:
+    page.locator("#submit").click()
+    page.locator(".errors").wait_for()
+
+
+def _wrong_password(page: Page) -> None:
+    page.get_by_label("User name").fill("nobody-of-that-name")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    page.locator(".errors").wait_for()
+
+
+@dataclass(frozen=True)
+class Screen:
+    """`person` is who looks, nobody if empty; `path` may name a request of `stage`; `do` is done before the picture."""
+
+    name: str
+    person: str
+    path: str
+    do: Callable[[Page], None] = lambda page: None
+
+
+SCREENS = (
+    Screen("sign-in", "", "/sign-in/"),
+    Screen("sign-in-refused", "", "/sign-in/", _wrong_password),
+    Screen("dashboard", "approver", "/"),
+    Screen("dashboard-requester", "requester", "/"),
+    Screen("requests", "approver", "/requests/"),
+    Screen("requests-none-match", "requester", "/requests/?q=no-such-image"),
+    Screen("request-running", "requester", "/requests/{running}/"),
+    Screen("request-partly-done", "requester", "/requests/{partial}/"),
+    Screen("request-done", "requester", "/requests/{done}/"),
+    Screen("request-to-decide", "approver", "/requests/{pending}/"),
+    Screen("request-aws-unreachable", "requester", "/requests/{unreachable}/"),
+    Screen("request-cancel", "requester", "/requests/{running}/cancel/"),
+    Screen("evidence", "auditor", "/requests/{done}/evidence/"),
+    Screen("new-request", "requester", "/requests/new/"),
+    Screen("new-request-refused", "requester", "/requests/new/", _refused),
+    Screen("approvals", "approver", "/approvals/"),
+    Screen("audit", "auditor", "/audit/"),
+    Screen("settings", "requester", "/settings/"),
+    Screen("help", "approver", "/help/"),
+    Screen("not-found", "requester", "/requests/987654/"),
+    Screen("not-allowed", "auditor", "/approvals/"),
+)
+
+
+def stage(running: Running) -> dict[str, int]:
+    """Makes requests in every state and returns the numbers of those the table names."""
+    requester, approver = Person(running.url, "requester"), Person(running.url, "approver")
+    regions = ("eu-west-1", "eu-central-1", "ap-southeast-2", "us-west-2", "sa-east-1")
+
+    def ask(
+        name: str, *to: str, reason: str = "PLAT-482: week 47 image for all production Regions", **more: str
+    ) -> int:
+        places = {f"destinations-{row}-DestinationRegion": region for row, region in enumerate(to)}
+        return requester.submit(Name=name, reason=reason, **places, **more)
+
+    def decide(number: int, verb: str, reason: str) -> None:
+        page = approver.get(f"/requests/{number}/")
+        approver.post(f"/requests/{number}/{verb}/", page=page, reason=reason)
+
+    def done(number: int) -> None:
+        until(partial(_ended, requester, number))
+
+    numbers = {}
+    running.control("settings", copy_seconds=2, limit=50)
+    past = [ask(f"base-debian12-2026.11.{day}", *regions[: day % 3 + 1]) for day in range(11, 19)]
+    for number in past:
+        approver.approve(number)
+        done(number)
+    numbers["done"] = ask("golden-al2023-2026.11.24", *regions[:3])
+    numbers["partial"] = ask(
+        "golden-al2023-encrypted-2026.11.24",
+        *regions[:2],
+        **{"destinations-1-KmsKeyId": "alias/retired", "destinations-1-Encrypted": "true"},
+    )
+    for name in ("done", "partial"):
+        approver.approve(numbers[name])
+        done(numbers[name])
+    decide(
+        ask("scratch-build-0117", "us-west-2", reason="trying something"), "reject", "Scratch builds stay in us-east-1."
+    )
+    decide(
+        ask("ci-runner-2026.11.24", "eu-west-1"),
+        "request-changes",
+        "Encrypt it with alias/golden-images, as all CI images.",
+    )
+    running.control("faults", kind="error", code="Unavailable", status=503, region="us-east-2", count=None)
+    running.control("settings", copy_seconds=400, limit=50)
+    numbers["unreachable"] = ask("edge-cache-2026.11.25", "eu-west-2", "us-east-2")
+    numbers["running"] = ask("golden-al2023-2026.11.25", *regions)
+    for name in ("unreachable", "running"):
+        approver.approve(numbers[name])
+        until(partial(_copying, requester, numbers[name]))
+    running.control("advance", seconds=170)
+    numbers["pending"] = ask(
+        "golden-al2023-arm64-2026.11.25", "eu-west-1", "us-west-2", SourceImageId="ami-0b81d5e6f0a297c34"
+    )
+    ask("bastion-2026.11.25", "eu-central-1", reason="SEC-91: patched OpenSSH; the old one must be gone by Friday")
+    ask("build-cache-2026.11.25", "ap-northeast-1", reason="CI-12: builds in Tokyo wait 9 minutes for their base image")
+    until(lambda: 'data-progress="4' in requester.get(f"/requests/{numbers['running']}/"))
+    until(lambda: "Waiting" in requester.get(f"/requests/{numbers['unreachable']}/"))
+    return numbers
+
+
+def _ended(person: Person, number: int) -> bool:
+    return person.state(number) not in {"PENDING", "APPROVED"}
+
+
+def _copying(person: Person, number: int) -> bool:
+    return "COPYING" in person.copies(number)
+
+
+def take(browser: Browser, running: Running, screens: tuple[Screen, ...], folder: Path) -> None:
+    """Takes the pictures of these screens, at both widths and in both themes."""
+    numbers = stage(running)
+    for person in dict.fromkeys(screen.person for screen in screens):
+        window = Window(browser, running, person)
+        for screen in (each for each in screens if each.person == person):
+            for theme in THEMES:
+                for width, height in WIDTHS.items():
+                    window.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of two
+                    window.page.set_viewport_size({"width": width, "height": height})
+                    window.page.goto(screen.path.format(**numbers))
+                    screen.do(window.page)
+                    _keep(_picture(window.page, width), folder / f"{screen.name}-{width}-{theme}.png")
+        window.context.close()
+
+
+def _picture(page: Page, width: int) -> bytes:
+    tall = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": width, "height": min(max(tall, WIDTHS[width]), TALLEST)})
+    return page.screenshot()
+
+
+def _keep(picture: bytes, path: Path) -> None:
+    """Writes a picture with few colours, which a page of text and lines doesn't miss."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(BytesIO(picture)) as image:
+        image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
+
+
+def main() -> None:
+    wanted = sys.argv[1:]
+    unknown = set(wanted) - {screen.name for screen in SCREENS}
+    if unknown:
+        sys.exit(f"There is no screen {', '.join(sorted(unknown))}. There are: {', '.join(s.name for s in SCREENS)}.")
+    screens = tuple(screen for screen in SCREENS if not wanted or screen.name in wanted)
+    folder = Path(os.environ.get("SCREENSHOTS", FOLDER))
+    with (
+        tempfile.TemporaryDirectory() as var,
+        everything(Path(var), "amicopy_screens") as running,
+        launched() as browser,
+    ):
+        take(browser, running, screens, folder)
+
+
+if __name__ == "__main__":
+    main()
