@@ -15,6 +15,7 @@ from amicopy.web.views import (
     new,
     requests,
     rules,
+    saved,
     verbs,
 )
 
@@ -29,6 +30,8 @@ urlpatterns = [
     path("progress-icon/<int:percent>.svg", mine.progress_icon, name="progress-icon"),
     path("requests/", requests.request_list, name="requests"),
     path("requests/live/", requests.live_rows, name="requests-live"),
+    path("requests/views/", saved.save_view, name="view-save"),
+    path("requests/views/<int:number>/delete/", saved.delete_view, name="view-delete"),
     path("requests/new/", new.new_request, name="request-new"),
     path("requests/<int:number>/", detail.request_detail, name="request"),
     path("requests/<int:number>/evidence/", detail.evidence, name="request-evidence"),

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
+from django.utils import timezone
 
 from amicopy.copies.models import CopyRequest, CopyRequestQuerySet, ImageCopy
-from amicopy.copies.states import RequestState
+from amicopy.copies.states import CopyState, RequestState
 
 VIEWS: Mapping[str, tuple[str, Q]] = {
     "all": ("All", Q()),
@@ -29,6 +31,17 @@ SORTS: Mapping[str, tuple[str, bool]] = {
     "oldest": ("pk", False),
     "name": ("Name", False),
     "-name": ("Name", True),
+    "status": ("state", False),
+    "-status": ("state", True),
+    "person": ("requester__username", False),
+    "-person": ("requester__username", True),
+}
+# When a copy ended, besides a day such as 2026-11-25; in days back from now.
+ENDED: Mapping[str, tuple[str, int]] = {"day": ("Last 24 hours", 1), "week": ("Last 7 days", 7)}
+OUTCOMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "available": ("Available", (CopyState.AVAILABLE,)),
+    "failed": ("Failed", (CopyState.FAILED,)),
+    "ended": ("Available or failed", (CopyState.AVAILABLE, CopyState.FAILED)),
 }
 BIG = 2**63
 
@@ -42,24 +55,29 @@ class Search:
     region: str = ""
     by: str = ""
     account: str = ""
+    ended: str = ""
+    outcome: str = ""
     sort: str = "newest"
 
     @classmethod
     def of(cls, query: QueryDict) -> "Search":
-        view, sort = query.get("view", ""), query.get("sort", "")
+        view, sort, outcome = (query.get(name, "") for name in ("view", "sort", "outcome"))
+        ended = _clean(query, "ended", 10)
         return cls(
             view=view if view in VIEWS or view == MINE[0] else "all",
             q=_clean(query, "q", 128),
             region=_clean(query, "region", 32),
             by=_clean(query, "by", 150),
             account=_clean(query, "account", 12),
+            ended=ended if ended in ENDED or _day(ended) else "",
+            outcome=outcome if outcome in OUTCOMES else "",
             sort=sort if sort in SORTS else "newest",
         )
 
     @property
     def narrowed(self) -> bool:
         """Whether anything besides the view is asked for."""
-        return bool(self.q or self.region or self.by or self.account)
+        return bool(self.q or self.region or self.by or self.account or self.ended or self.outcome)
 
     def address(self, **changes: str) -> str:
         """The query string of this search with some values changed; empty ones are left out."""
@@ -79,7 +97,20 @@ class Search:
             rows = rows.filter(requester=user) if self.by == "me" else rows.filter(requester__username=self.by)
         if self.account:
             rows = rows.filter(account__account_id=self.account)
+        if self.ended or self.outcome:
+            rows = rows.filter(Exists(self._ended_copies()))
         return rows
+
+    def _ended_copies(self) -> QuerySet[ImageCopy]:
+        copies = ImageCopy.objects.filter(request=OuterRef("pk"), round=OuterRef("round"))
+        if self.outcome:
+            copies = copies.filter(state__in=OUTCOMES[self.outcome][1])
+        if self.ended in ENDED:
+            copies = copies.filter(finished_at__gte=timezone.now() - timedelta(days=ENDED[self.ended][1]))
+        elif day := _day(self.ended):
+            midnight = timezone.make_aware(datetime.combine(day, time.min))
+            copies = copies.filter(finished_at__gte=midnight, finished_at__lt=midnight + timedelta(days=1))
+        return copies
 
 
 def _matching(text: str) -> Q:
@@ -100,6 +131,15 @@ def row_number(text: str | None) -> int | None:
         return None
     number = int(text)
     return number if number < BIG else None
+
+
+def _day(text: str) -> date | None:
+    """A day of the years people copy images in, such as 2026-11-25."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year < 2200 else None
 
 
 def _clean(query: QueryDict, name: str, most: int) -> str:

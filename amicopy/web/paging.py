@@ -2,6 +2,7 @@
 thousandth page costs what the first does."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from django.db.models import Q
 from django.http import QueryDict
@@ -51,10 +52,10 @@ def _beyond(anchor: CopyRequest, column: str, *, down: bool) -> Q:
     side = "lt" if down else "gt"
     if column == "pk":
         return Q(**{f"pk__{side}": anchor.pk})
-    value = getattr(anchor, column)
+    value = attrgetter(column.replace("__", "."))(anchor)
     return Q(**{f"{column}__{side}": value}) | Q(**{column: value, f"pk__{side}": anchor.pk})
 
 
 def _row(text: str | None) -> CopyRequest | None:
     number = row_number(text)
-    return None if number is None else CopyRequest.objects.filter(pk=number).only("pk", "Name").first()
+    return None if number is None else CopyRequest.objects.filter(pk=number).select_related("requester").first()

@@ -64,6 +64,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "regions": _regions(copies),
         "minutes": _minutes(copies),
         "volume": _volume(copies),
+        "days": DAYS,
         "live": not paused,
         "paused": paused,
         "any": visible.exists(),
@@ -122,7 +123,7 @@ def _region(region: str, rows: Sequence[ImageCopy]) -> dict[str, Any]:
         "percent": overall(rows),
         "gib_done": gib_done(rows),
         "left": max(left) if left else None,
-        "words": "" if copying else (waits or "starting"),
+        "words": waits or ("" if copying else "Starting"),
     }
 
 
@@ -137,22 +138,32 @@ def _minutes(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
     rows.reverse()
     if not rows:
         return None
+    taken = {
+        copy: (copy.finished_at - copy.called_at).total_seconds()
+        for copy in rows
+        if copy.finished_at is not None and copy.called_at is not None
+    }
+    # Where all is over in moments, minutes would all be nought.
+    unit, size = ("min", 60) if max(taken.values()) >= 2 * 60 else ("s", 1)
     bars = []
-    for copy in rows:
-        if copy.finished_at is None or copy.called_at is None:
-            continue
-        minutes = (copy.finished_at - copy.called_at).total_seconds() / 60
+    for copy, seconds in taken.items():
         failed = copy.state == CopyState.FAILED
-        words = f"#{copy.request_id} to {copy.DestinationRegion}: {'failed after ' if failed else ''}{minutes:.0f} min"
-        bars.append(charts.Bar(minutes, words, bad=failed, address=reverse("request", args=[copy.request_id])))
+        words = (
+            f"#{copy.request_id} to {copy.DestinationRegion}: "
+            f"{'failed after ' if failed else ''}{seconds / size:.0f} {unit}"
+        )
+        address = f"{reverse('request', args=[copy.request_id])}#copy-{copy.pk}"
+        bars.append(charts.Bar(seconds / size, words, bad=failed, address=address))
     chart = charts.bars(bars, with_median=True)
     failed_count = sum(bar.bad for bar in bars)
     middle = chart.middle[0] if chart.middle else "0"
-    summary = (
-        f"Minutes taken by the last {len(bars)} copies: median {middle}, longest {max(bar.value for bar in bars):.0f}"
-    )
+    unit_words = "Minutes" if unit == "min" else "Seconds"
+    longest = max(bar.value for bar in bars)
+    summary = f"{unit_words} taken by the last {len(bars)} copies: median {middle}, longest {longest:.0f}"
     return {
         "chart": chart,
+        "unit": unit,
+        "unit_words": unit_words,
         "rows": bars,
         "count": len(bars),
         "summary": summary + (f", {failed_count} failed" if failed_count else ""),
@@ -174,11 +185,18 @@ def _volume(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
     total = sum(by_day.values())
     if not total:
         return None
-    rows = [charts.Bar(size, f"{day:%-d %b}: {size} GiB") for day, size in by_day.items()]
+    list_address = reverse("requests")
+    rows = [
+        charts.Bar(
+            size,
+            f"{day:%-d %b}: {size} GiB",
+            address=f"{list_address}?ended={day.isoformat()}&outcome=available" if size else "",
+        )
+        for day, size in by_day.items()
+    ]
     return {
         "chart": charts.bars(rows),
         "rows": rows,
-        "days": DAYS,
         "summary": f"GiB that arrived on each of the last {DAYS} days: {total} in all, at most {max(by_day.values())}",
         "first": min(by_day),
     }

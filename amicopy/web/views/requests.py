@@ -13,7 +13,8 @@ from amicopy.copies.models import Account, CopyRequest, CopyRequestQuerySet, Ima
 from amicopy.copies.states import REQUEST_OPEN
 from amicopy.web import polling
 from amicopy.web.actor import signed_in
-from amicopy.web.finding import MINE, VIEWS, Search, requesters, row_number
+from amicopy.web.finding import ENDED, MINE, OUTCOMES, VIEWS, Search, requesters, row_number
+from amicopy.web.models import SavedView
 from amicopy.web.paging import PAGE, page_of
 
 # Counts stop here: an exact number of thousands helps nobody and would cost a look at every row.
@@ -42,6 +43,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
     page = page_of(drawn(found), sort=search.sort, query=request.GET)
     everyone = user.has_perm("copies.view_all_requests")
     accounts = list(Account.objects.all())
+    saved = list(SavedView.objects.filter(person=user))
     newest = _newest() if page.previous is None and search.sort == "newest" else None
     rows = _rows(request, page.rows, search, newest=newest)
     stamps = _stamps([row.pk for row in page.rows])
@@ -66,6 +68,11 @@ def request_list(request: HttpRequest) -> HttpResponse:
             "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
             "accounts": accounts,
             "people": requesters() if everyone else [],
+            "saved": saved,
+            "saved_now": next((view for view in saved if view.address == search.address()), None),
+            "name": request.GET.get("name", "")[:40],
+            "ended": {name: words for name, (words, _) in ENDED.items()},
+            "outcomes": {name: words for name, (words, _) in OUTCOMES.items()},
             "everyone": everyone,
             "any": bool(page.rows) or visible.exists(),
         },
@@ -111,6 +118,8 @@ def _rows(request: HttpRequest, rows: list[CopyRequest], search: Search, *, newe
         "sorts": {
             "number": _sort(search, "newest", "oldest", down_first=True),
             "name": _sort(search, "name", "-name", down_first=False),
+            "status": _sort(search, "status", "-status", down_first=False),
+            "person": _sort(search, "person", "-person", down_first=False),
         },
         "live": not paused and any(row.state in REQUEST_OPEN for row in rows),
         "paused": paused,

@@ -1,0 +1,114 @@
+"""The list of requests: order, filters, and views that a person keeps."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.web.models import SavedView
+from tests.web.conftest import SignedIn, typed
+
+pytestmark = pytest.mark.django_db
+
+
+def submitted(client: Client, name: str) -> CopyRequest:
+    assert client.post("/requests/new/", typed(Name=name)).status_code == 302
+    return CopyRequest.objects.latest("pk")
+
+
+def shown(client: Client, query: str) -> list[str]:
+    page = client.get(f"/requests/{query}").content.decode()
+    return re.findall(r'class="name" id="open-\d+"[^>]*>([^<]+)<', page)
+
+
+def ended(row: CopyRequest, state: str, *, days_ago: int = 0) -> None:
+    when = timezone.now() - timedelta(days=days_ago)
+    ImageCopy.objects.filter(request=row).update(state=state, ImageId=f"ami-{row.pk:017x}", finished_at=when)
+
+
+def test_every_sorted_column_sorts_both_ways_and_says_so(signed_in: SignedIn) -> None:
+    anne, bob = signed_in("requester", name="anne"), signed_in("requester", name="bob")
+    first, second = submitted(bob, "bbb-image"), submitted(anne, "aaa-image")
+    CopyRequest.objects.filter(pk=first.pk).update(state="APPROVED")
+    auditor = signed_in("auditor")
+    for key in ("name", "person", "oldest"):
+        column = {"name": "Request", "person": "Requested by", "oldest": "Submitted"}[key]
+        forwards = shown(auditor, f"?sort={key}")
+        turned = {"oldest": "newest"}.get(key, f"-{key}")
+        assert forwards == shown(auditor, f"?sort={turned}")[::-1]
+        page = auditor.get(f"/requests/?sort={key}").content.decode()
+        assert re.search(rf'aria-sort="ascending"><a [^>]*>{column}<', page)
+    assert shown(auditor, "?sort=status") == [first.Name, second.Name]
+    assert shown(auditor, "?sort=person") == [second.Name, first.Name]
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "name", "-name", "status", "-status", "person", "-person"])
+def test_pages_in_every_order_show_each_request_once(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    monkeypatch.setattr("amicopy.web.paging.PAGE", 2)
+    client = signed_in("requester")
+    names = [submitted(client, name).Name for name in ("one-image", "two-image", "two-image", "six-image", "ten-image")]
+    query, seen = f"?sort={sort}", list[str]()
+    for _ in range(3):
+        page = client.get(f"/requests/{query}").content.decode()
+        seen += re.findall(r'class="name" id="open-\d+"[^>]*>([^<]+)<', page)
+        following = re.search(r'href="([^"]+)" rel="next"', page)
+        query = following[1].replace("&amp;", "&") if following else query
+    assert sorted(seen) == sorted(names)
+
+
+def test_the_dashboards_figures_lead_to_the_requests_behind_them(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    failed, done, long_ago = (submitted(client, name) for name in ("failed-image", "done-image", "old-image"))
+    ended(failed, "FAILED")
+    ended(done, "AVAILABLE")
+    ended(long_ago, "FAILED", days_ago=8)
+    page = client.get("/").content.decode()
+    for tile in ("tile-failed", "tile-done"):
+        assert re.search(rf'id="{tile}" href="/requests/\?ended=week&amp;outcome=\w+"', page), tile
+    assert shown(client, "?ended=week&outcome=failed") == ["failed-image"]
+    assert shown(client, "?ended=week&outcome=available") == ["done-image"]
+    assert shown(client, f"?ended={timezone.localdate() - timedelta(days=8)}") == ["old-image"]
+    assert len(shown(client, "?ended=2026-02-30&outcome=nonsense")) == 3
+
+
+def test_a_saved_view_is_listed_beside_the_others_and_can_be_deleted_and_saved_again(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    submitted(client, "ireland-image")
+    answer = client.post("/requests/views/", {"name": " Week's  work ", "query": "?q=ireland&region=eu-west-1"})
+    assert answer["Location"] == "/requests/?q=ireland&region=eu-west-1"
+    view = SavedView.objects.get()
+    assert view.name == "Week's work"
+    page = client.get(answer["Location"]).content.decode()
+    assert re.search(r'aria-current="page"><svg.*?</svg>Week&#x27;s work</a>', page)
+    assert page.count('aria-current="page"') == 2  # in the menu, and this one of the views
+    answer = client.post(f"/requests/views/{view.pk}/delete/", follow=True)
+    page = answer.content.decode()
+    assert not SavedView.objects.exists()
+    assert 'value="Week&#x27;s work"' in page
+    assert 'value="?q=ireland&amp;region=eu-west-1"' in page
+
+
+def test_saved_views_are_a_persons_own(signed_in: SignedIn) -> None:
+    signed_in("requester").post("/requests/views/", {"name": "Mine alone", "query": "?q=golden"})
+    view, other = SavedView.objects.get(), signed_in("auditor")
+    assert "Mine alone" not in other.get("/requests/").content.decode()
+    assert other.post(f"/requests/views/{view.pk}/delete/").status_code == 404
+    assert SavedView.objects.filter(pk=view.pk).exists()
+
+
+@pytest.mark.parametrize("name", ["", "   ", "\0", "x" * 41])
+def test_a_view_without_a_usable_name_is_refused_with_words(signed_in: SignedIn, name: str) -> None:
+    answer = signed_in("requester").post("/requests/views/", {"name": name, "query": "?q=golden"}, follow=True)
+    assert "Give the view a name" in answer.content.decode()
+    assert not SavedView.objects.exists()
+
+
+def test_what_is_saved_is_a_search_and_nothing_else(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    client.post("/requests/views/", {"name": "odd", "query": "?q=golden&next=//evil.example&sort=nonsense"})
+    assert SavedView.objects.get().address == "?q=golden"
