@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from celery import current_app
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from amicopy.aws import ec2, errors, sts
-from amicopy.copies import leases
+from amicopy.aws import ec2, errors, sqs, sts
+from amicopy.copies import leases, listening
+from amicopy.copies.bookkeeping import EventQueue
 from amicopy.copies.models import Account, ImageCopy
 
 # Work that is due for longer than this means that no worker or no beat is running.
 OVERDUE = timedelta(minutes=2)
+# More messages than this aren't being kept up with.
+CROWDED = 1000
 # Older ones can corrupt a database in rare cases: https://www.sqlite.org/wal.html#walresetbug
 SQLITE_SOUND = (3, 51, 3)
 
@@ -37,6 +41,8 @@ def findings() -> Iterator[Finding]:
     yield from _overdue()
     for account in Account.objects.filter(enabled=True):
         yield from _account(account)
+    for url in settings.EVENTS_QUEUES:
+        yield _queue(url)
 
 
 def _database() -> Iterator[Finding]:
@@ -74,6 +80,24 @@ def _overdue() -> Iterator[Finding]:
         yield Finding("workers", words, ok=False)
     else:
         yield Finding("workers", "Nothing is overdue.")
+
+
+def _queue(url: str) -> Finding:
+    """A queue of events: whether it answers, and whether somebody listens."""
+    try:
+        queue = sqs.queue_at(url)
+        waiting = sqs.waiting(listening.account_of(queue), queue)
+    except ValueError as error:
+        return Finding("events", f"{error} Check AMICOPY_EVENTS_QUEUE_URL.", ok=False)
+    except errors.AwsError as error:
+        words = f"{url} can't be looked at: {error}. amicopy needs sqs:GetQueueAttributes, sqs:ReceiveMessage, "
+        return Finding("events", f"{words}sqs:DeleteMessage and sqs:ChangeMessageVisibility there.", ok=False)
+    noted = EventQueue.objects.filter(url=url).first()
+    if noted is None or noted.polled_at is None or noted.polled_at < timezone.now() - listening.SILENT:
+        return Finding("events", f"Nobody listens to {url}. Run manage.py listen.", ok=False)
+    if waiting > CROWDED:
+        return Finding("events", f"About {waiting} messages wait in {url}. Run more of manage.py listen.", warning=True)
+    return Finding("events", f"{url} answers and is listened to.")
 
 
 def _account(account: Account) -> Iterator[Finding]:

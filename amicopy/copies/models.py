@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
+from amicopy.copies.bookkeeping import EventQueue, EventSource
 from amicopy.copies.calls import Call, content_hash
 from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.states import CopyState, RequestState
@@ -35,6 +36,8 @@ __all__ = (
     "CopyRequest",
     "Decision",
     "Delegation",
+    "EventQueue",
+    "EventSource",
     "FreezeWindow",
     "ImageCopy",
 )

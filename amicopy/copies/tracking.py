@@ -18,7 +18,7 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, kms, sessions
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot
-from amicopy.copies import backoff, leases, slots, verifying
+from amicopy.copies import backoff, leases, listening, slots, verifying
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 MOST = 200
 OVER_BADLY = frozenset({"failed", "invalid", "error"})
 GONE = frozenset({"deregistered"})
+# How much rarer looks are while events arrive.
+PUSHED_TIMES = 4
 # Slow copies are asked for less often, but never less often than this.
 SLOWEST = timedelta(minutes=5)
 
@@ -50,6 +52,7 @@ def claim_round() -> tuple[uuid.UUID, list[ImageCopy]] | None:
 def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> None:
     """Looks at leased copies of one account and Region, stores what AWS shows, and hands the lease back."""
     account, region = copies[0].account.aws(), copies[0].DestinationRegion
+    source = listening.source_of(copies[0].account_id, region)
     try:
         images = ec2.describe_images(account, region=region, image_ids=[copy.ImageId for copy in copies])
         snapshots = _snapshots(account, region, copies, images)
@@ -71,9 +74,11 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
         if not finished:
             still.append(copy)
     _store_progress(still)
-    _hand_back(still, lease=lease)
+    _hand_back(still, lease=lease, pushed=source is not None)
     if len(still) < len(copies):
         slots.freed(copies[0].account_id, region)
+        if source is not None:
+            listening.ended_unheard(source)
     # Rows that were moved meanwhile, by a cancel, still carry the lease.
     leases.hand_back(lease, next_step_at=timezone.now())
 
@@ -263,19 +268,20 @@ def _shown(copy: ImageCopy) -> tuple[Any, ...]:
     return (copy.snapshots, copy.progress, copy.seen_at, copy.waiting_for)
 
 
-def _hand_back(copies: Sequence[ImageCopy], *, lease: uuid.UUID) -> None:
+def _hand_back(copies: Sequence[ImageCopy], *, lease: uuid.UUID, pushed: bool) -> None:
     """Ends the lease; copies of about the same age are due again together."""
     now = timezone.now()
     by_pause: dict[timedelta, list[ImageCopy]] = {}
     for copy in copies:
-        by_pause.setdefault(_pause(copy, now), []).append(copy)
+        by_pause.setdefault(_pause(copy, now, pushed=pushed), []).append(copy)
     for pause, group in by_pause.items():
         leases.hand_back(lease, next_step_at=now + pause, copies=group)
 
 
-def _pause(copy: ImageCopy, now: datetime) -> timedelta:
-    """Until the next look: TRACK_SECONDS for the first while, then doubling with the copy's age."""
-    pause = timedelta(seconds=settings.TRACK_SECONDS)
+def _pause(copy: ImageCopy, now: datetime, *, pushed: bool) -> timedelta:
+    """Until the next look: TRACK_SECONDS for the first while, then doubling with the copy's age. Where AWS tells of the
+    end by itself (`pushed`), looks only keep the progress on the page."""
+    pause = timedelta(seconds=settings.TRACK_SECONDS) * (PUSHED_TIMES if pushed else 1)
     age = now - (copy.called_at or now)
     while age > 30 * pause and pause < SLOWEST:
         pause *= 2

@@ -66,6 +66,8 @@ class Command(BaseCommand):
                 samples.make(password)
             for name, command in processes.commands(settings.BASE_DIR / "Procfile", environ).items():
                 started[name] = processes.start(command, environ)
+            if settings.EVENTS_QUEUES:
+                started["listen"] = processes.start([sys.executable, "manage.py", "listen"], environ)
             ended = processes.wait_for(f"http://{host}:{port}/healthz", started, seconds=READY_SECONDS)
             if not ended:
                 self._welcome(f"http://{host}:{port}/", password)
