@@ -109,6 +109,8 @@ try:
     # Days until an undecided request expires, and how many days before that its approvers are reminded.
     REQUEST_EXPIRES_DAYS: int = env.int("REQUEST_EXPIRES_DAYS", 7, validate=validate.Range(min=1))
     REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))
+    # An image of the new name is in the destination already: refuse the request, warn, or allow it silently.
+    NAME_CLASH: str = env.str("NAME_CLASH", "warn", validate=validate.OneOf(["refuse", "warn", "allow"]))
     # --- telling people ---
     # Where people reach the pages; links in messages begin with it.
     SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")

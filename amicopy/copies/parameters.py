@@ -78,9 +78,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Name",
         "text",
         "New image",
-        "request",
+        "both",
         "Name",
-        "3 to 128 characters: letters, digits, spaces and ( ) [ ] . / - ' @ _. The same in every destination.",
+        "3 to 128 characters: letters, digits, spaces and ( ) [ ] . / - ' @ _. {date}, {source} and {region} are "
+        "filled in before you submit.",
         required=True,
         minimum=3,
         maximum=128,

@@ -99,9 +99,25 @@ def check_submission(
                     index,
                 )
             )
+    errors += _names_taken(calls, lookups or {})
     if requester is not None and not errors:
         errors += _nobody_could(account, requester, calls, lookups or {})
     return errors
+
+
+def _names_taken(calls: Sequence[Call], lookups: Mapping[str, Any]) -> list[FieldError]:
+    """Where the setting wants it, refuses names that are in use where a copy goes, as far as that was looked up."""
+    if settings.NAME_CLASH != "refuse":
+        return []
+    return [
+        FieldError(
+            "Name",
+            f"Enter another name. {call.DestinationRegion} has an AMI of this name: {', '.join(row['clashes'])}.",
+            index,
+        )
+        for index, (call, row) in enumerate(zip(calls, lookups.get("destinations") or (), strict=False))
+        if row.get("clashes") and row.get("DestinationRegion") == call.DestinationRegion and not call.dry_run
+    ]
 
 
 def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:

@@ -204,7 +204,7 @@ def test_a_request_keeps_what_was_found_and_binds_to_the_source_as_it_was(sandbo
         account=account,
         reason="x",
         calls=calls,
-        lookups=kept.gather(account, calls, seconds=30),
+        lookups=kept.gather(account, calls, until=asking.deadline(30)),
     )
     found = request.lookups
     assert found["source"]["ImageId"] == SOURCE
@@ -226,11 +226,11 @@ def test_a_request_is_accepted_when_aws_does_not_answer_in_time(sandbox: Control
     make_person("approver", "approver")
     sandbox("faults", kind="hang", count=None)
     calls, began = [make_call()], time.monotonic()
-    lookups = kept.gather(account, calls, seconds=0.5)
+    lookups = kept.gather(account, calls, until=asking.deadline(0.5))
     assert time.monotonic() - began < 1.5
     request = workflow.submit(
         acting(make_person("requester", "requester")), account=account, reason="x", calls=calls, lookups=lookups
     )
     assert request.lookups["missing"] == {"source": "AWS didn't answer in time."}
-    assert set(request.lookups["destinations"][0]["missing"]) == {"encryption", "clashes"}
+    assert set(request.lookups["destinations"][0]["missing"]) == {"regions", "encryption", "clashes"}
     assert request.source_seen == {}

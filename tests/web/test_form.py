@@ -1,8 +1,12 @@
 """The form: errors by the field, everything typed kept, rows without a script, and never a server error."""
 
+from datetime import UTC, datetime
+
 import pytest
+from pytest_django import Settings
 
 from amicopy.copies.models import CopyRequest
+from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +22,15 @@ pytestmark = pytest.mark.django_db
         ({"Name": "x"}, "Name", "at least 3 characters"),
         ({"Name": "a" * 129}, "Name", "at most 128"),
         ({"Name": "what*ever"}, "Name", "Remove *"),
+        ({"Name": "golden-{week}"}, "Name", "{week} isn't a placeholder"),
+        ({"Name": "{source}-copy"}, "Name", "without {source}"),
+        ({"destinations-0-Name": "x"}, "destinations-0-Name", "at least 3 characters"),
+        ({"KmsKeyId": "golden", "Encrypted": "true"}, "KmsKeyId", "Did you mean alias/golden?"),
+        (
+            {"SnapshotCopyCompletionDurationMinutes": "soon"},
+            "SnapshotCopyCompletionDurationMinutes",
+            "whole number",
+        ),
         ({"Description": "d" * 256}, "Description", "at most 255"),
         ({"reason": " "}, "reason", "Enter why"),
         ({"destinations-0-DestinationRegion": ""}, "destinations-0-DestinationRegion", "Choose a Region"),
@@ -117,6 +130,48 @@ def test_defaults_for_all_are_overridden_by_a_row(signed_in: SignedIn) -> None:
     copies = CopyRequest.objects.get().copies.order_by("position")
     assert [copy.parameters["KmsKeyId"] for copy in copies] == ["alias/everywhere", "alias/west"]
     assert all(copy.parameters["Encrypted"] is True for copy in copies)
+
+
+def test_a_destination_can_stay_as_the_source_where_the_others_are_encrypted(signed_in: SignedIn) -> None:
+    own = {"destinations-1-DestinationRegion": "us-west-2", "destinations-1-Encrypted": "source"}
+    signed_in("requester").post("/requests/new/", typed(Encrypted="true", KmsKeyId="alias/everywhere", **own))
+    first, second = CopyRequest.objects.get().copies.order_by("position")
+    assert (first.parameters["Encrypted"], first.parameters["KmsKeyId"]) == (True, "alias/everywhere")
+    assert not {"Encrypted", "KmsKeyId"} & set(second.parameters)
+
+
+def test_a_time_for_all_is_for_regions_only(signed_in: SignedIn) -> None:
+    own = {
+        "destinations-1-DestinationRegion": "us-east-1",
+        "destinations-1-DestinationAvailabilityZone": "us-east-1-bos-1a",
+    }
+    signed_in("requester").post("/requests/new/", typed(SnapshotCopyCompletionDurationMinutes="60", **own))
+    first, second = CopyRequest.objects.get().copies.order_by("position")
+    assert first.parameters["SnapshotCopyCompletionDurationMinutes"] == 60
+    assert "SnapshotCopyCompletionDurationMinutes" not in second.parameters
+
+
+def test_a_name_template_is_filled_in_for_each_destination_and_frozen(signed_in: SignedIn, sandbox: Control) -> None:
+    own = {"destinations-1-DestinationRegion": "us-west-2", "destinations-2-DestinationRegion": "us-east-2"}
+    answer = signed_in("requester").post(
+        "/requests/new/", typed(Name="{source}/{region}", **own, **{"destinations-2-Name": "own-{date}"})
+    )
+    assert answer.status_code == 302, answer.context["form"].errors
+    names = [copy.parameters["Name"] for copy in CopyRequest.objects.get().copies.order_by("position")]
+    source = "golden-al2023-x86_64-2026.11.18"
+    assert names == [f"{source}/eu-west-1", f"{source}/us-west-2", f"own-{datetime.now(UTC):%Y.%m.%d}"]
+
+
+@pytest.mark.parametrize(("setting", "status"), [("refuse", 422), ("warn", 302), ("allow", 302)])
+def test_a_name_that_is_taken_is_refused_where_the_setting_says_so(
+    signed_in: SignedIn, sandbox: Control, settings: Settings, setting: str, status: int
+) -> None:
+    settings.NAME_CLASH = setting
+    taken = typed(Name="bastion-encrypted-3.2", **{"destinations-1-DestinationRegion": "us-east-1"})
+    answer = signed_in("requester").post("/requests/new/", taken)
+    assert answer.status_code == status
+    if status == 422:
+        assert "us-east-1 has an AMI of this name: ami-0d2f6b80c5e1794a3" in answer.context["form"].errors["Name"][0]
 
 
 def test_a_clone_starts_with_the_parameters_and_without_the_token(signed_in: SignedIn) -> None:

@@ -5,7 +5,7 @@ binds to is made from it (`binding`). A part that AWS didn't answer in time is a
 part's name; a page must hold without any part. An older request may have an empty mapping or only `source`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict, cast
 
@@ -16,7 +16,7 @@ from amicopy.aws.ec2 import EbsEncryption
 from amicopy.copies import binding, pace
 from amicopy.copies.calls import Call
 from amicopy.copies.lookups import asking, dry_run, encryption, keys, names, places, source
-from amicopy.copies.lookups.asking import Missing, Pending
+from amicopy.copies.lookups.asking import Missing, Question
 from amicopy.copies.models import Account
 
 
@@ -62,13 +62,15 @@ class KeptPermission(TypedDict):
 class KeptDestination(TypedDict, total=False):
     """One destination, in the order of the request's copies.
 
-    `encrypts_by_default` and `default_key` are the Region's settings; `clashes` the ids of images there that have the
-    new name already; `usual_seconds` how long as much data took lately; `dry_run` is there when permissions were
-    checked with exactly these parameters shortly before.
+    `place` says why the account can't copy there, absent when nothing speaks against it. `encrypts_by_default` and
+    `default_key` are the Region's settings; `clashes` the ids of images there that have the new name already;
+    `usual_seconds` how long as much data took lately; `dry_run` is there when permissions were checked with exactly
+    these parameters shortly before.
     """
 
     destination: str
     DestinationRegion: str
+    place: str
     encrypts_by_default: bool
     default_key: str
     encryption: list[KeptPrediction]
@@ -94,43 +96,69 @@ class Kept(TypedDict, total=False):
     missing: dict[str, str]
 
 
-def gather(account: Account, calls: Sequence[Call], *, seconds: float = asking.LIMIT_SECONDS) -> Kept:
-    """Everything that could be found out about these calls within a limit, side by side. Asks only what has a shape AWS
-    can be asked for; never raises for what AWS does."""
-    aws, until = account.aws(), asking.deadline(seconds)
+# From a question to the function that waits for its answer.
+Begin = Callable[[Question[Any]], Callable[[float], Any]]
+_UNASKED = Missing("Not asked.")
+
+
+def gather(account: Account, calls: Sequence[Call], *, until: float) -> Kept:
+    """Everything that could be found out about these calls until a `asking.deadline`, side by side. Asks only what has
+    a shape AWS can be asked for; never raises for what AWS does."""
+    return _kept(account, calls, lambda question: asking.start(question).wait, until)
+
+
+def recall(account: Account, calls: Sequence[Call]) -> Kept:
+    """The same from what was found out lately; asks nothing and waits for nothing."""
+
+    def remembered(question: Question[Any]) -> Callable[[float], Any]:
+        answer = asking.known(question)
+        return lambda _until: _UNASKED if answer is None else answer
+
+    return _kept(account, calls, remembered, 0.0)
+
+
+def _kept(account: Account, calls: Sequence[Call], begin: Begin, until: float) -> Kept:
+    aws = account.aws()
     first = calls[0].parameters if calls else {}
     region, image_id = str(first.get("SourceRegion", "")), str(first.get("SourceImageId", ""))
     kept: Kept = {"asked_at": timezone.now().isoformat(), "missing": {}, "destinations": []}
     looking = (
-        asking.start(source.question(aws, region=region, image_id=image_id))
+        begin(source.question(aws, region=region, image_id=image_id))
         if source.askable(aws, region=region, image_id=image_id)
         else None
     )
-    asked = [_ask(aws, call) for call in calls]
-    seen = looking.wait(until) if looking else Missing("The source's Region or ID isn't one.")
+    waits = [{name: begin(question) for name, question in _questions(aws, call).items()} for call in calls]
+    seen = looking(until) if looking else Missing("The source's Region or ID isn't one.")
     found = seen if isinstance(seen, source.Source) else None
     if found is not None:
         _keep_source(kept, found, account_id=account.account_id, calls=calls)
     elif isinstance(seen, source.NotThere):
         kept["missing"]["source"] = f"{image_id} isn't in {region}."
-    elif isinstance(seen, Missing):
+    elif isinstance(seen, Missing) and seen is not _UNASKED:
         kept["missing"]["source"] = seen.reason
-    for call, pending in zip(calls, asked, strict=True):
-        answers = {name: each.wait(until) for name, each in pending.items()}
+    for call, each in zip(calls, waits, strict=True):
+        answers = {name: wait(until) for name, wait in each.items()}
         kept["destinations"].append(_destination(account, call, found, answers))
     return kept
 
 
-def _ask(account: AwsAccount, call: Call) -> dict[str, Pending[Any]]:
-    """Starts the questions about one destination, by the name of the part they answer."""
+def _questions(account: AwsAccount, call: Call) -> dict[str, Question[Any]]:
+    """The questions about one destination, by the name of the part they answer."""
     region = call.DestinationRegion
     if not places.is_region(account, region):
         return {}
-    asked: dict[str, Pending[Any]] = {"encryption": asking.start(keys.defaults_question(account, region=region))}
+    asked: dict[str, Question[Any]] = {
+        "regions": places.regions_question(account),
+        "encryption": keys.defaults_question(account, region=region),
+    }
     if name := str(call.parameters.get("Name") or ""):
-        asked["clashes"] = asking.start(names.clash_question(account, region=region, name=name))
+        asked["clashes"] = names.clash_question(account, region=region, name=name)
     if key_id := str(call.parameters.get("KmsKeyId") or ""):
-        asked["key"] = asking.start(keys.key_question(account, region=region, key_id=key_id))
+        asked["key"] = keys.key_question(account, region=region, key_id=key_id)
+    if call.parameters.get("DestinationOutpostArn"):
+        asked["outposts"] = places.outposts_question(account, region=region)
+    elif call.destination != region:
+        asked["zones"] = places.zones_question(account, region=region)
     return asked
 
 
@@ -150,8 +178,14 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
     row = KeptDestination(
         destination=call.destination,
         DestinationRegion=call.DestinationRegion,
-        missing={name: answer.reason for name, answer in answers.items() if isinstance(answer, Missing)},
+        missing={
+            name: answer.reason
+            for name, answer in answers.items()
+            if isinstance(answer, Missing) and answer is not _UNASKED
+        },
     )
+    if problem := places.problem(call, answers):
+        row["place"] = problem
     defaults = answers.get("encryption")
     if isinstance(defaults, EbsEncryption):
         row["encrypts_by_default"], row["default_key"] = defaults.by_default, defaults.KmsKeyId

@@ -1,13 +1,19 @@
 """Where an account can copy to: Regions, Local Zones and Outposts, the ones it can't use included, with the reason."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from amicopy.aws import ec2, outposts
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.outposts import Outpost
 from amicopy.aws.partitions import region_title, titles
+from amicopy.copies.calls import Call
 from amicopy.copies.lookups import asking
 from amicopy.copies.lookups.asking import Question
+
+# Enabling a Region takes AWS minutes to hours.
+REGIONS_KEPT_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class ZonePlace:
 
     @property
     def reason(self) -> str:
-        return "" if self.usable else "the account hasn't opted in to this zone"
+        return "" if self.usable else "not opted in by this account"
 
 
 def is_region(account: AwsAccount, region: str) -> bool:
@@ -51,7 +57,7 @@ def regions_question(account: AwsAccount) -> Question[list[RegionPlace]]:
             for region in ec2.regions(account)
         ]
 
-    return Question("regions", account, (), ask)
+    return Question("regions", account, (), ask, REGIONS_KEPT_SECONDS)
 
 
 def zones_question(account: AwsAccount, *, region: str) -> Question[list[ZonePlace]]:
@@ -70,3 +76,24 @@ def zones_question(account: AwsAccount, *, region: str) -> Question[list[ZonePla
 def outposts_question(account: AwsAccount, *, region: str) -> Question[list[Outpost]]:
     """The account's Outposts of a Region; not every partition has the service."""
     return Question("outposts", account, (region,), lambda: outposts.outposts(account, region=region))
+
+
+def problem(call: Call, answers: Mapping[str, Any]) -> str:
+    """Why the account can't copy to a call's place, by the answers under "regions", "zones" and "outposts"; empty when
+    they say nothing against it."""
+    regions, zones, arns = (answers.get(name) for name in ("regions", "zones", "outposts"))
+    if isinstance(regions, list):
+        region = next((each for each in regions if each.name == call.DestinationRegion), None)
+        if region is None:
+            return f"AWS doesn't list {call.DestinationRegion} for this account."
+        if not region.usable:
+            return f"{call.DestinationRegion} is {region.reason}. Enable it in the account's settings at AWS first."
+    if isinstance(zones, list):
+        zone = next((each for each in zones if call.destination in {each.name, each.id}), None)
+        if zone is None:
+            return f"{call.DestinationRegion} has no Local Zone {call.destination} for this account."
+        if not zone.usable:
+            return f"{call.destination} is {zone.reason}. Opt in to its zone group at AWS first."
+    if isinstance(arns, list) and call.destination not in {each.OutpostArn for each in arns}:
+        return f"The account has no such Outpost in {call.DestinationRegion}."
+    return ""

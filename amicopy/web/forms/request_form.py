@@ -6,28 +6,35 @@ calls come from.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from amicopy.copies import workflow
+from amicopy.copies import naming, workflow
 from amicopy.copies.calls import Call, FieldError
 from amicopy.copies.models import Account
 from amicopy.copies.parameters import BY_NAME, PARAMETERS, Parameter
 from amicopy.web.forms.rows import MOST, Row, rows_of
 
 KIND_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "region": (),
+    "region": ("SnapshotCopyCompletionDurationMinutes",),
     "outpost": ("DestinationOutpostArn",),
     "zone": ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId"),
 }
-PLACE_FIELDS = tuple(name for names in KIND_FIELDS.values() for name in names)
+PLACE_FIELDS = (*KIND_FIELDS["outpost"], *KIND_FIELDS["zone"])
+OF_A_KIND = frozenset(name for names in KIND_FIELDS.values() for name in names)
+# A destination's own answer where the default for all is to encrypt.
+AS_SOURCE = "source"
 TRUE = {"on", "true", "1", "yes"}
 
 
 @dataclass
 class RequestForm:
-    """A request as it was typed, with what is wrong with it. `errors` are by the HTML name of the input."""
+    """A request as it was typed, with what is wrong with it. `errors` are by the HTML name of the input.
+
+    `source_name` is the source image's, for names with placeholders; empty while it isn't known.
+    """
 
     data: Mapping[str, str]
     accounts: Sequence[Account]
@@ -35,6 +42,7 @@ class RequestForm:
     tags: list[Row] = field(default_factory=list)
     errors: dict[str, list[str]] = field(default_factory=dict)
     checked: bool = False
+    source_name: str = ""
 
     @classmethod
     def of(cls, data: Mapping[str, str], accounts: Sequence[Account]) -> "RequestForm":
@@ -64,6 +72,16 @@ class RequestForm:
         """The rows of tags with their errors, for the page."""
         return [{**row, "errors": self.errors.get(f"tags-{index}-Key", [])} for index, row in enumerate(self.tags)]
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The names as typed, by their inputs: the one for all, and those of destinations."""
+        own = {f"destinations-{index}-Name": row.get("Name", "") for index, row in enumerate(self.destinations)}
+        return {"Name": self.data.get("Name", ""), **{name: value for name, value in own.items() if value}}
+
+    @property
+    def wants_source_name(self) -> bool:
+        return any("{source}" in name for name in self.names.values())
+
     def text(self, name: str) -> str:
         return self.data.get(name, "").strip()
 
@@ -74,21 +92,28 @@ class RequestForm:
 
     def calls(self) -> list[Call]:
         """The calls as they would be sent; a value that can't be turned into its type becomes an error."""
-        shared = self._members([p for p in PARAMETERS if p.scope == "request"], self.data, "")
+        shared = self._members([p for p in PARAMETERS if p.scope == "request"], self.data)
         token = shared.pop("ClientToken", "")
         tags = self._tag_specifications()
         if tags:
             shared["TagSpecifications"] = tags
         defaults = {p.name: self.data.get(p.name, "") for p in PARAMETERS if p.scope == "both"}
-        calls = []
+        calls, now = [], datetime.now(UTC)
         for index, row in enumerate(self.destinations):
             prefix = f"destinations-{index}-"
-            kept = {**row, **{name: row.get(name) or value for name, value in defaults.items()}}
-            for name in PLACE_FIELDS:
-                if name not in KIND_FIELDS[row["kind"]]:
-                    kept.pop(name, None)
-            own = self._members([p for p in PARAMETERS if p.scope != "request"], kept, prefix)
+            # An own "same as the source" takes no key from the default either.
+            inherited = {
+                name
+                for name in defaults
+                if not row.get(name) and not (name == "KmsKeyId" and row.get("Encrypted") == AS_SOURCE)
+            }
+            kept = {**row, **{name: defaults[name] for name in inherited}}
+            for name in OF_A_KIND - set(KIND_FIELDS[row["kind"]]):
+                kept.pop(name, None)
+            own = self._members([p for p in PARAMETERS if p.scope != "request"], kept, prefix, inherited)
             region = row.get("DestinationRegion", "").strip()
+            if "Name" in own:
+                own["Name"] = naming.expand(own["Name"], now=now, source=self.source_name, region=region)
             calls.append(Call(DestinationRegion=region, parameters={**shared, **own}, ClientToken=token))
         return calls
 
@@ -101,6 +126,8 @@ class RequestForm:
             self.add_error("account", "Choose the AWS account to copy into.")
         if len(self.destinations) > MOST or len(self.tags) > MOST:
             self.add_error("destinations", f"Send at most {MOST} rows.")
+        for name, problem in self._name_problems().items():
+            self.add_error(name, problem)
         if "\0" in "".join(self.data.values()):
             self.add_error("reason", "Remove the NUL character: it isn't text.")
         reason = self.text("reason")
@@ -114,19 +141,39 @@ class RequestForm:
 
     def refuse(self, errors: Sequence[FieldError]) -> None:
         """Puts the rules' errors at the inputs they belong to."""
+        # What is wrong with a placeholder says more than that braces aren't allowed.
+        said = self._name_problems()
         for error in errors:
-            self.add_error(self._input(error), error.message)
+            name = self._input(error)
+            if name not in said:
+                self.add_error(name, error.message)
+
+    def _name_problems(self) -> dict[str, str]:
+        found = {name: naming.problem(value, source=self.source_name) for name, value in self.names.items()}
+        return {name: problem for name, problem in found.items() if problem}
 
     def _input(self, error: FieldError) -> str:
         parameter = BY_NAME.get(error.field)
-        if error.field == "DestinationRegion" or (parameter and parameter.scope != "request"):
-            return f"destinations-{error.destination or 0}-{error.field}"
-        return error.field
+        if error.field != "DestinationRegion" and (parameter is None or parameter.scope == "request"):
+            return error.field
+        index = error.destination or 0
+        own = index < len(self.destinations) and self.destinations[index].get(error.field, "")
+        if parameter and parameter.scope == "both" and not own and (parameter.required or self.text(error.field)):
+            return error.field
+        return f"destinations-{index}-{error.field}"
 
-    def _members(self, parameters: Sequence[Parameter], data: Mapping[str, str], prefix: str) -> dict[str, Any]:
-        """The filled members of these parameters as CopyImage takes them."""
+    def _members(
+        self,
+        parameters: Sequence[Parameter],
+        data: Mapping[str, str],
+        prefix: str = "",
+        inherited: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """The filled members of these parameters as CopyImage takes them; the inputs' names begin with `prefix`, but
+        for what is inherited from the defaults."""
         members: dict[str, Any] = {}
         for parameter in parameters:
+            where = parameter.name if parameter.name in inherited else prefix + parameter.name
             raw = data.get(parameter.name, "")
             text = raw.strip() if parameter.name != "Name" else raw
             if parameter.kind == "tags" or text == "":
@@ -137,13 +184,13 @@ class RequestForm:
             elif parameter.kind == "three-way":
                 if text in {"true", "false"}:
                     members[parameter.name] = text == "true"
-                else:
-                    self.add_error(prefix + parameter.name, "Choose one of the answers.")
+                elif text != AS_SOURCE:
+                    self.add_error(where, "Choose one of the answers.")
             elif parameter.kind == "number":
                 if text.isascii() and text.isdigit() and len(text) < 10:
                     members[parameter.name] = int(text)
                 else:
-                    self.add_error(prefix + parameter.name, f"Enter a whole number. {text[:20]!r} isn't one.")
+                    self.add_error(where, f"Enter a whole number. {text[:20]!r} isn't one.")
             else:
                 members[parameter.name] = text.replace("\r\n", "\n")
         return members
@@ -167,13 +214,16 @@ def _with_kind(row: Row) -> Row:
     """A destination's kind as chosen, or as its filled fields say."""
     if row.get("kind") in KIND_FIELDS:
         return row
-    kind = next((kind for kind, names in KIND_FIELDS.items() if any(row.get(name, "").strip() for name in names)), None)
+    kind = next(
+        (kind for kind in ("outpost", "zone") if any(row.get(name, "").strip() for name in KIND_FIELDS[kind])), None
+    )
     return {**row, "kind": kind or "region"}
 
 
 def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) -> dict[str, str]:
     """The form's data for a clone of these calls; the token stays behind, it works once."""
     data: dict[str, str] = {"account": account.name, "reason": reason}
+    names = {call.parameters.get("Name") for call in request_calls}
     tags: dict[tuple[str, str], Row] = {}
     for index, call in enumerate(request_calls):
         data[f"destinations-{index}-DestinationRegion"] = call.DestinationRegion
@@ -186,7 +236,8 @@ def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) 
                         row[specification["ResourceType"]] = "on"
                 continue
             text = str(value).lower() if isinstance(value, bool) else str(value)
-            data[name if parameter.scope == "request" else f"destinations-{index}-{name}"] = text
+            shared = parameter.scope == "request" or (name == "Name" and len(names) == 1)
+            data[name if shared else f"destinations-{index}-{name}"] = text
     for index, row in enumerate(tags.values()):
         data |= {f"tags-{index}-{name}": value for name, value in row.items()}
     return data

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from amicopy.aws import partitions
 from amicopy.copies import permissions, preview, rules, workflow
 from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.lookups import kept
+from amicopy.copies.lookups import asking, kept, source
 from amicopy.copies.models import Account, CopyRequest
 from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.web.actor import actor_of, signed_in
@@ -34,8 +34,10 @@ def new_request(request: HttpRequest) -> HttpResponse:
     form = RequestForm.of(changed if changed is not None else data, accounts)
     if changed is not None:
         return _page(request, form)
+    account, until = form.account, asking.deadline()
+    if account is not None:
+        form.source_name = _source_name(form, account, until)
     calls = form.check()
-    account = form.account
     if not form.errors and account is not None:
         try:
             row = workflow.submit(
@@ -44,7 +46,7 @@ def new_request(request: HttpRequest) -> HttpResponse:
                 reason=form.text("reason"),
                 calls=calls,
                 submission=uuid.UUID(form.submission),
-                lookups=kept.gather(account, calls),
+                lookups=kept.gather(account, calls, until=until),
             )
         except InvalidRequest as invalid:
             form.refuse(invalid.errors)
@@ -53,6 +55,15 @@ def new_request(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"Request #{row.pk} {words}.")
             return redirect("request", row.pk)
     return _page(request, form, status=422)
+
+
+def _source_name(form: RequestForm, account: Account, until: float) -> str:
+    """The source's name, when the name of a copy asks for it."""
+    region, image_id = form.text("SourceRegion"), form.text("SourceImageId")
+    if not form.wants_source_name or not source.askable(account.aws(), region=region, image_id=image_id):
+        return ""
+    seen = asking.start(source.question(account.aws(), region=region, image_id=image_id)).wait(until)
+    return seen.image.Name if isinstance(seen, source.Source) else ""
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
