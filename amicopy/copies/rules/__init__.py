@@ -78,7 +78,7 @@ WARNINGS: tuple[Rule, ...] = (
 REQUEST_RULES = (
     requests.has_destinations,
     requests.has_at_most_50_destinations,
-    requests.one_source_and_name,
+    requests.one_source,
     requests.destinations_differ,
     requests.tokens_differ_in_a_region,
     requests.dry_run_for_all_or_none,

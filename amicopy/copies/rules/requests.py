@@ -23,7 +23,7 @@ def has_at_most_50_destinations(calls: Sequence[Call]) -> list[FieldError]:
     return [FieldError("destinations", words)]
 
 
-def one_source_and_name(calls: Sequence[Call]) -> list[FieldError]:
+def one_source(calls: Sequence[Call]) -> list[FieldError]:
     """A request is one image for one reason; only what belongs to a destination differs."""
     errors = []
     for name in sorted(SHARED - {"ClientToken"}):

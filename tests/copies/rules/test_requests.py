@@ -20,11 +20,11 @@ def test_has_at_most_50_destinations() -> None:
     assert "This has 51." in requests.has_at_most_50_destinations([make_call()] * 51)[0].message
 
 
-def test_one_source_and_name() -> None:
-    calls = [make_call(), make_call("us-west-2", Name="other-name")]
-    assert [error.field for error in requests.one_source_and_name(calls)] == ["Name"]
-    calls = [make_call(Encrypted=True), make_call("us-west-2", KmsKeyId="alias/x")]
-    assert requests.one_source_and_name(calls) == []
+def test_one_source() -> None:
+    calls = [make_call(), make_call("us-west-2", Description="another")]
+    assert [error.field for error in requests.one_source(calls)] == ["Description"]
+    calls = [make_call(Encrypted=True), make_call("us-west-2", KmsKeyId="alias/x", Name="other-name")]
+    assert requests.one_source(calls) == []
 
 
 def test_destinations_differ() -> None:
@@ -50,8 +50,9 @@ def test_dry_run_for_all_or_none() -> None:
 
 
 def test_what_is_the_same_in_every_call_is_said_once_and_the_rest_at_its_destination() -> None:
-    calls = [make_call(Name="x"), make_call("us-west-2", Name="x", Encrypted=False)]
+    long = "d" * 256
+    calls = [make_call(Description=long), make_call("us-west-2", Description=long, Encrypted=False)]
     found = check_request(calls, account_id=ACCOUNT, partition="aws")
-    assert [(error.field, error.destination) for error in found] == [("Name", None), ("Encrypted", 1)]
-    calls = [make_call(Name="a name", Encrypted=True), make_call("us-west-2", Name="a name")]
-    assert [(error.field, error.destination) for error in warnings(calls)] == [("Name", None), ("KmsKeyId", 0)]
+    assert [(error.field, error.destination) for error in found] == [("Description", None), ("Encrypted", 1)]
+    calls = [make_call(Encrypted=True), make_call("us-west-2", Name="a name")]
+    assert [(error.field, error.destination) for error in warnings(calls)] == [("KmsKeyId", 0), ("Name", 1)]
