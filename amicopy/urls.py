@@ -8,6 +8,7 @@ from amicopy.web.views import (
     audit_acts,
     dashboard,
     delegations,
+    deliveries,
     detail,
     door,
     freezes,
@@ -17,6 +18,7 @@ from amicopy.web.views import (
     rules,
     saved,
     verbs,
+    webhooks,
 )
 
 urlpatterns = [
@@ -60,6 +62,14 @@ urlpatterns = [
     path("freezes/<int:pk>/delete/", freezes.delete_freeze, name="freeze-delete"),
     path("delegations/", delegations.delegations, name="delegations"),
     path("delegations/<int:pk>/end/", delegations.end_delegation, name="delegation-end"),
+    path("messages/", deliveries.message_list, name="messages"),
+    path("messages/retry/", deliveries.try_again, name="messages-retry"),
+    path("messages/test/", deliveries.try_email, name="messages-test"),
+    path("webhooks/", webhooks.webhook_list, name="webhooks"),
+    path("webhooks/new/", webhooks.new_webhook, name="webhook-new"),
+    path("webhooks/<int:pk>/", webhooks.edit_webhook, name="webhook"),
+    path("webhooks/<int:pk>/key/", webhooks.webhook_key, name="webhook-key"),
+    path("webhooks/<int:pk>/try/", webhooks.try_webhook, name="webhook-try"),
     path("audit/", audit.event_list, name="audit"),
     path("audit/newer/", audit.newer_events, name="audit-newer"),
     path("audit/export/", audit_acts.export, name="audit-export"),

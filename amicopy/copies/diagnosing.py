@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from amicopy.aws import ec2, errors, sqs, sts
 from amicopy.copies import leases, listening
+from amicopy.copies.approval import voters
 from amicopy.copies.bookkeeping import EventQueue
 from amicopy.copies.models import Account, ImageCopy
+from amicopy.notify.models import Message, State
 
 # Work that is due for longer than this means that no worker or no beat is running.
 OVERDUE = timedelta(minutes=2)
@@ -39,6 +41,7 @@ def findings() -> Iterator[Finding]:
     yield from _database()
     yield _broker()
     yield from _overdue()
+    yield from _telling()
     for account in Account.objects.filter(enabled=True):
         yield from _account(account)
     for url in settings.EVENTS_QUEUES:
@@ -98,6 +101,25 @@ def _queue(url: str) -> Finding:
     if waiting > CROWDED:
         return Finding("events", f"About {waiting} messages wait in {url}. Run more of manage.py listen.", warning=True)
     return Finding("events", f"{url} answers and is listened to.")
+
+
+def _telling() -> Iterator[Finding]:
+    """Whether people can be told: a mail server, addresses of those who decide, nothing given up."""
+    if not settings.EMAIL_ON:
+        yield Finding("e-mail", "It is off: nobody is written to. Set EMAIL_HOST.", warning=True)
+    else:
+        unreachable = voters.deciders().filter(email="").count()
+        words = (
+            f"{unreachable} of those who decide have no address." if unreachable else "Everybody who decides has one."
+        )
+        yield Finding("e-mail", f"It is on. {words}", warning=bool(unreachable))
+    late = Message.objects.filter(state=State.WAITING, tries=0, next_try_at__lt=timezone.now() - OVERDUE).count()
+    if late:
+        words = f"{late} are due for more than {OVERDUE.seconds // 60} minutes. Is a worker running, and beat?"
+        yield Finding("messages", words, ok=False)
+    undelivered = Message.objects.filter(state=State.FAILED).count()
+    if undelivered:
+        yield Finding("messages", f"{undelivered} couldn't be delivered. The Messages page says why.", warning=True)
 
 
 def _account(account: Account) -> Iterator[Finding]:

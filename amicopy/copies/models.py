@@ -66,6 +66,8 @@ class Account(models.Model):
 
     class Meta:
         ordering = ("name",)
+        permissions = (("manage_accounts", "Can add and change AWS accounts"),)
+        default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.account_id})"

@@ -13,6 +13,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "copies.decide_request",
         "copies.view_all_requests",
         "copies.manage_rules",
+        "copies.manage_accounts",
+        "notify.manage_endpoints",
         "audit.view_all",
     ),
     # Nobody has it by another role: who may approve alone in an emergency is decided person by person.
@@ -26,6 +28,8 @@ PERMISSIONS: Mapping[str, tuple[str, str]] = {
     "copies.view_all_requests": ("copyrequest", "Can see everybody's requests"),
     "copies.break_glass": ("copyrequest", "Can approve alone in an emergency"),
     "copies.manage_rules": ("approvalrule", "Can change approval rules and freeze windows"),
+    "copies.manage_accounts": ("account", "Can add and change AWS accounts"),
+    "notify.manage_endpoints": ("endpoint", "Can set up webhooks and see what was sent"),
     "audit.view_all": ("auditevent", "Can see the whole audit history"),
 }
 

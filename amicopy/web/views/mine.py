@@ -1,13 +1,17 @@
 """What belongs to the person in front of the screen: theme, settings, help, and the icon that shows progress."""
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from amicopy.notify import muting
+from amicopy.notify.models import MUTABLE, Kind
 from amicopy.web import preferences
+from amicopy.web.actor import signed_in
 
 
 @require_POST
@@ -24,9 +28,12 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
-    """The choices of this browser."""
+    """The choices of this browser, and what the person wants to be told."""
+    user = signed_in(request)
     if request.method == "GET":
+        wanted = muting.wanted(user)
         context = {
+            "kinds": [(kind.value, kind.label, kind in wanted) for kind in _kinds_for(user)],
             "theme": preferences.theme_of(request),
             "time_zone": preferences.time_zone_of(request),
             "time_zones": sorted(preferences.time_zones()),
@@ -39,8 +46,21 @@ def settings(request: HttpRequest) -> HttpResponse:
     known = zone in preferences.time_zones() and zone != preferences.UTC
     preferences.keep(answer, request, "time-zone", zone if known else "")
     preferences.keep(answer, request, "shortcuts", "" if request.POST.get("shortcuts") else "off")
-    messages.success(request, "Your settings are saved. They hold in this browser.")
+    offered = _kinds_for(user)
+    chosen = request.POST.getlist("tell")
+    muting.keep(user, [kind for kind in muting.wanted(user) if kind not in offered] + chosen)
+    messages.success(request, "Your settings are saved. Theme, time zone and shortcuts hold in this browser.")
     return answer
+
+
+def _kinds_for(user: User) -> list[Kind]:
+    """The kinds of message the person can get: nobody is asked to choose about what never comes."""
+    asked, own = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED), (Kind.DECISION, Kind.ENDED)
+    may = {
+        **dict.fromkeys(asked, user.has_perm("copies.decide_request")),
+        **dict.fromkeys(own, user.has_perm("copies.submit_request")),
+    }
+    return [kind for kind in MUTABLE if may[kind]]
 
 
 @require_GET

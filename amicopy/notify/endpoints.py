@@ -1,0 +1,124 @@
+"""The verbs of administrators: webhooks, their keys, and trying a channel. Each is an event; none shows an address."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.notify import outbox, signing
+from amicopy.notify.addresses import AddressRefused, target_of
+from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message
+from amicopy.notify.outbox import Notice
+
+
+def check_manage(user: User) -> None:
+    """Raises PermissionDenied unless the person may set up webhooks and see what was sent."""
+    if not user.is_active or not user.has_perm("notify.manage_endpoints"):
+        raise PermissionDenied("You can't see messages and webhooks. Ask an administrator for the administrator role.")
+
+
+def save(actor: Actor, endpoint: Endpoint) -> Endpoint:
+    """Adds or changes a webhook and records the difference; nothing when there is none.
+
+    Raises PermissionDenied, and ValidationError by field.
+    """
+    _check(actor)
+    _check_endpoint(endpoint)
+    with transaction.atomic():
+        before = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
+        endpoint.save()
+        now = endpoint.as_dict()
+        if before is None:
+            record("webhook.created", actor=actor, data={"id": endpoint.pk, "webhook": now})
+            return endpoint
+        was = before.as_dict()
+        changes = {name: [was[name], value] for name, value in now.items() if was[name] != value}
+        if before.url != endpoint.url:
+            # Both may hold a token: that it changed is what can be said.
+            changes["url"] = [was["url"], f"{now['url']} (changed)"]
+        if changes:
+            record("webhook.changed", actor=actor, data=_named(endpoint, changes=changes))
+    return endpoint
+
+
+def show_key(actor: Actor, endpoint: Endpoint) -> str:
+    """The webhook's signing key, for whoever sets up its receiver."""
+    _check(actor)
+    with transaction.atomic():
+        record("webhook.key_shown", actor=actor, data=_named(endpoint))
+    return signing.key_of(endpoint.salt)
+
+
+def new_key(actor: Actor, endpoint: Endpoint) -> str:
+    """Gives the webhook a new key, with which everything is signed from now on, and returns it."""
+    _check(actor)
+    field = Endpoint._meta.get_field("salt")
+    with transaction.atomic():
+        endpoint.salt = field.get_default()
+        endpoint.save(update_fields=["salt"])
+        record("webhook.key_changed", actor=actor, data=_named(endpoint))
+    return signing.key_of(endpoint.salt)
+
+
+def try_endpoint(actor: Actor, endpoint: Endpoint) -> Message:
+    """Sends the webhook a message that only says that it works; also while it is switched off."""
+    _check(actor)
+    with transaction.atomic():
+        event = record("message.tested", actor=actor, data=_named(endpoint))
+        payload = {"type": "message.tested", "event": event.pk, "at": event.at.isoformat(), "actor": actor.name}
+        notice = _trial(event.pk, actor, path="/webhooks/", payload=payload)
+        return outbox.put_test(notice, endpoint=endpoint)
+
+
+def try_email(actor: Actor) -> Message:
+    """Sends the acting person an e-mail that only says that it works."""
+    person = _check(actor)
+    with transaction.atomic():
+        event = record("message.tested", actor=actor, data={"to": person.get_username()})
+        return outbox.put_test(_trial(event.pk, actor, path="/messages/"), person=person.pk)
+
+
+def _check(actor: Actor) -> User:
+    if actor.id is None:
+        raise PermissionDenied("Only a person can do this.")
+    person = User.objects.get(pk=actor.id)
+    check_manage(person)
+    return person
+
+
+def _check_endpoint(endpoint: Endpoint) -> None:
+    errors: dict[str, Any] = {}
+    try:
+        endpoint.full_clean(exclude=["url"])
+    except ValidationError as refused:
+        errors = refused.error_dict
+    if Endpoint.objects.filter(name=endpoint.name).exclude(pk=endpoint.pk).exists():
+        errors["name"] = ["Choose another name. There is a webhook of that name."]
+    if not endpoint.kinds or not set(endpoint.kinds) <= set(FOR_WEBHOOKS):
+        errors["kinds"] = ["Choose at least one kind."]
+    try:
+        target_of(endpoint.url)
+    except AddressRefused as refused:
+        errors["url"] = [str(refused)]
+    if errors:
+        raise ValidationError(errors)
+
+
+def _trial(event: int, actor: Actor, *, path: str, payload: dict[str, Any] | None = None) -> Notice:
+    return Notice(
+        event=event,
+        kind=Kind.TEST,
+        request=0,
+        round=0,
+        subject="[amicopy] A trial message",
+        text=f"{actor.name} tries whether messages of amicopy arrive here. They do.",
+        path=path,
+        payload=payload or {},
+    )
+
+
+def _named(endpoint: Endpoint, **more: Any) -> dict[str, Any]:
+    return {"id": endpoint.pk, "name": endpoint.name, **more}

@@ -1,0 +1,94 @@
+"""What was sent and what waits, for administrators; and trying again."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from amicopy.notify import endpoints, outbox
+from amicopy.notify.models import Message, State
+from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.finding import BIG, row_number
+
+PAGE = 50
+# The views of the list: name in the address -> words and states.
+VIEWS = {
+    "all": ("All", tuple(State)),
+    "waiting": ("Waiting", (State.WAITING, State.SENDING)),
+    "failed": ("Not delivered", (State.FAILED,)),
+    "sent": ("Sent", (State.SENT,)),
+    "dropped": ("Not needed", (State.DROPPED,)),
+}
+
+
+@require_GET
+def message_list(request: HttpRequest) -> HttpResponse:
+    """Newest first, a page at a time by key."""
+    user = signed_in(request)
+    endpoints.check_manage(user)
+    view = request.GET.get("view", "")
+    view = view if view in VIEWS else "all"
+    rows = Message.objects.filter(state__in=VIEWS[view][1]).select_related("person", "endpoint").order_by("-pk")
+    before = row_number(request.GET.get("before"))
+    found = list((rows.filter(pk__lt=before) if before is not None else rows)[: PAGE + 1])
+    states = dict(Message.objects.order_by().values_list("state").annotate(Count("pk")))
+    context = {
+        "rows": found[:PAGE],
+        "older": found[PAGE - 1].pk if len(found) > PAGE else None,
+        "later": before is not None,
+        "view": view,
+        "views": [
+            {"name": name, "words": words, "count": sum(states.get(state, 0) for state in group)}
+            for name, (words, group) in VIEWS.items()
+        ],
+        "undelivered": states.get(State.FAILED, 0),
+        "waiting": states.get(State.WAITING, 0),
+        "email": _email_in_words(),
+        "email_on": settings.EMAIL_ON,
+        "own_address": user.email,
+    }
+    return render(request, "messages/list.html", context)
+
+
+@require_POST
+def try_again(request: HttpRequest) -> HttpResponse:
+    """One message, or all that wait or were given up, become due at once."""
+    endpoints.check_manage(signed_in(request))
+    rows = Message.objects.all()
+    if "message" in request.POST:
+        number = row_number(request.POST["message"])
+        rows = rows.filter(pk=number if number is not None else BIG - 1)
+        if not rows.exists():
+            raise Http404("There is no such message.")
+    count = outbox.try_now(rows)
+    if count:
+        words = "1 message is" if count == 1 else f"{count} messages are"
+        messages.success(request, f"{words} tried again now. Reload in a few seconds to see what became of it.")
+    else:
+        messages.error(request, "Nothing is left to try. It was sent or taken up meanwhile.")
+    return redirect("messages")
+
+
+@require_POST
+def try_email(request: HttpRequest) -> HttpResponse:
+    """An e-mail to the person themselves."""
+    user = signed_in(request)
+    endpoints.check_manage(user)
+    if not settings.EMAIL_ON or not user.email:
+        messages.error(
+            request, "No e-mail can be sent to you. It needs a mail server, and an address in your user row."
+        )
+    else:
+        endpoints.try_email(actor_of(request))
+        messages.success(request, f"A trial e-mail goes to {user.email}. What becomes of it is in the list.")
+    return redirect("messages")
+
+
+def _email_in_words() -> str:
+    if settings.EMAIL_HOST:
+        return f"E-mail goes through {settings.EMAIL_HOST}, from {settings.DEFAULT_FROM_EMAIL}."
+    if settings.SANDBOX:
+        return f"This is the sandbox: e-mails become files in {settings.EMAIL_FILE_PATH}."
+    return "E-mail is off: no mail server is set. EMAIL_HOST names one."

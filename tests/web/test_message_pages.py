@@ -1,0 +1,214 @@
+"""Messages, webhooks and what a person wants to be told, on their pages."""
+
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.diagnosing import findings
+from amicopy.notify import outbox, signing, tasks
+from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
+from tests.notify.conftest import hooks
+from tests.notify.servers import HookServer
+from tests.web.conftest import SignedIn, typed
+
+__all__ = ("hooks",)
+pytestmark = pytest.mark.django_db
+TOKEN = "T00-token-in-the-path"
+
+
+@pytest.fixture
+def admin(signed_in: SignedIn) -> Client:
+    client = signed_in("administrator")
+    User.objects.update(email="somebody@people.example")
+    return client
+
+
+def webhook_typed(**changes: object) -> dict[str, object]:
+    url = f"https://hooks.example/{TOKEN}"
+    return {"name": "tickets", "format": "signed", "url": url, "kinds": list(FOR_WEBHOOKS), "enabled": "on", **changes}
+
+
+def stored(state: State = State.WAITING, **fields: object) -> Message:
+    endpoint, _ = Endpoint.objects.get_or_create(name="tickets", defaults={"url": "http://127.0.0.1:9/"})
+    notice = outbox.Notice(Message.objects.count() + 1, Kind.ENDED, 1, 1, "Done: golden", "text", "/requests/1/")
+    message = outbox.put_test(notice, endpoint=endpoint)
+    Message.objects.filter(pk=message.pk).update(state=state, **fields)
+    return message
+
+
+def events() -> list[tuple[str, str]]:
+    found = AuditEvent.objects.filter(action__regex="^(webhook|message)").order_by("pk")
+    return [(event.action, json.dumps(event.data)) for event in found]
+
+
+def test_a_webhook_is_added_and_changed_with_an_event_each_and_its_address_is_never_shown(admin: Client) -> None:
+    answer = admin.post("/webhooks/new/", webhook_typed(), follow=True)
+    endpoint = Endpoint.objects.get()
+    assert endpoint.url.endswith(TOKEN)
+    pages = [answer.content.decode(), admin.get(f"/webhooks/{endpoint.pk}/").content.decode()]
+    admin.post(f"/webhooks/{endpoint.pk}/", webhook_typed(url="", name="tickets-2", kinds=["ended"]))
+    endpoint.refresh_from_db()
+    assert (endpoint.name, endpoint.kinds, endpoint.url) == ("tickets-2", ["ended"], f"https://hooks.example/{TOKEN}")
+    admin.post(
+        f"/webhooks/{endpoint.pk}/",
+        webhook_typed(url=f"https://hooks.example/2-{TOKEN}", name="tickets-2", kinds="ended"),
+    )
+    admin.post(f"/webhooks/{endpoint.pk}/", webhook_typed(url="", name="tickets-2", kinds=["ended"]))
+    assert [action for action, _ in events()] == ["webhook.created", "webhook.changed", "webhook.changed"]
+    assert json.loads(events()[2][1])["changes"] == {
+        "url": ["https://hooks.example/…", "https://hooks.example/… (changed)"]
+    }
+    assert TOKEN not in "".join(pages) + str(events())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": ""}, "Enter a name."),
+        ({"url": ""}, "Enter an address that begins with https://."),
+        ({"url": "https://user:pw@hooks.example/"}, "without a name and password"),
+        ({"url": "ftp://hooks.example/"}, "begins with https://"),
+        ({"url": "https://hooks.example/\0"}, "Null characters"),
+        ({"kinds": []}, "Choose at least one kind."),
+        ({"kinds": ["other"]}, "other"),
+        ({"format": "xml"}, "xml"),
+    ],
+)
+def test_what_is_wrong_with_a_webhook_is_said_at_its_field(
+    admin: Client, changes: dict[str, object], words: str
+) -> None:
+    answer = admin.post("/webhooks/new/", webhook_typed(**changes))
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert Endpoint.objects.count() == 0
+    assert events() == []
+
+
+def test_two_webhooks_of_one_name_are_refused(admin: Client) -> None:
+    admin.post("/webhooks/new/", webhook_typed())
+    answer = admin.post("/webhooks/new/", webhook_typed())
+    assert answer.status_code == 422
+    assert "Choose another name." in answer.content.decode()
+
+
+def test_plain_http_is_for_the_sandbox_only(admin: Client, settings: Settings) -> None:
+    settings.SANDBOX = False
+    assert admin.post("/webhooks/new/", webhook_typed(url="http://hooks.example/")).status_code == 422
+
+
+def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> None:
+    admin.post("/webhooks/new/", webhook_typed())
+    endpoint = Endpoint.objects.get()
+    key = signing.key_of(endpoint.salt)
+    assert key not in admin.get("/webhooks/").content.decode()
+    answer = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "show"})
+    assert key in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    assert admin.get(f"/webhooks/{endpoint.pk}/key/").status_code == 405
+    page = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "new"}).content.decode()
+    endpoint.refresh_from_db()
+    assert key not in page
+    assert signing.key_of(endpoint.salt) in page
+    assert [action for action, _ in events()] == ["webhook.created", "webhook.key_shown", "webhook.key_changed"]
+    assert key not in str(events())
+
+
+def test_a_trial_message_arrives_also_while_the_webhook_is_off(admin: Client, hooks: HookServer) -> None:
+    endpoint = Endpoint.objects.create(name="tickets", url=hooks.url, kinds=["ended"], enabled=False)
+    page = admin.post(f"/webhooks/{endpoint.pk}/try/", follow=True).content.decode()
+    assert "A trial message goes to tickets" in page
+    tasks.send_due()
+    ((_, _, body),) = hooks.requests
+    assert json.loads(body)["type"] == "message.tested"
+
+
+def test_a_trial_email_goes_to_whoever_asks(admin: Client, mailoutbox: list[object]) -> None:
+    admin.post("/messages/test/")
+    tasks.send_due()
+    (email,) = mailoutbox
+    assert "A trial message" in email.subject  # type: ignore[attr-defined]
+
+
+def test_the_list_says_what_became_of_each_message_without_secrets(admin: Client) -> None:
+    Endpoint.objects.create(name="tickets", url=f"https://hooks.example/{TOKEN}", kinds=["ended"])
+    stored(State.FAILED, last_error="The endpoint answered 410.")
+    stored(tries=2, last_error="The endpoint answered 503.", in_doubt=True)
+    stored(State.SENT, sent_at=timezone.now())
+    stored(State.DROPPED, last_error="Approved before this was sent.")
+    page = admin.get("/messages/").content.decode()
+    for words in ("answered 410", "Tried 2 times", "answered 503", "In doubt", "Approved before this was sent"):
+        assert words in page
+    assert TOKEN not in page
+    assert admin.get("/messages/?view=failed").content.decode().count("data-message") == 1
+    assert admin.get("/messages/?view=nonsense&before=x").content.decode().count("data-message") == 4
+    oldest = Message.objects.earliest("pk").pk
+    assert admin.get(f"/messages/?before={oldest}").status_code == 200
+
+
+def test_what_was_given_up_is_tried_again_by_an_administrator(admin: Client) -> None:
+    failed, sent = stored(State.FAILED), stored(State.SENT, sent_at=timezone.now())
+    assert "nothing" not in admin.post("/messages/retry/", {"message": failed.pk}, follow=True).content.decode()
+    failed.refresh_from_db()
+    assert failed.state == State.WAITING
+    page = admin.post("/messages/retry/", {"message": sent.pk}, follow=True).content.decode()
+    assert "Nothing is left to try" in page
+    assert admin.post("/messages/retry/", {"message": "x"}).status_code == 404
+    assert "1 message is tried again" in admin.post("/messages/retry/", follow=True).content.decode()
+
+
+@pytest.mark.parametrize("role", ["requester", "approver", "auditor"])
+def test_messages_and_webhooks_are_for_administrators(signed_in: SignedIn, role: str) -> None:
+    client, endpoint = signed_in(role), Endpoint.objects.create(name="tickets", url="https://hooks.example/", kinds=[])
+    stored(State.FAILED)
+    for path in ("/messages/", "/webhooks/", "/webhooks/new/", f"/webhooks/{endpoint.pk}/"):
+        assert client.get(path).status_code == 403, path
+    for path in ("/messages/retry/", "/messages/test/", "/webhooks/new/", f"/webhooks/{endpoint.pk}/"):
+        assert client.post(path, webhook_typed()).status_code == 403, path
+    for path in (f"/webhooks/{endpoint.pk}/key/", f"/webhooks/{endpoint.pk}/try/"):
+        assert client.post(path).status_code == 403, path
+    assert "/messages/" not in client.get("/").content.decode()
+    assert events() == []
+    assert Message.objects.get().state == State.FAILED
+
+
+def test_a_webhook_that_does_not_exist_is_not_found(admin: Client) -> None:
+    assert admin.get("/webhooks/99/").status_code == 404
+    assert admin.get(f"/webhooks/{10**30}/").status_code == 404
+
+
+def test_a_person_mutes_what_they_can_get_and_is_asked_about_nothing_else(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    page = client.get("/settings/").content.decode()
+    assert 'value="decision" checked' in page
+    assert 'value="asked"' not in page
+    client.post("/settings/", {"tell": ["ended"]})
+    assert list(Mute.objects.values_list("person__username", "kind")) == [("requester", "decision")]
+    assert 'value="decision">' in client.get("/settings/").content.decode()
+    client.post("/settings/", {"tell": ["ended", "decision", "nonsense"]})
+    assert Mute.objects.count() == 0
+
+
+def test_what_one_person_mutes_another_still_hears(signed_in: SignedIn) -> None:
+    signed_in("approver").post("/settings/", {})
+    signed_in("approver", name="approver-2")
+    User.objects.update(email="somebody@people.example")
+    signed_in("requester").post("/requests/new/", typed())
+    assert list(Message.objects.values_list("person__username", flat=True)) == ["approver-2"]
+
+
+def test_the_doctor_says_who_cannot_be_told(signed_in: SignedIn, settings: Settings) -> None:
+    def said() -> str:
+        return " ".join(finding.words for finding in findings() if finding.what in {"e-mail", "messages"})
+
+    assert "1 of those who decide have no address" in said()
+    User.objects.update(email="somebody@people.example")
+    stored(State.FAILED)
+    assert "Everybody who decides has one" in said()
+    assert "1 couldn't be delivered" in said()
+    settings.EMAIL_ON = False
+    assert "Set EMAIL_HOST" in said()
