@@ -164,7 +164,7 @@ def _who(event: AuditEvent) -> str:
 
 def _facts(request: CopyRequest) -> str:
     account = f"{request.account.name} ({request.account.account_id})"
-    return f"Name: {request.Name}\nTo: {_places(request)}\nAccount: {account}"
+    return f"Name: {request.Name}\nDestinations: {_places(request)}\nAccount: {account}"
 
 
 def _places(request: CopyRequest) -> str:

@@ -37,8 +37,10 @@ def send(message: Message, endpoint: Endpoint) -> None:
         raise Unsent(str(error), all_down=True) from error
     except ConnectionRefusedError as error:
         raise Unsent("The endpoint doesn't take connections.", all_down=True) from error
-    except (socket.gaierror, ssl.SSLCertVerificationError) as error:
-        raise Unsent(f"The endpoint can't be reached ({type(error).__name__}).", all_down=True) from error
+    except socket.gaierror as error:
+        raise Unsent("The endpoint's name isn't known.", all_down=True) from error
+    except ssl.SSLCertVerificationError as error:
+        raise Unsent("The endpoint's certificate can't be trusted.", all_down=True) from error
     except (OSError, http.client.HTTPException) as error:
         words = f"The endpoint didn't answer ({type(error).__name__})."
         raise Unsent(words, in_doubt=True, all_down=True) from error

@@ -3,7 +3,6 @@
 from amicopy.copies.calls import FieldError
 from amicopy.copies.rules.case import Case
 
-
 NOT_YET = frozenset({"pending", "transient"})
 
 
