@@ -1,0 +1,222 @@
+"""`docs/roles.md`, cell by cell: who may do what at which address."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+from django.urls.resolvers import URLPattern, URLResolver
+from django.utils import timezone
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies import workflow
+from amicopy.copies.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.policy import Delegation, FreezeWindow
+from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
+from amicopy.urls import urlpatterns
+from tests.copies.conftest import acting, make_call, make_person, make_rule
+from tests.web.conftest import typed
+from tests.web.test_policy_pages import delegation_typed, freeze_typed
+from tests.web.test_rules import rule_typed
+
+pytestmark = pytest.mark.django_db
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "roles.md").read_text()
+PASSWORD = "a-long-password-1"
+# These change nothing that the history tells.
+SILENT = {"sign-in", "settings", "theme", "approvals-decide"}
+
+
+def table(title: str) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of the table under a heading of the page."""
+    section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return cells[0], cells[2:]
+
+
+HEAD, ROWS = table("Addresses")
+WHO = HEAD[3:]
+CELLS = [
+    pytest.param(row[0].strip("`"), row[1], row[2], who, expected, id=f"{row[0].strip('`')} {row[1]} {row[2]} {who}")
+    for row in ROWS
+    for who, expected in zip(WHO, row[3:], strict=True)
+]
+
+
+def patterns(found: Sequence[URLPattern | URLResolver] = urlpatterns) -> Iterator[URLPattern]:
+    for each in found:
+        if isinstance(each, URLPattern):
+            yield each
+        else:
+            yield from patterns(each.url_patterns)
+
+
+@pytest.fixture
+def roles(db: None) -> None:
+    make_roles(apps)
+
+
+def somebody(name: str, *groups: str) -> User:
+    user, _ = User.objects.get_or_create(username=name)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    return user
+
+
+def test_the_table_of_permissions_is_that_of_the_groups(roles: None) -> None:
+    head, rows = table("Permissions")
+    assert head[1:] == list(ROLES)
+    listed = {}
+    for words, *cells in rows:
+        name = re.search(r"`(.+)`", words)
+        assert name
+        assert words == f"{PERMISSIONS[name[1]][1]} (`{name[1]}`)"
+        listed[name[1]] = dict(zip(head[1:], cells, strict=True))
+    held = {
+        role: {f"{p.content_type.app_label}.{p.codename}" for p in Group.objects.get(name=role).permissions.all()}
+        for role in ROLES
+    }
+    assert listed == {
+        name: {role: "yes" if name in held[role] else "no" for role in ROLES}
+        for name in sorted(PERMISSIONS, key=list(listed).index)
+    }
+
+
+def test_every_address_has_its_rows() -> None:
+    listed = {(row[0].strip("`"), row[1]) for row in ROWS}
+    names = {str(pattern.name) for pattern in patterns()}
+    assert {name for name, _ in listed} == names
+    owned = [(row[0], row[1]) for row in ROWS if row[2] == "own"]
+    assert owned == [(row[0], row[1]) for row in ROWS if row[2] == "other’s"]
+
+
+def test_a_verb_without_a_row_is_not_answered(roles: None) -> None:
+    listed = {(row[0].strip("`"), row[1]) for row in ROWS}
+    client = Client()
+    client.force_login(somebody("boss", *ROLES))
+    row = make_request(somebody("asks", "requester"))
+    for pattern in patterns():
+        for verb in ("GET", "POST"):
+            if (str(pattern.name), verb) not in listed:
+                arguments = [row.pk] * len(pattern.pattern.converters)
+                answer = client.generic(verb, reverse(str(pattern.name), args=arguments))
+                assert answer.status_code == 405, (pattern.name, verb)
+
+
+def make_request(by: User) -> CopyRequest:
+    """A request by somebody, who may have lost the right to ask since."""
+    before = list(by.groups.all())
+    by.groups.set(Group.objects.filter(name="requester"))
+    somebody("approver-1", "approver")
+    account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    row = workflow.submit(acting(by), account=account, reason="PLAT-1", calls=[make_call()])
+    by.groups.set(before)
+    return row
+
+
+def brought_to(row: CopyRequest, name: str) -> CopyRequest:
+    """The request in a state in which what the address is for can be done."""
+    if name == "request-renew":
+        CopyRequest.objects.filter(pk=row.pk).update(state="EXPIRED")
+    if name in {"request-cancel", "request-retry"}:
+        workflow.approve(acting(User.objects.get(username="approver-1")), row.pk, seen_hash=row.content_hash)
+    if name == "request-retry":
+        ImageCopy.objects.filter(request=row).update(state="FAILED", error_code="Blocked")
+        CopyRequest.objects.filter(pk=row.pk).update(state="FAILED")
+    return row
+
+
+def make_delegation(giver: User) -> Delegation:
+    now = timezone.now()
+    receiver = somebody("receives", "approver")
+    return Delegation.objects.create(giver=giver, receiver=receiver, created_at=now, until=now + timedelta(days=1))
+
+
+def target(name: str, owner: User) -> tuple[list[Any], dict[str, str]]:
+    """The arguments of an address, and what is posted there."""
+    if name.startswith("request") and name not in {"requests", "requests-live", "request-new"}:
+        row = brought_to(make_request(owner), name)
+        return [row.pk], {"content_hash": row.content_hash, "reason": "Why not"}
+    if name in {"rule", "rule-move", "rule-switch", "rule-delete"}:
+        rules = [make_rule(each, order=order) for order, each in enumerate(("first", "second"))]
+        moved = {"to": "up" if name == "rule-move" else "off"}
+        return [rules[1].pk], rule_typed() if name == "rule" else moved
+    if name in {"freeze", "freeze-end", "freeze-delete"}:
+        now = timezone.now()
+        window = FreezeWindow.objects.create(name="Now", starts_at=now - timedelta(1), ends_at=now + timedelta(1))
+        return [window.pk], freeze_typed(name="Later") if name == "freeze" else {}
+    if name == "delegation-end":
+        return [make_delegation(owner).pk], {}
+    if name == "audit-event":
+        return [AuditEvent.objects.filter(request=make_request(owner).pk).latest("pk").pk], {}
+    Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    posted: dict[str, dict[str, str]] = {
+        "sign-in": {"username": "other", "password": PASSWORD},
+        "request-new": typed(),
+        "rule-new": rule_typed(),
+        "freeze-new": freeze_typed(),
+        "delegations": delegation_typed(somebody("receives", "approver").pk),
+    }
+    return ([50] if name == "progress-icon" else []), posted.get(name, {})
+
+
+def outcome(client: Client, name: str, verb: str, arguments: list[Any], data: dict[str, str]) -> str:
+    before = AuditEvent.objects.count()
+    address = reverse(name, args=arguments)
+    answer = client.get(address) if verb == "GET" else client.post(address, data)
+    if answer.status_code == 302 and answer["Location"].startswith("/sign-in/?"):
+        return "sign in"
+    if answer.status_code in {403, 404}:
+        return {403: "no", 404: "hidden"}[answer.status_code]
+    assert answer.status_code in {200, 302}, answer.content.decode()
+    if verb == "GET" or name in SILENT or AuditEvent.objects.count() > before:
+        return "yes"
+    return "refused"
+
+
+@pytest.mark.parametrize(("name", "verb", "of", "who", "expected"), CELLS)
+def test_a_cell(roles: None, name: str, verb: str, of: str, who: str, expected: str) -> None:
+    somebody("approver-1", "approver")
+    person = somebody("person", *({who} & set(ROLES)))
+    other = somebody("other", "requester", "approver")
+    if name == "sign-in":
+        other.set_password(PASSWORD)
+        other.save()
+    arguments, data = target(name, person if of == "own" else other)
+    client = Client()
+    if who != "signed out":
+        client.force_login(person)
+    states = list(CopyRequest.objects.values_list("state", "version"))
+    assert outcome(client, name, verb, arguments, data) == expected
+    if expected != "yes":
+        assert list(CopyRequest.objects.values_list("state", "version")) == states
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject", "request-changes", "break-glass"])
+def test_a_superuser_with_every_role_does_not_decide_on_their_own_request(roles: None, verb: str) -> None:
+    boss = somebody("boss", *ROLES)
+    boss.is_superuser = True
+    boss.save()
+    row = make_request(boss)
+    client = Client()
+    client.force_login(boss)
+    data = {"content_hash": row.content_hash, "reason": "Because"}
+    answer = client.post(f"/requests/{row.pk}/{verb}/", data, follow=True)
+    assert "decide on your own request" in answer.content.decode()
+    row.refresh_from_db()
+    assert row.state == "PENDING"
+    assert not row.decisions.exists()
+
+
+def test_a_person_whose_account_is_switched_off_is_signed_out(roles: None) -> None:
+    boss = make_person("boss", *ROLES)
+    client = Client()
+    client.force_login(boss)
+    User.objects.filter(pk=boss.pk).update(is_active=False)
+    assert client.get("/approvals/")["Location"].startswith("/sign-in/")
