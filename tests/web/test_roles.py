@@ -1,7 +1,7 @@
 """`docs/roles.md`, cell by cell: who may do what at which address."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,32 @@ from amicopy.copies import workflow
 from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.policy import Delegation, FreezeWindow
 from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
+from amicopy.notify.models import Endpoint
 from amicopy.urls import urlpatterns
 from amicopy.web.models import SavedView
 from tests.copies.conftest import acting, make_call, make_person, make_rule
 from tests.web.conftest import typed
+from tests.web.test_message_pages import webhook_typed
 from tests.web.test_policy_pages import delegation_typed, freeze_typed
 from tests.web.test_rules import rule_typed
 
 pytestmark = pytest.mark.django_db
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "roles.md").read_text()
+Posted = Mapping[str, Any]
 PASSWORD = "a-long-password-1"
 # These change nothing that the history tells.
-SILENT = {"sign-in", "settings", "theme", "approvals-decide", "view-save", "view-delete"}
+SILENT = {
+    "sign-in",
+    "settings",
+    "theme",
+    "approvals-decide",
+    "view-save",
+    "view-delete",
+    "messages-retry",
+    "messages-test",
+    "webhook-try",
+}
 
 
 def table(title: str) -> tuple[list[str], list[list[str]]]:
@@ -140,7 +153,7 @@ def make_delegation(giver: User) -> Delegation:
     return Delegation.objects.create(giver=giver, receiver=receiver, created_at=now, until=now + timedelta(days=1))
 
 
-def target(name: str, owner: User) -> tuple[list[Any], dict[str, str]]:
+def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     """The arguments of an address, and what is posted there."""
     if name.startswith("request") and name not in {"requests", "requests-live", "request-new"}:
         row = brought_to(make_request(owner), name)
@@ -155,23 +168,27 @@ def target(name: str, owner: User) -> tuple[list[Any], dict[str, str]]:
         return [window.pk], freeze_typed(name="Later") if name == "freeze" else {}
     if name == "delegation-end":
         return [make_delegation(owner).pk], {}
+    if name in {"webhook", "webhook-key", "webhook-try"}:
+        endpoint = Endpoint.objects.create(name="tickets", url="https://hooks.example/", kinds=["ended"])
+        return [endpoint.pk], webhook_typed(name="tickets-2") if name == "webhook" else {"key": "show"}
     if name == "view-delete":
         return [SavedView.objects.create(person=owner, name="Mine", address="?view=mine").pk], {}
     if name == "audit-event":
         return [AuditEvent.objects.filter(request=make_request(owner).pk).latest("pk").pk], {}
     Account.objects.get_or_create(name="sandbox", account_id="111122223333")
-    posted: dict[str, dict[str, str]] = {
+    posted: dict[str, Posted] = {
         "sign-in": {"username": "other", "password": PASSWORD},
         "request-new": typed(),
         "rule-new": rule_typed(),
         "freeze-new": freeze_typed(),
+        "webhook-new": webhook_typed(),
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),
     }
     return ([50] if name == "progress-icon" else []), posted.get(name, {})
 
 
-def outcome(client: Client, name: str, verb: str, arguments: list[Any], data: dict[str, str]) -> str:
+def outcome(client: Client, name: str, verb: str, arguments: list[Any], data: Posted) -> str:
     before = AuditEvent.objects.count()
     address = reverse(name, args=arguments)
     answer = client.get(address) if verb == "GET" else client.post(address, data)
