@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from amicopy.copies.models import ImageCopy
 
@@ -18,6 +19,8 @@ from amicopy.copies.models import ImageCopy
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 # A worker that has held a lease for this long makes no further call to AWS under it.
 CALL_WITHIN = LEASE / 2
+# This worker, the same in all processes that its pool forks later.
+HOLDER = uuid.uuid4()
 # What a move writes to end the lease with it.
 ENDED: dict[str, None] = {"lease_id": None, "lease_until": None}
 
@@ -35,7 +38,9 @@ def claim(rows: QuerySet[ImageCopy], *, now: datetime, most: int) -> tuple[uuid.
         ids = list(wanted.values_list("pk", flat=True)[:most])
         if not ids:
             return lease_id, []
-        ImageCopy.objects.filter(due(now), pk__in=ids).update(lease_id=lease_id, lease_until=now + LEASE)
+        ImageCopy.objects.filter(due(now), pk__in=ids).update(
+            lease_id=lease_id, lease_until=now + LEASE, lease_holder=HOLDER
+        )
     return lease_id, list(ImageCopy.objects.filter(lease_id=lease_id).select_related("account", "request"))
 
 
@@ -45,3 +50,9 @@ def hand_back(lease_id: uuid.UUID, *, next_step_at: datetime, copies: list[Image
     if copies is not None:
         rows = rows.filter(pk__in=[copy.pk for copy in copies])
     rows.update(lease_id=None, lease_until=None, next_step_at=next_step_at)
+
+
+def hand_back_all() -> int:
+    """Ends every lease that this worker holds; what it was about is due now. Returns how many rows that were."""
+    held = ImageCopy.objects.filter(lease_holder=HOLDER, lease_id__isnull=False)
+    return held.update(lease_id=None, lease_until=None, next_step_at=timezone.now())

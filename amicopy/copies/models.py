@@ -242,6 +242,8 @@ class ImageCopy(models.Model):
     next_step_at = models.DateTimeField(null=True)
     lease_id = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    # The worker that took the lease; who it was once it has ended says nothing.
+    lease_holder = models.UUIDField(null=True)
     failures = models.PositiveIntegerField(default=0)
     waiting_for = models.CharField(max_length=500, blank=True)
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
-from amicopy.copies import cancelling, expiry, leases, starting, tracking
+from amicopy.copies import cancelling, expiry, leases, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -45,7 +45,7 @@ def start_due(wake: bool = True) -> None:
         for _ in range(min(waiting, settings.START_WORKERS) - 1):
             send("start_due", wake=False)
     deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not stopping.told():
         claimed = starting.claim_next()
         if claimed is None:
             return
@@ -61,7 +61,7 @@ def start_due(wake: bool = True) -> None:
 def track_due() -> None:
     """One round of tracking for every account and Region that is due."""
     deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not stopping.told():
         claimed = tracking.claim_round()
         if claimed is None:
             return
@@ -73,7 +73,7 @@ def track_due() -> None:
 def cancel_due() -> None:
     """Removes the images of cancelled copies, one after the other."""
     deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not stopping.told():
         claimed = cancelling.claim_next()
         if claimed is None:
             return
