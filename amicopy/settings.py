@@ -135,6 +135,8 @@ if not SANDBOX and DEBUG:
     refuse("DEBUG must not be on with AMICOPY_AWS=aws.")
 if not SANDBOX and SECRET_KEY.startswith("sandbox-only-"):
     refuse("SECRET_KEY is the sandbox's own; production needs one of its own.")
+if AUDIT_KEEP_DAYS and not AUDIT_ARCHIVE_DIR:
+    refuse("AUDIT_KEEP_DAYS needs AUDIT_ARCHIVE_DIR: events are never removed without an archive.")
 if AWS_ENDPOINT and urlsplit(AWS_ENDPOINT).hostname not in {"127.0.0.1", "localhost", "::1"}:
     refuse("SANDBOX_URL must be an address of this machine.")
 
@@ -345,6 +347,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "amicopy.audit.tasks.verify",
         "schedule": AUDIT_VERIFY_SECONDS,
         "options": {"expires": AUDIT_VERIFY_SECONDS},
+    },
+    "audit-archive": {
+        "task": "amicopy.audit.tasks.archive",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
     },
     "audit-write-head": {
         "task": "amicopy.audit.tasks.write_head",

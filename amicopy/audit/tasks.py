@@ -5,15 +5,19 @@ from pathlib import Path
 
 from celery import shared_task
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 
-from amicopy.audit import checks, heads
+from amicopy.audit import archiving, checks, heads
 from amicopy.audit.actor import worker
+from amicopy.audit.archiving import NotArchived
 
 logger = logging.getLogger(__name__)
 
 # Seconds a task walks at most; the soft time limit is 90. A long chain is walked in several steps.
 WALK_SECONDS = 25.0
+# Archives a task makes at most; the next hour's goes on.
+FILES = 5
 
 
 @shared_task
@@ -30,3 +34,18 @@ def write_head() -> None:
     """Writes the signed head into AUDIT_HEAD_DIR, if there is one."""
     if settings.AUDIT_HEAD_DIR:
         logger.info("Head written to %s", heads.write_to(Path(settings.AUDIT_HEAD_DIR)))
+
+
+@shared_task
+def archive() -> None:
+    """Archives what is older than AUDIT_KEEP_DAYS, where the worker's role may; elsewhere `archive_audit` has to."""
+    try:
+        for _ in range(FILES):
+            anchor = archiving.archive_next(worker("archive"))
+            if anchor is None:
+                return
+            logger.info("Events up to %s archived to %s", anchor.event_id, anchor.file)
+    except NotArchived as error:
+        logger.error("Nothing archived: %s", error)
+    except DatabaseError as error:
+        logger.warning("Nothing archived: run manage.py archive_audit as the owner of the tables. %s", error)
