@@ -1,8 +1,11 @@
 """`make chaos`: real processes, killed and cut off at random, while many copies are made.
 
-At the end the sandbox is counted, not our own tables: exactly one image for each approved copy, none for any other,
-no snapshot left of a cancelled one, every copy final, the audit chain whole. Prints the counts and exits 1 on any
-deviation. The seed is printed and can be given.
+60 requests for 300 copies over 6 Regions and 2 accounts: most are approved, some of those cancelled on the way, some
+rejected, withdrawn, or dry runs. Meanwhile workers, beat and web server are killed, the broker is emptied and killed,
+the sandbox is killed, and with `--stack servers` PostgreSQL too; calls to AWS are throttled, answered with errors, or
+carried out and not answered. At the end the sandbox is counted (see `counting`). Any deviation ends it with 1.
+
+The seed, printed and given again, repeats what is asked and in which order things break; not the instant.
 """
 
 import argparse
@@ -13,195 +16,123 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-import kombu
+import boto3
 
-from amicopy.local import broker
-from tests.journey.conftest import ROOT, Person, Running, everything
+from benchmarks import asking, breaking
+from benchmarks.counting import Asked, deviations
+from benchmarks.servers import Postgres, RabbitMQ, postgres, rabbitmq
+from tests.journey.conftest import ROOT, Running, everything
 
-REGIONS = ("us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1", "us-east-1")
-# An image each account may copy.
-ACCOUNTS = {"sandbox": "ami-0a7f3c92d41be6058", "sandbox-second": "ami-07c3fa0628b5e91d4"}
-WORKERS = ("worker", "worker-2")
-
-
-@dataclass
-class Asked:
-    """One request: its number, name, Regions, and whether it was approved or cancelled while it ran."""
-
-    number: int
-    name: str
-    regions: list[str]
-    approved: bool = True
-    cancelled: bool = False
-    states: list[str] = field(default_factory=list)
+# Faster than AWS would take the calls, and with so few slots that copies wait for one.
+SETTINGS = {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20", "COPIES_AT_ONCE": "10", "LOST_ANSWER_SECONDS": "20"}
 
 
-def ask(running: Running, dice: random.Random, requests: int, copies: int) -> list[Asked]:
-    """Submits the requests, and approves all but one in ten."""
-    requester, approver = Person(running.url, "requester"), Person(running.url, "approver")
-    asked = []
-    for index in range(requests):
-        account, source = dice.choice(list(ACCOUNTS.items()))
-        regions = dice.sample(REGIONS, copies)
-        rows = {f"destinations-{place}-DestinationRegion": region for place, region in enumerate(regions)}
-        name = f"chaos-{index:03}"
-        number = requester.submit(account=account, SourceImageId=source, Name=name, **rows)
-        one = Asked(number, name, regions, approved=dice.random() > 0.1)
-        if one.approved:
-            approver.approve(number)
-        asked.append(one)
-    return asked
+@contextmanager
+def stack(name: str, var: Path, log: Path) -> Iterator[tuple[Running, Postgres | None, RabbitMQ | None]]:
+    """amicopy with two workers and two beats: `embedded` as on one machine, or on `servers` thrown away at the end."""
+    with ExitStack() as opened:
+        database = opened.enter_context(postgres()) if name == "servers" else None
+        broker = opened.enter_context(rabbitmq()) if name == "servers" else None
+        changed = {
+            **SETTINGS,
+            "DATABASE_URL": database.url if database else "",
+            "CELERY_BROKER_URL": broker.url if broker else "",
+        }
+        running = opened.enter_context(everything(var, "amicopy_chaos", log=log, changed=changed))
+        running.start("worker-2")
+        running.start("beat-2")
+        yield running, database, broker
 
 
-def disturb(running: Running, dice: random.Random, asked: list[Asked], *, kills: int, pause: float) -> Counter[str]:
-    """Kills workers, empties and kills the broker, kills the sandbox once, cancels some requests; counts what it
-    did."""
-    done: Counter[str] = Counter()
-    approver = Person(running.url, "approver")
-    others = ["empty", "empty", "broker", "sandbox", *["cancel"] * max(1, len(asked) // 10)]
-    plan = ["kill"] * kills + others
-    dice.shuffle(plan)
-    for step in plan:
-        time.sleep(dice.uniform(0.5, 1.5) * pause)
-        if step == "kill":
-            worker = dice.choice(WORKERS)
-            running.kill(worker)
-            running.start(worker)
-        elif step == "empty":
-            with kombu.Connection(running.environ["CELERY_BROKER_URL"]) as connection:
-                kombu.Queue(running.environ["CELERY_QUEUE"], channel=connection.channel()).purge()
-        elif step == "broker":
-            restart_broker(running)
-        elif step == "sandbox":
-            running.kill("sandbox")
-            time.sleep(1)
-            running.start("sandbox")
-            inject(running, dice)
-        elif step == "cancel":
-            candidates = [one for one in asked if one.approved and not one.cancelled]
-            one = dice.choice(candidates)
-            _, _page = approver.post(f"/requests/{one.number}/cancel/", page=approver.get("/requests/"))
-            one.cancelled = True
-        done[step] += 1
-    return done
-
-
-def restart_broker(running: Running) -> None:
-    """Kills the bundled broker and starts it again; another broker is emptied instead."""
-    url = running.environ["CELERY_BROKER_URL"]
-    if not url.startswith("redis+socket://"):
-        with kombu.Connection(url) as connection:
-            kombu.Queue(running.environ["CELERY_QUEUE"], channel=connection.channel()).purge()
-        return
-    socket = Path(url.removeprefix("redis+socket://"))
-    subprocess.run(["pkill", "-9", "-f", str(socket)], check=False)
-    time.sleep(0.5)
-    broker.start(socket, directory=socket.parent / "broker")
-
-
-def inject(running: Running, dice: random.Random) -> None:
-    """One answer in ten lost after the action, one call in five throttled, one in twenty a server's error."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            running.control("settings", limit=1000, copy_seconds=4)
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-    for chance, rule in (
-        (0.1, {"kind": "drop-after", "action": "CopyImage"}),
-        (0.2, {"kind": "throttle", "service": "ec2"}),
-        (0.05, {"kind": "error", "service": "ec2", "code": "InternalError", "status": 500}),
-    ):
-        running.control("faults", **rule, chance=chance, count=None, seed=dice.randrange(2**31))
-
-
-def settle(running: Running, asked: list[Asked], *, seconds: float) -> None:
-    """Waits until every approved request has ended, or the time is over."""
-    requester = Person(running.url, "requester")
+def settle(running: Running, asked: Sequence[Asked], *, seconds: float) -> None:
+    """Waits until every request has ended, or the time is over, and takes down what amicopy says of each."""
     deadline = time.monotonic() + seconds
-    waiting = [one for one in asked if one.approved]
-    while waiting and time.monotonic() < deadline:
-        for one in list(waiting):
-            if requester.state(one.number) not in {"PENDING", "APPROVED"}:
-                one.states = requester.copies(one.number)
-                waiting.remove(one)
+    person = asking.Persistent(running.url, "requester")
+    waiting = list(asked)
+    while waiting:
+        for one in waiting:
+            one.state, one.states = person.look(one.number)
+        waiting = [one for one in waiting if one.state in {"PENDING", "APPROVED"}]
+        if time.monotonic() > deadline:
+            return
         time.sleep(1)
-    for one in waiting:
-        one.states = requester.copies(one.number)
 
 
-def deviations(running: Running, asked: list[Asked]) -> list[str]:
-    """What is not as it must be, counted at the sandbox."""
-    images: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for image in running.control("images"):
-        images.setdefault((image["Name"], image["Region"]), []).append(image)
-    wrong = []
-    known = {(one.name, region) for one in asked for region in one.regions}
-    wrong += [f"{place} was made and nobody asked" for place in images if place not in known]
-    for one in asked:
-        for region, state in zip(one.regions, one.states or ["HELD"] * len(one.regions), strict=True):
-            made = images.get((one.name, region), [])
-            there = [image for image in made if image["State"] != "deregistered"]
-            snapshots = [snapshot for image in made for snapshot in image["Snapshots"]]
-            where = f"#{one.number} {one.name} {region} ({state})"
-            if not one.approved and made:
-                wrong.append(f"{where}: made without approval")
-            elif one.approved and state == "AVAILABLE" and (len(made), len(there)) != (1, 1):
-                wrong.append(f"{where}: {len(made)} images made, {len(there)} there")
-            elif one.approved and state == "CANCELLED" and (there or snapshots or len(made) > 1):
-                wrong.append(f"{where}: {len(made)} made, {len(there)} images and {len(snapshots)} snapshots left")
-            elif one.approved and state not in {"AVAILABLE", "CANCELLED"}:
-                wrong.append(f"{where}: not in the state it should end in")
-            elif state == "CANCELLED" and not one.cancelled:
-                wrong.append(f"{where}: cancelled by nobody")
-    return wrong
+def sabotage(running: Running, asked: Sequence[Asked], promise: str) -> None:
+    """Breaks a promise behind amicopy's back, to see that it is noticed."""
+    images = running.control("images")
+    image = next(row for row in images if row["State"] == "available" and row["Account"] == asking.ACCOUNTS[0].number)
+    ec2 = boto3.Session("AKIASANDBOX000000000", "sandbox").client("ec2", image["Region"], endpoint_url=running.sandbox)
+    running.control("faults", method="DELETE")
+    if promise == "once":
+        source = {"SourceImageId": image["SourceImageId"], "SourceRegion": image["SourceRegion"]}
+        ec2.copy_image(Name=image["Name"], **source)
+    elif promise == "made":
+        ec2.deregister_image(ImageId=image["ImageId"])
+    elif promise == "final":
+        next(one for one in asked if one.states).states[0] = "STARTING"
+
+
+def verify_audit(running: Running) -> tuple[str, bool]:
+    command = [sys.executable, "manage.py", "verify_audit"]
+    said = subprocess.run(command, cwd=ROOT, env=running.environ, capture_output=True, text=True, check=False)
+    return re.sub(r"\s+", " ", said.stdout + said.stderr).strip(), said.returncode == 0
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--stack", choices=("embedded", "servers"), default="embedded")
     options.add_argument("--requests", type=int, default=60)
-    options.add_argument("--copies", type=int, default=5)
-    options.add_argument("--kills", type=int, default=20)
-    options.add_argument("--pause", type=float, default=4.0, help="seconds between two disturbances, about")
-    options.add_argument("--seconds", type=float, default=900.0, help="to settle in")
+    options.add_argument("--copies", type=int, default=5, help="of each request")
+    options.add_argument("--kills", type=int, default=20, help="of workers")
+    options.add_argument("--pause", type=float, default=4.0, help="seconds between two breaks, about")
+    options.add_argument("--seconds", type=float, default=600.0, help="to settle in")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
+    options.add_argument("--sabotage", choices=("once", "made", "final"), help="break this promise; must end with 1")
     given = options.parse_args()
-    print(f"seed {given.seed}", flush=True)
+    print(f"seed {given.seed}, {given.stack}", flush=True)
     dice = random.Random(given.seed)
-    with tempfile.TemporaryDirectory() as var, everything(Path(var), "amicopy_chaos", chaos=True) as running:
-        running.start("worker-2")
-        inject(running, dice)
-        asked = ask(running, dice, given.requests, given.copies)
-        done = disturb(running, dice, asked, kills=given.kills, pause=given.pause)
+    asked = asking.wishes(dice, requests=given.requests, copies=given.copies)
+    plan = breaking.plan(dice, kills=given.kills, database=given.stack == "servers")
+    log = Path(tempfile.gettempdir()) / f"amicopy-chaos-{given.stack}-{given.seed}.log"
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as var, stack(given.stack, Path(var), log) as (running, database, broker):
+        breaker = breaking.Breaker(running, dice, database, broker)
+        breaker.inject()
+        with ThreadPoolExecutor(1) as pool:
+            busy = pool.submit(asking.ask, running, asked, seconds=given.pause * len(plan))
+            breaker.run(plan, pause=given.pause)
+            busy.result()
         settle(running, asked, seconds=given.seconds)
-        wrong = deviations(running, asked)
-        chain = subprocess.run(
-            [sys.executable, "manage.py", "verify_audit"],
-            cwd=ROOT,
-            env=running.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if chain.returncode:
-            wrong.append(f"the audit chain: {chain.stdout}{chain.stderr}")
-        states = Counter(state for one in asked for state in one.states)
-        made = len(running.control("images"))
-        refused = running.control()["refusals"]
-    print(f"{len(asked)} requests, {sum(one.approved for one in asked)} approved, copies: {dict(states)}")
-    print(f"disturbances: {dict(done)}; refusals by the sandbox: {refused}; images made: {made}")
-    print(re.sub(r"\s+", " ", chain.stdout).strip())
+        breaker.tally()
+        if given.sabotage:
+            sabotage(running, asked, given.sabotage)
+        images = running.control("images")
+        chain, whole = verify_audit(running)
+    wrong = deviations(asked, images)
+    wrong += [] if whole else ["the audit chain is broken"]
+    wrong += breaker.missing(plan)
+    there = sum(image["State"] == "available" for image in images)
+    print(f"{len(asked)} requests: {counted(one.fate for one in asked)}")
+    print(f"{sum(map(len, (one.regions for one in asked)))} copies: {counted(s for one in asked for s in one.states)}")
+    print(f"broken: {counted(breaker.done.elements())}; calls struck: {counted(breaker.struck.elements())}")
+    print(f"at the sandbox: {len(images)} images made, {there} there")
+    print(f"audit: {chain}")
     for line in wrong:
         print(f"WRONG: {line}")
-    print(f"{len(wrong)} deviations")
-    sys.exit(1 if wrong else 0)
+    print(f"{len(wrong)} deviations after {time.monotonic() - began:.0f} s, seed {given.seed}")
+    if wrong:
+        sys.exit(f"what the processes said: {log}")
+    log.unlink(missing_ok=True)
+
+
+def counted(words: Iterator[str]) -> str:
+    return ", ".join(f"{number} {word}" for word, number in sorted(Counter(words).items()))
 
 
 if __name__ == "__main__":

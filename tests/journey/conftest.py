@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -51,15 +51,17 @@ class Running:
     environ: dict[str, str]
     started: dict[str, subprocess.Popen[bytes]]
     moto: bool = False
+    # Where the processes write; None: to the terminal.
+    log: Path | None = None
 
     @property
     def ready(self) -> str:
         """An address of the EC2 endpoint that answers once it is up."""
         return f"{self.sandbox}/moto-api/" if self.moto else f"{self.sandbox}/_sandbox/"
 
-    def control(self, name: str = "", **values: Any) -> Any:
+    def control(self, name: str = "", *, method: str | None = None, **values: Any) -> Any:
         body = json.dumps(values).encode() if values else None
-        with urlopen(Request(f"{self.sandbox}/_sandbox/{name}", data=body)) as answer:
+        with urlopen(Request(f"{self.sandbox}/_sandbox/{name}", data=body, method=method)) as answer:
             return json.load(answer)
 
     def start(self, name: str) -> None:
@@ -68,9 +70,14 @@ class Running:
         own = [sys.executable, "manage.py", "sandbox", "--port", port, "--copy-seconds", "6"]
         own += ["--journal", f"{self.environ['AMICOPY_VAR_DIR']}/sandbox.jsonl"]
         commands["worker-2"] = [*commands["worker"], "--hostname", "second@%h"]
+        commands["beat-2"] = commands["beat"]
         motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]
         commands["sandbox"] = motos if self.moto else own
-        self.started[name] = subprocess.Popen(commands[name], env=self.environ, cwd=ROOT, start_new_session=True)
+        with ExitStack() as opened:
+            out = opened.enter_context(self.log.open("ab")) if self.log else None
+            self.started[name] = subprocess.Popen(
+                commands[name], env=self.environ, cwd=ROOT, start_new_session=True, stdout=out, stderr=out
+            )
 
     def kill(self, name: str) -> None:
         """Ends a process and its children at once, as a crash would."""
@@ -89,10 +96,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @contextmanager
-def everything(var: Path, database_name: str, *, moto: bool = False, chaos: bool = False) -> Iterator[Running]:
+def everything(
+    var: Path,
+    database_name: str,
+    *,
+    moto: bool = False,
+    log: Path | None = None,
+    changed: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
     """Starts all processes with their files in `var`; with `moto`, EC2 is moto's own server, unmodified.
 
-    `chaos` lets calls be made faster than AWS would take them.
+    `changed` are settings other than those of a test; what the processes say goes to `log`, if there is one.
     """
     web, sandbox = free_port(), free_port() + 5000
     environ = {
@@ -108,18 +122,16 @@ def everything(var: Path, database_name: str, *, moto: bool = False, chaos: bool
         "LEASE_SECONDS": "20",
         # Another amicopy may be running on the same broker, in the same test run or on this machine.
         "CELERY_QUEUE": database_name,
+        **(changed or {}),
     }
-    if chaos:
-        environ |= {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20"}
-    database = os.environ.get("DATABASE_URL", "")
-    if database:
-        environ["DATABASE_URL"] = fresh_database(database, database_name)
-    embedded = not os.environ.get("CELERY_BROKER_URL")
+    if environ.get("DATABASE_URL"):
+        environ["DATABASE_URL"] = fresh_database(environ["DATABASE_URL"], database_name)
+    embedded = not environ.get("CELERY_BROKER_URL")
     socket = var / "b.sock"
     if embedded:
         environ["CELERY_BROKER_URL"] = f"redis+socket://{socket}"
         bundled = broker.start(socket, directory=var / "broker")
-    it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto)
+    it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto, log=log)
     try:
         it.start("sandbox")
         for command in ("migrate", "samples"):

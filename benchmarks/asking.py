@@ -1,0 +1,136 @@
+"""The people of `make chaos`: they ask, approve, reject, withdraw and cancel, and try again when a page fails."""
+
+import heapq
+import random
+import re
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from itertools import count
+from typing import TypeVar
+
+from benchmarks.counting import APPROVED, CANCELLED, DRY_RUN, ONE_CANCELLED, REJECTED, WITHDRAWN, Asked
+from tests.journey.conftest import Person, Running
+
+REGIONS = ("us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1", "us-east-1")
+# Of twenty requests.
+FATES = (*[APPROVED] * 11, *[CANCELLED] * 3, *[ONE_CANCELLED] * 2, REJECTED, REJECTED, WITHDRAWN, DRY_RUN)
+PATIENCE_SECONDS = 90.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account of the catalogue, by amicopy's name and AWS's number, with an image it may copy."""
+
+    name: str
+    number: str
+    source: str
+
+
+ACCOUNTS = (
+    Place("sandbox", "111122223333", "ami-0a7f3c92d41be6058"),
+    Place("sandbox-second", "444455556666", "ami-07c3fa0628b5e91d4"),
+)
+
+
+def wishes(dice: random.Random, *, requests: int, copies: int) -> list[Asked]:
+    """What is going to be asked for. Every fate comes up, in an order of chance."""
+    fates = [FATES[index * len(FATES) // requests % len(FATES)] for index in range(requests)]
+    dice.shuffle(fates)
+    asked = []
+    for index, fate in enumerate(fates):
+        place = ACCOUNTS[index % len(ACCOUNTS)]
+        asked.append(Asked(f"chaos-{index:03}", place.number, place.source, dice.sample(REGIONS, copies), fate))
+    return asked
+
+
+class Persistent(Person):
+    """Somebody who tries again: the web server or the database may be down for a moment."""
+
+    def __init__(self, url: str, name: str) -> None:
+        persist(lambda: Person.__init__(self, url, name))
+
+    def hand_in(self, one: Asked) -> int:
+        """Submits a request. The form's own number makes it one request however often it is sent."""
+        account = next(place for place in ACCOUNTS if place.number == one.account)
+        values = {
+            "account": account.name,
+            "SourceImageId": one.source,
+            "Name": one.name,
+            "submission": str(uuid.uuid4()),
+            **{f"destinations-{place}-DestinationRegion": region for place, region in enumerate(one.regions)},
+            **({"DryRun": "true"} if one.fate == DRY_RUN else {}),
+        }
+        return persist(lambda: self.submit(**values))
+
+    def look(self, number: int) -> tuple[str, list[str]]:
+        """The state of a request and those of its copies."""
+
+        def state_and_copies() -> tuple[str, list[str]]:
+            page = self.get(f"/requests/{number}/")
+            state = re.search(rf'data-request="{number}" data-state="(\w+)"', page)
+            assert state, page
+            return state[1], re.findall(r'data-copy="\d+" data-state="(\w+)"', page)
+
+        return persist(state_and_copies)
+
+    def do(self, number: int, verb: str, **fields: str) -> None:
+        """Does one thing to a request, as often as it takes to be answered; the second time finds it done."""
+
+        def post() -> None:
+            page = self.get(f"/requests/{number}/")
+            seen = re.search(r'name="content_hash" value="([^"]+)"', page)
+            values = {"content_hash": seen[1] if seen else "", **fields}
+            if fields.get("copy") == "first":
+                found = re.search(r'data-copy="(\d+)"', page)
+                assert found, page
+                values["copy"] = found[1]
+            path, answer = self.post(f"/requests/{number}/{verb}/", page=page, **values)
+            assert path == f"/requests/{number}/", answer
+
+        persist(post)
+
+
+def persist(do: Callable[[], T]) -> T:
+    """Tries until it works, or patience ends with the last error."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return do()
+        except (OSError, HTTPException, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def ask(running: Running, asked: Sequence[Asked], *, seconds: float) -> None:
+    """Makes the requests within about this time, and what becomes of each a moment later."""
+    requester, approver = Persistent(running.url, "requester"), Persistent(running.url, "approver")
+    dice = random.Random(len(asked))
+    order, pause = count(), 0.7 * seconds / len(asked)
+    later: list[tuple[float, int, Callable[[], None]]] = []
+    began = time.monotonic()
+    for index, one in enumerate(asked):
+        heapq.heappush(later, (began + index * pause, next(order), lambda one=one: submit(one)))  # type: ignore[misc]
+
+    def submit(one: Asked) -> None:
+        one.number = requester.hand_in(one)
+        if one.fate == REJECTED:
+            approver.do(one.number, "reject", reason="Not this week.")
+        elif one.fate == WITHDRAWN:
+            requester.do(one.number, "withdraw")
+        elif one.fate != DRY_RUN:
+            approver.do(one.number, "approve")
+        fields = {"copy": "first"} if one.fate == ONE_CANCELLED else {}
+        if one.fate in {CANCELLED, ONE_CANCELLED}:
+            # Before, during or after the call, as chance has it.
+            at = time.monotonic() + dice.choice((0.0, 0.2, 1.0, 3.0, 6.0))
+            heapq.heappush(later, (at, next(order), lambda: requester.do(one.number, "cancel", **fields)))
+
+    while later:
+        at, _, act = heapq.heappop(later)
+        time.sleep(max(0.0, at - time.monotonic()))
+        act()

@@ -1,0 +1,115 @@
+"""What `make chaos` breaks: processes, broker, database, sandbox, and calls to AWS."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import kombu
+from redis import Redis
+
+from amicopy.local import broker, processes
+from benchmarks.servers import Postgres, RabbitMQ
+from tests.journey.conftest import Running
+
+WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
+# Chance, and what happens to the call: to a tenth of all calls that were carried out, nobody hears of it.
+FAULTS: dict[str, tuple[float, dict[str, Any]]] = {
+    "answers lost": (0.1, {"kind": "drop-after"}),
+    "throttled": (0.2, {"kind": "throttle"}),
+    "errors": (0.05, {"kind": "error", "code": "InternalError", "status": 500}),
+}
+# As much as is copied at once in a Region of an account; one more is refused.
+SANDBOX: dict[str, Any] = {"limit": 9, "copy_seconds": 4}
+
+
+def plan(dice: random.Random, *, kills: int, database: bool) -> list[str]:
+    """What is broken, in order; the sandbox and the database somewhere in the middle."""
+    steps = [*["worker"] * kills, "beat", "beat", "web", "broker emptied", "broker emptied", "broker", "broker"]
+    dice.shuffle(steps)
+    for one in ("sandbox", "database") if database else ("sandbox",):
+        steps.insert(dice.randrange(len(steps) // 4, 3 * len(steps) // 4 + 1), one)
+    return steps
+
+
+class Breaker:
+    """Breaks what is running; `done` counts what it did, `struck` the calls to AWS that went wrong."""
+
+    def __init__(
+        self, running: Running, dice: random.Random, database: Postgres | None, rabbitmq: RabbitMQ | None
+    ) -> None:
+        self.running, self.dice, self.database, self.rabbitmq = running, dice, database, rabbitmq
+        self.done: Counter[str] = Counter()
+        self.struck: Counter[str] = Counter()
+        # The servers started in place of one that was killed.
+        self.brokers: list[subprocess.Popen[bytes] | None] = []
+
+    def run(self, steps: Sequence[str], *, pause: float) -> None:
+        """Breaks one thing after the other."""
+        for step in steps:
+            time.sleep(self.dice.uniform(0.5, 1.5) * pause)
+            self._break(step)
+            self.done[step] += 1
+
+    def inject(self) -> None:
+        """Sets the sandbox up, and what happens to calls from now on."""
+        processes.wait_for(self.running.ready, {}, seconds=30)
+        self.running.control("settings", **SANDBOX)
+        for chance, rule in FAULTS.values():
+            self.running.control(
+                "faults", service="ec2", chance=chance, count=None, seed=self.dice.randrange(2**31), **rule
+            )
+
+    def tally(self) -> None:
+        """Adds up the calls that went wrong since the last start of the sandbox."""
+        words = {rule["kind"]: name for name, (_, rule) in FAULTS.items()}
+        for rule in self.running.control("faults")["rules"]:
+            self.struck[words[rule["kind"]]] += rule["used"]
+
+    def missing(self, steps: Sequence[str]) -> list[str]:
+        """What was to go wrong and didn't: then the run proves less than it says."""
+        wanted = Counter(steps)
+        return [f"{name} was not broken" for name in wanted if self.done[name] < wanted[name]] + [
+            f"no calls with {name}" for name in FAULTS if not self.struck[name]
+        ]
+
+    def _break(self, step: str) -> None:
+        if step == "worker":
+            self._again(self.dice.choice(WORKERS))
+        elif step == "beat":
+            self._again(self.dice.choice(BEATS))
+        elif step == "web":
+            self._again("web")
+        elif step == "sandbox":
+            self.tally()
+            self._again("sandbox")
+            self.inject()
+        elif step == "broker emptied":
+            with kombu.Connection(self.running.environ["CELERY_BROKER_URL"]) as connection:
+                kombu.Queue(self.running.environ["CELERY_QUEUE"], channel=connection.channel()).purge()
+        elif step == "broker":
+            self._broker()
+        elif step == "database" and self.database:
+            self.database.kill()
+            time.sleep(1)
+            self.database.start()
+
+    def _again(self, name: str) -> None:
+        self.running.kill(name)
+        self.running.start(name)
+
+    def _broker(self) -> None:
+        if self.rabbitmq:
+            self.rabbitmq.kill()
+            self.rabbitmq.start()
+            return
+        socket = Path(self.running.environ["CELERY_BROKER_URL"].removeprefix("redis+socket://"))
+        with Redis(unix_socket_path=str(socket)) as client:
+            pid = int(client.info("server")["process_id"])
+        os.kill(pid, signal.SIGKILL)
+        self.brokers.append(broker.start(socket, directory=socket.parent / "broker"))

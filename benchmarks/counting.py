@@ -1,0 +1,80 @@
+"""What the sandbox holds against what people asked for: the judge of `make chaos`.
+
+Images and snapshots are counted where they were made. Of amicopy only its last word on each copy is taken, and that
+is held against them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# What becomes of a request: its copies are made, or nothing is.
+APPROVED, CANCELLED, ONE_CANCELLED, DRY_RUN = "approved", "cancelled", "one cancelled", "dry run"
+REJECTED, WITHDRAWN = "rejected", "withdrawn"
+NOTHING_MADE = frozenset({DRY_RUN, REJECTED, WITHDRAWN})
+
+
+@dataclass
+class Asked:
+    """One request: what became of it, and, in the order of its Regions, what amicopy says of its copies."""
+
+    name: str
+    account: str
+    source: str
+    regions: Sequence[str]
+    fate: str
+    number: int = 0
+    state: str = ""
+    states: list[str] = field(default_factory=list)
+
+    def may_be_cancelled(self, place: int) -> bool:
+        """Whether somebody cancelled the copy at this place; the first is the one that is cancelled alone."""
+        return self.fate == CANCELLED or (self.fate == ONE_CANCELLED and place == 0)
+
+
+def deviations(asked: Iterable[Asked], images: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Every promise that was broken, in words; `images` are all that were ever made, as the sandbox lists them."""
+    made: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for image in images:
+        made.setdefault((image["Account"], image["Name"], image["Region"]), []).append(image)
+    wrong: list[str] = []
+    for one in asked:
+        if len(one.states) != len(one.regions):
+            wrong.append(f"#{one.number} {one.name} has {len(one.states)} copies of {len(one.regions)}")
+            continue
+        for place, (region, state) in enumerate(zip(one.regions, one.states, strict=True)):
+            found = made.pop((one.account, one.name, region), [])
+            wrong += [
+                f"#{one.number} {one.name} in {region}, {one.fate}, {state}: {fault}"
+                for fault in _faults(one, place, state, found)
+            ]
+    wrong += [f"{len(found)} images {place} that nobody asked for" for place, found in made.items()]
+    return wrong
+
+
+def _faults(one: Asked, place: int, state: str, found: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    there = [image for image in found if image["State"] != "deregistered"]
+    orphans = [row["SnapshotId"] for image in found if image not in there for row in image["Snapshots"]]
+    if one.fate in NOTHING_MADE:
+        if found:
+            yield f"{len(found)} images made though nothing was to be"
+        wanted = "CHECKED" if one.fate == DRY_RUN else "CANCELLED"
+        if state != wanted:
+            yield f"is not {wanted}"
+        return
+    if orphans:
+        yield f"{len(orphans)} snapshots without an image"
+    if state == "CANCELLED":
+        if not one.may_be_cancelled(place):
+            yield "cancelled by nobody"
+        if there or len(found) > 1:
+            yield f"{len(found)} images made, {len(there)} there"
+    elif state == "AVAILABLE":
+        if (len(found), len(there)) != (1, 1):
+            yield f"{len(found)} images made, {len(there)} there"
+        elif there[0]["State"] != "available" or any(row["State"] != "completed" for row in there[0]["Snapshots"]):
+            yield f"the image is {there[0]['State']}"
+        elif there[0]["SourceImageId"] != one.source:
+            yield f"a copy of {there[0]['SourceImageId']}"
+    else:
+        yield "did not end as it should"

@@ -1,0 +1,106 @@
+"""The judge of `make chaos` sees every kind of broken promise, in what the sandbox itself lists."""
+
+import pytest
+
+from amicopy.aws import ec2
+from amicopy.aws.account import AwsAccount
+from benchmarks.counting import APPROVED, CANCELLED, DRY_RUN, ONE_CANCELLED, REJECTED, WITHDRAWN, Asked, deviations
+from tests.conftest import Control
+
+ACCOUNT, SOURCE = "111122223333", "ami-0a7f3c92d41be6058"
+REGIONS = ["eu-west-1", "us-west-2"]
+AWS = AwsAccount(account_id=ACCOUNT, partition="aws")
+
+
+def asked(fate: str, *states: str) -> Asked:
+    return Asked("golden", ACCOUNT, SOURCE, REGIONS[: len(states)], fate, number=1, states=list(states))
+
+
+def make(region: str = REGIONS[0], *, name: str = "golden", source: str = SOURCE) -> str:
+    parameters = {"Name": name, "SourceImageId": source, "SourceRegion": "us-east-1"}
+    return ec2.copy_image(AWS, region=region, parameters=parameters, client_token=f"{name}{region}").image_id
+
+
+@pytest.fixture(autouse=True)
+def quick(sandbox: Control) -> Control:
+    """A sandbox whose copies are over at once."""
+    sandbox("settings", copy_seconds=0)
+    return sandbox
+
+
+def found(one: Asked, sandbox: Control) -> list[str]:
+    return [line.rpartition(": ")[2] for line in deviations([one], sandbox("images"))]
+
+
+def test_one_image_for_each_approved_copy_is_as_promised(quick: Control) -> None:
+    for region in REGIONS:
+        make(region)
+    assert found(asked(APPROVED, "AVAILABLE", "AVAILABLE"), quick) == []
+
+
+def test_a_second_image_of_a_copy_is_seen(quick: Control) -> None:
+    make()
+    ec2.copy_image(
+        AWS,
+        region=REGIONS[0],
+        parameters={"Name": "golden", "SourceImageId": SOURCE, "SourceRegion": "us-east-1"},
+        client_token="another",
+    )
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == ["2 images made, 2 there"]
+
+
+def test_a_copy_without_its_image_is_seen(quick: Control) -> None:
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == ["0 images made, 0 there"]
+    ec2.deregister_image(AWS, region=REGIONS[0], image_id=make())
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == ["1 images made, 0 there"]
+
+
+def test_a_copy_of_another_source_is_seen(quick: Control) -> None:
+    make(source="ami-0b81d5e6f0a297c34")
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == ["a copy of ami-0b81d5e6f0a297c34"]
+
+
+def test_an_image_that_is_not_ready_though_amicopy_says_so_is_seen(quick: Control) -> None:
+    quick("settings", copy_seconds=60)
+    make()
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == ["the image is pending"]
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "STARTING", "COPYING", "CANCELLING", "FAILED"])
+def test_a_copy_that_did_not_end_well_is_seen(quick: Control, state: str) -> None:
+    assert found(asked(APPROVED, state), quick) == ["did not end as it should"]
+
+
+def test_a_cancelled_copy_leaves_nothing_behind(quick: Control) -> None:
+    assert found(asked(CANCELLED, "CANCELLED"), quick) == []
+    quick("settings", copy_seconds=60)
+    ec2.deregister_image(AWS, region=REGIONS[0], image_id=make())
+    assert found(asked(CANCELLED, "CANCELLED"), quick) == ["2 snapshots without an image"]
+
+
+def test_an_image_of_a_cancelled_copy_is_seen(quick: Control) -> None:
+    make()
+    assert found(asked(CANCELLED, "CANCELLED"), quick) == ["1 images made, 1 there"]
+
+
+def test_a_copy_that_nobody_cancelled_may_not_be_cancelled(quick: Control) -> None:
+    assert found(asked(ONE_CANCELLED, "CANCELLED", "CANCELLED"), quick) == ["cancelled by nobody"]
+
+
+@pytest.mark.parametrize(("fate", "state"), [(REJECTED, "CANCELLED"), (WITHDRAWN, "CANCELLED"), (DRY_RUN, "CHECKED")])
+def test_what_was_not_to_be_made_is_seen(quick: Control, fate: str, state: str) -> None:
+    assert found(asked(fate, state), quick) == []
+    make()
+    assert found(asked(fate, state), quick) == ["1 images made though nothing was to be"]
+
+
+def test_an_image_nobody_asked_for_is_seen(quick: Control) -> None:
+    make(name="stray")
+    wrong = deviations([], quick("images"))
+    assert wrong == [f"1 images {(ACCOUNT, 'stray', 'eu-west-1')} that nobody asked for"]
+
+
+def test_a_request_that_lost_a_copy_is_seen(quick: Control) -> None:
+    one = asked(APPROVED, "AVAILABLE", "AVAILABLE")
+    one.states.pop()
+    assert deviations([one], []) == ["#1 golden has 1 copies of 2"]
