@@ -38,7 +38,7 @@ lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with ha
 fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, and garbage to every address; FUZZ_SUBMISSIONS=500 for fewer
 	$(BIN)/python -m tests.web.fuzz
 
-chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--seed 1 --requests 20' for others
+chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--stack servers --seed 1'
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 bench: $(VENV)/.installed ## measure into docs/benchmarks.md and benchmarks/results.json; TOPICS="audit web" for some

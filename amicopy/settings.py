@@ -83,6 +83,8 @@ try:
     CELERY_QUEUE: str = env.str("CELERY_QUEUE", "amicopy")
     # How long a worker may hold a piece of work before another takes it over; tasks are ended well before.
     LEASE_SECONDS: int = env.int("LEASE_SECONDS", 150, validate=validate.Range(min=20))
+    # How long the image of a call that AWS didn't answer may still turn up in its lists.
+    LOST_ANSWER_SECONDS: int = env.int("LOST_ANSWER_SECONDS", 600, validate=validate.Range(min=1))
     # How many copies may be in flight at once into one Region of one account (AWS allows 300).
     COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", 100, validate=validate.Range(min=1))
     # amicopy's share of AWS's token bucket for CopyImage, per account and Region (AWS: 100 tokens, 1 a second).
@@ -359,6 +361,9 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "options": {"expires": AUDIT_HEAD_SECONDS},
     },
 }
+for entry in CELERY_BEAT_SCHEDULE.values():
+    # Beat keeps one connection for ever; without a retry it never makes a new one after RabbitMQ was restarted.
+    entry["options"] |= {"retry": True, "retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5}}
 
 # --- log: one line an entry on standard error; AWS's own libraries stay quiet, their debug lines carry signatures ---
 LOGGING: dict[str, Any] = {

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from itertools import count
+from itertools import count, cycle, islice
 from typing import TypeVar
 
 from benchmarks.counting import APPROVED, CANCELLED, DRY_RUN, ONE_CANCELLED, REJECTED, WITHDRAWN, Asked
@@ -38,7 +38,7 @@ ACCOUNTS = (
 
 def wishes(dice: random.Random, *, requests: int, copies: int) -> list[Asked]:
     """What is going to be asked for. Every fate comes up, in an order of chance."""
-    fates = [FATES[index * len(FATES) // requests % len(FATES)] for index in range(requests)]
+    fates = [*dict.fromkeys(FATES), *islice(cycle(FATES), requests)][:requests]
     dice.shuffle(fates)
     asked = []
     for index, fate in enumerate(fates):

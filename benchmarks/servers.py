@@ -1,6 +1,7 @@
 """PostgreSQL and RabbitMQ servers to throw away: on free ports, with files of their own, killed without harm."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,12 +17,16 @@ RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 def spare_ports(count: int) -> list[int]:
-    """Ports nobody listens on, all different."""
+    """Ports nobody listens on, all different, and none that the system gives to a client while a server is down."""
     with ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in sockets]
+        found: list[int] = []
+        for port in random.sample(range(10000, 20000), 1000):
+            probe = probes.enter_context(socket.socket())
+            if probe.connect_ex(("127.0.0.1", port)) and port not in found:
+                found.append(port)
+            if len(found) == count:
+                break
+        return found
 
 
 class Postgres:
@@ -58,7 +63,6 @@ class RabbitMQ:
     def __init__(self, directory: Path) -> None:
         self.port, distribution = spare_ports(2)
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
-        self.pid = directory / "pid"
         self.environ = {
             **os.environ,
             # The node's cookie lies in its home.
@@ -71,21 +75,28 @@ class RabbitMQ:
             "RABBITMQ_LOG_BASE": str(directory / "log"),
             "RABBITMQ_CONFIG_FILE": str(directory / "none"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
-            "RABBITMQ_PID_FILE": str(self.pid),
         }
 
     def start(self) -> None:
-        subprocess.Popen([RABBITMQ], env=self.environ, stdout=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(
+            [RABBITMQ], env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        self._until(listening=True)
+
+    def kill(self) -> None:
+        """Ends it as a crash would, and returns when nothing of it is left."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._until(listening=False)
+
+    def _until(self, *, listening: bool) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                if (probe.connect_ex(("127.0.0.1", self.port)) == 0) == listening:
                     return
             time.sleep(0.1)
-        raise TimeoutError(f"RabbitMQ doesn't answer on port {self.port}.")
-
-    def kill(self) -> None:
-        os.kill(int(self.pid.read_text()), signal.SIGKILL)
+        raise TimeoutError(f"RabbitMQ on port {self.port} doesn't {'answer' if listening else 'end'}.")
 
 
 @contextmanager

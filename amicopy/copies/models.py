@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 # How long after a call whose answer was lost its image may still turn up; AWS's lists can lag by minutes.
-MAY_APPEAR = timedelta(minutes=10)
+MAY_APPEAR = timedelta(seconds=settings.LOST_ANSWER_SECONDS)
 
 # Django looks for models here.
 __all__ = (

@@ -106,7 +106,7 @@ def everything(
 ) -> Iterator[Running]:
     """Starts all processes with their files in `var`; with `moto`, EC2 is moto's own server, unmodified.
 
-    `changed` are settings other than those of a test; what the processes say goes to `log`, if there is one.
+    `changed` are settings other than those of a test, empty for none. What the processes say goes to `log`, if any.
     """
     web, sandbox = free_port(), free_port() + 5000
     environ = {
@@ -124,6 +124,7 @@ def everything(
         "CELERY_QUEUE": database_name,
         **(changed or {}),
     }
+    environ = {name: value for name, value in environ.items() if value}
     if environ.get("DATABASE_URL"):
         environ["DATABASE_URL"] = fresh_database(environ["DATABASE_URL"], database_name)
     embedded = not environ.get("CELERY_BROKER_URL")
