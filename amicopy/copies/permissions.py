@@ -76,6 +76,11 @@ def check_manage_copies(user: User, request: CopyRequest) -> None:
         raise NotAllowed("Only the requester or an approver can cancel or retry copies.")
 
 
+def may_see(user: User, request: CopyRequest) -> bool:
+    """As `CopyRequest.objects.visible_to`, for a request at hand."""
+    return request.requester_id == user.pk or user.has_perm("copies.view_all_requests")
+
+
 def may_submit(user: User) -> bool:
     return user.is_active and user.has_perm("copies.submit_request")
 

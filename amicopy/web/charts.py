@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-LEFT, RIGHT, TOP, BOTTOM = 34.0, 378.0, 22.0, 148.0
+LEFT, RIGHT, TOP, BOTTOM = 42.0, 378.0, 22.0, 148.0
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tests.journey.conftest import Person, Running, everything, until
 WIDTHS: Mapping[int, int] = {390: 844, 1280: 900}
 TALLEST = 1500
 THEMES = ("light", "dark")
-COLOURS = 256
+COLOURS, COMMON = 256, 128
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 
@@ -165,10 +165,15 @@ def _picture(page: Page, width: int) -> bytes:
 def _keep(picture: bytes, path: Path) -> None:
     """Writes a picture with few colours, which a page of text and lines doesn't miss."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(BytesIO(picture)) as image:
-        image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            path, optimize=True
-        )
+    with Image.open(BytesIO(picture)) as opened:
+        image = opened.convert("RGB")
+    # The colours of large parts as they are, then as many as cover the rest.
+    counted = sorted(image.getcolors(image.width * image.height) or [], reverse=True)
+    common = [part for _, colour in counted[:COMMON] if isinstance(colour, tuple) for part in colour]
+    rest = image.quantize(COLOURS - COMMON, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(common + rest)
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:

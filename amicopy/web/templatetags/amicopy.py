@@ -1,6 +1,7 @@
 """Small parts of pages: icons, times, sizes, statuses."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -25,6 +26,7 @@ register.filter("without_percent", without_percent)
 
 
 @register.simple_tag
+@cache
 def icon(name: str, extra: str = "") -> SafeString:
     """One of `static/icons.svg`, in the colour of the text; decoration only."""
     return format_html(

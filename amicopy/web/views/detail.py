@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, Subquery, Sum, Value
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -15,7 +15,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies import permissions, slots, steering
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.explaining import explain
-from amicopy.copies.models import Attempt, CopyRequest, Decision, ImageCopy
+from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.pace import size_of
 from amicopy.copies.parameters import shown
 from amicopy.copies.states import COPY_UNFINISHED, CopyState, RequestState
@@ -23,35 +23,33 @@ from amicopy.web import polling, waiting
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.finding import BIG
-from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left
+from amicopy.web.status import copy_status, counted, current, gib_done, overall, request_status, seconds_left
 from amicopy.web.timeline import steps_of
 
 REDRAWN_SECONDS = 300
+_QUEUE = """SELECT SUM(id) FROM copies_imagecopy WHERE state IN ('QUEUED', 'STARTING') AND EXISTS
+  (SELECT 1 FROM copies_imagecopy WHERE request_id = %s AND state IN ('QUEUED', 'STARTING'))"""
 
 
 def find(request: HttpRequest, number: int) -> CopyRequest:
     """A request the person may see. Raises Http404 for any other, existing or not."""
-    rows = CopyRequest.objects.visible_to(signed_in(request)).select_related("requester", "account", "decided_by")
-    found = rows.filter(pk=number).first() if number < BIG else None
-    if found is None:
+    found = CopyRequest.objects.filter(pk=number).first() if number < BIG else None
+    if found is None or not permissions.may_see(signed_in(request), found):
         raise Http404(f"There is no request #{number} that you may see.")
     return found
 
 
 def _stamps(request: HttpRequest, number: int) -> polling.Stamps:
     known = number if number < BIG else 0
-    # A vote that isn't the last one needed changes no state.
-    votes_given = Decision.objects.filter(request=known).order_by("-pk")
-    # The place in the queue changes with copies of other requests, too.
-    queued = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)).order_by()
-    queue = queued.filter(Exists(queued.filter(request=known))).values(all=Value(1)).annotate(n=Sum("pk"))
     return {
-        "detail": Value(known),
-        "detail_queue": Subquery(queue.values("n")),
+        "detail": known,
+        # The place in the queue changes with copies of other requests, too.
+        "detail_queue": polling.Stamp(_QUEUE, [known]),
         # What grows old without anything happening, such as a copy that is overdue, is drawn again now and then.
-        "detail_age": Value(int(time.time() // REDRAWN_SECONDS)),
-        "detail_version": Subquery(CopyRequest.objects.filter(pk=known).values("version")),
-        "detail_vote": Subquery(votes_given.values("pk")[:1]),
+        "detail_age": int(time.time() // REDRAWN_SECONDS),
+        "detail_version": polling.Stamp("SELECT version FROM copies_copyrequest WHERE id = %s", [known]),
+        # A vote that isn't the last one needed changes no state.
+        "detail_vote": polling.Stamp("SELECT MAX(id) FROM copies_decision WHERE request_id = %s", [known]),
     }
 
 
@@ -85,10 +83,8 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
 
 def copies_of(row: CopyRequest) -> list[ImageCopy]:
     """The copies of the request's current round, in their order."""
-    copies = list(row.copies.filter(round=row.round).order_by("position"))
-    for copy in copies:
-        copy.request = row
-    return copies
+    prefetch_related_objects([row], Prefetch("copies", ImageCopy.objects.order_by("position")))
+    return current(row)
 
 
 def calls_of(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
