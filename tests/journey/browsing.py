@@ -81,10 +81,10 @@ class Window:
         """Submits a request through the form and returns its path."""
         page = self.page
         page.goto("/requests/new/")
-        page.locator("[name=SourceRegion]").fill("us-east-1")
+        page.locator("[name=SourceRegion]").select_option("us-east-1")
         page.locator("[name=SourceImageId]").fill("ami-0a7f3c92d41be6058")
         page.locator("[name=Name]").fill(name)
-        page.locator("[name=destinations-0-DestinationRegion]").fill("eu-west-1")
+        page.locator("[name=destinations-0-DestinationRegion]").select_option("eu-west-1")
         page.locator("[name=reason]").fill("PLAT-1: week 47 image")
         page.locator("#submit").click()
         expect(page.locator("[data-request][data-state=PENDING]")).to_be_visible()

@@ -7,7 +7,7 @@ calls come from.
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,6 +117,10 @@ class RequestForm:
             calls.append(Call(DestinationRegion=region, parameters={**shared, **own}, ClientToken=token))
         return calls
 
+    def read(self) -> list[Call]:
+        """The calls, without keeping what is wrong with them."""
+        return replace(self, errors={}).calls()
+
     def check(self) -> list[Call]:
         """The calls, with every error of types and rules at its field; the form is good when `errors` stays empty."""
         self.checked = True
@@ -144,7 +148,7 @@ class RequestForm:
         # What is wrong with a placeholder says more than that braces aren't allowed.
         said = self._name_problems()
         for error in errors:
-            name = self._input(error)
+            name = self.input_of(error)
             if name not in said:
                 self.add_error(name, error.message)
 
@@ -152,7 +156,8 @@ class RequestForm:
         found = {name: naming.problem(value, source=self.source_name) for name, value in self.names.items()}
         return {name: problem for name, problem in found.items() if problem}
 
-    def _input(self, error: FieldError) -> str:
+    def input_of(self, error: FieldError) -> str:
+        """The name of the input that an error or a note of the rules belongs to."""
         parameter = BY_NAME.get(error.field)
         if error.field != "DestinationRegion" and (parameter is None or parameter.scope == "request"):
             return error.field

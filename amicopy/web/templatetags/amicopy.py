@@ -138,7 +138,13 @@ def gib_of_snapshot(snapshot: dict[str, Any]) -> str:
 @register.filter
 def place(copy: ImageCopy) -> str:
     """Where a copy goes, short enough for a line: the Region, the Local Zone, or the end of an Outpost's ARN."""
-    return f"Outpost {copy.destination.rpartition('/')[2]}" if copy.destination.startswith("arn:") else copy.destination
+    return place_name(copy.destination)
+
+
+@register.filter
+def place_name(destination: str) -> str:
+    """A destination short enough for a line."""
+    return f"Outpost {destination.rpartition('/')[2]}" if destination.startswith("arn:") else destination
 
 
 @register.filter

@@ -1,42 +1,54 @@
 """The form for a new request: shown, changed row by row without a script, checked, submitted."""
 
-import re
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from amicopy.aws import partitions
-from amicopy.copies import permissions, preview, rules, workflow
+from amicopy.copies import workflow
 from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.lookups import asking, kept, source
-from amicopy.copies.models import Account, CopyRequest
-from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION
+from amicopy.copies.lookups import asking, kept
+from amicopy.copies.lookups.kept import Kept
+from amicopy.copies.models import CopyRequest
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.request_form import RequestForm, initial_of
 from amicopy.web.forms.rows import MOST
+from amicopy.web.views import lookups
+
+# Buttons that show the page again and ask AWS: what a script does without them.
+LOOK = ("look", "check", "use-region")
+SUBMITTED_SECONDS = 7 * 86400
+BLANK = {"tags-0-image": "on", "tags-0-snapshot": "on", "CopyImageTags": "on"}
 
 
 @require_http_methods(["GET", "POST"])
 def new_request(request: HttpRequest) -> HttpResponse:
-    """GET shows the form, empty or as a clone; POST adds or removes a row, or submits."""
-    user = signed_in(request)
-    permissions.check_submit(user)
-    accounts = list(Account.objects.open_to(user))
+    """GET shows the form, empty or as a clone; POST adds or removes a row, looks something up, or submits."""
     if request.method != "POST":
-        return _page(request, RequestForm.of(_initial(request), accounts))
-    data = {name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)}
+        data = _initial(request)
+        form = lookups.form_of(request, data)
+        if data == BLANK and form.accounts:
+            form = lookups.form_of(request, {**BLANK, "account": form.accounts[0].name})
+        return _page(request, form, fresh=data == BLANK)
+    data = lookups.posted(request)
     changed = _changed_rows(data)
-    form = RequestForm.of(changed if changed is not None else data, accounts)
     if changed is not None:
-        return _page(request, form)
+        return _page(request, lookups.form_of(request, changed), focus=_focus(data))
+    if any(button in data for button in LOOK):
+        return _looked(request, data)
+    form = lookups.form_of(request, data)
+    return _submit(request, form)
+
+
+def _submit(request: HttpRequest, form: RequestForm) -> HttpResponse:
     account, until = form.account, asking.deadline()
-    if account is not None:
-        form.source_name = _source_name(form, account, until)
+    if form.wants_source_name:
+        lookups.look_at_source(form, until=until)
+        lookups.name_source(form)
     calls = form.check()
     if not form.errors and account is not None:
         try:
@@ -53,17 +65,29 @@ def new_request(request: HttpRequest) -> HttpResponse:
         else:
             words = "is being checked" if row.dry_run else "is waiting for approval"
             messages.success(request, f"Request #{row.pk} {words}.")
-            return redirect("request", row.pk)
+            answer = redirect("request", row.pk)
+            # Tells static/form.js that what it kept has arrived.
+            answer.set_cookie(
+                "submitted", form.submission, max_age=SUBMITTED_SECONDS, samesite="Lax", secure=request.is_secure()
+            )
+            return answer
     return _page(request, form, status=422)
 
 
-def _source_name(form: RequestForm, account: Account, until: float) -> str:
-    """The source's name, when the name of a copy asks for it."""
-    region, image_id = form.text("SourceRegion"), form.text("SourceImageId")
-    if not form.wants_source_name or not source.askable(account.aws(), region=region, image_id=image_id):
-        return ""
-    seen = asking.start(source.question(account.aws(), region=region, image_id=image_id)).wait(until)
-    return seen.image.Name if isinstance(seen, source.Source) else ""
+def _looked(request: HttpRequest, data: Mapping[str, str]) -> HttpResponse:
+    """The page with what the look-ups found; with `check`, the answers to dry runs too."""
+    data = {**data, "SourceRegion": data["use-region"]} if "use-region" in data else dict(data)
+    form, until = lookups.form_of(request, data), asking.deadline(lookups.CHECK_SECONDS)
+    looked = lookups.look_at_source(form, until=until)
+    lookups.name_source(form)
+    found = lookups.look_at_destinations(form, until=until)
+    if "check" in data:
+        calls = form.check()
+        form.errors.pop("reason", None)
+        if not form.errors and form.account is not None:
+            answers = lookups.dry_runs(form.account, calls, until=until)
+            looked = Looked(looked.seen, looked.elsewhere, answers)
+    return _page(request, form, found=found, looked=looked)
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -73,7 +97,7 @@ def _initial(request: HttpRequest) -> dict[str, str]:
         row = visible.filter(pk=int(number)).first()
         if row is not None:
             return initial_of(row.calls(), account=row.account, reason=row.reason)
-    return {"tags-0-image": "on", "tags-0-snapshot": "on"}
+    return BLANK
 
 
 def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
@@ -88,7 +112,7 @@ def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
         rows["destinations"] = _without(form.destinations, data["remove-destination"])
     elif "remove-tag" in data:
         rows["tags"] = _without(form.tags, data["remove-tag"])
-    elif "add" not in data:
+    elif "add" not in data and "restore" not in data:
         return None
     kept = {name: value for name, value in data.items() if not name.startswith(("destinations-", "tags-"))}
     for prefix, changed in rows.items():
@@ -97,30 +121,34 @@ def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
     return kept
 
 
+def _focus(data: Mapping[str, str]) -> str:
+    """Where the person goes on after a row came or went: in the new row, or at the button that adds one."""
+    form = RequestForm.of(data, [])
+    if data.get("add") == "destination":
+        return f"destinations-{len(form.destinations)}-DestinationRegion"
+    if data.get("add") == "tag":
+        return "tag"
+    if "restore" in data:
+        return ""
+    return "add-tag" if "remove-tag" in data else "add-destination"
+
+
 def _without(rows: list[dict[str, str]], index: str) -> list[dict[str, str]]:
     if not index.isdecimal() or len(index) > 4:
         return rows
     return [row for number, row in enumerate(rows) if number != int(index)]
 
 
-def _page(request: HttpRequest, form: RequestForm, *, status: int = 200) -> HttpResponse:
-    account = form.account
-    partition = account.partition if account else "aws"
-    calls = RequestForm.of(form.data, form.accounts).calls()
-    context: dict[str, Any] = {
-        "form": form,
-        "fields": BY_NAME,
-        "destination_region": DESTINATION_REGION,
-        "kinds": (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone")),
-        "regions": partitions.titles(partition),
-        "commands": [(call, preview.command(call)) for call in calls],
-        "warnings": rules.warnings(calls, account_id=account.account_id if account else "", partition=partition),
-        "summary": [(name, _place(name) + message) for name, found in form.errors.items() for message in found],
-    }
+def _page(
+    request: HttpRequest,
+    form: RequestForm,
+    *,
+    status: int = 200,
+    found: Kept | None = None,
+    looked: Looked | None = None,
+    focus: str = "",
+    fresh: bool = False,
+) -> HttpResponse:
+    """`focus` is the input the person goes on with, `fresh` says that nothing was typed yet."""
+    context = {**form_context(form, signed_in(request), found, looked), "focus": focus, "fresh": fresh}
     return render(request, "requests/new.html", context, status=status)
-
-
-def _place(name: str) -> str:
-    """Which destination an error belongs to, as its legend says it."""
-    row = re.match(r"destinations-(\d+)-", name)
-    return f"Destination {int(row[1]) + 1}: " if row else ""

@@ -1,0 +1,188 @@
+"""What the form's page and its fragments show: one context for all of them, so that they can't disagree."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from amicopy.aws import partitions
+from amicopy.aws.kms import Alias
+from amicopy.aws.outposts import Outpost
+from amicopy.copies import preview
+from amicopy.copies.approval import facts, rulebook, votes
+from amicopy.copies.calls import Call
+from amicopy.copies.lookups import asking, kept, keys, places, source
+from amicopy.copies.lookups.asking import Missing, Question
+from amicopy.copies.lookups.dry_run import Permission
+from amicopy.copies.lookups.kept import Kept
+from amicopy.copies.lookups.places import RegionPlace, ZonePlace
+from amicopy.copies.lookups.source import NotThere, Source
+from amicopy.copies.models import Account
+from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION
+from amicopy.web.forms.notes import notes_of, prediction_words
+from amicopy.web.forms.request_form import RequestForm
+
+KINDS = (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone"))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found out for a page besides what a request keeps: the source or where else it is, and permissions."""
+
+    seen: Source | NotThere | Missing | None = None
+    elsewhere: Sequence[str] = ()
+    permissions: Sequence[Permission | Missing] = ()
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a destination's fields suggest: of its Region, as far as it is known."""
+
+    aliases: Sequence[Alias] = ()
+    zones: Sequence[ZonePlace] = ()
+    outposts: Sequence[Outpost] = ()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place below an input: errors and notes."""
+
+    name: str
+    errors: Sequence[str] = field(default_factory=list)
+    notes: Sequence[Any] = field(default_factory=list)
+
+
+def form_context(
+    form: RequestForm, user: User, found: Kept | None = None, looked: Looked | None = None
+) -> dict[str, Any]:
+    """The context of page and fragments. `found` is what the look-ups know of the form's calls; else recalled."""
+    account, looked = form.account, looked or Looked()
+    seen = looked.seen if looked.seen is not None else known_source(form)
+    form.source_name = form.source_name or (seen.image.Name if isinstance(seen, Source) else "")
+    calls = form.read()
+    if found is None:
+        found = kept.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
+    notes = notes_of(form, calls, found, account)
+    return {
+        "form": form,
+        "fields": BY_NAME,
+        "destination_region": DESTINATION_REGION,
+        "kinds": KINDS,
+        "regions": regions_for(account),
+        "regions_known": account is None or asking.known(places.regions_question(account.aws())) is not None,
+        "choices": [choices_for(account, call.DestinationRegion) for call in calls],
+        "slots": slots(form, notes),
+        "summary": [(name, place_of(name) + message) for name, said in form.errors.items() for message in said],
+        **_source_context(form, seen, looked, account),
+        **_aside_context(form, calls, found, user),
+        "checked": list(zip(calls, looked.permissions, strict=False)),
+    }
+
+
+def known_source(form: RequestForm) -> Source | NotThere | None:
+    """The source if it was looked at lately."""
+    question = source_question(form)
+    return asking.known(question) if question else None
+
+
+def source_question(form: RequestForm) -> Question[Source | NotThere] | None:
+    """The question about the form's source, once it has the shape of one."""
+    account, region, image_id = form.account, form.text("SourceRegion"), form.text("SourceImageId")
+    if account is None or not source.askable(account.aws(), region=region, image_id=image_id):
+        return None
+    return source.question(account.aws(), region=region, image_id=image_id)
+
+
+def regions_for(account: Account | None) -> list[RegionPlace]:
+    """The Regions to choose from: as AWS listed them for the account, or else those botocore knows."""
+    known = asking.known(places.regions_question(account.aws())) if account else None
+    if known is not None:
+        return known
+    partition = account.partition if account else "aws"
+    return [RegionPlace(code, title, usable=True) for code, title in partitions.titles(partition).items()]
+
+
+def choices_for(account: Account | None, region: str) -> Choices:
+    """The suggestions of a Region that were found out lately."""
+    if account is None or not places.is_region(account.aws(), region):
+        return Choices()
+    aws = account.aws()
+    return Choices(
+        asking.known(keys.aliases_question(aws, region=region)) or (),
+        asking.known(places.zones_question(aws, region=region)) or (),
+        asking.known(places.outposts_question(aws, region=region)) or (),
+    )
+
+
+def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]]) -> dict[str, Slot]:
+    """Every slot of the form by its input's name; one that says nothing is empty."""
+    rows = [f"destinations-{index}-{name}" for index in range(len(form.destinations)) for name in _row_fields()]
+    tags = [f"tags-{index}-Key" for index in range(len(form.tags))]
+    names = [
+        "account",
+        *(name for name, row in BY_NAME.items() if row.scope != "destination"),
+        "destinations",
+        "reason",
+    ]
+    return {name: Slot(name, form.errors.get(name, []), notes.get(name, [])) for name in [*names, *rows, *tags]}
+
+
+def place_of(name: str) -> str:
+    """Which destination an input belongs to, as its legend says it."""
+    row = re.match(r"destinations-(\d+)-", name)
+    return f"Destination {int(row[1]) + 1}: " if row else ""
+
+
+def _row_fields() -> list[str]:
+    return ["DestinationRegion", *(name for name, row in BY_NAME.items() if row.scope != "request")]
+
+
+def _source_context(
+    form: RequestForm, seen: Source | NotThere | Missing | None, looked: Looked, account: Account | None
+) -> dict[str, Any]:
+    context: dict[str, Any] = {
+        "source_missing": seen if isinstance(seen, Missing) else None,
+        "source_not_there": seen if isinstance(seen, NotThere) else None,
+        "elsewhere": [(code, partitions.region_title(code)) for code in looked.elsewhere],
+        "look_at_once": seen is None and source_question(form) is not None,
+    }
+    if isinstance(seen, Source) and account is not None:
+        taken, left = source.tags_carried(seen.image, account_id=account.account_id)
+        context |= {
+            "source": seen,
+            "source_warnings": source.warnings(seen, account_id=account.account_id, now=timezone.now()),
+            "own_source": seen.image.OwnerId == account.account_id,
+            "not_copied": source.not_copied(seen),
+            "tags_taken": taken,
+            "tags_left": left,
+        }
+    return context
+
+
+def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: User) -> dict[str, Any]:
+    account = form.account
+    size = (found.get("size") or {}).get("GiB")
+    rows = found.get("destinations") or []
+    usual = [row["usual_seconds"] for row in rows if "usual_seconds" in row]
+    plan = None
+    if account is not None and not form.errors:
+        known = facts.facts_for(account, user, found)
+        plan = votes.words(rulebook.plan_for(calls, known).plan)
+    named = {call.parameters.get("Name") for call in calls}
+    return {
+        "plan": plan,
+        "calls": calls,
+        "dry_run": any(call.dry_run for call in calls),
+        "commands": [(call, preview.command(call), preview.text(call)) for call in calls],
+        "size": size,
+        "total": size * len(calls) if size else None,
+        "usual": (min(usual), max(usual)) if usual else None,
+        "results": [(row["destination"], prediction_words(row["encryption"])) for row in rows if row.get("encryption")],
+        "own_names": [(call.destination, call.parameters.get("Name")) for call in calls]
+        if len(named) > 1 or any("{" in name for name in form.names.values())
+        else [],
+        "found": found,
+    }

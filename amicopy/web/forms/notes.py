@@ -1,0 +1,81 @@
+"""What look-ups and warnings have to say at the fields of the form: by the HTML name of the input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from django.conf import settings
+
+from amicopy.copies import rules
+from amicopy.copies.calls import Call, FieldError
+from amicopy.copies.lookups.kept import Kept, KeptDestination, KeptPrediction
+from amicopy.copies.models import Account
+from amicopy.web.forms.request_form import RequestForm
+
+PLACES = {
+    "region": "DestinationRegion",
+    "outpost": "DestinationOutpostArn",
+    "zone": "DestinationAvailabilityZone",
+}
+
+
+@dataclass(frozen=True)
+class Note:
+    """`kind` is its colour: ok, warn, or none."""
+
+    kind: Literal["", "ok", "warn"]
+    words: str
+
+
+def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Account | None) -> dict[str, list[Note]]:
+    """The notes of a form with these calls, of which this was found out."""
+    notes: dict[str, list[Note]] = {}
+
+    def say(field: str, index: int | None, note: Note) -> None:
+        at = notes.setdefault(form.input_of(FieldError(field, "", index)), [])
+        if note not in at:
+            at.append(note)
+
+    for index, (row, call) in enumerate(zip(form.destinations, calls, strict=False)):
+        known = _of(found, index, call)
+        if words := known.get("place"):
+            say(PLACES[row["kind"]], index, Note("warn", words))
+        if call.parameters.get("KmsKeyId"):
+            say("KmsKeyId", index, _key_note(known, call))
+        if settings.NAME_CLASH != "allow" and (clashes := known.get("clashes")):
+            words = f"{call.DestinationRegion} has an AMI of this name already: {', '.join(clashes)}."
+            say("Name", index, Note("warn", words))
+        if predictions := known.get("encryption"):
+            result = f"Result: {prediction_words(predictions)}"
+            notes.setdefault(f"destinations-{index}-Encrypted", []).append(Note("", result))
+    if account is not None:
+        for warning in rules.warnings(
+            calls, account_id=account.account_id, partition=account.partition, lookups=dict(found)
+        ):
+            say(warning.field, warning.destination, Note("warn", warning.message))
+    return {name: [note for note in found_notes if note.words] for name, found_notes in notes.items()}
+
+
+def prediction_words(predictions: Sequence[KeptPrediction]) -> str:
+    """What becomes of the snapshots, said once where it is the same for all."""
+    words = {each["words"]: [other for other in predictions if other["words"] == each["words"]] for each in predictions}
+    if len(words) == 1:
+        return f"{next(iter(words))}."
+    parts = [f"{', '.join(each['DeviceName'] for each in group)} {said}" for said, group in words.items()]
+    return f"{'; '.join(parts)}."
+
+
+def _of(found: Kept, index: int, call: Call) -> KeptDestination:
+    """What was found out about one call; empty when it was about another destination."""
+    rows = found.get("destinations") or []
+    known = rows[index] if index < len(rows) else KeptDestination()
+    return known if known.get("destination") == call.destination else KeptDestination()
+
+
+def _key_note(known: KeptDestination, call: Call) -> Note:
+    if key := known.get("key"):
+        if key["problem"]:
+            return Note("warn", f"{key['problem']} AWS would take the request and fail the copy later.")
+        return Note("ok", f"Key found in {call.DestinationRegion}: enabled and symmetric.")
+    reason = (known.get("missing") or {}).get("key")
+    return Note("", f"The key couldn't be checked. {reason}" if reason else "")

@@ -1,0 +1,241 @@
+"""The form's look-ups as fragments and without a script, with AWS at hand and with AWS not answering."""
+
+import re
+import time
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from amicopy.copies.lookups import asking
+from amicopy.copies.models import Account, CopyRequest
+from tests.conftest import Control
+from tests.web.conftest import SignedIn, typed
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time, except where a test is about the limit."""
+    monkeypatch.setattr(asking.deadline, "__defaults__", (30.0,))
+
+
+def fragment(client: Client, name: str, **changes: str) -> str:
+    answer = client.post(f"/requests/new/{name}/", typed(**changes), headers=HTMX)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "<html" not in page
+    return page
+
+
+def slot(page: str, name: str) -> str:
+    found = re.search(rf'<div class="slot" id="f-{re.escape(name)}-err"[^>]*>(.*?)</div>', page, re.S)
+    assert found, f"no slot of {name}"
+    return found[1]
+
+
+def test_the_source_is_shown_with_volumes_and_tags(signed_in: SignedIn, sandbox: Control) -> None:
+    page = fragment(signed_in("requester"), "source", CopyImageTags="on")
+    assert "golden-al2023-x86_64-2026.11.18" in page
+    assert "52 GiB in 2 volumes" in page
+    assert "1111-2222-3333, this account" in page
+    assert "These come along:" in page
+    assert 'id="form-says" hx-swap-oob' in page
+
+
+def test_a_source_of_another_region_says_which_and_offers_it(signed_in: SignedIn, sandbox: Control) -> None:
+    client = signed_in("requester")
+    page = fragment(client, "source", SourceRegion="eu-west-1")
+    assert "Not found in eu-west-1" in page
+    assert 'name="use-region" value="us-east-1"' in page
+    page = client.post(
+        "/requests/new/", typed(SourceRegion="eu-west-1", **{"use-region": "us-east-1"})
+    ).content.decode()
+    assert '<option value="us-east-1" selected>' in page
+    assert "golden-al2023-x86_64-2026.11.18" in page
+    assert "PLAT-1: week 47 image" in page
+
+
+@pytest.mark.parametrize(
+    ("image_id", "words"),
+    [
+        ("ami-0490c7d3f5e2b68a1", "Marketplace or billing code"),
+        ("ami-0f15c8e2a9b7364d0", "is deprecated since 30 Jun 2026"),
+        ("ami-027e9a5d1f3b8c460", "belongs to account 777788889999"),
+    ],
+)
+def test_a_source_warns_of_what_would_surprise(
+    signed_in: SignedIn, sandbox: Control, image_id: str, words: str
+) -> None:
+    assert words in fragment(signed_in("requester"), "source", SourceImageId=image_id)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "throttle"}, {"kind": "error"}, {"kind": "drop"}])
+def test_a_source_that_is_not_answered_for_says_so(
+    signed_in: SignedIn, sandbox: Control, fault: dict[str, Any]
+) -> None:
+    sandbox("faults", **fault, action="DescribeImages")
+    page = fragment(signed_in("requester"), "source")
+    assert "Not looked at" in page
+    assert "You can submit without it" in page
+
+
+def test_an_aws_that_hangs_costs_a_few_seconds_and_never_the_page(
+    signed_in: SignedIn, sandbox: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking.deadline, "__defaults__", (0.5,))
+    sandbox("faults", kind="hang", count=None)
+    client, began = signed_in("requester"), time.monotonic()
+    assert "AWS didn&#x27;t answer in time" in fragment(client, "source")
+    assert client.get("/requests/new/").status_code == 200
+    assert "Same as running" in fragment(client, "aside")
+    answer = client.post("/requests/new/", typed())
+    assert answer.status_code == 302
+    assert time.monotonic() - began < 6
+    assert CopyRequest.objects.get().lookups["missing"]["source"] == "AWS didn't answer in time."
+
+
+KEYED = {"destinations-0-Encrypted": "true", "destinations-0-KmsKeyId": "alias/golden-images"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        (KEYED, "destinations-0-KmsKeyId", "Key found in eu-west-1"),
+        (KEYED, "destinations-0-Encrypted", "Result: encrypted with alias/golden-images"),
+        ({**KEYED, "destinations-0-KmsKeyId": "alias/retired"}, "destinations-0-KmsKeyId", "This key is disabled"),
+        ({**KEYED, "destinations-0-KmsKeyId": "alias/none"}, "destinations-0-KmsKeyId", "no such key in eu-west-1"),
+        ({"destinations-0-DestinationRegion": "eu-central-1"}, "destinations-0-Encrypted", "encrypts by default"),
+        ({}, "destinations-0-Encrypted", "Result: unencrypted"),
+        (
+            {"Name": "bastion-encrypted-3.2", "destinations-0-DestinationRegion": "us-east-1"},
+            "Name",
+            "has an AMI of this name already: ami-0d2f6b80c5e1794a3",
+        ),
+        ({"destinations-0-DestinationRegion": "af-south-1"}, "destinations-0-DestinationRegion", "is not enabled"),
+        (
+            {
+                "SourceRegion": "ap-southeast-2",
+                "destinations-0-DestinationRegion": "ap-southeast-2",
+                "destinations-0-kind": "zone",
+                "destinations-0-DestinationAvailabilityZone": "ap-southeast-2-per-1a",
+            },
+            "destinations-0-DestinationAvailabilityZone",
+            "not opted in by this account",
+        ),
+        (
+            {
+                "destinations-0-DestinationRegion": "us-east-1",
+                "destinations-0-kind": "outpost",
+                "destinations-0-DestinationOutpostArn": "arn:aws:outposts:us-east-1:111122223333:outpost/op-"
+                + "0" * 17,
+            },
+            "destinations-0-DestinationOutpostArn",
+            "no such Outpost in us-east-1",
+        ),
+    ],
+)
+def test_what_is_known_of_a_destination_stands_at_its_field(
+    signed_in: SignedIn, sandbox: Control, changes: dict[str, str], field: str, words: str
+) -> None:
+    client = signed_in("requester")
+    fragment(client, "source", **changes)
+    assert words in slot(fragment(client, "messages", **changes), field)
+
+
+def test_keys_zones_and_outposts_of_a_destination_are_suggested(signed_in: SignedIn, sandbox: Control) -> None:
+    page = fragment(signed_in("requester"), "messages", **{"destinations-0-DestinationRegion": "us-east-1"})
+    for value in ("alias/golden-images", "us-east-1-bos-1a", "use1-bos1-az1", "outpost/op-0a1b2c3d4e5f67890"):
+        assert value in page
+
+
+def test_regions_that_are_not_enabled_cannot_be_chosen_and_say_why(signed_in: SignedIn, sandbox: Control) -> None:
+    client = signed_in("requester")
+    assert client.get("/requests/new/").content.decode().count('hx-get="/requests/new/regions/') == 1
+    facts = client.get("/requests/new/regions/?account=sandbox", headers=HTMX).content.decode()
+    greyed = (
+        '<option value="af-south-1" disabled>af-south-1: Africa (Cape Town) (not enabled for this account)</option>'
+    )
+    assert greyed in facts
+    page = client.get("/requests/new/").content.decode()
+    assert greyed in page
+    assert "hx-get" not in page
+
+
+def test_a_message_comes_when_a_field_is_left_and_required_only_after_a_submit(
+    signed_in: SignedIn, sandbox: Control
+) -> None:
+    client = signed_in("requester")
+    empty = {"SourceImageId": "", "Name": "what*ever", "reason": ""}
+    page = fragment(client, "messages", **empty)
+    assert "Remove *" in slot(page, "Name")
+    assert slot(page, "SourceImageId") == slot(page, "reason") == ""
+    page = fragment(client, "messages", **empty, checked="1")
+    assert "Enter the source AMI" in slot(page, "SourceImageId")
+    assert "Enter why" in slot(page, "reason")
+
+
+@pytest.mark.parametrize("name", ["source", "messages", "aside", "permissions"])
+def test_no_fragment_brings_an_input_or_needs_a_good_form(signed_in: SignedIn, sandbox: Control, name: str) -> None:
+    client = signed_in("requester")
+    for data in ({}, typed(), {"destinations-0-DestinationRegion": "<script>alert(1)</script>", "Name": "\0"}):
+        page = client.post(f"/requests/new/{name}/", data, headers=HTMX).content.decode()
+        assert not re.search(r"<(input|select|textarea)\b|<script", page)
+
+
+def test_permissions_are_checked_for_each_destination(signed_in: SignedIn, sandbox: Control) -> None:
+    who = "User: arn:aws:iam::111122223333:user/amicopy is not authorized to perform: ec2:CopyImage on resource: x"
+    fault = {"kind": "error", "code": "UnauthorizedOperation", "status": 403, "message": who}
+    sandbox("faults", **fault, action="CopyImage", region="us-west-2", count=None)
+    client, two = signed_in("requester"), {"destinations-1-DestinationRegion": "us-west-2"}
+    page = fragment(client, "permissions", **two)
+    assert re.search(r"eu-west-1</span>: allowed", page)
+    assert re.search(r"us-west-2</span>: not allowed", page)
+    assert "&quot;Action&quot;: &quot;ec2:CopyImage&quot;" in page
+    assert sandbox("images") == []
+    # The answer goes with the request, for the approver.
+    assert client.post("/requests/new/", typed(**two)).status_code == 302
+    first, second = CopyRequest.objects.get().lookups["destinations"]
+    assert first["dry_run"]["allowed"] is True
+    assert second["dry_run"]["action"] == "ec2:CopyImage"
+
+
+def test_permissions_are_not_checked_for_what_has_to_be_corrected(signed_in: SignedIn, sandbox: Control) -> None:
+    page = fragment(signed_in("requester"), "permissions", Name="x")
+    assert "Correct 1 thing first. AWS wasn&#x27;t asked." in page.replace("'", "&#x27;")
+    assert "CopyImage" not in sandbox()["calls"].get("ec2", {}).get("eu-west-1", {})
+
+
+def test_without_a_script_a_button_shows_source_notes_and_permissions(signed_in: SignedIn, sandbox: Control) -> None:
+    page = signed_in("requester").post("/requests/new/", typed(check="1", **KEYED)).content.decode()
+    assert "52 GiB in 2 volumes" in page
+    assert "Key found in eu-west-1" in slot(page, "destinations-0-KmsKeyId")
+    assert re.search(r"eu-west-1</span>: allowed", page)
+    assert CopyRequest.objects.count() == 0
+
+
+def test_what_will_happen_follows_what_is_typed(signed_in: SignedIn, sandbox: Control) -> None:
+    client = signed_in("requester")
+    fragment(client, "source")
+    page = fragment(client, "aside", Name="{source}-{region}", **{"destinations-1-DestinationRegion": "us-west-2"})
+    assert "2 copies start" in page
+    assert "104 GiB" in page
+    assert "golden-al2023-x86_64-2026.11.18-us-west-2" in page
+    assert "--region us-west-2" in page
+
+
+def test_look_ups_are_for_accounts_a_person_may_ask_in(signed_in: SignedIn, sandbox: Control) -> None:
+    closed = Account.objects.create(name="closed", account_id="444455556666")
+    closed.requester_groups.create(name="others")
+    page = fragment(signed_in("requester"), "source", account="closed", SourceImageId="ami-07c3fa0628b5e91d4")
+    assert "debian" not in page
+    assert signed_in("auditor").post("/requests/new/source/", typed()).status_code == 403
+
+
+def test_the_name_setting_can_be_silent(signed_in: SignedIn, sandbox: Control, settings: Settings) -> None:
+    settings.NAME_CLASH = "allow"
+    taken = {"Name": "bastion-encrypted-3.2", "destinations-0-DestinationRegion": "us-east-1"}
+    assert "of this name" not in fragment(signed_in("requester"), "messages", **taken)
