@@ -174,7 +174,7 @@ class CopyRequest(models.Model):
 
     def hash_of_calls(self) -> str:
         """The content hash, computed anew from what is stored."""
-        return content_hash(self.account.account_id, self.calls())
+        return content_hash(self.account.account_id, self.calls(), self.source_seen)
 
 
 class Decision(models.Model):

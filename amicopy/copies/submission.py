@@ -34,17 +34,18 @@ class Submission:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
         first, now = self.calls[0].parameters, timezone.now()
         plans = rulebook.plan_for(self.calls, facts.facts_for(self.account, requester, self.lookups))
+        source_seen = binding.seen(self.lookups, self.calls)
         return {
             "reason": self.reason.strip(),
             "SourceRegion": first["SourceRegion"],
             "SourceImageId": first["SourceImageId"],
             "Name": first["Name"],
             "dry_run": all(call.dry_run for call in self.calls),
-            "content_hash": content_hash(self.account.account_id, self.calls),
+            "content_hash": content_hash(self.account.account_id, self.calls, source_seen),
             "plan": plans.plan,
             "rules": plans.rules,
             "lookups": dict(self.lookups),
-            "source_seen": binding.seen(self.lookups, self.calls),
+            "source_seen": source_seen,
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies import permissions, telling
+from amicopy.copies.approval.facts import source_in
 from amicopy.copies.calls import Call
 from amicopy.copies.changes import changes
 from amicopy.copies.decisions import (
@@ -109,19 +110,21 @@ def resubmit(
 ) -> CopyRequest:
     """Submits a request again that was sent back: a new round with these calls, under the rules of now.
 
-    Approvals given before are kept when the content is the same, and void when anything was edited. Raises as `submit`.
+    Approvals given before are kept when the content is the same and so is its source, and void when anything was
+    edited or the source isn't what was approved any more. Raises as `submit`.
     """
     request = _own(actor, number)
-    handed_in = Submission(account or request.account, reason, calls, lookups or request.lookups, start_not_before)
+    seen = _seen_before(request, calls, lookups)
+    handed_in = Submission(account or request.account, reason, calls, seen, start_not_before)
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
 
 def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
     """Submits an expired request again as it is: a new round that asks for all approvals anew. Raises as `submit`."""
     request = _own(actor, number)
-    handed_in = Submission(
-        request.account, request.reason, request.calls(), lookups or request.lookups, request.start_not_before
-    )
+    calls = request.calls()
+    seen = _seen_before(request, calls, lookups)
+    handed_in = Submission(request.account, request.reason, calls, seen, request.start_not_before)
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
 
@@ -148,6 +151,16 @@ def _own(actor: Actor, number: int) -> CopyRequest:
     request = CopyRequest.objects.select_related("account", "requester").get(pk=number)
     permissions.check_resubmit(person(actor), request)
     return request
+
+
+def _seen_before(request: CopyRequest, calls: Sequence[Call], lookups: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The new look-ups, with the source as it was seen before where AWS didn't show it this time."""
+    where = {(call.parameters.get("SourceRegion"), call.parameters.get("SourceImageId")) for call in calls}
+    same = where == {(request.SourceRegion, request.SourceImageId)}
+    if lookups is None:
+        return request.lookups if same else {}
+    before = source_in(request.lookups)
+    return {**lookups, "source": before} if same and before and not source_in(lookups) else lookups
 
 
 def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, action: str) -> CopyRequest:

@@ -8,9 +8,11 @@ from django.utils import timezone
 
 from amicopy.aws import ec2, sessions
 from amicopy.copies import binding, tasks, workflow
+from amicopy.copies.approval import voters, votes
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.transitions import InvalidTransition
 from tests.conftest import Control
-from tests.copies.conftest import SOURCE, acting, approve, events, make_call
+from tests.copies.conftest import SOURCE, acting, approve, events, make_call, make_person, make_rule
 
 pytestmark = pytest.mark.django_db
 
@@ -64,9 +66,12 @@ def test_a_vanished_source_stops_the_copy(asked: Asked, approver: User, account:
 
 def test_a_changed_source_stops_the_copy_and_says_what_changed(asked: Asked, approver: User, sandbox: Control) -> None:
     request = asked()
+    approve(approver, request)
+    # Otherwise an approval would be refused: it binds to the fingerprint too.
     request.source_seen["Architecture"] = "arm64"
     request.save(update_fields=["source_seen"])
-    copy = start(request, approver)
+    tasks.start_due(wake=False)
+    copy = request.copies.get()
     assert (copy.state, copy.error_code) == ("FAILED", "SourceChanged")
     assert "Changed: Architecture." in copy.error_message
     assert sandbox("calls?action=CopyImage") == []
@@ -125,3 +130,63 @@ def test_a_source_nobody_saw_is_left_to_aws(
     assert request.source_seen == {}
     assert start(request, approver).state == "COPYING"
     assert sandbox("calls?action=DescribeImages") == []
+
+
+@pytest.fixture
+def sent_back(asked: Asked, approver: User) -> CopyRequest:
+    """One of two approvals given, then sent back by somebody else."""
+    make_rule("Two", requirements=[{"group": "approver", "count": 2}])
+    other = make_person("approver-2", "approver")
+    make_person("approver-3", "approver")
+    request = asked(CopyImageTags=True)
+    approve(approver, request)
+    return workflow.request_changes(acting(other), request.pk, reason="Which ticket?")
+
+
+def again(request: CopyRequest, account: Account, requester: User, *, seen: bool = True) -> CopyRequest:
+    """The same content submitted again, with the source as AWS shows it now, or not at all."""
+    source = ec2.describe_source(account.aws(), region="us-east-1", image_id=SOURCE)
+    lookups = {"source": binding.lookup_of(source)} if seen else {"missing": {"source": "AWS didn't answer in time."}}
+    return workflow.resubmit(
+        acting(requester), request.pk, reason="PLAT-1", calls=request.calls(), account=account, lookups=lookups
+    )
+
+
+def test_the_same_content_of_the_same_source_keeps_the_approval(
+    sent_back: CopyRequest, account: Account, requester: User
+) -> None:
+    request = again(sent_back, account, requester)
+    assert request.content_hash == sent_back.content_hash
+    assert votes.open_count(voters.still_needed(request)) == 1
+
+
+def test_a_source_that_changed_voids_the_approval_of_the_same_parameters(
+    sent_back: CopyRequest, account: Account, requester: User, approver: User
+) -> None:
+    tag_source(account)
+    request = again(sent_back, account, requester)
+    assert request.content_hash != sent_back.content_hash
+    assert votes.open_count(voters.still_needed(request)) == 2
+    with pytest.raises(InvalidTransition, match="isn't what you saw"):
+        workflow.approve(acting(approver), request.pk, seen_hash=sent_back.content_hash)
+    assert events(request)[-1].data["approvals_kept"] is False
+
+
+def test_a_source_aws_does_not_show_again_stays_bound_as_it_was_seen(
+    sent_back: CopyRequest, account: Account, requester: User
+) -> None:
+    request = again(sent_back, account, requester, seen=False)
+    assert request.source_seen == sent_back.source_seen
+    assert request.lookups["missing"]
+    assert votes.open_count(voters.still_needed(request)) == 1
+
+
+def test_an_edit_of_the_source_does_not_keep_the_fingerprint_of_another(
+    sent_back: CopyRequest, requester: User
+) -> None:
+    other = make_call("eu-west-1", SourceImageId="ami-0b1c2d3e4f5061728")
+    request = workflow.resubmit(
+        acting(requester), sent_back.pk, reason="PLAT-1", calls=[other], lookups={"missing": {}}
+    )
+    assert request.source_seen == {}
+    assert votes.open_count(voters.still_needed(request)) == 2
