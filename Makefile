@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export AMICOPY_AWS ?= sandbox
 
-.PHONY: help run test check lock fuzz chaos bench screenshots clean
+.PHONY: help run test check lock docs fuzz chaos bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,6 +34,9 @@ check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migra
 lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header --group dev -o requirements-dev.txt
+
+docs: $(VENV)/.installed ## write docs/copyimage.md from the tables of members and rules
+	$(BIN)/python -m tests.copies.rules.reference
 
 fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, and garbage to every address; FUZZ_SUBMISSIONS=500 for fewer
 	$(BIN)/python -m tests.web.fuzz

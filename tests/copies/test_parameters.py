@@ -6,7 +6,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from amicopy.copies.parameters import BY_NAME, PARAMETERS
+from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS
 from amicopy.copies.preview import command
 from amicopy.copies.rules import CALL_RULES, REQUEST_RULES, WARNINGS
 from tests.copies.conftest import make_call
@@ -37,6 +37,11 @@ def test_a_row_agrees_with_the_model(parameter: Any) -> None:
     if "max" in shape.metadata and parameter.kind != "number":
         assert parameter.maximum is not None
         assert parameter.maximum <= shape.metadata["max"]
+
+
+def test_the_destinations_region_is_no_member() -> None:
+    assert DESTINATION_REGION.name not in MODEL.members
+    assert DESTINATION_REGION.required
 
 
 def test_a_full_call_passes_botocores_validation_and_reads_as_a_command() -> None:

@@ -188,7 +188,10 @@ def warn_of_characters_only_some_pages_allow(case: Case) -> list[FieldError]:
 
 
 def warn_of_regions_newer_than_botocore(case: Case) -> list[FieldError]:
-    """A Region that this version of botocore doesn't list is new, or mistyped."""
+    """A Region that this version of botocore doesn't list is new, or mistyped.
+
+    https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
+    """
     warnings = []
     for name, region in _region_codes(case):
         partition = partition_of(region)
