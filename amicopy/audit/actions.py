@@ -15,6 +15,7 @@ ACTIONS: Mapping[str, str] = {
     "request.withdrawn": "Withdrew the request",
     "request.break_glass": "Approved the request alone in an emergency",
     "request.resubmitted": "Submitted the request again",
+    "request.continued": "Another request adds destinations",
     "request.renewed": "Renewed the request",
     "request.expired": "Request expired undecided",
     "request.reminded": "Reminded of the request",

@@ -113,6 +113,8 @@ class CopyRequest(models.Model):
     lookups = models.JSONField(default=dict)
     # The source image as it was at submission, see `binding`; empty when AWS didn't show it.
     source_seen = models.JSONField(default=dict)
+    # The finished request that this one adds destinations to, see `continuing`.
+    continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
     # Goes up with a new submission after changes; decisions belong to a round.
     round = models.PositiveIntegerField(default=1)
     # Approvals of this round and later ones count: an edit voids those before it.

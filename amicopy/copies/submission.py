@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from amicopy.copies import binding, permissions, rules
+from amicopy.copies import binding, continuing, permissions, rules
 from amicopy.copies.approval import facts, rulebook, voters, votes
 from amicopy.copies.calls import Call, FieldError, InvalidRequest, content_hash
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
@@ -22,13 +22,15 @@ LATEST_START = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Submission:
-    """What a person hands in; `lookups` is what was known of source and destinations."""
+    """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
+    that these are more destinations of."""
 
     account: Account
     reason: str
     calls: Sequence[Call]
     lookups: Mapping[str, Any] = field(default_factory=dict)
     start_not_before: datetime | None = None
+    continues: CopyRequest | None = None
 
     def columns(self, requester: User) -> dict[str, Any]:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
@@ -49,6 +51,7 @@ class Submission:
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
+            "continues": self.continues,
         }
 
 
@@ -63,6 +66,10 @@ def refuse(handed_in: Submission, requester: User, again: int | None = None) -> 
         start_not_before=handed_in.start_not_before,
         again=again,
     )
+    if handed_in.continues is not None:
+        errors += continuing.refusals(
+            handed_in.continues, account=handed_in.account, calls=handed_in.calls, requester=requester
+        )
     if errors:
         raise InvalidRequest(errors)
 

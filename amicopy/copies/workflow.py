@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies import permissions, telling
+from amicopy.copies import continuing, permissions, telling
 from amicopy.copies.approval.facts import source_in
 from amicopy.copies.calls import Call
 from amicopy.copies.changes import changes
@@ -57,16 +58,19 @@ def submit(
     submission: uuid.UUID | None = None,
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
+    continues: int | None = None,
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
     `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
-    source and destinations; copies don't start before `start_not_before`. Raises InvalidRequest with errors by field.
+    source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
+    finished request that these are more destinations of. Raises InvalidRequest with errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
     submission = submission or uuid.uuid4()
-    handed_in = Submission(account, reason, calls, lookups or {}, start_not_before)
+    original = continuing.original_of(user, continues) if continues is not None else None
+    handed_in = Submission(account, reason, calls, lookups or {}, start_not_before, original)
 
     def store() -> CopyRequest:
         earlier = CopyRequest.objects.filter(submission=submission, requester=user).first()
@@ -90,6 +94,16 @@ def submit(
                 data=_event(request, calls),
             )
             telling.ask(event)
+            if original is not None:
+                CopyRequest.objects.filter(pk=original.pk).update(version=F("version") + 1)
+                record(
+                    "request.continued",
+                    actor=actor,
+                    request=original.pk,
+                    requester=original.requester_id,
+                    account=account.account_id,
+                    data={"by": request.pk},
+                )
             approve_if_satisfied(lock_request(request.pk), actor=actor)
         return request
 
@@ -115,7 +129,7 @@ def resubmit(
     """
     request = _own(actor, number)
     seen = _seen_before(request, calls, lookups)
-    handed_in = Submission(account or request.account, reason, calls, seen, start_not_before)
+    handed_in = Submission(account or request.account, reason, calls, seen, start_not_before, request.continues)
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
 
@@ -124,7 +138,7 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
     request = _own(actor, number)
     calls = request.calls()
     seen = _seen_before(request, calls, lookups)
-    handed_in = Submission(request.account, request.reason, calls, seen, request.start_not_before)
+    handed_in = Submission(request.account, request.reason, calls, seen, request.start_not_before, request.continues)
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
 
@@ -212,5 +226,6 @@ def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, An
         "rules": columns["rules"],
         "source_seen": columns["source_seen"],
         "start_not_before": start.isoformat() if start else "",
+        "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }

@@ -246,3 +246,13 @@ def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) 
     for index, row in enumerate(tags.values()):
         data |= {f"tags-{index}-{name}": value for name, value in row.items()}
     return data
+
+
+def more_of(request_calls: Sequence[Call], *, account: Account, number: int) -> dict[str, str]:
+    """The form's data for more destinations of a request with these calls: all that isn't a destination's, and the
+    name."""
+    data = initial_of(request_calls[:1], account=account, reason="")
+    return {
+        **{name: value for name, value in data.items() if not name.startswith("destinations-")},
+        "continues": str(number),
+    }

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import permissions, slots, steering
+from amicopy.copies import continuing, permissions, slots, steering
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.explaining import explain
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
@@ -61,7 +61,13 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     context = progress_context(request, row)
     if getattr(request, "htmx", False):
         return render(request, "requests/_progress.html", context)
-    context |= {"calls": calls_of(context["copies"])}
+    visible = CopyRequest.objects.visible_to(signed_in(request))
+    context |= {
+        "calls": calls_of(context["copies"]),
+        "may_continue": continuing.may_continue(signed_in(request), row),
+        "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
+        "continued_by": visible.filter(continues=row).order_by("pk"),
+    }
     return render(request, "requests/detail.html", context)
 
 

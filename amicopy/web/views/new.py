@@ -8,14 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from amicopy.copies import workflow
+from amicopy.copies import continuing, workflow
 from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.lookups import asking, kept
 from amicopy.copies.lookups.kept import Kept
 from amicopy.copies.models import CopyRequest
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.finding import row_number
 from amicopy.web.forms.context import Looked, form_context
-from amicopy.web.forms.request_form import RequestForm, initial_of
+from amicopy.web.forms.request_form import RequestForm, initial_of, more_of
 from amicopy.web.forms.rows import MOST
 from amicopy.web.views import lookups
 
@@ -59,6 +60,8 @@ def _submit(request: HttpRequest, form: RequestForm) -> HttpResponse:
                 calls=calls,
                 submission=uuid.UUID(form.submission),
                 lookups=kept.gather(account, calls, until=until),
+                # What is no number is no request's.
+                continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
             )
         except InvalidRequest as invalid:
             form.refuse(invalid.errors)
@@ -91,13 +94,20 @@ def _looked(request: HttpRequest, data: Mapping[str, str]) -> HttpResponse:
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
-    number = request.GET.get("clone", "")
-    if number.isdecimal() and len(number) < 18:
-        visible = CopyRequest.objects.visible_to(signed_in(request)).select_related("account")
-        row = visible.filter(pk=int(number)).first()
-        if row is not None:
-            return initial_of(row.calls(), account=row.account, reason=row.reason)
+    original = _visible(request, request.GET.get("continues", ""))
+    if original is not None and continuing.may_continue(signed_in(request), original):
+        return more_of(original.calls(), account=original.account, number=original.pk)
+    cloned = _visible(request, request.GET.get("clone", ""))
+    if cloned is not None:
+        return initial_of(cloned.calls(), account=cloned.account, reason=cloned.reason)
     return BLANK
+
+
+def _visible(request: HttpRequest, number: str) -> CopyRequest | None:
+    """The request of this number, if there is one that the person may see."""
+    pk = row_number(number)
+    rows = CopyRequest.objects.visible_to(signed_in(request)).select_related("account")
+    return rows.filter(pk=pk).first() if pk is not None else None
 
 
 def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
