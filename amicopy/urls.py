@@ -3,6 +3,7 @@
 from django.urls import path
 
 from amicopy.web.views import (
+    accounts,
     approvals,
     audit,
     audit_acts,
@@ -68,6 +69,11 @@ urlpatterns = [
     path("freezes/<int:pk>/delete/", freezes.delete_freeze, name="freeze-delete"),
     path("delegations/", delegations.delegations, name="delegations"),
     path("delegations/<int:pk>/end/", delegations.end_delegation, name="delegation-end"),
+    path("accounts/", accounts.account_list, name="accounts"),
+    path("accounts/new/", accounts.new_account, name="account-new"),
+    path("accounts/<int:pk>/", accounts.account_detail, name="account"),
+    path("accounts/<int:pk>/edit/", accounts.edit_account, name="account-edit"),
+    path("accounts/<int:pk>/check/", accounts.check_account, name="account-check"),
     path("messages/", deliveries.message_list, name="messages"),
     path("messages/retry/", deliveries.try_again, name="messages-retry"),
     path("messages/test/", deliveries.try_email, name="messages-test"),

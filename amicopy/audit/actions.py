@@ -43,6 +43,8 @@ ACTIONS: Mapping[str, str] = {
     "freeze.made": "Added a freeze window",
     "freeze.changed": "Changed a freeze window",
     "freeze.deleted": "Deleted a freeze window",
+    "account.created": "Added an AWS account",
+    "account.changed": "Changed an AWS account",
     "webhook.created": "Added a webhook",
     "webhook.changed": "Changed a webhook",
     "webhook.key_shown": "Looked at a webhook's signing key",

@@ -16,7 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
-from amicopy.copies.bookkeeping import EventQueue, EventSource
+from amicopy.copies.bookkeeping import AccountCheck, EventQueue, EventSource, RegionCheck
 from amicopy.copies.calls import Call, content_hash
 from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.states import CopyState, RequestState
@@ -30,6 +30,7 @@ MAY_APPEAR = timedelta(seconds=settings.LOST_ANSWER_SECONDS)
 # Django looks for models here.
 __all__ = (
     "Account",
+    "AccountCheck",
     "ApprovalRule",
     "Attempt",
     "CallBucket",
@@ -40,6 +41,7 @@ __all__ = (
     "EventSource",
     "FreezeWindow",
     "ImageCopy",
+    "RegionCheck",
 )
 
 
@@ -71,6 +73,18 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.account_id})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For audit rows: every field by its name, groups by theirs."""
+        return {
+            "name": self.name,
+            "account_id": self.account_id,
+            "partition": self.partition,
+            "role_arn": self.role_arn,
+            "external_id": self.external_id,
+            "enabled": self.enabled,
+            "requester_groups": sorted(self.requester_groups.values_list("name", flat=True)) if self.pk else [],
+        }
 
     def aws(self) -> AwsAccount:
         """The account as the gateway wants it."""

@@ -64,6 +64,12 @@ def check_see_delegations(user: User) -> None:
         raise NotAllowed("You can't decide on requests, so there is nothing to hand over.")
 
 
+def check_manage_accounts(user: User) -> None:
+    """Raises NotAllowed unless the person may add and change AWS accounts."""
+    if not user.is_active or not user.has_perm("copies.manage_accounts"):
+        raise NotAllowed("You can't see or change AWS accounts. Ask an administrator for the administrator role.")
+
+
 def check_withdraw(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the request is the person's own."""
     if request.requester_id != user.pk or not user.is_active:

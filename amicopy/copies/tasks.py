@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
-from amicopy.copies import cancelling, expiry, leases, starting, stopping, tracking
+from amicopy.copies import cancelling, checking, expiry, leases, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -34,6 +34,8 @@ def sweep() -> None:
         send("cancel_due")
     if expiry.overdue().exists() or expiry.to_remind().exists():
         send("expire_due")
+    if checking.wanted(now).exists():
+        send("check_accounts")
 
 
 @shared_task
@@ -86,3 +88,14 @@ def expire_due() -> None:
     """Expires requests nobody decided on in time, and reminds of those that soon will."""
     expiry.expire_due(actor=worker("expire_due"))
     expiry.remind_due(actor=worker("expire_due"))
+
+
+@shared_task
+def check_accounts() -> None:
+    """Looks at the accounts for which somebody asked, one after the other."""
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline and not stopping.told():
+        asked = checking.claim_next()
+        if asked is None:
+            return
+        checking.check(asked)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
@@ -12,6 +12,8 @@ from amicopy.notify import outbox, signing
 from amicopy.notify.addresses import AddressRefused, target_of
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message
 from amicopy.notify.outbox import Notice
+
+TAKEN = "Choose another name. There is a webhook of that name."
 
 
 def check_manage(user: User) -> None:
@@ -29,7 +31,11 @@ def save(actor: Actor, endpoint: Endpoint) -> Endpoint:
     _check_endpoint(endpoint)
     with transaction.atomic():
         before = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
-        endpoint.save()
+        try:
+            with transaction.atomic():
+                endpoint.save()
+        except IntegrityError:
+            raise ValidationError({"name": [TAKEN]}) from None
         now = endpoint.as_dict()
         if before is None:
             record("webhook.created", actor=actor, data={"id": endpoint.pk, "webhook": now})
@@ -96,7 +102,7 @@ def _check_endpoint(endpoint: Endpoint) -> None:
     except ValidationError as refused:
         errors = refused.error_dict
     if Endpoint.objects.filter(name=endpoint.name).exclude(pk=endpoint.pk).exists():
-        errors["name"] = ["Choose another name. There is a webhook of that name."]
+        errors["name"] = [TAKEN]
     if not endpoint.kinds or not set(endpoint.kinds) <= set(FOR_WEBHOOKS):
         errors["kinds"] = ["Choose at least one kind."]
     try:

@@ -8,8 +8,9 @@ from django.conf import settings
 from amicopy.notify import outbox
 from amicopy.notify.delivering import deliver
 
-# A task takes no new message after this many seconds; its soft time limit comes later.
-WORK_SECONDS = settings.LEASE_SECONDS / 5
+# A task takes no new message after this many seconds. Beat sends the next one by then, and a worker that is told to
+# stop isn't held up: whoever is killed while sending leaves a message in doubt.
+WORK_SECONDS = settings.SWEEP_SECONDS
 
 
 @shared_task

@@ -38,6 +38,12 @@ def _wrong_password(page: Page) -> None:
     page.locator(".errors").wait_for()
 
 
+def _looked_at(page: Page) -> None:
+    if page.locator("[data-region]").count() == 0:
+        page.get_by_role("button", name="Check now").click()
+    page.locator('[data-looking="no"]').wait_for()
+
+
 @dataclass(frozen=True)
 class Screen:
     """`person` is who looks, nobody if empty; `path` may name a request of `stage`; `do` is done before the picture."""
@@ -66,6 +72,12 @@ SCREENS = (
     Screen("new-request-refused", "requester", "/requests/new/", _refused),
     Screen("approvals", "approver", "/approvals/"),
     Screen("audit", "auditor", "/audit/"),
+    Screen("accounts", "admin", "/accounts/"),
+    Screen("account", "admin", "/accounts/1/", _looked_at),
+    Screen("account-edit", "admin", "/accounts/2/edit/"),
+    Screen("messages", "admin", "/messages/"),
+    Screen("webhooks", "admin", "/webhooks/"),
+    Screen("webhook-new", "admin", "/webhooks/new/"),
     Screen("settings", "requester", "/settings/"),
     Screen("help", "approver", "/help/"),
     Screen("not-found", "requester", "/requests/987654/"),

@@ -16,7 +16,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import workflow
+from amicopy.copies import accounts, workflow
 from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.policy import Delegation, FreezeWindow
 from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
@@ -25,6 +25,7 @@ from amicopy.urls import urlpatterns
 from amicopy.web.models import SavedView
 from tests.copies.conftest import acting, make_call, make_person, make_rule
 from tests.web.conftest import typed
+from tests.web.test_account_pages import account_typed
 from tests.web.test_message_pages import webhook_typed
 from tests.web.test_policy_pages import delegation_typed, freeze_typed
 from tests.web.test_rules import rule_typed
@@ -42,6 +43,7 @@ SILENT = {
     "approvals-decide",
     "view-save",
     "view-delete",
+    "account-check",
     "messages-retry",
     "messages-test",
     "webhook-try",
@@ -171,6 +173,9 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name in {"webhook", "webhook-key", "webhook-try"}:
         endpoint = Endpoint.objects.create(name="tickets", url="https://hooks.example/", kinds=["ended"])
         return [endpoint.pk], webhook_typed(name="tickets-2") if name == "webhook" else {"key": "show"}
+    if name in {"account", "account-edit", "account-check"}:
+        account = Account.objects.create(name="shared", account_id="444455556666")
+        return [account.pk], account_typed(seen=accounts.seen_of(account))
     if name == "view-delete":
         return [SavedView.objects.create(person=owner, name="Mine", address="?view=mine").pk], {}
     if name == "audit-event":
@@ -181,6 +186,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "request-new": typed(),
         "rule-new": rule_typed(),
         "freeze-new": freeze_typed(),
+        "account-new": account_typed(),
         "webhook-new": webhook_typed(),
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),

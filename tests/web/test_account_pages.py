@@ -1,0 +1,254 @@
+"""AWS accounts on their pages: added and changed with their difference, looked at by a worker, shown from what it
+stored."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from amicopy.audit.models import AuditEvent
+from amicopy.aws import sessions
+from amicopy.copies import checking, tasks
+from amicopy.copies.models import Account, AccountCheck, CopyRequest, ImageCopy, RegionCheck
+from tests.conftest import Control
+from tests.web.conftest import SignedIn, typed
+
+pytestmark = pytest.mark.django_db
+ROLE = "arn:aws:iam::444455556666:role/amicopy"
+
+
+@pytest.fixture
+def admin(signed_in: SignedIn) -> Client:
+    return signed_in("administrator")
+
+
+def account_typed(**changes: object) -> dict[str, object]:
+    return {
+        "name": "shared",
+        "account_id": "444455556666",
+        "partition": "aws",
+        "role_arn": ROLE,
+        "enabled": "on",
+        **changes,
+    }
+
+
+def changed(client: Client, account: Account, **changes: object) -> str:
+    """Edits an account as its form showed it; returns the page after."""
+    page = client.get(f"/accounts/{account.pk}/edit/").content.decode()
+    seen = re.search(r'name="seen" value="(\w+)"', page)
+    assert seen
+    data = account_typed(seen=seen[1], name=account.name, account_id=account.account_id, role_arn=account.role_arn)
+    return client.post(f"/accounts/{account.pk}/edit/", {**data, **changes}, follow=True).content.decode()
+
+
+def events() -> list[AuditEvent]:
+    return list(AuditEvent.objects.filter(action__startswith="account.").order_by("pk"))
+
+
+def test_an_account_is_added_with_an_external_id_nobody_chose(admin: Client) -> None:
+    page = admin.post("/accounts/new/", account_typed(external_id="chosen-by-me"), follow=True).content.decode()
+    account = Account.objects.get(name="shared")
+    assert re.fullmatch(r"amicopy-[0-9a-f]{32}", account.external_id)
+    assert account.external_id in page
+    assert "sts:AssumeRole" in page
+    (event,) = events()
+    assert (event.action, event.account, event.data["account"]["role_arn"]) == ("account.created", "444455556666", ROLE)
+
+
+def test_a_change_is_an_event_with_its_difference_and_keeps_the_external_id(admin: Client) -> None:
+    admin.post("/accounts/new/", account_typed())
+    account = Account.objects.get(name="shared")
+    group = Group.objects.get(name="requester")
+    changed(admin, account, name="shared-2", requester_groups=[group.pk])
+    changed(admin, Account.objects.get(pk=account.pk), requester_groups=[group.pk])
+    after = Account.objects.get(pk=account.pk)
+    assert after.external_id == account.external_id
+    assert [event.action for event in events()] == ["account.created", "account.changed"]
+    assert events()[1].data["changes"] == {"name": ["shared", "shared-2"], "requester_groups": [[], ["requester"]]}
+
+
+def test_an_edit_of_what_somebody_changed_meanwhile_is_refused(admin: Client) -> None:
+    admin.post("/accounts/new/", account_typed())
+    account = Account.objects.get(name="shared")
+    page = admin.post(f"/accounts/{account.pk}/edit/", account_typed(seen="old", enabled=""), follow=True)
+    assert "was changed meanwhile" in page.content.decode()
+    assert Account.objects.get(pk=account.pk).enabled
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": ""}, "Enter a name."),
+        ({"name": "sandbox"}, "Choose another name."),
+        ({"account_id": "12345"}, "Enter the 12 digits of the account."),
+        ({"account_id": "٤٤٤٤٥٥٥٥٦٦٦٦"}, "Enter the 12 digits of the account."),
+        ({"account_id": "111122223333", "role_arn": ""}, "It has this number."),
+        ({"partition": "aws-moon"}, "aws-moon"),
+        ({"partition": "aws-cn"}, "Enter a role in this account."),
+        ({"role_arn": "arn:aws:iam::444455556666:user/amicopy"}, "Enter a role&#x27;s ARN"),
+        ({"role_arn": "arn:aws:iam::999999999999:role/amicopy"}, "Enter a role in this account."),
+        ({"role_arn": f"{ROLE} and more"}, "Enter a role&#x27;s ARN"),
+        ({"requester_groups": ["99999"]}, "99999"),
+        ({"requester_groups": ["x"]}, "x"),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_said_at_its_field(
+    admin: Client, changes: dict[str, object], words: str
+) -> None:
+    answer = admin.post("/accounts/new/", account_typed(**changes))
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert not Account.objects.filter(name="shared").exists()
+    assert events() == []
+
+
+def test_digits_in_groups_and_spaces_around_are_understood(admin: Client) -> None:
+    data = account_typed(account_id="4444-5555-6666", role_arn=f" {ROLE}\n")
+    assert admin.post("/accounts/new/", data).status_code == 302
+    account = Account.objects.get(name="shared")
+    assert (account.account_id, account.role_arn) == ("444455556666", ROLE)
+
+
+def test_an_account_in_which_requests_were_made_stays_the_account_it_is(
+    admin: Client, signed_in: SignedIn, account: Account
+) -> None:
+    signed_in("requester").post("/requests/new/", typed())
+    page = changed(admin, account, account_id="999999999999")
+    assert "Requests were made in this one" in page
+    request = CopyRequest.objects.get()
+    assert request.hash_of_calls() == request.content_hash
+
+
+def look(admin: Client, account: Account) -> None:
+    admin.post(f"/accounts/{account.pk}/check/")
+    tasks.check_accounts()
+
+
+def test_check_now_asks_and_a_worker_stores_what_it_found(admin: Client, account: Account, sandbox: Control) -> None:
+    page = admin.post(f"/accounts/{account.pk}/check/", follow=True).content.decode()
+    assert 'data-looking="yes"' in page
+    assert "hx-trigger" in page
+    assert sandbox("calls?action=DescribeRegions") == [], "the page doesn't wait for AWS"
+    tasks.check_accounts()
+    page = admin.get(f"/accounts/{account.pk}/").content.decode()
+    assert 'data-looking="no"' in page
+    assert "hx-trigger" not in page
+    assert "arn:aws:iam::111122223333:user/amicopy" in page
+    rows = {row.Region: row for row in RegionCheck.objects.all()}
+    assert rows["eu-central-1"].encryption_by_default is True
+    assert rows["eu-west-1"].encryption_by_default is False
+    assert rows["eu-west-1"].reachable
+    assert rows["eu-west-1"].KmsKeyId.startswith("arn:aws:kms:eu-west-1:")
+    assert (rows["af-south-1"].enabled, rows["af-south-1"].reachable) == (False, None)
+    assert re.search(r'data-region="af-south-1" class="off"', page)
+    assert "hasn’t opted in" in page
+
+
+def test_the_fragment_of_an_unchanged_look_is_a_304(admin: Client, account: Account) -> None:
+    admin.post(f"/accounts/{account.pk}/check/")
+    first = admin.get(f"/accounts/{account.pk}/", headers={"HX-Request": "true"})
+    assert "<html" not in first.content.decode()
+    known = {"HX-Request": "true", "HX-PTag": first["HX-PTag"]}
+    assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 304
+    AccountCheck.objects.update(checked_at=timezone.now())
+    assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 200
+
+
+def test_a_role_that_does_not_trust_amicopy_is_said_with_the_way_out(admin: Client, sandbox: Control) -> None:
+    admin.post("/accounts/new/", account_typed())
+    account = Account.objects.get(name="shared")
+    tasks.check_accounts()
+    page = admin.get(f"/accounts/{account.pk}/").content.decode()
+    assert re.search(r"The role can&#x27;t be assumed\..*AWS said: AccessDenied", page, re.S)
+    assert "Compare the role’s trust policy" in page
+    assert "arn:aws:iam::111122223333:user/amicopy" in page, "whom the role has to trust"
+    assert "doesn’t get in" in admin.get("/accounts/").content.decode()
+    Account.objects.update(external_id="amicopy-sandbox")
+    look(admin, account)
+    assert "amicopy gets in" in admin.get(f"/accounts/{account.pk}/").content.decode()
+    assert RegionCheck.objects.filter(account=account, reachable=True).count() == 10
+
+
+def test_credentials_of_another_account_are_noticed(admin: Client, account: Account, sandbox: Control) -> None:
+    Account.objects.filter(pk=account.pk).update(account_id="999999999999")
+    look(admin, account)
+    assert "of account 111122223333, not of this one" in AccountCheck.objects.get().error
+
+
+def test_a_region_that_cannot_be_reached_keeps_the_others(admin: Client, account: Account, sandbox: Control) -> None:
+    sandbox("faults", kind="error", code="Unavailable", status=503, region="eu-west-1", count=None)
+    look(admin, account)
+    row = RegionCheck.objects.get(Region="eu-west-1")
+    assert (row.reachable, "Unavailable" in row.error) == (False, True)
+    assert RegionCheck.objects.filter(reachable=True).count() == 9
+    assert "1 Region can’t be reached" in admin.get("/accounts/").content.decode()
+
+
+def test_what_a_role_may_not_ask_is_said_and_the_region_counts_as_reachable(
+    admin: Client, account: Account, sandbox: Control
+) -> None:
+    denied = {"code": "UnauthorizedOperation", "status": 403, "action": "GetEbsDefaultKmsKeyId"}
+    sandbox("faults", kind="error", count=None, **denied)
+    look(admin, account)
+    row = RegionCheck.objects.get(Region="eu-west-1")
+    assert (row.reachable, row.encryption_by_default) == (True, None)
+    assert row.error.startswith("Encryption by default isn't known. AWS said UnauthorizedOperation")
+
+
+def test_when_aws_is_away_the_last_look_stays(
+    admin: Client, account: Account, sandbox: Control, settings: Settings
+) -> None:
+    look(admin, account)
+    settings.AWS_ENDPOINT = "http://127.0.0.1:9"
+    sessions.forget_all()
+    look(admin, account)
+    assert RegionCheck.objects.count() == 11
+    assert "The credentials don't work" in AccountCheck.objects.get().error
+
+
+def test_a_worker_that_died_leaves_the_look_to_another_and_can_store_nothing_more(
+    admin: Client, account: Account, sandbox: Control
+) -> None:
+    admin.post(f"/accounts/{account.pk}/check/")
+    dead = checking.claim_next()
+    assert dead is not None
+    assert checking.claim_next() is None
+    AccountCheck.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    tasks.check_accounts()
+    RegionCheck.objects.all().delete()
+    checking.check(dead)
+    assert RegionCheck.objects.count() == 0
+
+
+def test_copies_in_flight_are_counted_by_region(
+    admin: Client, signed_in: SignedIn, account: Account, sandbox: Control
+) -> None:
+    look(admin, account)
+    signed_in("requester").post("/requests/new/", typed())
+    ImageCopy.objects.update(state="STARTING")
+    page = admin.get(f"/accounts/{account.pk}/").content.decode()
+    row = re.search(r'data-region="eu-west-1".*?</tr>', page, re.S)
+    assert row
+    assert '<td class="num">1<' in row[0]
+
+
+@pytest.mark.parametrize("role", ["requester", "approver", "auditor"])
+def test_accounts_are_for_administrators(signed_in: SignedIn, account: Account, role: str) -> None:
+    client = signed_in(role)
+    for path in ("/accounts/", "/accounts/new/", f"/accounts/{account.pk}/", f"/accounts/{account.pk}/edit/"):
+        assert client.get(path).status_code == 403, path
+    for path in ("/accounts/new/", f"/accounts/{account.pk}/edit/", f"/accounts/{account.pk}/check/"):
+        assert client.post(path, account_typed()).status_code == 403, path
+    assert "/accounts/" not in client.get("/").content.decode()
+    assert events() == []
+    assert not AccountCheck.objects.exists()
+
+
+def test_an_account_that_does_not_exist_is_not_found(admin: Client) -> None:
+    for path in ("/accounts/99/", "/accounts/99/edit/", f"/accounts/{10**30}/"):
+        assert admin.get(path).status_code == 404
