@@ -19,3 +19,20 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Preset(models.Model):
+    """What a person fills into the form often, under a name: the fields as typed, without reason and tokens."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="presets")
+    name = models.CharField(max_length=40)
+    # HTML name of an input -> what was typed.
+    fields = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("name", "id")
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("person", "name"), name="preset_one_a_name"),)
+
+    def __str__(self) -> str:
+        return self.name

@@ -9,7 +9,7 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from amicopy.web import polling
+from amicopy.web import polling, unsent
 
 
 class SignInRequired(LoginRequiredMiddleware):
@@ -31,6 +31,8 @@ class SignInRequired(LoginRequiredMiddleware):
         refused = super().process_view(request, view_func, view_args, view_kwargs)
         htmx = HtmxDetails(request)
         if refused is None or not htmx:
+            if refused is not None:
+                unsent.keep(request, view_func)
             return refused
         login = redirect_to_login(htmx.current_url_abs_path or resolve_url("dashboard"), resolve_url("sign-in"))
         return HttpResponseClientRedirect(login.url)

@@ -13,11 +13,14 @@ from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.lookups import asking, kept
 from amicopy.copies.lookups.kept import Kept
 from amicopy.copies.models import CopyRequest
+from amicopy.web import unsent
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.finding import row_number
+from amicopy.web.forms import presets
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.request_form import RequestForm, initial_of, more_of
 from amicopy.web.forms.rows import MOST
+from amicopy.web.models import Preset
 from amicopy.web.views import lookups
 
 # Buttons that show the page again and ask AWS: what a script does without them.
@@ -26,10 +29,14 @@ SUBMITTED_SECONDS = 7 * 86400
 BLANK = {"tags-0-image": "on", "tags-0-snapshot": "on", "CopyImageTags": "on"}
 
 
+@unsent.keeps_unsent
 @require_http_methods(["GET", "POST"])
 def new_request(request: HttpRequest) -> HttpResponse:
     """GET shows the form, empty or as a clone; POST adds or removes a row, looks something up, or submits."""
     if request.method != "POST":
+        if typed := unsent.take(request):
+            messages.warning(request, "Nothing was submitted: you had been signed out. What you typed is all here.")
+            return _page(request, lookups.form_of(request, typed))
         data = _initial(request)
         form = lookups.form_of(request, data)
         if data == BLANK and form.accounts:
@@ -39,6 +46,8 @@ def new_request(request: HttpRequest) -> HttpResponse:
     changed = _changed_rows(data)
     if changed is not None:
         return _page(request, lookups.form_of(request, changed), focus=_focus(data))
+    if any(button in data for button in presets.BUTTONS[:3]):
+        return _preset(request, data)
     if any(button in data for button in LOOK):
         return _looked(request, data)
     form = lookups.form_of(request, data)
@@ -75,6 +84,24 @@ def _submit(request: HttpRequest, form: RequestForm) -> HttpResponse:
             )
             return answer
     return _page(request, form, status=422)
+
+
+def _preset(request: HttpRequest, data: dict[str, str]) -> HttpResponse:
+    """Saves, loads or deletes a preset and shows the form again, with everything typed unless it was loaded over."""
+    user = signed_in(request)
+    try:
+        if "save-preset" in data:
+            saved = presets.save(user, data.get("preset-name", ""), data)
+            messages.success(request, f"Preset “{saved.name}” is saved. Nothing was submitted.")
+        elif "load-preset" in data:
+            loaded, data = presets.load(user, row_number(data.get("preset")), data)
+            messages.success(request, f"Preset “{loaded.name}” is filled in. Check it before you submit.")
+        else:
+            deleted = presets.delete(user, row_number(data.get("preset")))
+            messages.success(request, f"Preset “{deleted.name}” is deleted.")
+    except presets.Refused as refused:
+        messages.error(request, str(refused))
+    return _page(request, lookups.form_of(request, data))
 
 
 def _looked(request: HttpRequest, data: Mapping[str, str]) -> HttpResponse:
@@ -161,4 +188,5 @@ def _page(
 ) -> HttpResponse:
     """`focus` is the input the person goes on with, `fresh` says that nothing was typed yet."""
     context = {**form_context(form, signed_in(request), found, looked), "focus": focus, "fresh": fresh}
+    context["presets"] = Preset.objects.filter(person=signed_in(request))
     return render(request, "requests/new.html", context, status=status)
