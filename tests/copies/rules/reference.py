@@ -29,7 +29,7 @@ what they say, or when a rule has no test. The call itself: <{API}>.
 
 ## Members
 
-All {len(PARAMETERS)} members of botocore's model, and the Region the call goes to, which is none. “Set for” says whether
+All {len(PARAMETERS)} members of botocore's model, and the Region the call goes to, which is none. “Set for” says if
 a member is the same in every copy of a request. Tests are in `tests/copies/test_parameters.py`.
 
 | member | form | set for | required | limits | test |
