@@ -27,7 +27,8 @@ def _session() -> Session:
 @lru_cache(1024)
 def partition_of(region: str) -> str:
     """The partition a Region belongs to, also of a Region newer than botocore; empty for what is no Region's code."""
-    if len(region) > 32:
+    # botocore's patterns take letters of every script, and a line's end.
+    if not re.fullmatch(r"[a-z0-9-]{1,32}", region):
         return ""
     try:
         return str(_session().get_partition_for_region(region))

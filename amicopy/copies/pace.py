@@ -4,6 +4,7 @@ from statistics import median
 
 from django.core.cache import cache
 
+from amicopy.aws.partitions import partition_of
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.states import CopyState
 
@@ -18,6 +19,8 @@ def seconds_per_gib(account_id: int, region: str) -> float | None:
 
     `account_id` is the account's primary key. A copy of less than 1 GiB counts as one.
     """
+    if not partition_of(region):
+        return None
     key = f"pace:{account_id}:{region}"
     known = cache.get(key)
     if known is None:

@@ -204,3 +204,19 @@ def test_hostile_input_is_refused_and_never_an_error_of_the_server(signed_in: Si
     answer = signed_in("requester").post("/requests/new/", {**typed(), **data} if data else {})
     assert answer.status_code in {200, 302, 422}
     assert b"<script>alert" not in answer.content
+
+
+def test_tags_that_every_copy_must_have_are_asked_for_and_enforced(signed_in: SignedIn, settings: Settings) -> None:
+    settings.REQUIRED_TAGS = {"team": (), "stage": ("dev", "prod"), "cost": ("42",)}
+    client = signed_in("requester")
+    page = client.get("/requests/new/").content.decode()
+    assert "Every copy must have on the AMI and on its snapshots: team, stage (dev or prod), cost (42)." in page
+    assert all(f'name="tags-{index}-Key" value="{key}"' in page for index, key in enumerate(("team", "stage", "cost")))
+    assert 'name="tags-2-Value" value="42"' in page
+    answer = client.post("/requests/new/", typed())
+    assert "Add the tag team to the AMI and the snapshots" in answer.context["form"].errors["TagSpecifications"][0]
+    rows: dict[str, str] = {}
+    for index, (key, value) in enumerate((("team", "web"), ("stage", "dev"), ("cost", "42"))):
+        rows |= {f"tags-{index}-Key": key, f"tags-{index}-Value": value}
+        rows |= {f"tags-{index}-image": "on", f"tags-{index}-snapshot": "on"}
+    assert client.post("/requests/new/", typed(**rows)).status_code == 302

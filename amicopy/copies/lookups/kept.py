@@ -83,7 +83,8 @@ class KeptDestination(TypedDict, total=False):
 
 class Kept(TypedDict, total=False):
     """`source` is the image as `binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes, `bytes` of
-    their data where AWS says it. `tags_copied` and `tags_left` are the source's tags when CopyImageTags is on."""
+    their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id. `tags_copied` and
+    `tags_left` are the source's tags when CopyImageTags is on."""
 
     asked_at: str
     source: dict[str, Any]
@@ -92,6 +93,7 @@ class Kept(TypedDict, total=False):
     tags_copied: dict[str, str]
     tags_left: dict[str, str]
     size: dict[str, int | None]
+    snapshots: dict[str, dict[str, int]]
     destinations: list[KeptDestination]
     missing: dict[str, str]
 
@@ -171,6 +173,11 @@ def _keep_source(kept: Kept, found: source.Source, *, account_id: str, calls: Se
     kept["not_copied"] = source.not_copied(found)
     if any(call.parameters.get("CopyImageTags") for call in calls):
         kept["tags_copied"], kept["tags_left"] = source.tags_carried(found.image, account_id=account_id)
+    kept["snapshots"] = {
+        snapshot_id: {"FullSnapshotSizeInBytes": snapshot.FullSnapshotSizeInBytes}
+        for snapshot_id, snapshot in found.snapshots.items()
+        if snapshot.FullSnapshotSizeInBytes
+    }
     kept["size"] = {"GiB": found.size, "bytes": source.total_bytes(list(found.snapshots.values()))}
 
 

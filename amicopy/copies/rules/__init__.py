@@ -53,7 +53,7 @@ CALL_RULES: tuple[Rule, ...] = (
     tags.tag_keys_dont_begin_with_aws,
     tags.tags_have_no_control_characters,
     tags.required_tags_are_there,
-    tags.new_tags_differ_from_copied_ones,
+    tags.new_tags_agree_with_copied_ones,
     timing.duration_is_a_multiple_of_15,
     timing.duration_is_for_regions_only,
 )
@@ -69,6 +69,7 @@ WARNINGS: tuple[Rule, ...] = (
     encryption.warn_of_a_key_of_another_account,
     encryption.warn_of_the_default_key,
     encryption.warn_of_an_encrypted_source_without_key,
+    tags.warn_of_a_tag_both_new_and_copied,
     tags.warn_of_more_than_50_with_copied_ones,
     tags.warn_of_tags_other_services_refuse,
     tags.warn_of_invisible_characters_in_tags,

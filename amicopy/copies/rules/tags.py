@@ -130,20 +130,31 @@ def required_tags_are_there(case: Case) -> list[FieldError]:
     return errors
 
 
-def new_tags_differ_from_copied_ones(case: Case) -> list[FieldError]:
-    """With CopyImageTags no new tag of the AMI has a key of the source: which value wins isn't documented.
+def new_tags_agree_with_copied_ones(case: Case) -> list[FieldError]:
+    """With CopyImageTags no new tag of the AMI has a key of the source with another value: which one wins isn't
+    documented.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
     """
-    if case.get("CopyImageTags") is not True:
-        return []
-    twice = sorted(case.source_tags & {key for key, _ in tags_by_kind(case)["image"]})
+    twice = sorted(key for key, same in _given_twice(case).items() if not same)
     if not twice:
         return []
     words = (
         f"Remove {', '.join(quoted(key) for key in twice[:5])} from the AMI's new tags, or don't copy the source's: it "
-        "has the same, and AWS doesn't say which value wins."
+        "has the same with another value, and AWS doesn't say which wins."
     )
+    return [FieldError(FIELD, words)]
+
+
+def warn_of_a_tag_both_new_and_copied(case: Case) -> list[FieldError]:
+    """Whether a key may come from the source and be given anew isn't documented, even with one value.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
+    """
+    twice = sorted(key for key, same in _given_twice(case).items() if same)
+    if not twice:
+        return []
+    words = f"The source has {', '.join(quoted(key) for key in twice[:5])} too and copies it: no need to add it."
     return [FieldError(FIELD, words)]
 
 
@@ -190,6 +201,14 @@ def tags_by_kind(case: Case) -> dict[str, list[tuple[str, str]]]:
         if tags is not None and isinstance(entry.get("Tags"), list):
             tags += [(tag["Key"], tag["Value"]) for tag in entry["Tags"] if _is_tag(tag)]
     return by_kind
+
+
+def _given_twice(case: Case) -> dict[str, bool]:
+    """The keys that the AMI would get both from the source and anew, and whether with one value."""
+    if case.get("CopyImageTags") is not True:
+        return {}
+    copied = {key: case.source["tags"][key] for key in case.source_tags}
+    return {key: copied[key] == value for key, value in tags_by_kind(case)["image"] if key in copied}
 
 
 def _each(case: Case) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from amicopy.copies.lookups.places import RegionPlace, ZonePlace
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.models import Account
 from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION
+from amicopy.copies.rules.tags import required_in_words
 from amicopy.web.forms.notes import notes_of, prediction_words
 from amicopy.web.forms.request_form import RequestForm
 
@@ -71,6 +72,7 @@ def form_context(
         "fields": BY_NAME,
         "destination_region": DESTINATION_REGION,
         "kinds": KINDS,
+        "required_tags": required_in_words(),
         "regions": regions_for(account),
         "regions_known": account is None or asking.known(places.regions_question(account.aws())) is not None,
         "choices": [choices_for(account, call.DestinationRegion) for call in calls],

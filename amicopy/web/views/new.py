@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,7 +27,6 @@ from amicopy.web.views import lookups
 # Buttons that show the page again and ask AWS: what a script does without them.
 LOOK = ("look", "check", "use-region")
 SUBMITTED_SECONDS = 7 * 86400
-BLANK = {"tags-0-image": "on", "tags-0-snapshot": "on", "CopyImageTags": "on"}
 
 
 @unsent.keeps_unsent
@@ -39,9 +39,10 @@ def new_request(request: HttpRequest) -> HttpResponse:
             return _page(request, lookups.form_of(request, typed))
         data = _initial(request)
         form = lookups.form_of(request, data)
-        if data == BLANK and form.accounts:
-            form = lookups.form_of(request, {**BLANK, "account": form.accounts[0].name})
-        return _page(request, form, fresh=data == BLANK)
+        fresh = data == _blank()
+        if fresh and form.accounts:
+            form = lookups.form_of(request, {**data, "account": form.accounts[0].name})
+        return _page(request, form, fresh=fresh)
     data = lookups.posted(request)
     changed = _changed_rows(data)
     if changed is not None:
@@ -127,7 +128,16 @@ def _initial(request: HttpRequest) -> dict[str, str]:
     cloned = _visible(request, request.GET.get("clone", ""))
     if cloned is not None:
         return initial_of(cloned.calls(), account=cloned.account, reason=cloned.reason)
-    return BLANK
+    return _blank()
+
+
+def _blank() -> dict[str, str]:
+    """An empty form, with a row for each tag that every copy must have, or one to begin with."""
+    data = {"CopyImageTags": "on"}
+    for index, (key, allowed) in enumerate(settings.REQUIRED_TAGS.items() or [("", ())]):
+        row = {"Key": key, "Value": allowed[0] if len(allowed) == 1 else "", "image": "on", "snapshot": "on"}
+        data |= {f"tags-{index}-{name}": value for name, value in row.items() if value}
+    return data
 
 
 def _visible(request: HttpRequest, number: str) -> CopyRequest | None:

@@ -109,8 +109,8 @@ def test_a_copied_tag_of_the_source_counts_for_the_ami(settings: Settings) -> No
     assert "to the AMI" in said(rule, TagSpecifications=snapshots, CopyImageTags=True, lookups=foreign)
 
 
-def test_new_tags_differ_from_copied_ones() -> None:
-    rule, lookups = tags.new_tags_differ_from_copied_ones, seen(tags={"team": "web", "aws:x": "y"})
+def test_new_tags_agree_with_copied_ones() -> None:
+    rule, lookups = tags.new_tags_agree_with_copied_ones, seen(tags={"team": "web", "aws:x": "y"})
     new = [tagged(("team", "data"), ("os", "linux"))]
     assert "Remove “team” from the AMI's new tags" in said(
         rule, TagSpecifications=new, CopyImageTags=True, lookups=lookups
@@ -119,6 +119,16 @@ def test_new_tags_differ_from_copied_ones() -> None:
     assert said(rule, TagSpecifications=new, CopyImageTags=True) == ""
     only_snapshots = [tagged(("team", "data"), kind="snapshot")]
     assert said(rule, TagSpecifications=only_snapshots, CopyImageTags=True, lookups=lookups) == ""
+
+
+def test_warn_of_a_tag_both_new_and_copied() -> None:
+    rule, lookups = tags.warn_of_a_tag_both_new_and_copied, seen(tags={"team": "web"})
+    same, other = [tagged(("team", "web"))], [tagged(("team", "data"))]
+    assert "“team” too" in said(rule, TagSpecifications=same, CopyImageTags=True, lookups=lookups)
+    assert said(rule, TagSpecifications=same, lookups=lookups) == ""
+    assert said(rule, TagSpecifications=other, CopyImageTags=True, lookups=lookups) == ""
+    refuses = tags.new_tags_agree_with_copied_ones
+    assert said(refuses, TagSpecifications=same, CopyImageTags=True, lookups=lookups) == ""
 
 
 def test_warn_of_more_than_50_with_copied_ones() -> None:
