@@ -28,6 +28,7 @@ def approver(db: None) -> User:
 def started(approver: User, request: CopyRequest) -> CopyRequest:
     approve(approver, request)
     tasks.start_due(wake=False)
+    assert list(request.copies.values_list("state", "waiting_for")) == [("COPYING", "")]
     return request
 
 
@@ -41,16 +42,16 @@ def test_a_copy_without_a_slot_shows_its_place_and_moves_up_by_itself(
 ) -> None:
     settings.COPIES_AT_ONCE = 1
     first = started(approver, submit(make_call(Name="first")))
-    second = started(approver, submit(make_call(Name="second")))
-    third = started(approver, submit(make_call(Name="third")))
+    second, third = (approve(approver, submit(make_call(Name=name))) for name in ("second", "third"))
     browser = signed_in("requester")
-    _, page, tag = polled(browser, third.pk)
-    assert "Waiting for a slot: 2nd of 2 into eu-west-1" in page
+    status, page, tag = polled(browser, third.pk)
+    assert status == 200
+    assert "Waiting for a slot<small>2nd of 2 into eu-west-1</small>" in page
     assert polled(browser, third.pk, tag)[0] == 304
     steering.cancel(acting(approver), second.pk)
     status, page, _ = polled(browser, third.pk, tag)
     assert status == 200
-    assert "Waiting for a slot: 1st of 1 into eu-west-1" in page
+    assert "Waiting for a slot<small>1st of 1 into eu-west-1</small>" in page
     assert "Waiting for a slot" not in polled(browser, first.pk)[1]
 
 
