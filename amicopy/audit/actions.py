@@ -50,6 +50,7 @@ ACTIONS: Mapping[str, str] = {
     "webhook.key_shown": "Looked at a webhook's signing key",
     "webhook.key_changed": "Gave a webhook a new signing key",
     "message.tested": "Sent a trial message",
+    "leftover.chosen": "Chose a leftover image for removal",
     "leftover.removed": "Removed a leftover image",
     "audit.exported": "Exported the history",
     "audit.export_ended": "Export of the history ended",

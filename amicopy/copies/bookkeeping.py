@@ -80,3 +80,55 @@ class RegionCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.Region}"
+
+
+class LeftoverLook(models.Model):
+    """The last look for leftovers in an account, and whether somebody asked for another."""
+
+    account = models.OneToOneField("copies.Account", on_delete=models.CASCADE, related_name="leftover_look")
+    asked_at = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    # [{"region", "error"}, ...]: what could not be looked at.
+    unreachable = models.JSONField(default=list)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"leftovers of {self.account_id}"
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody asked for a look that hasn't happened yet."""
+        return self.asked_at is not None and (self.looked_at is None or self.looked_at < self.asked_at)
+
+
+class SeenLeftover(models.Model):
+    """A leftover as it was last seen at AWS; gone from here once it is gone there."""
+
+    account = models.ForeignKey("copies.Account", on_delete=models.CASCADE, related_name="+")
+    DestinationRegion = models.CharField(max_length=32)
+    ImageId = models.CharField(max_length=64)
+    copy = models.ForeignKey("copies.ImageCopy", on_delete=models.CASCADE, related_name="+")
+    # Empty when the image is gone and only snapshots are left.
+    State = models.CharField(max_length=32, blank=True)
+    snapshots = models.JSONField(default=list)
+    gib = models.PositiveIntegerField()
+    seen_at = models.DateTimeField()
+    # Somebody said that it is to go; by whom is in the history.
+    removing_since = models.DateTimeField(null=True)
+    next_try_at = models.DateTimeField(null=True)
+    tries = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        permissions = (("remove_leftovers", "Can see and remove leftovers"),)
+        default_permissions = ()
+        ordering = ("account__name", "DestinationRegion", "-gib", "ImageId")
+        constraints = (
+            models.UniqueConstraint(fields=("account", "DestinationRegion", "ImageId"), name="leftover_one_an_image"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.ImageId} in {self.DestinationRegion}"

@@ -1,23 +1,18 @@
 """Images and snapshots that amicopy made and no request wants: of failed, replaced and cancelled attempts.
 
-Every image amicopy makes has its id stored with its attempt, so leftovers are found from our own rows and then
-looked for
-at AWS. They are reported, and removed only when a person says so.
+Every image amicopy makes has its id stored with its attempt, so leftovers are found from our own rows and then looked
+for at AWS. They are reported, and removed only when a person says so: see `clearing`.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
-from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
 from amicopy.aws import ec2, errors
+from amicopy.aws.account import AwsAccount
 from amicopy.copies.models import Account, Attempt
-from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.states import COPY_UNFINISHED, CopyState
 
 
@@ -60,7 +55,7 @@ def find(accounts: Iterable[Account]) -> tuple[list[Leftover], list[Unreachable]
     return found, unreachable
 
 
-def _unwanted(account: Account) -> Iterable[Attempt]:
+def _unwanted(account: Account) -> QuerySet[Attempt]:
     """The attempts with an image that is not, or no longer, the copy's result."""
     replaced = ~Q(copy__ImageId=F("ImageId"))
     given_up = Q(copy__state__in=(CopyState.FAILED, CopyState.CANCELLED))
@@ -95,25 +90,15 @@ def _look(account: Account, region: str, attempts: list[Attempt]) -> list[Leftov
     return found
 
 
-def remove(actor: Actor, leftover: Leftover) -> None:
-    """Deregisters a leftover's image and deletes its snapshots, with an event. Raises NotAllowed and AwsError."""
-    person = User.objects.filter(pk=actor.id or 0).first()
-    if person is None or not person.has_perm("copies.decide_request"):
-        raise NotAllowed("You can't remove leftovers. Ask an administrator for the approver role.")
-    aws, request_id = leftover.account.aws(), ""
-    if leftover.State:
-        request_id = ec2.deregister_image(aws, region=leftover.DestinationRegion, image_id=leftover.ImageId).request_id
-    for snapshot_id in leftover.snapshots:
-        request_id = ec2.delete_snapshot(aws, region=leftover.DestinationRegion, snapshot_id=snapshot_id)
-    with transaction.atomic():
-        record(
-            "leftover.removed",
-            actor=actor,
-            request=leftover.request,
-            copy=leftover.copy,
-            account=leftover.account.account_id,
-            region=leftover.DestinationRegion,
-            image_id=leftover.ImageId,
-            aws_request_id=request_id,
-            data={"snapshots": list(leftover.snapshots), "gib": leftover.gib},
-        )
+def unwanted(account: Account, region: str, image_id: str) -> bool:
+    """Whether no request wants this image, as our own rows have it now."""
+    return _unwanted(account).filter(DestinationRegion=region, ImageId=image_id).exists()
+
+
+def remove(account: AwsAccount, *, region: str, image_id: str, snapshots: Iterable[str]) -> str:
+    """Deregisters an image and deletes these snapshots, as far as they are still there; returns AWS's last request id.
+    Raises AwsError."""
+    request_id = ec2.deregister_image(account, region=region, image_id=image_id).request_id
+    for snapshot_id in snapshots:
+        request_id = ec2.delete_snapshot(account, region=region, snapshot_id=snapshot_id)
+    return request_id

@@ -16,7 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
-from amicopy.copies.bookkeeping import AccountCheck, EventQueue, EventSource, RegionCheck
+from amicopy.copies.bookkeeping import AccountCheck, EventQueue, EventSource, LeftoverLook, RegionCheck, SeenLeftover
 from amicopy.copies.calls import Call, content_hash
 from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.states import CopyState, RequestState
@@ -41,7 +41,9 @@ __all__ = (
     "EventSource",
     "FreezeWindow",
     "ImageCopy",
+    "LeftoverLook",
     "RegionCheck",
+    "SeenLeftover",
 )
 
 

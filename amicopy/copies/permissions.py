@@ -70,6 +70,12 @@ def check_manage_accounts(user: User) -> None:
         raise NotAllowed("You can't see or change AWS accounts. Ask an administrator for the administrator role.")
 
 
+def check_remove_leftovers(user: User) -> None:
+    """Raises NotAllowed unless the person may see and remove what failed and cancelled copies left at AWS."""
+    if not user.is_active or not user.has_perm("copies.remove_leftovers"):
+        raise NotAllowed("You can't see or remove leftovers. Ask an administrator for the administrator role.")
+
+
 def check_withdraw(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the request is the person's own."""
     if request.requester_id != user.pk or not user.is_active:

@@ -14,6 +14,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "copies.view_all_requests",
         "copies.manage_rules",
         "copies.manage_accounts",
+        "copies.remove_leftovers",
         "notify.manage_endpoints",
         "audit.view_all",
     ),
@@ -29,6 +30,7 @@ PERMISSIONS: Mapping[str, tuple[str, str]] = {
     "copies.break_glass": ("copyrequest", "Can approve alone in an emergency"),
     "copies.manage_rules": ("approvalrule", "Can change approval rules and freeze windows"),
     "copies.manage_accounts": ("account", "Can add and change AWS accounts"),
+    "copies.remove_leftovers": ("seenleftover", "Can see and remove leftovers"),
     "notify.manage_endpoints": ("endpoint", "Can set up webhooks and see what was sent"),
     "audit.view_all": ("auditevent", "Can see the whole audit history"),
 }

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
-from amicopy.copies import cancelling, checking, expiry, leases, starting, stopping, tracking
+from amicopy.copies import cancelling, checking, clearing, expiry, leases, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -36,6 +36,10 @@ def sweep() -> None:
         send("expire_due")
     if checking.wanted(now).exists():
         send("check_accounts")
+    if clearing.to_look().exists():
+        send("look_for_leftovers")
+    if clearing.to_remove().exists():
+        send("remove_leftovers")
 
 
 @shared_task
@@ -99,3 +103,19 @@ def check_accounts() -> None:
         if asked is None:
             return
         checking.check(asked)
+
+
+@shared_task
+def look_for_leftovers() -> None:
+    """Looks at AWS for leftovers in the accounts that are due, once a day or when somebody asked."""
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline and not stopping.told() and clearing.look():
+        pass
+
+
+@shared_task
+def remove_leftovers() -> None:
+    """Removes the leftovers that somebody chose, one after the other."""
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline and not stopping.told() and clearing.remove(actor=worker("remove_leftovers")):
+        pass

@@ -1,4 +1,4 @@
-"""The doctor and the leftovers, against the sandbox."""
+"""The doctor, against the sandbox."""
 
 from datetime import timedelta
 
@@ -8,13 +8,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.aws import sessions
-from amicopy.copies import leftovers, workflow
+from amicopy.copies import workflow
 from amicopy.copies.diagnosing import findings
 from amicopy.copies.models import Account, ImageCopy
-from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.tasks import start_due, track_due
 from tests.conftest import Control
-from tests.copies.conftest import Submit, acting, make_call
+from tests.copies.conftest import Submit, acting
 
 pytestmark = pytest.mark.django_db
 
@@ -50,21 +48,3 @@ def test_the_doctor_notices_work_that_nobody_does(sandbox: Control, submit: Subm
     workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
     ImageCopy.objects.update(next_step_at=timezone.now() - timedelta(hours=1))
     assert "Is a worker running" in wrong()["workers"]
-
-
-def test_what_a_failed_copy_left_is_found_and_removed_by_whoever_may(
-    sandbox: Control, submit: Submit, approver: User, requester: User, account: Account
-) -> None:
-    request = submit(make_call("eu-west-1", Encrypted=True, KmsKeyId="alias/retired"), make_call("us-west-2"))
-    workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
-    start_due(wake=False)
-    sandbox("advance", seconds=900)
-    ImageCopy.objects.update(next_step_at=timezone.now())
-    track_due()
-    found, unreachable = leftovers.find([account])
-    assert unreachable == []
-    assert [(item.DestinationRegion, item.State, len(item.snapshots)) for item in found] == [("eu-west-1", "failed", 2)]
-    with pytest.raises(NotAllowed):
-        leftovers.remove(acting(requester), found[0])
-    leftovers.remove(acting(approver), found[0])
-    assert leftovers.find([account]) == ([], [])

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import accounts, workflow
-from amicopy.copies.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.models import Account, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies.policy import Delegation, FreezeWindow
 from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
 from amicopy.notify.models import Endpoint
@@ -44,6 +44,7 @@ SILENT = {
     "view-save",
     "view-delete",
     "account-check",
+    "leftovers-look",
     "messages-retry",
     "messages-test",
     "webhook-try",
@@ -180,7 +181,11 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         return [SavedView.objects.create(person=owner, name="Mine", address="?view=mine").pk], {}
     if name == "audit-event":
         return [AuditEvent.objects.filter(request=make_request(owner).pk).latest("pk").pk], {}
-    Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    if name == "leftovers-remove":
+        copy = ImageCopy.objects.get(request=make_request(owner))
+        place = {"account": account, "copy": copy, "DestinationRegion": "eu-west-1", "seen_at": timezone.now()}
+        return [], {"leftover": [SeenLeftover.objects.create(ImageId="ami-1", gib=8, **place).pk], "confirm": "yes"}
     posted: dict[str, Posted] = {
         "sign-in": {"username": "other", "password": PASSWORD},
         "request-new": typed(),
