@@ -2,12 +2,15 @@
 
 import logging
 import time
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_init
 from django.conf import settings
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
+from amicopy.aws import sessions
 from amicopy.copies import cancelling, checking, clearing, expiry, leases, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
@@ -19,6 +22,11 @@ logger = logging.getLogger(__name__)
 # A task takes no new work after this many seconds; its soft time limit comes later.
 WORK_SECONDS = settings.LEASE_SECONDS / 4
 STARTABLE = (CopyState.QUEUED, CopyState.STARTING)
+
+
+@worker_init.connect
+def _load(**_: Any) -> None:
+    sessions.load()
 
 
 @shared_task
