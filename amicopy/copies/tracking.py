@@ -253,14 +253,21 @@ def _over(**fields: Any) -> dict[str, Any]:
 
 
 def _store_progress(copies: Sequence[ImageCopy]) -> None:
-    """Writes what changed of copies still under way, in two statements however many they are."""
+    """Writes what changed of copies still under way, in a few statements however many they are."""
     stored = ImageCopy.objects.in_bulk([copy.pk for copy in copies])
     changed = [copy for copy in copies if copy.pk in stored and _shown(copy) != _shown(stored[copy.pk])]
     if not changed:
         return
+    # A value of its own for each row is what costs; the other columns are the same in many rows.
+    ImageCopy.objects.bulk_update(changed, ["snapshots", "progress"])
+    by_words: dict[str, list[int]] = {}
     for copy in changed:
         copy.failures = 0
-    ImageCopy.objects.bulk_update(changed, ["snapshots", "progress", "seen_at", "waiting_for", "failures"])
+        by_words.setdefault(copy.waiting_for, []).append(copy.pk)
+    for words, keys in by_words.items():
+        ImageCopy.objects.filter(pk__in=keys).update(waiting_for=words, failures=0)
+    seen = [copy.pk for copy in changed if copy.seen_at is not None]
+    ImageCopy.objects.filter(pk__in=seen, seen_at=None).update(seen_at=timezone.now())
     CopyRequest.objects.filter(pk__in={copy.request_id for copy in changed}).update(version=F("version") + 1)
 
 
