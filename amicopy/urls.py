@@ -44,6 +44,7 @@ urlpatterns = [
     path("requests/new/permissions/", lookups.check_permissions, name="request-new-permissions"),
     path("requests/new/regions/", lookups.regions, name="request-new-regions"),
     path("requests/<int:number>/", detail.request_detail, name="request"),
+    path("requests/<int:number>/edit/", new.edit_request, name="request-edit"),
     path("requests/<int:number>/evidence/", detail.evidence, name="request-evidence"),
     path("requests/<int:number>/events/", audit.request_events, name="request-events"),
     path("requests/<int:number>/approve/", verbs.approve, name="request-approve"),

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.django_db
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "roles.md").read_text()
 Posted = Mapping[str, Any]
+NEW = ("request-new", *(f"request-new-{part}" for part in ("source", "messages", "aside", "permissions")))
 PASSWORD = "a-long-password-1"
 # These change nothing that the history tells.
 SILENT = {
@@ -48,6 +49,7 @@ SILENT = {
     "messages-retry",
     "messages-test",
     "webhook-try",
+    *NEW[1:],
 }
 
 
@@ -140,6 +142,8 @@ def make_request(by: User) -> CopyRequest:
 
 def brought_to(row: CopyRequest, name: str) -> CopyRequest:
     """The request in a state in which what the address is for can be done."""
+    if name == "request-edit":
+        workflow.request_changes(acting(User.objects.get(username="approver-1")), row.pk, reason="Which ticket?")
     if name == "request-renew":
         CopyRequest.objects.filter(pk=row.pk).update(state="EXPIRED")
     if name in {"request-cancel", "request-retry"}:
@@ -158,9 +162,9 @@ def make_delegation(giver: User) -> Delegation:
 
 def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     """The arguments of an address, and what is posted there."""
-    if name.startswith("request") and name not in {"requests", "requests-live", "request-new"}:
+    if name.startswith("request") and not name.startswith(("requests", "request-new")):
         row = brought_to(make_request(owner), name)
-        return [row.pk], {"content_hash": row.content_hash, "reason": "Why not"}
+        return [row.pk], typed() if name == "request-edit" else {"content_hash": row.content_hash, "reason": "Why not"}
     if name in {"rule", "rule-move", "rule-switch", "rule-delete"}:
         rules = [make_rule(each, order=order) for order, each in enumerate(("first", "second"))]
         moved = {"to": "up" if name == "rule-move" else "off"}
@@ -188,7 +192,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         return [], {"leftover": [SeenLeftover.objects.create(ImageId="ami-1", gib=8, **place).pk], "confirm": "yes"}
     posted: dict[str, Posted] = {
         "sign-in": {"username": "other", "password": PASSWORD},
-        "request-new": typed(),
+        **{form: typed() for form in NEW},
         "rule-new": rule_typed(),
         "freeze-new": freeze_typed(),
         "account-new": account_typed(),

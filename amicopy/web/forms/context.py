@@ -125,6 +125,7 @@ def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]]) -> dict[str, Sl
     tags = [f"tags-{index}-Key" for index in range(len(form.tags))]
     names = [
         "account",
+        "start_not_before",
         *(name for name, row in BY_NAME.items() if row.scope != "destination"),
         "destinations",
         "reason",

@@ -11,10 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.forms import DateTimeField
+from django.utils import timezone
+
 from amicopy.copies import naming, workflow
 from amicopy.copies.calls import Call, FieldError
-from amicopy.copies.models import Account
+from amicopy.copies.models import Account, CopyRequest
 from amicopy.copies.parameters import BY_NAME, PARAMETERS, Parameter
+from amicopy.web.finding import row_number
 from amicopy.web.forms.rows import MOST, Row, rows_of
 
 KIND_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -66,6 +71,20 @@ class RequestForm:
             return str(uuid.UUID(self.data.get("submission", "")))
         except ValueError:
             return str(uuid.uuid4())
+
+    @property
+    def again(self) -> int | None:
+        """The number of the request that is edited; only the page of that request submits it."""
+        return row_number(self.data.get("again"))
+
+    @property
+    def start_not_before(self) -> datetime | None:
+        """The wished start, typed in the person's time zone; None where there is none, or it isn't a time."""
+        try:
+            typed: datetime | None = DateTimeField(required=False).clean(self.text("start_not_before"))
+        except ValidationError:
+            return None
+        return typed
 
     @property
     def tag_rows(self) -> list[dict[str, Any]]:
@@ -137,8 +156,15 @@ class RequestForm:
         reason = self.text("reason")
         if len(reason) > 4000:
             self.add_error("reason", f"Shorten the reason to 4,000 characters. This has {len(reason):,}.")
+        start = self.start_not_before
+        if start is None and self.text("start_not_before"):
+            self.add_error("start_not_before", "Enter a date and a time, or leave it empty.")
         if account is not None:
-            self.refuse(workflow.check_submission(account=account, reason=reason, calls=calls))
+            self.refuse(
+                workflow.check_submission(
+                    account=account, reason=reason, calls=calls, start_not_before=start, again=self.again
+                )
+            )
         elif not reason:
             self.add_error("reason", "Enter why this copy is needed.")
         return calls
@@ -223,6 +249,17 @@ def _with_kind(row: Row) -> Row:
         (kind for kind in ("outpost", "zone") if any(row.get(name, "").strip() for name in KIND_FIELDS[kind])), None
     )
     return {**row, "kind": kind or "region"}
+
+
+def initial_again(request: CopyRequest) -> dict[str, str]:
+    """The form's data for a request that was sent back: all of it, its unused token and its start included."""
+    calls = request.calls()
+    start = request.start_not_before
+    return initial_of(calls, account=request.account, reason=request.reason) | {
+        "again": str(request.pk),
+        "ClientToken": calls[0].ClientToken if calls else "",
+        "start_not_before": f"{timezone.localtime(start):%Y-%m-%dT%H:%M}" if start else "",
+    }
 
 
 def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) -> dict[str, str]:

@@ -139,6 +139,7 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "unfinished": unfinished,
         "paused": paused,
         "own": row.requester_id == user.pk,
+        "may_edit": row.state == RequestState.CHANGES_REQUESTED and permissions.may_resubmit(user, row),
         "may_renew": row.state == RequestState.EXPIRED and permissions.may_resubmit(user, row),
         "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
         and permissions.may_withdraw(user, row),

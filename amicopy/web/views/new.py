@@ -1,7 +1,9 @@
-"""The form for a new request: shown, changed row by row without a script, checked, submitted."""
+"""The form for a new request, and for one that was sent back: shown, changed row by row without a script, checked,
+submitted."""
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -9,20 +11,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from amicopy.copies import continuing, workflow
+from amicopy.copies import continuing, permissions, workflow
 from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.lookups import asking, kept
 from amicopy.copies.lookups.kept import Kept
-from amicopy.copies.models import CopyRequest
+from amicopy.copies.models import CopyRequest, Decision
+from amicopy.copies.states import RequestState
+from amicopy.copies.transitions import InvalidTransition
 from amicopy.web import unsent
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.finding import row_number
 from amicopy.web.forms import presets
 from amicopy.web.forms.context import Looked, form_context
-from amicopy.web.forms.request_form import RequestForm, initial_of, more_of
+from amicopy.web.forms.request_form import RequestForm, initial_again, initial_of, more_of
 from amicopy.web.forms.rows import MOST
 from amicopy.web.models import Preset
 from amicopy.web.views import lookups
+from amicopy.web.views.detail import find
 
 # Buttons that show the page again and ask AWS: what a script does without them.
 LOOK = ("look", "check", "use-region")
@@ -43,51 +48,76 @@ def new_request(request: HttpRequest) -> HttpResponse:
         if fresh and form.accounts:
             form = lookups.form_of(request, {**data, "account": form.accounts[0].name})
         return _page(request, form, fresh=fresh)
-    data = lookups.posted(request)
+    return _posted(request, {**lookups.posted(request), "again": ""})
+
+
+@require_http_methods(["GET", "POST"])
+def edit_request(request: HttpRequest, number: int) -> HttpResponse:
+    """The form with all of a request that was sent back to this person, to be submitted again."""
+    row = find(request, number)
+    permissions.check_resubmit(signed_in(request), row)
+    if row.state != RequestState.CHANGES_REQUESTED:
+        messages.error(request, f"Request #{number} is {row.get_state_display().lower()}: it can't be edited now.")
+        return redirect("request", number)
+    if request.method != "POST":
+        return _page(request, lookups.form_of(request, initial_again(row)), again=row)
+    return _posted(request, {**lookups.posted(request), "again": str(number)}, again=row)
+
+
+def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None = None) -> HttpResponse:
     changed = _changed_rows(data)
     if changed is not None:
-        return _page(request, lookups.form_of(request, changed), focus=_focus(data))
+        return _page(request, lookups.form_of(request, changed), focus=_focus(data), again=again)
     if any(button in data for button in presets.BUTTONS[:3]):
-        return _preset(request, data)
+        return _preset(request, data, again=again)
     if any(button in data for button in LOOK):
-        return _looked(request, data)
-    form = lookups.form_of(request, data)
-    return _submit(request, form)
+        return _looked(request, data, again=again)
+    return _submit(request, lookups.form_of(request, data), again=again)
 
 
-def _submit(request: HttpRequest, form: RequestForm) -> HttpResponse:
+def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
     account, until = form.account, asking.deadline()
     if form.wants_source_name:
         lookups.look_at_source(form, until=until)
         lookups.name_source(form)
     calls = form.check()
     if not form.errors and account is not None:
+        handed_in: dict[str, Any] = {
+            "account": account,
+            "reason": form.text("reason"),
+            "calls": calls,
+            "lookups": kept.gather(account, calls, until=until),
+            "start_not_before": form.start_not_before,
+        }
         try:
-            row = workflow.submit(
-                actor_of(request),
-                account=account,
-                reason=form.text("reason"),
-                calls=calls,
-                submission=uuid.UUID(form.submission),
-                lookups=kept.gather(account, calls, until=until),
-                # What is no number is no request's.
-                continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
-            )
+            if again is None:
+                row = workflow.submit(
+                    actor_of(request),
+                    submission=uuid.UUID(form.submission),
+                    # What is no number is no request's.
+                    continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
+                    **handed_in,
+                )
+            else:
+                row = workflow.resubmit(actor_of(request), again.pk, **handed_in)
         except InvalidRequest as invalid:
             form.refuse(invalid.errors)
+        except InvalidTransition as refused:
+            messages.error(request, str(refused))
+            return redirect("request", form.again)
         else:
             words = "is being checked" if row.dry_run else "is waiting for approval"
-            messages.success(request, f"Request #{row.pk} {words}.")
+            messages.success(request, f"Request #{row.pk} {words}{' again' if again else ''}.")
             answer = redirect("request", row.pk)
             # Tells static/form.js that what it kept has arrived.
             answer.set_cookie(
                 "submitted", form.submission, max_age=SUBMITTED_SECONDS, samesite="Lax", secure=request.is_secure()
             )
             return answer
-    return _page(request, form, status=422)
+    return _page(request, form, status=422, again=again)
 
 
-def _preset(request: HttpRequest, data: dict[str, str]) -> HttpResponse:
+def _preset(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None) -> HttpResponse:
     """Saves, loads or deletes a preset and shows the form again, with everything typed unless it was loaded over."""
     user = signed_in(request)
     try:
@@ -102,10 +132,10 @@ def _preset(request: HttpRequest, data: dict[str, str]) -> HttpResponse:
             messages.success(request, f"Preset “{deleted.name}” is deleted.")
     except presets.Refused as refused:
         messages.error(request, str(refused))
-    return _page(request, lookups.form_of(request, data))
+    return _page(request, lookups.form_of(request, data), again=again)
 
 
-def _looked(request: HttpRequest, data: Mapping[str, str]) -> HttpResponse:
+def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest | None) -> HttpResponse:
     """The page with what the look-ups found; with `check`, the answers to dry runs too."""
     data = {**data, "SourceRegion": data["use-region"]} if "use-region" in data else dict(data)
     form, until = lookups.form_of(request, data), asking.deadline(lookups.CHECK_SECONDS)
@@ -118,7 +148,7 @@ def _looked(request: HttpRequest, data: Mapping[str, str]) -> HttpResponse:
         if not form.errors and form.account is not None:
             answers = lookups.dry_runs(form.account, calls, until=until)
             looked = Looked(looked.seen, looked.elsewhere, answers)
-    return _page(request, form, found=found, looked=looked)
+    return _page(request, form, found=found, looked=looked, again=again)
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -195,8 +225,18 @@ def _page(
     looked: Looked | None = None,
     focus: str = "",
     fresh: bool = False,
+    again: CopyRequest | None = None,
 ) -> HttpResponse:
-    """`focus` is the input the person goes on with, `fresh` says that nothing was typed yet."""
-    context = {**form_context(form, signed_in(request), found, looked), "focus": focus, "fresh": fresh}
-    context["presets"] = Preset.objects.filter(person=signed_in(request))
+    """`focus` is the input the person goes on with, `fresh` says that nothing was typed yet, `again` is the request
+    that is edited."""
+    context = {
+        **form_context(form, signed_in(request), found, looked),
+        "focus": focus,
+        "fresh": fresh,
+        "presets": Preset.objects.filter(person=signed_in(request)),
+        "again": again,
+        "sent_back": again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES).last()
+        if again
+        else None,
+    }
     return render(request, "requests/new.html", context, status=status)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from amicopy.copies import permissions, steering, workflow
 from amicopy.copies.calls import InvalidRequest
+from amicopy.copies.lookups import asking, kept
 from amicopy.copies.states import CopyState, RequestState
 from amicopy.copies.transitions import InvalidTransition
 from amicopy.web.actor import actor_of, signed_in
@@ -94,10 +95,13 @@ def break_glass(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_POST
 def renew(request: HttpRequest, number: int) -> HttpResponse:
-    actor = actor_of(request)
+    actor, expired = actor_of(request), find(request, number)
 
     def do() -> str:
-        row = workflow.renew(actor, number)
+        calls = expired.calls()
+        asks = expired.state == RequestState.EXPIRED and permissions.may_resubmit(signed_in(request), expired)
+        found = kept.gather(expired.account, calls, until=asking.deadline()) if asks else None
+        row = workflow.renew(actor, number, lookups=found)
         words = (
             "It asks for all approvals anew."
             if row.state == RequestState.PENDING

@@ -1,0 +1,196 @@
+"""A request that was sent back is edited in the form with everything kept; and the start a requester wishes for."""
+
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.lookups import asking, source
+from amicopy.copies.models import Account, CopyRequest
+from tests.conftest import Control
+from tests.copies.conftest import SOURCE
+from tests.web.conftest import SignedIn, typed
+
+pytestmark = pytest.mark.django_db
+
+EVERYTHING = {
+    "Description": "Week 47",
+    "KmsKeyId": "alias/golden-images",
+    "Encrypted": "true",
+    "CopyImageTags": "on",
+    "ClientToken": "my-own-token",
+    "destinations-1-DestinationRegion": "us-west-2",
+    "tags-0-Key": "ticket",
+    "tags-0-Value": "PLAT-1",
+    "tags-0-image": "on",
+}
+
+
+class Inputs(HTMLParser):
+    """The names and values a form on a page would send, without its buttons."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self.open = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name, kind = given.get("name") or "", given.get("type") or "text"
+        if tag == "input" and name and (kind not in {"checkbox", "radio"} or "checked" in given):
+            self.values[name] = given.get("value") or ("on" if kind == "checkbox" else "")
+        elif tag in {"select", "textarea"}:
+            self.open = name
+            self.values[name] = ""
+        elif tag == "option" and self.open and "selected" in given:
+            self.values[self.open] = given.get("value") or ""
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.lasttag == "textarea":
+            self.values[self.open] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"select", "textarea"}:
+            self.open = ""
+
+
+def local(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M}"
+
+
+def ask(client: Client, **changes: str) -> CopyRequest:
+    answer = client.post("/requests/new/", typed(**changes))
+    assert answer.status_code == 302, answer.context["summary"]
+    return CopyRequest.objects.latest("pk")
+
+
+def send_back(signed_in: SignedIn, row: CopyRequest) -> None:
+    signed_in("approver").post(f"/requests/{row.pk}/request-changes/", {"reason": "Which ticket is it?"})
+
+
+def shown(page: str) -> dict[str, str]:
+    """What a browser would send of the form on a page."""
+    parser = Inputs()
+    parser.feed(page[page.index('id="request-form"') :])
+    return parser.values
+
+
+@pytest.fixture
+def requester(signed_in: SignedIn, sandbox: Control, account: Account) -> Client:
+    """A requester, with the source looked at already: a busy machine may need longer than a page waits."""
+    question = source.question(account.aws(), region="us-east-1", image_id=SOURCE)
+    assert isinstance(asking.start(question).wait(asking.deadline(30)), source.Source)
+    return signed_in("requester")
+
+
+def test_everything_is_kept_in_the_form_and_submitted_again_as_it_was(requester: Client, signed_in: SignedIn) -> None:
+    start = timezone.now() + timedelta(days=2)
+    row = ask(requester, start_not_before=local(start), **EVERYTHING)
+    calls = row.calls()
+    send_back(signed_in, row)
+    assert f'href="/requests/{row.pk}/edit/"' in requester.get(f"/requests/{row.pk}/").content.decode()
+    page = requester.get(f"/requests/{row.pk}/edit/").content.decode()
+    assert "“Which ticket is it?”" in page
+    answer = requester.post(f"/requests/{row.pk}/edit/", shown(page) | {"reason": "PLAT-1"})
+    assert answer.status_code == 302, answer.context["summary"]
+    row.refresh_from_db()
+    assert (row.state, row.round, row.reason) == ("PENDING", 2, "PLAT-1")
+    assert row.calls() == calls
+    assert row.start_not_before is not None
+    assert abs(row.start_not_before - start) < timedelta(minutes=1)
+    event = AuditEvent.objects.get(action="request.resubmitted")
+    assert (event.data["approvals_kept"], event.data["changes"]) == (True, [])
+    assert CopyRequest.objects.count() == 1
+
+
+def test_an_edit_is_shown_to_the_approver_with_what_changed(requester: Client, signed_in: SignedIn) -> None:
+    row = ask(requester, **EVERYTHING)
+    send_back(signed_in, row)
+    form = shown(requester.get(f"/requests/{row.pk}/edit/").content.decode())
+    answer = requester.post(f"/requests/{row.pk}/edit/", form | {"Description": "Week 48"})
+    assert answer.status_code == 302, answer.context["summary"]
+    page = signed_in("approver").get("/approvals/").content.decode()
+    assert "Changed since it was sent back" in page
+    assert "Week 47 → <b>Week 48</b>" in page
+
+
+def test_rows_are_added_and_mistakes_corrected_in_the_same_edit(requester: Client, signed_in: SignedIn) -> None:
+    row = ask(requester)
+    send_back(signed_in, row)
+    address = f"/requests/{row.pk}/edit/"
+    form = shown(requester.get(address).content.decode())
+    page = requester.post(address, form | {"add": "destination"}).content.decode()
+    assert 'name="destinations-1-DestinationRegion"' in page
+    answer = requester.post(address, shown(page) | {"destinations-1-DestinationRegion": "nowhere", "Name": "a"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert f"Edit and submit #{row.pk} again" in page
+    answer = requester.post(address, shown(page) | {"destinations-1-DestinationRegion": "us-west-2", "Name": "again"})
+    assert answer.status_code == 302, answer.context["summary"]
+    row.refresh_from_db()
+    assert [call.DestinationRegion for call in row.calls()] == ["eu-west-1", "us-west-2"]
+
+
+def test_what_is_not_sent_back_cannot_be_edited(requester: Client, signed_in: SignedIn) -> None:
+    row = ask(requester)
+    for verb in (requester.get, requester.post):
+        answer = verb(f"/requests/{row.pk}/edit/", typed(), follow=True)
+        assert "it can&#x27;t be edited now" in answer.content.decode()
+    send_back(signed_in, row)
+    other = signed_in("requester", name="requester-2")
+    assert other.get(f"/requests/{row.pk}/edit/").status_code == 404
+    assert signed_in("administrator").post(f"/requests/{row.pk}/edit/", typed()).status_code == 403
+    assert CopyRequest.objects.get().round == 1
+
+
+def test_a_token_of_another_request_stays_taken_in_an_edit(requester: Client, signed_in: SignedIn) -> None:
+    ask(requester, ClientToken="theirs")
+    row = ask(requester, ClientToken="mine")
+    send_back(signed_in, row)
+    answer = requester.post(f"/requests/{row.pk}/edit/", typed(ClientToken="theirs"))
+    assert answer.status_code == 422
+    assert "was used before in eu-west-1" in answer.content.decode()
+    answer = requester.post("/requests/new/", typed(ClientToken="mine", again=str(row.pk)))
+    assert answer.status_code == 422
+
+
+def test_a_start_is_typed_in_the_persons_time_zone_and_copies_wait_for_it(
+    requester: Client, signed_in: SignedIn
+) -> None:
+    requester.cookies["time-zone"] = "Asia/Tokyo"
+    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=1)
+    row = ask(requester, start_not_before=local(start + timedelta(hours=9)))
+    assert row.start_not_before == start
+    approver = signed_in("approver")
+    approver.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
+    copy = row.copies.get()
+    assert (copy.state, copy.next_step_at) == ("QUEUED", start)
+    assert copy.waiting_for.startswith("Held: starts at")
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("soon", "Enter a date and a time, or leave it empty."),
+        ("2026-13-45T99:99", "Enter a date and a time, or leave it empty."),
+        ("9999-12-31T23:59", "Enter a start in the next 90 days."),
+    ],
+)
+def test_a_start_that_makes_no_sense_is_refused_at_its_field(requester: Client, start: str, words: str) -> None:
+    answer = requester.post("/requests/new/", typed(start_not_before=start))
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert f'<a href="#f-start_not_before">{words}</a>' in page
+    assert f'value="{start}"' in page
+
+
+def test_renewing_looks_at_the_source_again(requester: Client) -> None:
+    row = ask(requester)
+    CopyRequest.objects.filter(pk=row.pk).update(state="EXPIRED", lookups={}, source_seen={})
+    requester.post(f"/requests/{row.pk}/renew/")
+    row.refresh_from_db()
+    assert row.state == "PENDING"
+    assert row.source_seen["OwnerId"]
