@@ -7,6 +7,7 @@
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from datetime import timedelta
@@ -130,6 +131,10 @@ try:
     REQUIRED_TAGS: dict[str, tuple[str, ...]] = required_tags(env.list("REQUIRED_TAGS", []))
     # Only sandbox mode has an endpoint of its own; it must be on loopback.
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
+    # What the history keeps of these at start-up: nothing that is a secret or may hold one.
+    AUDITED_SETTINGS: dict[str, Any] = {
+        name: value for name, value in env.dump().items() if not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
+    }
 except EnvError as error:
     refuse(str(error).rstrip(".") + ".")
 
@@ -345,6 +350,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "options": {"expires": SWEEP_SECONDS},
     },
     # audit
+    "notice-changes": {
+        "task": "amicopy.copies.tasks.notice_changes",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "audit-verify": {
         "task": "amicopy.audit.tasks.verify",
         "schedule": AUDIT_VERIFY_SECONDS,

@@ -161,6 +161,7 @@ class CopyRequest(models.Model):
             ("decide_request", "Can approve and reject requests of others"),
             ("view_all_requests", "Can see everybody's requests"),
             ("break_glass", "Can approve alone in an emergency"),
+            ("manage_people", "Can add people and give roles"),
         )
         default_permissions = ()
         constraints = (

@@ -76,6 +76,12 @@ def check_remove_leftovers(user: User) -> None:
         raise NotAllowed("You can't see or remove leftovers. Ask an administrator for the administrator role.")
 
 
+def check_manage_people(user: User) -> None:
+    """Raises NotAllowed unless the person may add people, give roles and switch people off."""
+    if not user.is_active or not user.has_perm("copies.manage_people"):
+        raise NotAllowed("You can't manage people. Ask an administrator for the administrator role.")
+
+
 def check_withdraw(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the request is the person's own."""
     if request.requester_id != user.pk or not user.is_active:

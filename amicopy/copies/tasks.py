@@ -12,6 +12,7 @@ from django.utils import timezone
 from amicopy.audit.actor import worker
 from amicopy.aws import sessions
 from amicopy.copies import cancelling, checking, clearing, expiry, leases, starting, stopping, tracking
+from amicopy.copies import cancelling, checking, clearing, expiry, leases, noticing, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -127,3 +128,9 @@ def remove_leftovers() -> None:
     deadline = time.monotonic() + WORK_SECONDS
     while time.monotonic() < deadline and not stopping.told() and clearing.remove(actor=worker("remove_leftovers")):
         pass
+
+
+@shared_task
+def notice_changes() -> None:
+    """Records changes of settings and of people that were made past amicopy."""
+    noticing.notice("worker")

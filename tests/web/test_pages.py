@@ -14,7 +14,7 @@ from amicopy.urls import urlpatterns
 from tests.web.conftest import SignedIn, typed
 
 pytestmark = pytest.mark.django_db
-OPEN = {"sign-in", "healthz"}
+OPEN = {"sign-in", "healthz", "password-set"}
 
 
 def submitted(client: Client, **changes: str) -> CopyRequest:

@@ -18,6 +18,8 @@ from django.utils import timezone
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import accounts, workflow
 from amicopy.copies.models import Account, CopyRequest, ImageCopy, SeenLeftover
+from amicopy.copies import accounts, people, workflow
+from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.policy import Delegation, FreezeWindow
 from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
 from amicopy.notify.models import Endpoint
@@ -39,6 +41,7 @@ PASSWORD = "a-long-password-1"
 # These change nothing that the history tells.
 SILENT = {
     "sign-in",
+    "password-set",
     "settings",
     "theme",
     "approvals-decide",
@@ -181,6 +184,11 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name in {"account", "account-edit", "account-check"}:
         account = Account.objects.create(name="shared", account_id="444455556666")
         return [account.pk], account_typed(seen=accounts.seen_of(account))
+    if name.startswith("person"):
+        return [somebody("newcomer", "auditor").pk], {"roles": ["auditor", "requester"], "to": "off"}
+    if name == "password-set":
+        parts = people.link_parts(somebody("newcomer"))
+        return list(parts), {}
     if name == "view-delete":
         return [SavedView.objects.create(person=owner, name="Mine", address="?view=mine").pk], {}
     if name == "audit-event":
@@ -197,6 +205,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "freeze-new": freeze_typed(),
         "account-new": account_typed(),
         "webhook-new": webhook_typed(),
+        "people": {"username": "newcomer", "roles": ["auditor"]},
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),
     }

@@ -1,0 +1,146 @@
+"""People: each change of a role is an event, nobody changes their own, somebody is always left, nothing goes unseen."""
+
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from amicopy.audit.actor import worker
+from amicopy.audit.models import AuditEvent
+from amicopy.copies import noticing, people
+from amicopy.copies.permissions import NotAllowed
+from tests.copies.conftest import acting, make_person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(db: None) -> User:
+    return make_person("boss", "administrator")
+
+
+def last() -> AuditEvent:
+    return AuditEvent.objects.latest("pk")
+
+
+def test_a_person_is_added_without_a_password(boss: User) -> None:
+    user = people.add(acting(boss), name="newcomer", email="", roles=["auditor", "no-such-role"])
+    assert not user.has_usable_password()
+    assert list(user.groups.values_list("name", flat=True)) == ["auditor"]
+    assert (last().action, last().actor, last().data["person"]) == ("person.added", "boss", "newcomer")
+    for name in ("newcomer", "", "two words", "x" * 151):
+        with pytest.raises(ValidationError):
+            people.add(acting(boss), name=name, email="", roles=[])
+
+
+def test_each_role_given_and_taken_is_an_event_of_its_own(boss: User) -> None:
+    user = make_person("somebody", "requester", "auditor")
+    people.set_roles(acting(boss), user.pk, ["auditor", "approver", "break-glass"])
+    told = [(event.action, event.data["role"]) for event in AuditEvent.objects.order_by("id")]
+    assert told == [
+        ("person.role_given", "approver"),
+        ("person.role_given", "break-glass"),
+        ("person.role_taken", "requester"),
+    ]
+    assert sorted(user.groups.values_list("name", flat=True)) == ["approver", "auditor", "break-glass"]
+    people.set_roles(acting(boss), user.pk, ["auditor", "approver", "break-glass"])
+    assert AuditEvent.objects.count() == 3
+
+
+def test_nobody_changes_their_own_roles_or_account(boss: User) -> None:
+    for verb in (
+        lambda: people.set_roles(acting(boss), boss.pk, ["administrator", "break-glass"]),
+        lambda: people.switch(acting(boss), boss.pk, on=False),
+        lambda: people.password_link(acting(boss), boss.pk),
+    ):
+        with pytest.raises(NotAllowed, match="Somebody else has to"):
+            verb()
+    assert not AuditEvent.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["requester", "approver", "auditor", "break-glass"])
+def test_only_administrators_manage_people(role: str, boss: User) -> None:
+    somebody = make_person("somebody", role)
+    for verb in (
+        lambda: people.add(acting(somebody), name="newcomer", email="", roles=[]),
+        lambda: people.set_roles(acting(somebody), boss.pk, []),
+        lambda: people.switch(acting(somebody), boss.pk, on=False),
+        lambda: people.password_link(acting(somebody), boss.pk),
+    ):
+        with pytest.raises(NotAllowed):
+            verb()
+
+
+def test_the_last_one_who_can_manage_people_stays(boss: User) -> None:
+    """Somebody with the permission by itself acts, so that the last administrator is somebody else."""
+    other = make_person("other", "administrator")
+    people.switch(acting(boss), other.pk, on=False)
+    assert last().action == "person.switched_off"
+    people.switch(acting(boss), other.pk, on=True)
+    people.set_roles(acting(other), boss.pk, ["auditor"])
+    deputy = User.objects.create_superuser("deputy")
+    User.objects.filter(pk=deputy.pk).update(is_superuser=False)
+    deputy.user_permissions.add(Group.objects.get(name="administrator").permissions.get(codename="manage_people"))
+    before = AuditEvent.objects.count()
+    with pytest.raises(NotAllowed, match="Nobody would be left"):
+        people.switch(acting(deputy), other.pk, on=False)
+    with pytest.raises(NotAllowed, match="Nobody would be left"):
+        people.set_roles(acting(deputy), other.pk, [])
+    assert AuditEvent.objects.count() == before
+    assert User.objects.get(pk=other.pk).is_active
+
+
+def test_a_superusers_password_is_no_administrators_to_set(boss: User) -> None:
+    root = User.objects.create_superuser("root")
+    with pytest.raises(NotAllowed, match="changepassword"):
+        people.password_link(acting(boss), root.pk)
+
+
+def test_what_was_done_to_people_past_the_verbs_is_noticed_once(boss: User) -> None:
+    people.notice(worker("notice"))
+    assert last().data["changes"] == {"boss": [None, "administrator"]}
+    user = people.add(acting(boss), name="newcomer", email="", roles=["auditor"])
+    people.set_roles(acting(boss), user.pk, ["auditor", "approver"])
+    before = AuditEvent.objects.count()
+    people.notice(worker("notice"))
+    assert AuditEvent.objects.count() == before, "the verbs told everything"
+    user.groups.add(Group.objects.get(name="break-glass"))
+    User.objects.create_superuser("root")
+    boss.delete()
+    people.notice(worker("notice"))
+    people.notice(worker("notice"))
+    assert AuditEvent.objects.count() == before + 1
+    assert last().action == "person.found_changed"
+    assert last().data["changes"] == {
+        "boss": ["administrator", None],
+        "newcomer": ["approver, auditor", "approver, auditor, break-glass"],
+        "root": [None, "superuser"],
+    }
+
+
+def test_changed_settings_are_an_event_once_and_without_secrets(settings: Settings) -> None:
+    noticing.notice("web")
+    first = AuditEvent.objects.get(action="settings.changed")
+    assert "AUDIT_KEEP_DAYS" in first.data["settings"]
+    assert not {"SECRET_KEY", "DATABASE_URL", "AUDIT_SIGNING_KEY", "SAMPLE_PASSWORD"} & set(first.data["settings"])
+    noticing.notice("web")
+    noticing.notice("worker")
+    noticing.notice("web")
+    assert AuditEvent.objects.filter(action="settings.changed").count() == 2, "one for each kind of process"
+    settings.AUDITED_SETTINGS = {**settings.AUDITED_SETTINGS, "AUDIT_KEEP_DAYS": 90}
+    noticing.notice("web")
+    noticing.notice("web")
+    assert AuditEvent.objects.filter(action="settings.changed").count() == 3
+    assert last().data["changes"] == {"AUDIT_KEEP_DAYS": ["0", "90"]}
+
+
+def test_the_first_administrator_comes_from_the_command_line() -> None:
+    out = StringIO()
+    call_command("add_administrator", "first", stdout=out)
+    assert "/set-password/" in out.getvalue()
+    assert (last().action, last().source) == ("person.added", "command")
+    with pytest.raises(CommandError, match="already exists"):
+        call_command("add_administrator", "first", stdout=out)
