@@ -38,6 +38,10 @@
     }
   }, 20000);
 
+  // --- times are shown in the browser's time zone, from the next page on, unless the person chose another ---
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = `browser-time-zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+
   // --- one polite voice: says a change of state once, never a percent ---
   function say(words) {
     let voice = one("#announce");
@@ -111,6 +115,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (one("dialog[open]") && event.key !== "?") return;
     const key = event.key;
     if (Date.now() - afterG < 1500 && "drahs".includes(key)) {
       afterG = 0;
@@ -120,8 +125,12 @@
       return;
     } else if (key === "/") {
       one('[data-key="/"]')?.focus();
-    } else if (key === "n" || key === "?") {
+    } else if (key === "n") {
       follow(key);
+    } else if (key === "?") {
+      const sheet = one("#shortcuts");
+      if (sheet?.open) sheet.close();
+      else sheet?.showModal();
     } else if (key === "j" || key === "k") {
       step(key === "j" ? 1 : -1);
     } else {

@@ -22,9 +22,17 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def time_zone_of(request: HttpRequest) -> str:
-    """The name of the person's time zone; UTC unless they chose another."""
+    """The name of the person's time zone: the one they chose, else their browser's, else UTC."""
+    for chosen in (chosen_time_zone_of(request), request.COOKIES.get("browser-time-zone", "")):
+        if chosen in time_zones():
+            return chosen
+    return UTC
+
+
+def chosen_time_zone_of(request: HttpRequest) -> str:
+    """The name of the time zone the person chose, or empty for their browser's."""
     chosen = request.COOKIES.get("time-zone", "")
-    return chosen if chosen in time_zones() else UTC
+    return chosen if chosen in time_zones() else ""
 
 
 def shortcuts_of(request: HttpRequest) -> bool:

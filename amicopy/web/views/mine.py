@@ -35,7 +35,8 @@ def settings(request: HttpRequest) -> HttpResponse:
         context = {
             "kinds": [(kind.value, kind.label, kind in wanted) for kind in _kinds_for(user)],
             "theme": preferences.theme_of(request),
-            "time_zone": preferences.time_zone_of(request),
+            "time_zone": preferences.chosen_time_zone_of(request),
+            "time_zone_now": preferences.time_zone_of(request),
             "time_zones": sorted(preferences.time_zones()),
             "shortcuts": preferences.shortcuts_of(request),
         }
@@ -43,8 +44,7 @@ def settings(request: HttpRequest) -> HttpResponse:
     chosen_theme, zone = request.POST.get("theme", ""), request.POST.get("time-zone", "")
     answer = redirect("settings")
     preferences.keep(answer, request, "theme", chosen_theme if chosen_theme in preferences.THEMES else "")
-    known = zone in preferences.time_zones() and zone != preferences.UTC
-    preferences.keep(answer, request, "time-zone", zone if known else "")
+    preferences.keep(answer, request, "time-zone", zone if zone in preferences.time_zones() else "")
     preferences.keep(answer, request, "shortcuts", "" if request.POST.get("shortcuts") else "off")
     offered = _kinds_for(user)
     chosen = request.POST.getlist("tell")
