@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 LEFT, RIGHT, TOP, BOTTOM = 42.0, 378.0, 22.0, 148.0
+WIDEST = 28.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def bars(values: Sequence[Bar], *, with_median: bool = False) -> Chart:
     """The bars side by side over a scale that begins at nought and ends at a round number."""
     top = _round_up(max((bar.value for bar in values), default=0))
     room = (RIGHT - LEFT) / max(1, len(values))
+    width = min(room * 0.66, WIDEST)
     drawn = []
     for index, bar in enumerate(values):
         # A bar of nearly nothing is still seen.
@@ -50,9 +52,9 @@ def bars(values: Sequence[Bar], *, with_median: bool = False) -> Chart:
         drawn.append(
             Drawn(
                 bar=bar,
-                x=round(LEFT + index * room + room * 0.17, 1),
+                x=round(LEFT + index * room + (room - width) / 2, 1),
                 y=round(BOTTOM - height, 1),
-                width=round(room * 0.66, 1),
+                width=round(width, 1),
                 height=round(height, 1),
             )
         )

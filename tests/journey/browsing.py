@@ -104,7 +104,7 @@ class Windows:
         return window
 
     def close(self) -> None:
-        complaints = [window.complaints for window in self._opened]
+        complaints = [text for window in self._opened for text in window.complaints]
         for window in self._opened:
             window.context.close()
-        assert [found for found in complaints if found] == []
+        assert not complaints, complaints

@@ -106,8 +106,9 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
             messages.error(request, str(refused))
             return redirect("request", form.again)
         else:
-            words = "is being checked" if row.dry_run else "is waiting for approval"
-            messages.success(request, f"Request #{row.pk} {words}{' again' if again else ''}.")
+            # True for as long as the page stays open: what becomes of the request is said below, and moves.
+            words = f"is submitted{' again' if again else ''}"
+            messages.success(request, f"Request #{row.pk} {words}. This page follows it by itself.")
             answer = redirect("request", row.pk)
             # Tells static/form.js that what it kept has arrived.
             answer.set_cookie(
