@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.aws import sessions
-from amicopy.copies import cancelling, checking, clearing, expiry, leases, starting, stopping, tracking
 from amicopy.copies import cancelling, checking, clearing, expiry, leases, noticing, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send

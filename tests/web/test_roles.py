@@ -16,10 +16,8 @@ from django.urls.resolvers import URLPattern, URLResolver
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import accounts, workflow
-from amicopy.copies.models import Account, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies import accounts, people, workflow
-from amicopy.copies.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.models import Account, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies.policy import Delegation, FreezeWindow
 from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
 from amicopy.notify.models import Endpoint
