@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,12 @@ from amicopy.copies.rules.case import Case
 
 # EC2 answers in XML, which has no place for these; a carriage return alone comes back as another character.
 NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+# Characters of no width, and those that turn the direction of what follows; joiners are part of letters and pictures.
+HIDDEN = re.compile(
+    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0001\U000e0020-\U000e007f]"
+)
 
 
 def only_known_members(case: Case) -> list[FieldError]:
@@ -88,8 +93,9 @@ def code_point(character: str) -> str:
 
 
 def hidden_in(text: str) -> str:
-    """The first character that can't be seen but changes how a text reads, such as one that turns its direction."""
-    return next((character for character in text if unicodedata.category(character) == "Cf"), "")
+    """The first character that can't be seen but changes how a text reads, or empty."""
+    found = HIDDEN.search(text)
+    return found[0] if found else ""
 
 
 def warn_of_invisible_characters(case: Case) -> list[FieldError]:

@@ -68,4 +68,6 @@ def test_texts_have_no_control_characters() -> None:
 def test_warn_of_invisible_characters() -> None:
     rule = fields.warn_of_invisible_characters
     assert said(rule, Description="safe\u202egpj.exe") == "Description: Description has the invisible character U+202E."
-    assert said(rule, Description="plain\ntext") == ""
+    assert said(rule, Description="plain\ntext 👩‍🚀") == ""
+    # A megabyte is judged at once, too: whoever sends it waits for nothing but its way.
+    assert said(rule, Description="a" * 2**20) == ""
