@@ -202,7 +202,8 @@ def _decide(actor: Actor, number: int, kind: Kind, *, seen_hash: str, reason: st
 def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reason: str) -> None:
     """Raises InvalidTransition or InvalidRequest for what speaks against a decision on a locked request."""
     if request.state != RequestState.PENDING:
-        raise InvalidTransition(f"Request #{request.pk} is {request.get_state_display().lower()} already.")
+        by = f", decided by {request.decided_by.get_username()}" if request.decided_by else ""
+        raise InvalidTransition(f"Request #{request.pk} is {request.get_state_display().lower()} already{by}.")
     if kind in NEEDS_REASON and not reason.strip():
         raise InvalidRequest([FieldError("reason", NEEDS_REASON[kind])])
     approving = kind in (Kind.APPROVE, Kind.BREAK_GLASS)

@@ -5,6 +5,7 @@ count; put back, they do.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -18,6 +19,23 @@ from amicopy.copies.policy import Delegation
 
 # Django asks for it as soon as there is a second backend, such as one that only locks people out.
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A vote somebody can give: whose it is, and the groups it counts for."""
+
+    owner: User
+    groups: frozenset[str]
+
+    def asked_by(self, rules: Iterable[Mapping[str, Any]]) -> list[str]:
+        """The names of those of a request's rules that ask for it."""
+        fitting = {"", *self.groups}
+        return [
+            rule["name"]
+            for rule in rules
+            if any(requirement.get("group", "") in fitting for requirement in rule["requirements"])
+        ]
 
 
 def deciders() -> QuerySet[User]:
@@ -79,20 +97,29 @@ def principals(user: User) -> list[User]:
 
 def waiting_for(user: User, requests: Iterable[CopyRequest]) -> set[int]:
     """The numbers of those pending requests that this person's vote would bring on, a handed vote included."""
+    return set(votes_of(user, requests))
+
+
+def votes_of(user: User, requests: Iterable[CopyRequest]) -> dict[int, Vote]:
+    """For those pending requests that this person can bring on, by number: their own vote if that helps, else the
+    first handed one that does."""
     pending = [request for request in requests if request.requester_id != user.pk]
     if not pending or not user.has_perm("copies.decide_request"):
-        return set()
-    able = groups_of(deciders().filter(pk__in=[person.pk for person in principals(user)]))
+        return {}
+    people = principals(user)
+    able = groups_of(deciders().filter(pk__in=[person.pk for person in people]))
     given = counted(pending)
-    return {
-        request.pk
-        for request in pending
-        if any(
-            person != request.requester_id and votes.helps(request.plan, given[request.pk], person, groups)
-            for person, groups in able.items()
-            if person not in given[request.pk]
-        )
-    }
+    found: dict[int, Vote] = {}
+    for request in pending:
+        counts = given[request.pk]
+        for person in people:
+            if person.pk not in able or person.pk in {*counts, request.requester_id}:
+                continue
+            groups = able[person.pk]
+            if votes.helps(request.plan, counts, person.pk, groups):
+                found[request.pk] = Vote(person, frozenset(groups))
+                break
+    return found
 
 
 def who_can_help(request: CopyRequest) -> list[User]:

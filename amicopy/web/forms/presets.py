@@ -12,7 +12,9 @@ LONGEST = 40
 # Characters of all fields together; a form that is filled to its limits has less.
 LARGEST = 100_000
 # What belongs to one sending of the form, or says why: another request has its own.
-NOT_KEPT = frozenset({"csrfmiddlewaretoken", "submission", "checked", "reason", "ClientToken", "continues", "preset"})
+NOT_KEPT = frozenset(
+    {"csrfmiddlewaretoken", "submission", "checked", "reason", "ClientToken", "continues", "again", "preset"}
+)
 BUTTONS = ("save-preset", "load-preset", "delete-preset", "preset-name")
 
 

@@ -11,14 +11,15 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from amicopy.aws.partitions import titles
 from amicopy.copies import permissions, workflow
-from amicopy.copies.approval import facts, voters, votes
-from amicopy.copies.changes import changes
-from amicopy.copies.models import CopyRequest, CopyRequestQuerySet, Decision
+from amicopy.copies.approval import voters, votes
+from amicopy.copies.models import Account, CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.states import RequestState
 from amicopy.web import polling, waiting
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import Search, row_number
+from amicopy.web.finding import Search, requesters, row_number
+from amicopy.web.found import edits_of, found_of
 from amicopy.web.status import current
 from amicopy.web.views.detail import calls_of
 from amicopy.web.views.verbs import reason_of
@@ -52,6 +53,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
     rows = list(_drawn(found)[: MOST + 1])
     numbers = [row.pk for row in rows[:MOST]]
     request.poll_tag = polling.current_tag(request, _stamps(numbers))  # type: ignore[attr-defined]  # templates read it
+    accounts = list(Account.objects.order_by("name"))
     context = {
         "queue": queue,
         "queues": [
@@ -64,6 +66,9 @@ def approvals(request: HttpRequest) -> HttpResponse:
             for name, (words, rows_of) in QUEUES.items()
         ],
         "search": search,
+        "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
+        "accounts": accounts,
+        "people": requesters(),
         "more": len(rows) > MOST,
         "most": MOST,
     }
@@ -141,39 +146,34 @@ def _shown(
 
 def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
     """Each request with what the person can do about it and what others have done."""
-    waiting_now = voters.waiting_for(user, [row for row in rows if row.state == RequestState.PENDING])
+    pending_rows = [row for row in rows if row.state == RequestState.PENDING]
+    mine, given = voters.votes_of(user, pending_rows), voters.counted(pending_rows)
     entries = []
     for row in rows:
         copies = sorted(current(row), key=lambda copy: copy.position)
         decisions = waiting.decisions_that_stand(row)
-        pending = row.state == RequestState.PENDING
-        known = facts.source_in(row.lookups)
+        pending = row.pk in given
+        vote = mine.get(row.pk)
         entries.append(
             {
                 "row": row,
                 "copies": copies,
                 "calls": calls_of(copies),
-                "may_approve": row.pk in waiting_now,
+                "may_approve": vote is not None,
                 "may_decide": pending and permissions.may_decide(user, row) and not waiting.voted(user, decisions, row),
                 "own": row.requester_id == user.pk,
                 "decisions": decisions,
-                "needed": votes.words(voters.still_needed(row)) if pending else "",
+                "needed": votes.words(votes.missing(row.plan, given[row.pk])) if pending else "",
                 "rules": ", ".join(rule["name"] for rule in row.rules),
+                "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
+                "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
                 "pending": pending,
-                "gib": sum(int(volume["VolumeSize"]) for volume in known.get("volumes") or ()),
+                "found": found_of(row, copies),
                 "expires_soon": row.expires_at is not None and row.expires_at - timezone.now() < SOON,
-                "edits": _edits(row),
+                "edits": edits_of(row),
             }
         )
     return entries
-
-
-def _edits(row: CopyRequest) -> list[dict[str, Any]]:
-    """What the requester changed since the round before, for who decides on the new one."""
-    if row.round == 1:
-        return []
-    before = [copy.call() for copy in row.copies.all() if copy.round == row.round - 1]
-    return changes(before, [copy.call() for copy in current(row)])
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:

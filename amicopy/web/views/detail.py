@@ -23,6 +23,7 @@ from amicopy.web import polling, waiting
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.finding import BIG
+from amicopy.web.found import edits_of, found_of
 from amicopy.web.status import copy_status, counted, current, gib_done, overall, request_status, seconds_left
 from amicopy.web.timeline import steps_of
 
@@ -64,6 +65,8 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     visible = CopyRequest.objects.visible_to(signed_in(request))
     context |= {
         "calls": calls_of(context["copies"]),
+        "found": found_of(row, context["copies"]),
+        "edits": edits_of(row),
         "may_continue": continuing.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
         "continued_by": visible.filter(continues=row).order_by("pk"),
@@ -159,9 +162,12 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
     decisions = row.decisions.all()
     has_voted = waiting.voted(user, decisions, row)
     may_decide = permissions.may_decide(user, row) and not has_voted
+    vote = voters.votes_of(user, [row]).get(row.pk) if may_decide else None
     return {
         "may_decide": may_decide,
-        "may_approve": may_decide and bool(voters.waiting_for(user, [row])),
+        "may_approve": vote is not None,
+        "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
+        "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
         "may_break_glass": permissions.may_break_glass(user, row),
         "needed": votes.words(voters.still_needed(row)),
         "voted": has_voted,

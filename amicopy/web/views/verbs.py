@@ -22,7 +22,10 @@ def _verb(request: HttpRequest, number: int, do: Callable[[], str]) -> HttpRespo
     find(request, number)
     try:
         messages.success(request, do())
-    except (InvalidTransition, permissions.NotAllowed) as refused:
+    except InvalidTransition as overtaken:
+        # Somebody was faster, or it was done already: news, no mistake of this person's.
+        messages.info(request, str(overtaken))
+    except permissions.NotAllowed as refused:
         messages.error(request, str(refused))
     except InvalidRequest as invalid:
         messages.error(request, " ".join(error.message for error in invalid.errors))

@@ -1,0 +1,195 @@
+"""The approver's page: what waits for whom, what AWS showed at submission, and who decided meanwhile."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from amicopy.copies import workflow
+from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.policy import Delegation
+from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
+from tests.web.conftest import SignedIn
+
+pytestmark = pytest.mark.django_db
+
+VOLUME = {"DeviceName": "/dev/xvda", "SnapshotId": "snap-1", "VolumeSize": 40, "Encrypted": False, "KmsKeyId": ""}
+SOURCE = {
+    "ImageId": "ami-0a7f3c92d41be6058",
+    "OwnerId": "111122223333",
+    "Name": "golden-al2023",
+    "Architecture": "x86_64",
+    "PlatformDetails": "Linux/UNIX",
+    "volumes": [VOLUME],
+    "tags": {"os": "al2023"},
+}
+PREDICTED = {"DeviceName": "/dev/xvda", "SnapshotId": "snap-1", "Encrypted": True, "KmsKeyId": "alias/golden"}
+
+
+def destination(**changes: Any) -> dict[str, Any]:
+    return {
+        "destination": "eu-west-1",
+        "DestinationRegion": "eu-west-1",
+        "encryption": [{**PREDICTED, "words": "encrypted with alias/golden"}],
+        "key": {"asked": "alias/golden", "Arn": "a", "KeyState": "Enabled", "KeyManager": "CUSTOMER", "problem": ""},
+        "clashes": [],
+        "usual_seconds": 540.0,
+        "dry_run": {"asked_at": "", "allowed": True, "code": "", "message": "", "action": "", "statement": ""},
+        "missing": {},
+        **changes,
+    }
+
+
+def lookups(**changes: Any) -> dict[str, Any]:
+    return {
+        "source": SOURCE,
+        "warnings": [],
+        "not_copied": ["launch permissions"],
+        "tags_copied": {"os": "al2023"},
+        "destinations": [destination()],
+        "missing": {},
+        **changes,
+    }
+
+
+def ask(account: Account, *, by: str = "requester", known: dict[str, Any] | None = None, **members: Any) -> CopyRequest:
+    call = make_call(Encrypted=True, KmsKeyId="alias/golden", CopyImageTags=True, **members)
+    person = make_person(by, "requester")
+    return workflow.submit(
+        acting(person), account=account, reason="PLAT-1", calls=[call], lookups=lookups() if known is None else known
+    )
+
+
+@pytest.fixture
+def approver(signed_in: SignedIn) -> Client:
+    return signed_in("approver")
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_an_approver_sees_what_aws_showed_and_what_changes(approver: Client, account: Account) -> None:
+    row = ask(account)
+    for address in ("/approvals/", f"/requests/{row.pk}/"):
+        text = text_of(approver.get(address).content.decode())
+        for words in ("Permissions checked", "KMS key usable", "Name free"):
+            assert words in text, address
+        assert "→ changed Encryption (Encrypted) Not encrypted Encrypted with alias/golden." in text
+        assert "→ changed Name (Name) golden-al2023 golden-al2023-2026.11.24" in text
+        assert "! not copied Launch permissions" in text
+        assert "= same Architecture and volumes x86_64, Linux/UNIX; 40 GiB" in text
+    assert "40 GiB to copy" in text_of(approver.get("/approvals/").content.decode())
+    assert "Usually 9 min" in text_of(approver.get("/approvals/").content.decode())
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({}, "The source wasn’t looked at"),
+        ({"missing": {"source": "AWS didn't answer in 3 s."}}, "wasn’t looked at. AWS didn&#x27;t answer in 3 s."),
+        (lookups(warnings=[{"code": "x", "message": "A snapshot is archived.", "stops": True}]), "is archived."),
+        (lookups(destinations=[destination(clashes=["ami-1"])]), "eu-west-1 has an AMI of this name: ami-1"),
+        (
+            lookups(destinations=[destination(key={"problem": "The key is disabled."})]),
+            "eu-west-1: The key is disabled.",
+        ),
+        (
+            lookups(destinations=[destination(dry_run={"allowed": False, "message": "Not authorized."})]),
+            "eu-west-1: AWS would refuse it. Not authorized.",
+        ),
+        (lookups(destinations=[]), "Permissions not checked"),
+        (lookups(destinations=[{"destination": "us-west-2"}]), "KMS key not checked"),
+    ],
+)
+def test_what_speaks_against_a_copy_is_said_and_what_is_not_known_too(
+    approver: Client, account: Account, known: dict[str, Any], words: str
+) -> None:
+    row = ask(account, known=known)
+    for address in ("/approvals/", f"/requests/{row.pk}/"):
+        assert words in approver.get(address).content.decode(), address
+
+
+def test_the_queue_is_filtered_and_the_oldest_comes_first(approver: Client, account: Account) -> None:
+    other = Account.objects.create(name="shared", account_id="444455556666")
+    first, second, third = (
+        ask(account, Name="golden-first"),
+        ask(other, by="requester-2", Name="golden-second"),
+        ask(account, Name="golden-third"),
+    )
+
+    def shown(query: str) -> list[int]:
+        page = approver.get(f"/approvals/?{query}").content.decode()
+        return [int(number) for number in re.findall(r'data-request="(\d+)"', page)]
+
+    assert shown("") == [first.pk, second.pk, third.pk]
+    assert shown("account=444455556666") == [second.pk]
+    assert shown("by=requester-2") == [second.pk]
+    assert shown("region=eu-west-1&q=third") == [third.pk]
+    assert shown("region=us-west-2") == []
+    assert shown("queue=others") == []
+    assert shown("account=%00&by=nobody") == []
+
+
+def test_the_rule_that_asks_for_me_and_the_votes_of_others_are_shown(signed_in: SignedIn, account: Account) -> None:
+    Group.objects.get_or_create(name="security")
+    member = make_person("member", "approver", "security")
+    make_rule("Large", order=1, larger_than=10, requirements=[{"group": "security", "count": 1}])
+    make_rule("Anything", order=2, requirements=[{"group": "approver", "count": 1}])
+    row = ask(account, known={})
+    assert {rule["name"] for rule in row.rules} == {"Large", "Anything"}
+    text = text_of(signed_in("approver").get("/approvals/").content.decode())
+    assert "Asks for your vote: Anything" in text
+    approve(make_person("approver", "approver"), row)
+    client = Client()
+    client.force_login(member)
+    text = text_of(client.get("/approvals/").content.decode())
+    assert "Asks for your vote: Large, Anything" in text
+    assert "Approved by approver" in text
+
+
+def test_a_handed_vote_is_shown_as_whose_it_is(signed_in: SignedIn, account: Account) -> None:
+    Group.objects.get_or_create(name="security")
+    owner = make_person("owner", "approver", "security")
+    make_rule("Security", requirements=[{"group": "security", "count": 1}])
+    approver = make_person("approver", "approver")
+    now = timezone.now()
+    Delegation.objects.create(giver=owner, receiver=approver, created_at=now, until=now + timedelta(days=1))
+    row = ask(account)
+    client = signed_in("approver")
+    for address in ("/approvals/", f"/requests/{row.pk}/"):
+        assert "You give it for owner" in text_of(client.get(address).content.decode()), address
+    client.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
+    assert "for owner" in text_of(client.get("/approvals/?queue=decided").content.decode())
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject", "request-changes"])
+def test_a_decision_somebody_else_took_meanwhile_is_news_and_no_error(
+    approver: Client, account: Account, verb: str
+) -> None:
+    row = ask(account)
+    approve(make_person("approver-2", "approver"), row)
+    data = {"content_hash": row.content_hash, "reason": "No", "back": "approvals"}
+    page = approver.post(f"/requests/{row.pk}/{verb}/", data, follow=True).content.decode()
+    assert re.search(r'data-kind="info".*is approved already, decided by approver-2\.', page)
+    assert 'data-kind="fail"' not in page
+
+
+def test_a_page_of_fifty_costs_no_statement_for_each(approver: Client, account: Account) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert approver.get("/approvals/").status_code == 200
+        return len(captured)
+
+    for _ in range(2):
+        ask(account)
+    few = statements()
+    for _ in range(8):
+        ask(account)
+    assert statements() == few
