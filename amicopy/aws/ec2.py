@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.errors import Denied, NotFound, Rejected
@@ -75,9 +75,21 @@ def dry_run_copy_image(
 ) -> DryRunAnswer:
     """Whether AWS would allow the call; makes nothing. Any answer but yes and no is raised."""
     wanted = {name: value for name, value in parameters.items() if name not in {"DryRun", "ClientToken"}}
+    return dry_run(account, region=region, operation="copy_image", quick=quick, **wanted)
+
+
+def dry_run(
+    account: AwsAccount,
+    *,
+    region: str,
+    operation: Literal["copy_image", "deregister_image", "delete_snapshot"],
+    quick: bool = False,
+    **parameters: Any,
+) -> DryRunAnswer:
+    """Whether AWS would allow an operation; changes nothing. Any answer but yes and no is raised."""
     try:
         with typed_errors():
-            client("ec2", account, region, quick=quick).copy_image(**wanted, DryRun=True)
+            getattr(client("ec2", account, region, quick=quick), operation)(**parameters, DryRun=True)
     except Denied as error:
         return DryRunAnswer(False, error.code, error.message, error.request_id)
     except Rejected as error:
@@ -223,11 +235,23 @@ def zones(account: AwsAccount, *, region: str, quick: bool = True) -> list[Zone]
 
 def ebs_encryption(account: AwsAccount, *, region: str, quick: bool = True) -> EbsEncryption:
     """Whether the account encrypts new volumes and snapshots of a Region by itself, and with which key."""
+    return EbsEncryption(
+        by_default=encrypts_by_default(account, region=region, quick=quick),
+        KmsKeyId=default_key(account, region=region, quick=quick),
+    )
+
+
+def encrypts_by_default(account: AwsAccount, *, region: str, quick: bool = True) -> bool:
+    """The first half of `ebs_encryption`, which is a permission of its own."""
     with typed_errors():
-        ec2 = client("ec2", account, region, quick=quick)
-        by_default = ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
-        key = ec2.get_ebs_default_kms_key_id()["KmsKeyId"]
-    return EbsEncryption(by_default=bool(by_default), KmsKeyId=key)
+        answer = client("ec2", account, region, quick=quick).get_ebs_encryption_by_default()
+    return bool(answer["EbsEncryptionByDefault"])
+
+
+def default_key(account: AwsAccount, *, region: str, quick: bool = True) -> str:
+    """The second half of `ebs_encryption`, which is a permission of its own."""
+    with typed_errors():
+        return str(client("ec2", account, region, quick=quick).get_ebs_default_kms_key_id()["KmsKeyId"])
 
 
 def _pages(

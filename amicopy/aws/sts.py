@@ -1,6 +1,8 @@
 """Who amicopy is at AWS. Raises the errors of `amicopy.aws.errors`."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.sessions import client, home_region, typed_errors
@@ -8,15 +10,19 @@ from amicopy.aws.sessions import client, home_region, typed_errors
 
 @dataclass(frozen=True)
 class Identity:
+    """`answered_at` is AWS's own time of the answer, where it said so."""
+
     Account: str
     Arn: str
+    answered_at: datetime | None = None
 
 
 def identity(account: AwsAccount, *, quick: bool = True) -> Identity:
     """The account and principal that amicopy's calls in this account are made as."""
     with typed_errors():
         answer = client("sts", account, home_region(account), quick=quick).get_caller_identity()
-    return Identity(answer["Account"], answer["Arn"])
+    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", "")
+    return Identity(answer["Account"], answer["Arn"], parsedate_to_datetime(date) if date else None)
 
 
 def decode_authorization_message(account: AwsAccount, *, message: str) -> str:

@@ -132,3 +132,16 @@ class SeenLeftover(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ImageId} in {self.DestinationRegion}"
+
+
+class Pulse(models.Model):
+    """When something that should happen all the time happened last: `sweep` is beat's, `ping` the doctor's."""
+
+    name = models.CharField(max_length=16, unique=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

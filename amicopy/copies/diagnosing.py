@@ -1,27 +1,37 @@
-"""What is wrong with this installation: database, broker, work left undone, credentials of each account and Region."""
+"""What is wrong with this installation: database, broker, workers, beat, clock, and per account and Region the
+credentials and permissions."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from amicopy.aws import ec2, errors, sqs, sts
+from amicopy.aws import ec2, errors, probing, sqs, sts
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.sessions import home_region
 from amicopy.copies import leases, listening
 from amicopy.copies.approval import voters
-from amicopy.copies.bookkeeping import EventQueue
+from amicopy.copies.bookkeeping import EventQueue, Pulse
 from amicopy.copies.models import Account, ImageCopy
+from amicopy.copies.nudge import send
+from amicopy.copies.states import CopyState
 from amicopy.notify.models import Message, State
 
 # Work that is due for longer than this means that no worker or no beat is running.
 OVERDUE = timedelta(minutes=2)
 # More messages than this aren't being kept up with.
 CROWDED = 1000
+# How long a worker may take to answer, and how far clocks may be apart.
+PING_SECONDS = 5.0
+CLOCK_APART = timedelta(minutes=1)
 # Older ones can corrupt a database in rare cases: https://www.sqlite.org/wal.html#walresetbug
 SQLITE_SOUND = (3, 51, 3)
 
@@ -39,7 +49,9 @@ class Finding:
 def findings() -> Iterator[Finding]:
     """One finding after the other, quick ones first. Never raises for what is being looked at."""
     yield from _database()
-    yield _broker()
+    broker = _broker()
+    yield broker
+    yield from _running(with_workers=broker.ok)
     yield from _overdue()
     yield from _telling()
     for account in Account.objects.filter(enabled=True):
@@ -73,6 +85,43 @@ def _broker() -> Finding:
     return Finding("broker", "It answers.")
 
 
+def _running(*, with_workers: bool) -> Iterator[Finding]:
+    """Whether workers take messages and beat sends them. Without a broker neither can."""
+    if not with_workers:
+        return
+    try:
+        answered = _pinged()
+        swept = Pulse.objects.filter(name="sweep").values_list("at", flat=True).first()
+    except DatabaseError:
+        return
+    if not answered:
+        words = f"None took a message within {PING_SECONDS:.0f} seconds. Run a worker, or more of them."
+        yield Finding("workers", words, ok=False)
+        return
+    yield Finding("workers", "They take messages.")
+    yield beat(swept)
+
+
+def beat(swept: datetime | None) -> Finding:
+    """Whether beat is alive, by when a worker last did what it sends; None: never."""
+    silent = max(timedelta(seconds=30), timedelta(seconds=5 * settings.SWEEP_SECONDS))
+    if swept is not None and timezone.now() - swept <= silent:
+        return Finding("beat", "It sends what is due.")
+    words = "It never sent anything" if swept is None else f"It last sent something at {swept:%d %b %H:%M:%S} UTC"
+    return Finding("beat", f"{words}. Run celery -A amicopy beat.", ok=False)
+
+
+def _pinged() -> bool:
+    asked = timezone.now()
+    send("ping")
+    deadline = time.monotonic() + PING_SECONDS
+    while time.monotonic() < deadline:
+        if Pulse.objects.filter(name="ping", at__gte=asked).exists():
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def _overdue() -> Iterator[Finding]:
     try:
         late = ImageCopy.objects.filter(leases.due(timezone.now() - OVERDUE)).count()
@@ -80,9 +129,9 @@ def _overdue() -> Iterator[Finding]:
         return
     if late:
         words = f"{late} copies are due for more than {OVERDUE.seconds // 60} minutes. Is a worker running, and beat?"
-        yield Finding("workers", words, ok=False)
+        yield Finding("work", words, ok=False)
     else:
-        yield Finding("workers", "Nothing is overdue.")
+        yield Finding("work", "Nothing is overdue.")
 
 
 def _queue(url: str) -> Finding:
@@ -123,7 +172,7 @@ def _telling() -> Iterator[Finding]:
 
 
 def _account(account: Account) -> Iterator[Finding]:
-    """Credentials (and with them the clock, which AWS compares), then every Region copies went to."""
+    """Credentials, this machine's clock against AWS's, then the permissions in every Region copies went to."""
     aws, name = account.aws(), f"account {account.name}"
     try:
         identity = sts.identity(aws)
@@ -135,20 +184,58 @@ def _account(account: Account) -> Iterator[Finding]:
         yield Finding(name, words, ok=False)
         return
     yield Finding(name, f"amicopy acts as {identity.Arn}.")
-    used = ImageCopy.objects.filter(account=account).order_by().values_list("DestinationRegion", flat=True).distinct()
+    yield from clock(name, identity.answered_at)
     try:
         enabled = {region.name for region in ec2.regions(aws) if region.opt_in_status != "not-opted-in"}
     except errors.AwsError as error:
-        yield Finding(name, f"Its Regions can't be listed: {error}", ok=False)
+        yield Finding(name, f"Its Regions can't be listed, which needs ec2:DescribeRegions: {error}", ok=False)
         return
-    for region in sorted(used):
+    copies = ImageCopy.objects.filter(account=account)
+    used = copies.order_by().values_list("DestinationRegion", flat=True).distinct()
+    for region in sorted(used) or [home_region(aws)]:
+        place = f"{name}, {region}"
         if region not in enabled:
-            yield Finding(f"{name}, {region}", "The Region isn't enabled for the account.", ok=False)
-            continue
-        try:
-            ec2.describe_images(aws, region=region, image_ids=["ami-00000000000000000"])
-            ec2.describe_snapshots(aws, region=region, snapshot_ids=["snap-00000000000000000"])
-        except errors.AwsError as error:
-            yield Finding(f"{name}, {region}", f"Images and snapshots can't be looked at: {error}", ok=False)
+            yield Finding(place, "The Region isn't enabled for the account.", ok=False)
         else:
-            yield Finding(f"{name}, {region}", "Images and snapshots can be looked at.")
+            yield from _permissions(place, aws, region, copies.filter(DestinationRegion=region))
+
+
+def clock(name: str, answered_at: datetime | None) -> Iterator[Finding]:
+    """Whether this machine's clock and AWS's agree; `name` is where AWS was asked."""
+    if answered_at is None:
+        return
+    apart = abs(timezone.now() - answered_at)
+    if apart > CLOCK_APART:
+        words = f"This machine's clock and AWS's are {apart.total_seconds():.0f} seconds apart. Past 15 minutes AWS "
+        yield Finding("clock", f"{words}refuses every call (asked in {name}).", ok=False)
+
+
+def _permissions(place: str, aws: AwsAccount, region: str, copies: QuerySet[ImageCopy]) -> Iterator[Finding]:
+    """Each action amicopy needs in a Region, tried without changing anything."""
+    latest = copies.order_by("-pk").first()
+    made = copies.filter(state=CopyState.AVAILABLE).order_by("-pk").first()
+    tried = probing.probes(
+        aws,
+        region=region,
+        call=latest.parameters if latest else None,
+        image_id=made.ImageId if made else "",
+        snapshot_id=made.snapshots[0]["SnapshotId"] if made and made.snapshots else "",
+    )
+    allowed, unknown, missing = 0, [], 0
+    try:
+        for probe in tried:
+            if probe.allowed is False:
+                missing += 1
+                yield Finding(place, f"{probe.action} is missing. AWS says: {probe.said}", ok=False)
+            elif probe.allowed is None:
+                unknown.append(probe.action)
+            else:
+                allowed += 1
+    except errors.AwsError as error:
+        yield Finding(place, f"It doesn't answer: {error}", ok=False)
+        return
+    words = f"{allowed} actions are allowed."
+    if unknown:
+        words += f" Not known before the first copy: {', '.join(unknown)}."
+    if not missing or allowed:
+        yield Finding(place, words)

@@ -16,7 +16,15 @@ from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
-from amicopy.copies.bookkeeping import AccountCheck, EventQueue, EventSource, LeftoverLook, RegionCheck, SeenLeftover
+from amicopy.copies.bookkeeping import (
+    AccountCheck,
+    EventQueue,
+    EventSource,
+    LeftoverLook,
+    Pulse,
+    RegionCheck,
+    SeenLeftover,
+)
 from amicopy.copies.calls import Call, content_hash
 from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.states import CopyState, RequestState
@@ -42,6 +50,7 @@ __all__ = (
     "FreezeWindow",
     "ImageCopy",
     "LeftoverLook",
+    "Pulse",
     "RegionCheck",
     "SeenLeftover",
 )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from amicopy.audit.actor import worker
 from amicopy.aws import sessions
 from amicopy.copies import cancelling, checking, clearing, expiry, leases, noticing, starting, stopping, tracking
+from amicopy.copies.bookkeeping import Pulse
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -33,6 +34,7 @@ def _load(**_: Any) -> None:
 def sweep() -> None:
     """What beat sends: finds what is due and sends the tasks for it."""
     now = timezone.now()
+    Pulse.objects.update_or_create(name="sweep", defaults={"at": now})
     due = ImageCopy.objects.filter(leases.due(now))
     if due.filter(state__in=STARTABLE).exists():
         send("start_due")
@@ -48,6 +50,12 @@ def sweep() -> None:
         send("look_for_leftovers")
     if clearing.to_remove().exists():
         send("remove_leftovers")
+
+
+@shared_task
+def ping() -> None:
+    """Answers the doctor: a worker takes messages."""
+    Pulse.objects.update_or_create(name="ping", defaults={"at": timezone.now()})
 
 
 @shared_task

@@ -8,8 +8,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.aws import sessions
-from amicopy.copies import workflow
-from amicopy.copies.diagnosing import findings
+from amicopy.copies import tasks, workflow
+from amicopy.copies.bookkeeping import Pulse
+from amicopy.copies.diagnosing import beat, clock, findings
 from amicopy.copies.models import Account, ImageCopy
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.django_db
 
 
 def wrong() -> dict[str, str]:
-    return {finding.what: finding.words for finding in findings() if not finding.ok and finding.what != "broker"}
+    """What is wrong but for broker, workers and beat, which `tests/journey` has."""
+    absent = {"broker", "workers", "beat"}
+    return {finding.what: finding.words for finding in findings() if not finding.ok and finding.what not in absent}
 
 
 def test_a_sound_installation_has_nothing_wrong(sandbox: Control, account: Account) -> None:
@@ -47,4 +50,50 @@ def test_the_doctor_notices_work_that_nobody_does(sandbox: Control, submit: Subm
     request = submit()
     workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
     ImageCopy.objects.update(next_step_at=timezone.now() - timedelta(hours=1))
-    assert "Is a worker running" in wrong()["workers"]
+    assert "Is a worker running" in wrong()["work"]
+
+
+def test_permissions_are_tried_where_copies_went_and_the_missing_actions_named(
+    sandbox: Control, submit: Submit, approver: User
+) -> None:
+    request = submit()
+    workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+    tasks.start_due(wake=False)
+    sandbox("advance", seconds=900)
+    ImageCopy.objects.update(next_step_at=timezone.now())
+    tasks.track_due()
+    before = sandbox("images")
+    assert wrong() == {}
+    assert sandbox("images") == before, "trying changes nothing"
+    said = [finding.words for finding in findings() if finding.what == "account sandbox, eu-west-1"]
+    assert said == ["10 actions are allowed."]
+    denied = ("CopyImage", "DeregisterImage", "DeleteSnapshot", "GetEbsDefaultKmsKeyId", "DescribeSnapshots")
+    for action in denied:
+        sandbox("faults", kind="error", code="UnauthorizedOperation", message="No.", action=action, count=None)
+    said = [finding.words for finding in findings() if finding.what == "account sandbox, eu-west-1" and not finding.ok]
+    assert [words.split(" ")[0] for words in said] == [
+        "ec2:DescribeSnapshots",
+        "ec2:GetEbsDefaultKmsKeyId",
+        "ec2:CopyImage",
+        "ec2:CreateTags",
+        "ec2:DeregisterImage",
+        "ec2:DeleteSnapshot",
+    ]
+
+
+def test_what_cannot_be_tried_yet_is_said_to_be_unknown(sandbox: Control, account: Account) -> None:
+    [words] = [finding.words for finding in findings() if finding.what == "account sandbox, us-east-1"]
+    assert "Not known before the first copy: ec2:CopyImage" in words
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0, 0), (30, 0), (-30, 0), (120, 1), (-600, 1)])
+def test_a_clock_that_is_wrong_is_noticed(seconds: int, found: int) -> None:
+    assert len(list(clock("account sandbox", timezone.now() + timedelta(seconds=seconds)))) == found
+
+
+def test_a_beat_that_is_silent_is_noticed() -> None:
+    tasks.sweep()
+    swept = Pulse.objects.get(name="sweep").at
+    assert beat(swept).ok
+    assert not beat(swept - timedelta(minutes=1)).ok
+    assert "never" in beat(None).words

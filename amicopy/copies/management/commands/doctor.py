@@ -1,4 +1,4 @@
-"""`manage.py doctor`: says what is wrong with database, broker, workers, credentials and Regions. Changes nothing."""
+"""`manage.py doctor`: says what is wrong with this installation; ends with 1 if anything is."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from amicopy.copies.diagnosing import findings
 
 
 class Command(BaseCommand):
-    help = "Say what is wrong with database, broker, workers, credentials and Regions."
+    help = "Say what is wrong with database, broker, workers, beat, clock, credentials and permissions."
 
     def handle(self, *args: Any, **options: Any) -> None:
         wrong = 0
