@@ -6,6 +6,7 @@ conditional UPDATE decides on both.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -32,16 +33,36 @@ def due(now: datetime) -> Q:
 
 def claim(rows: QuerySet[ImageCopy], *, now: datetime, most: int) -> tuple[uuid.UUID, list[ImageCopy]]:
     """Leases up to `most` of these rows, in their order; returns the lease and the rows it got, possibly none."""
-    lease_id = uuid.uuid4()
     with transaction.atomic():
         wanted = rows.filter(due(now)).select_for_update(skip_locked=True, of=("self",))
-        ids = list(wanted.values_list("pk", flat=True)[:most])
-        if not ids:
-            return lease_id, []
-        ImageCopy.objects.filter(due(now), pk__in=ids).update(
-            lease_id=lease_id, lease_until=now + LEASE, lease_holder=HOLDER
-        )
+        return _lease(list(wanted.values_list("pk", flat=True)[:most]), now=now)
+
+
+def claim_first(
+    rows: QuerySet[ImageCopy], keys: Sequence[int], *, now: datetime, most: int
+) -> tuple[uuid.UUID, list[ImageCopy]]:
+    """Leases the first `most` of these primary keys that are still due and among `rows`; else as `claim`."""
+    with transaction.atomic():
+        wanted = rows.filter(due(now), pk__in=keys).order_by().select_for_update(skip_locked=True, of=("self",))
+        free = set(wanted.values_list("pk", flat=True))
+        lease_id, copies = _lease([key for key in keys if key in free][:most], now=now)
+    return lease_id, sorted(copies, key=lambda copy: keys.index(copy.pk))
+
+
+def _lease(keys: Sequence[int], *, now: datetime) -> tuple[uuid.UUID, list[ImageCopy]]:
+    lease_id = uuid.uuid4()
+    if not keys:
+        return lease_id, []
+    ImageCopy.objects.filter(due(now), pk__in=keys).update(
+        lease_id=lease_id, lease_until=now + LEASE, lease_holder=HOLDER
+    )
     return lease_id, list(ImageCopy.objects.filter(lease_id=lease_id).select_related("account", "request"))
+
+
+def release(lease_id: uuid.UUID, copies: Sequence[ImageCopy]) -> None:
+    """Ends a lease on rows that nothing was done with: they are due as they were."""
+    if copies:
+        ImageCopy.objects.filter(lease_id=lease_id, pk__in=[copy.pk for copy in copies]).update(**ENDED)
 
 
 def hand_back(lease_id: uuid.UUID, *, next_step_at: datetime, copies: list[ImageCopy] | None = None) -> None:

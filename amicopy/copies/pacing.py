@@ -16,8 +16,8 @@ from amicopy.copies.models import CallBucket
 TRIES = 8
 
 
-def take(account_id: int, region: str) -> bool:
-    """Takes one token of an account's Region; False when there is none now. `account_id` is the account's primary
+def take(account_id: int, region: str, wanted: int = 1) -> int:
+    """Takes up to so many tokens of an account's Region; returns how many it got. `account_id` is the account's primary
     key."""
     for _ in range(TRIES):
         now = timezone.now()
@@ -27,11 +27,12 @@ def take(account_id: int, region: str) -> bool:
             defaults={"tokens": float(settings.COPY_CALLS_BURST), "filled_at": now},
         )
         tokens = _filled(bucket, now)
-        if tokens < 1.0:
-            return False
-        if _write(bucket, tokens - 1.0, now):
-            return True
-    return False
+        taken = min(wanted, int(tokens))
+        if taken < 1:
+            return 0
+        if _write(bucket, tokens - taken, now):
+            return taken
+    return 0
 
 
 def empty(account_id: int, region: str) -> None:

@@ -5,22 +5,26 @@ since others in the account copy too: while it refuses one copy a slot, the othe
 instead of burning calls.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, OuterRef, Q, Subquery, Window
+from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
 from amicopy.copies.backoff import NO_SLOT
+from amicopy.copies.leases import due
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
 
 IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 REFUSED = Q(state=CopyState.STARTING, waiting_for=NO_SLOT)
+# An account, by its primary key, and a Region.
+Place = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -36,32 +40,54 @@ class Standing:
         return f"Waiting for a slot: {ordinal(self.place)} of {self.of} into {self.region}"
 
 
-def in_turn(rows: QuerySet[ImageCopy]) -> QuerySet[ImageCopy]:
-    """Copies in the order they start in: those begun first, then the requests take turns, the one with the fewest
-    copies in flight before the others."""
+def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int]:
+    """The primary keys of up to `most` copies that may start now, in their turn: those begun first, then the requests
+    take turns, the one with the fewest copies in flight before the others. No more of a place than it has slots, and
+    none of the places in `without`."""
+    rows = ImageCopy.objects.filter(due(now), state__in=(CopyState.QUEUED, CopyState.STARTING))
+    taken = _taken_places(now)
+    for account_id, region in _full(taken):
+        rows = rows.exclude(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
+    for account_id, region in without:
+        rows = rows.exclude(account_id=account_id, DestinationRegion=region)
     begun = (
-        ImageCopy.objects.filter(request=OuterRef("request"), state__in=IN_FLIGHT)
+        ImageCopy.objects.filter(_taken(now), request=OuterRef("request"))
         .order_by()
         .values("request")
         .annotate(n=Count("pk"))
         .values("n")
     )
-    return rows.annotate(begun=Coalesce(Subquery(begun), 0)).order_by("-state", "begun", "next_step_at", "pk")
+    place_in_request = Window(RowNumber(), partition_by=[F("request"), F("state")], order_by=["next_step_at", "pk"])
+    found = rows.annotate(turn=Coalesce(Subquery(begun), 0) + place_in_request).order_by(
+        "-state", "turn", "next_step_at", "pk"
+    )
+    chosen: list[int] = []
+    for pk, state, account_id, region in found.values_list("pk", "state", "account_id", "DestinationRegion")[:most]:
+        taken[account_id, region] += state == CopyState.QUEUED
+        if state != CopyState.QUEUED or taken[account_id, region] <= settings.COPIES_AT_ONCE:
+            chosen.append(pk)
+    return chosen
 
 
-def full_places() -> list[tuple[int, str]]:
-    """The accounts and Regions with no slot left: by our limit, or because AWS has just refused one there."""
-    refused = ImageCopy.objects.filter(
-        REFUSED, account=OuterRef("account"), DestinationRegion=OuterRef("DestinationRegion")
+def _taken(now: datetime) -> Q:
+    """What has a slot: copies under way, and those a worker is about to start."""
+    return Q(state__in=IN_FLIGHT) | Q(state=CopyState.QUEUED, lease_until__gt=now)
+
+
+def _taken_places(now: datetime) -> Counter[Place]:
+    """How many slots are taken, by place; where AWS has just refused one, as many as there are."""
+    places = ImageCopy.objects.filter(_taken(now)).order_by().values_list("account_id", "DestinationRegion")
+    counted = places.annotate(n=Count("pk"), refused=Count("pk", filter=REFUSED))
+    return Counter(
+        {
+            (account_id, region): max(number, settings.COPIES_AT_ONCE) if refused else number
+            for account_id, region, number, refused in counted
+        }
     )
-    places = (
-        ImageCopy.objects.filter(state__in=IN_FLIGHT)
-        .order_by()
-        .values("account_id", "DestinationRegion")
-        .annotate(in_flight=Count("pk"), refused=Exists(refused))
-        .filter(Q(in_flight__gte=settings.COPIES_AT_ONCE) | Q(refused=True))
-    )
-    return [(place["account_id"], place["DestinationRegion"]) for place in places]
+
+
+def _full(taken: Mapping[Place, int]) -> set[Place]:
+    return {place for place, number in taken.items() if number >= settings.COPIES_AT_ONCE}
 
 
 def freed(account_id: int, region: str) -> None:
@@ -81,7 +107,7 @@ def standings(copies: Iterable[ImageCopy]) -> dict[int, Standing]:
         for copy in copies
         if copy.state in {CopyState.QUEUED, CopyState.STARTING} and copy.next_step_at is not None
     }
-    places = may_wait.intersection(full_places()) if may_wait else set()
+    places = may_wait & _full(_taken_places(now)) if may_wait else set()
     if not places:
         return {}
     begun = dict(

@@ -8,8 +8,10 @@ after an answer was lost, is the image looked for by what identifies it.
 
 import logging
 import uuid
+from collections import Counter
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -28,49 +30,68 @@ logger = logging.getLogger(__name__)
 TOKEN_LIFE = timedelta(hours=1)
 # After a refusal, while the image of an earlier call may still turn up.
 LOOKING = backoff.Wait(30, 60, "Looking for an image that AWS may have made before it refused.")
+# As many copies a worker takes at once: turn, slots and pace are worked out for all of them together.
+MOST = 8
+# Workers that reach for the same copies at the same moment look again this often before they leave it to the sweep.
+TRIES = 8
 
 
-def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
-    """Leases the next copy that is due and whose Region has room and a call to spare.
-
-    A copy already STARTING keeps the room it has; the others take turns, see `slots`.
+def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
+    """Leases the next copies that are due, whose Regions have room and a call to spare; fewer than `most` where others
+    can help. A copy already STARTING keeps the room it has; the others take turns, see `slots`.
     """
-    now = timezone.now()
-    rows = slots.in_turn(ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)))
-    for account_id, region in slots.full_places():
-        rows = rows.exclude(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
-    while True:
-        lease, copies = leases.claim(rows, now=now, most=1)
-        if not copies:
+    spent: set[slots.Place] = set()
+    for _ in range(TRIES):
+        now = timezone.now()
+        keys = slots.next_up(now, without=spent, most=most * settings.START_WORKERS)
+        if not keys:
             return None
-        copy = copies[0]
-        if pacing.take(copy.account_id, copy.DestinationRegion):
-            return lease, copy
-        leases.hand_back(lease, next_step_at=copy.next_step_at or now)
-        rows = rows.exclude(account_id=copy.account_id, DestinationRegion=copy.DestinationRegion)
+        with transaction.atomic():
+            lease, copies = leases.claim_first(
+                ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)),
+                keys,
+                now=now,
+                most=-(-len(keys) // settings.START_WORKERS),
+            )
+            places = Counter((copy.account_id, copy.DestinationRegion) for copy in copies)
+            calls = Counter({place: pacing.take(*place, wanted=wanted) for place, wanted in sorted(places.items())})
+            spent |= {place for place, wanted in places.items() if calls[place] < wanted}
+            paced: list[ImageCopy] = []
+            for copy in copies:
+                place = (copy.account_id, copy.DestinationRegion)
+                if calls[place]:
+                    calls[place] -= 1
+                    paced.append(copy)
+            leases.release(lease, [copy for copy in copies if copy not in paced])
+        if paced:
+            return lease, paced
+    return None
 
 
-def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
-    """Makes the call of a leased copy and stores what came of it. Raises InvalidTransition when the lease was lost."""
-    claimed_at = timezone.now()
+def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
+    """Makes the call of a leased copy and stores what came of it. Raises InvalidTransition when the lease was lost.
+
+    False: AWS takes no more calls of the copy's place for now.
+    """
     attempt = copy.attempts.order_by("-number")[0]
     if not attempt.in_doubt and holding.hold(copy, lease=lease, actor=actor):
-        return
-    if copy.state == CopyState.QUEUED:
-        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, waiting_for="")
-    call, was_in_doubt = copy.call(), attempt.in_doubt
-    if call.dry_run:
+        return True
+    was_in_doubt = attempt.in_doubt
+    if copy.dry_run:
+        _starting(copy, lease=lease, actor=actor)
         _check(copy, lease=lease, actor=actor)
-        return
+        return True
     try:
         _refuse_broken(copy)
         if not was_in_doubt:
             binding.check_source(copy)
         if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease=lease, actor=actor):
-            return
-        if timezone.now() - claimed_at > leases.CALL_WITHIN:
+            return True
+        if copy.lease_until is None or copy.lease_until - timezone.now() < leases.LEASE - leases.CALL_WITHIN:
             raise InvalidTransition("The lease is too old for a call.")
-        _mark_called(attempt)
+        with transaction.atomic():
+            _starting(copy, lease=lease, actor=actor)
+            _mark_called(attempt)
         answer = ec2.copy_image(
             copy.account.aws(),
             region=copy.DestinationRegion,
@@ -78,14 +99,21 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
             client_token=attempt.ClientToken,
         )
     except errors.AwsError as error:
+        _starting(copy, lease=lease, actor=actor)
         _not_started(copy, attempt, _still_pending(copy, error), was_in_doubt, lease=lease, actor=actor)
-        return
+        return not isinstance(error, (errors.NoSlot, errors.Throttled))
     try:
         _copying(copy, attempt, answer.image_id, answer.request_id, lease=lease, actor=actor)
     except InvalidTransition:
         # Cancelled during the call: the image's id is what the cancelling worker needs.
         _remember(copy, attempt, answer.image_id, answer.request_id, lease=lease)
         raise
+    return True
+
+
+def _starting(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
+    if copy.state == CopyState.QUEUED:
+        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, waiting_for="")
 
 
 def _remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str, *, lease: uuid.UUID) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import uuid
 from typing import Any
 
 from celery import shared_task
@@ -60,7 +61,7 @@ def ping() -> None:
 
 @shared_task
 def start_due(wake: bool = True) -> None:
-    """Calls AWS for the copies that are due, one after the other; with `wake`, has other workers help when they are
+    """Calls AWS for the copies that are due, a few at a time; with `wake`, has other workers help when they are
     many."""
     if wake:
         waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=STARTABLE).count()
@@ -71,12 +72,23 @@ def start_due(wake: bool = True) -> None:
         claimed = starting.claim_next()
         if claimed is None:
             return
-        lease, copy = claimed
+        _start_in_turn(*claimed, deadline=deadline)
+
+
+def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float) -> None:
+    """Starts leased copies one after the other; where AWS takes no more, those that are left wait for another time."""
+    refused: set[tuple[int, str]] = set()
+    for copy in copies:
+        place = (copy.account_id, copy.DestinationRegion)
+        if place in refused or time.monotonic() >= deadline or stopping.told():
+            leases.release(lease, [copy])
+            continue
         try:
-            starting.start(copy, lease=lease, actor=worker("start_due"))
+            if not starting.start(copy, lease=lease, actor=worker("start_due")):
+                refused.add(place)
         except InvalidTransition as moved:
             logger.info("%s", moved)
-            leases.hand_back(lease, next_step_at=timezone.now())
+            leases.hand_back(lease, next_step_at=timezone.now(), copies=[copy])
 
 
 @shared_task

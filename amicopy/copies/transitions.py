@@ -16,7 +16,7 @@ from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import telling
 from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.states import COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
+from amicopy.copies.states import COPY_FINAL, COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
 
 
 class InvalidTransition(Exception):
@@ -115,7 +115,8 @@ def move_copy(
             new=to,
             data=data,
         )
-        _end_request(request, actor=actor)
+        if to in COPY_FINAL:
+            _end_request(request, actor=actor)
     copy.state = to
     for name, value in fields.items():
         setattr(copy, name, value)

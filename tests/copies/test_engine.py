@@ -97,7 +97,7 @@ def test_a_worker_killed_after_the_call_makes_no_second_image(approved: Approved
     make_due()
     claimed = starting.claim_next()
     assert claimed is not None
-    _lease, copy = claimed
+    _lease, (copy,) = claimed
     attempt = copy.attempts.get()
     # What a worker does up to the moment it is killed: state and doubt stored, the call made, its answer lost.
     ImageCopy.objects.filter(pk=copy.pk).update(state="STARTING")
@@ -214,7 +214,7 @@ def test_a_late_answer_of_a_worker_that_lost_its_lease_changes_nothing(approved:
     make_due()
     claimed = starting.claim_next()
     assert claimed is not None
-    lease, copy = claimed
+    lease, (copy,) = claimed
     ImageCopy.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     start_all()
     with pytest.raises(InvalidTransition):

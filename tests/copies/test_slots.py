@@ -125,3 +125,53 @@ def test_the_cost_of_the_place_does_not_grow_with_the_queue(
 )
 def test_ordinals(number: int, words: str) -> None:
     assert slots.ordinal(number) == words
+
+
+def test_copies_that_are_taken_together_still_take_turns(
+    approved: Submit, sandbox: Control, settings: Settings
+) -> None:
+    settings.START_WORKERS = 1
+    greedy = approved(*(make_call(region, Name="greedy") for region in ("eu-west-1", "us-west-2", "us-east-2")))
+    modest = approved(make_call("eu-west-2", Name="modest"))
+    claimed = starting.claim_next(most=2)
+    assert claimed is not None
+    assert {copy.request_id for copy in claimed[1]} == {greedy.pk, modest.pk}
+
+
+def test_copies_that_are_taken_together_keep_to_the_slots(
+    approved: Submit, sandbox: Control, settings: Settings
+) -> None:
+    settings.START_WORKERS, settings.COPIES_AT_ONCE = 1, 2
+    for number in range(4):
+        approved(make_call(Name=f"image-{number}"))
+    first = starting.claim_next()
+    assert first is not None
+    assert len(first[1]) == 2
+    assert starting.claim_next() is None, "what a worker is about to start has its slot"
+
+
+def test_a_throttled_call_keeps_the_copies_taken_with_it_from_calling(
+    approved: Submit, sandbox: Control, settings: Settings
+) -> None:
+    settings.START_WORKERS = 1
+    for number in range(4):
+        approved(make_call(Name=f"image-{number}"))
+    elsewhere = approved(make_call("us-west-2", Name="elsewhere"))
+    sandbox("faults", kind="throttle", action="CopyImage", region="eu-west-1", count=None)
+    tasks.start_due(wake=False)
+    assert sandbox()["refusals"] == {"RequestLimitExceeded": 1}
+    assert states(elsewhere) == ["COPYING"]
+    assert not ImageCopy.objects.filter(lease_id__isnull=False).exists()
+
+
+def test_a_region_without_a_call_to_spare_does_not_hold_up_another(
+    approved: Submit, sandbox: Control, settings: Settings
+) -> None:
+    settings.START_WORKERS, settings.COPY_CALLS_BURST, settings.COPY_CALLS_PER_SECOND = 1, 1, 0.01
+    for number in range(3):
+        approved(make_call(Name=f"image-{number}"))
+    elsewhere = approved(make_call("us-west-2", Name="elsewhere"))
+    tasks.start_due(wake=False)
+    assert states(elsewhere) == ["COPYING"]
+    assert len(made(sandbox)) == 2
+    assert ImageCopy.objects.filter(state="QUEUED", lease_id__isnull=True).count() == 2
