@@ -58,7 +58,8 @@ class Window:
         self.context: BrowserContext = browser.new_context(base_url=running.url, **options)
         self.context.add_init_script(WATCH)
         self.page: Page = self.context.new_page()
-        self.expected: list[str] = []
+        # A look-up that a later one replaces is aborted, which htmx calls an error.
+        self.expected: list[str] = ["signal is aborted without reason"]
         self._said: list[str] = []
         self.page.on("console", lambda message: self._said.append(message.text) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self._said.append(str(error)))
