@@ -183,7 +183,11 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
         "size": size,
         "total": size * len(calls) if size else None,
         "usual": (min(usual), max(usual)) if usual else None,
-        "results": [(row["destination"], prediction_words(row["encryption"])) for row in rows if row.get("encryption")],
+        "results": [
+            (row["destination"], prediction_words(row["encryption"]))
+            for row in rows
+            if row["destination"] and row.get("encryption")
+        ],
         "own_names": [(call.destination, call.parameters.get("Name")) for call in calls]
         if len(named) > 1 or any("{" in name for name in form.names.values())
         else [],

@@ -45,7 +45,7 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
         if settings.NAME_CLASH != "allow" and (clashes := known.get("clashes")):
             words = f"{call.DestinationRegion} has an AMI of this name already: {', '.join(clashes)}."
             say("Name", index, Note("warn", words))
-        if predictions := known.get("encryption"):
+        if call.destination and (predictions := known.get("encryption")):
             result = f"Result: {prediction_words(predictions)}"
             notes.setdefault(f"destinations-{index}-Encrypted", []).append(Note("", result))
     if account is not None:

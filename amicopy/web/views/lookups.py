@@ -16,6 +16,7 @@ from amicopy.copies import permissions
 from amicopy.copies.calls import Call
 from amicopy.copies.lookups import asking, dry_run, kept, keys, places, source
 from amicopy.copies.lookups.asking import Missing, Pending
+from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.models import Account
 from amicopy.web.actor import signed_in
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
@@ -23,6 +24,8 @@ from amicopy.web.forms.request_form import RequestForm
 
 # A check of permissions is asked for with a button: people wait longer for it.
 CHECK_SECONDS = 6.0
+# An image is looked for in every Region of the account, most of which were never asked before.
+ELSEWHERE_SECONDS = 6.0
 
 
 def posted(request: HttpRequest) -> dict[str, str]:
@@ -88,15 +91,18 @@ def regions(request: HttpRequest) -> HttpResponse:
     return render(request, "requests/new/_regions.html", {"regions": regions_for(form.account)})
 
 
+def see_source(form: RequestForm, *, until: float) -> Source | NotThere | Missing | None:
+    """Asks for the source; None until there is something to ask for."""
+    question = source_question(form)
+    return asking.start(question).wait(until) if question else None
+
+
 def look_at_source(form: RequestForm, *, until: float) -> Looked:
     """Asks for the source, and where else it is when it isn't where it was said to be."""
-    question = source_question(form)
-    if question is None or form.account is None:
-        return Looked()
-    seen = asking.start(question).wait(until)
+    seen = see_source(form, until=until)
     elsewhere: Sequence[str] = ()
-    if isinstance(seen, source.NotThere):
-        aws = form.account.aws()
+    if isinstance(seen, NotThere) and form.account is not None:
+        aws, until = form.account.aws(), max(until, asking.deadline(ELSEWHERE_SECONDS))
         elsewhere = source.elsewhere(aws, image_id=seen.ImageId, besides=seen.Region, until=until)
     return Looked(seen, elsewhere)
 
@@ -122,7 +128,7 @@ def look_at_destinations(form: RequestForm, *, until: float) -> kept.Kept | None
 def name_source(form: RequestForm) -> None:
     """Lets the form fill in the source's name, if that is known."""
     seen = known_source(form)
-    form.source_name = seen.image.Name if isinstance(seen, source.Source) else ""
+    form.source_name = seen.image.Name if isinstance(seen, Source) else ""
 
 
 def dry_runs(account: Account, calls: Sequence[Call], *, until: float) -> list[dry_run.Permission | Missing]:

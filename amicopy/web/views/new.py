@@ -78,7 +78,7 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
     account, until = form.account, asking.deadline()
     if form.wants_source_name:
-        lookups.look_at_source(form, until=until)
+        lookups.see_source(form, until=until)
         lookups.name_source(form)
     calls = form.check()
     if not form.errors and account is not None:

@@ -1,0 +1,184 @@
+"""The form in a browser: look-ups while typing, rows, what survives a refresh, and four destinations to the end."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journey.browsing import MARKS, Windows
+from tests.journey.conftest import Person, until
+
+pytestmark = MARKS
+OUTPOST = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0a1b2c3d4e5f67890"
+SLOW = 20_000
+
+
+def choose_source(page: Page, region: str = "us-east-1") -> None:
+    page.goto("/requests/new/")
+    page.locator("[name=SourceRegion]").select_option(region)
+    page.locator("[name=SourceImageId]").fill("ami-0a7f3c92d41be6058")
+    page.locator("[name=SourceImageId]").press("Tab")
+
+
+def test_source_key_and_clash_are_looked_up_while_somebody_goes_on_typing(windows: Windows) -> None:
+    page = windows("requester").page
+    choose_source(page, "eu-west-1")
+    expect(page.locator("#source-preview")).to_contain_text("Not found in eu-west-1", timeout=SLOW)
+    page.get_by_role("button", name="Use us-east-1 as the source Region").click()
+    expect(page.locator("#source-preview")).to_contain_text("52 GiB in 2 volumes", timeout=SLOW)
+    expect(page.locator("[name=SourceRegion]")).to_have_value("us-east-1")
+    expect(page.locator("#form-says")).to_contain_text("Source found: golden-al2023")
+    expect(page.locator("#source-tags")).to_contain_text("team=platform")
+
+    page.locator("[name=destinations-0-DestinationRegion]").select_option("us-east-1")
+    page.locator("[name=destinations-0-Encrypted]").select_option("true")
+    page.locator("[name=destinations-0-KmsKeyId]").fill("alias/retired")
+    # Leaving the field asks; the answer comes while the name is being typed, and takes neither focus nor text.
+    page.locator("[name=Name]").focus()
+    page.keyboard.type("bastion-encr")
+    expect(page.locator("#f-destinations-0-KmsKeyId-err")).to_contain_text("This key is disabled", timeout=SLOW)
+    expect(page.locator("[name=Name]")).to_be_focused()
+    page.keyboard.type("ypted-3.2")
+    expect(page.locator("[name=Name]")).to_have_value("bastion-encrypted-3.2")
+    page.locator("[name=destinations-0-KmsKeyId]").fill("alias/golden-images")
+    page.locator("[name=Description]").focus()
+    expect(page.locator("#f-Name-err")).to_contain_text("has an AMI of this name already", timeout=SLOW)
+    expect(page.locator("#f-destinations-0-KmsKeyId-err")).to_contain_text("Key found in us-east-1", timeout=SLOW)
+    expect(page.locator("#f-destinations-0-Encrypted-err")).to_contain_text("encrypted with alias/golden-images")
+    expect(page.locator("#keys-0 option[value='alias/golden-images']")).to_have_count(1)
+    expect(page.locator("#aside pre").first).to_contain_text("--kms-key-id alias/golden-images")
+    expect(page.locator("option[value='af-south-1']").first).to_be_disabled()
+
+    page.locator("#check").click()
+    expect(page.locator("#check-result")).to_contain_text("us-east-1: allowed", timeout=SLOW)
+    expect(page.locator("#form-says")).to_contain_text("us-east-1: allowed")
+
+
+def test_a_message_comes_when_a_field_is_left_and_goes_when_it_is_mended(windows: Windows) -> None:
+    page = windows("requester").page
+    page.goto("/requests/new/")
+    name = page.locator("[name=Name]")
+    name.fill("what*ever")
+    expect(page.locator("#f-Name-err")).to_be_empty()
+    name.press("Tab")
+    expect(page.locator("#f-Name-err")).to_contain_text("Remove", timeout=SLOW)
+    expect(page.locator("[name=Description]")).to_be_focused()
+    expect(page.locator("#f-SourceImageId-err")).to_be_empty()
+    name.fill("whatever")
+    name.press("Tab")
+    expect(page.locator("#f-Name-err")).to_be_empty(timeout=SLOW)
+
+
+def test_rows_come_and_go_in_place_and_keep_what_was_typed(windows: Windows) -> None:
+    page = windows("requester").page
+    page.goto("/requests/new/")
+    page.locator("[name=Name]").fill("kept")
+    page.locator("[name=destinations-0-DestinationRegion]").select_option("eu-west-1")
+    page.locator("#add-destination").click()
+    second = page.locator("[name=destinations-1-DestinationRegion]")
+    expect(second).to_be_focused()
+    second.select_option("us-west-2")
+    page.locator("[name=destinations-1-KmsKeyId]").fill("alias/west")
+    page.locator("#add-destination").click()
+    page.locator("[name=destinations-2-DestinationRegion]").select_option("eu-west-2")
+    page.get_by_role("button", name="Remove destination 1").click()
+    expect(page.locator("fieldset.dest")).to_have_count(2)
+    expect(page.locator("#add-destination")).to_be_focused()
+    expect(page.locator("[name=destinations-0-DestinationRegion]")).to_have_value("us-west-2")
+    expect(page.locator("[name=destinations-0-KmsKeyId]")).to_have_value("alias/west")
+    expect(page.locator("[name=destinations-1-DestinationRegion]")).to_have_value("eu-west-2")
+    expect(page.locator("[name=destinations-1-KmsKeyId]")).to_have_value("")
+    expect(page.locator("[name=Name]")).to_have_value("kept")
+    page.locator("#add-tag").click()
+    expect(page.locator("[name=tags-1-Key]")).to_be_focused()
+    assert page.url.endswith("/requests/new/")
+
+
+def test_what_was_typed_survives_a_refresh_and_an_ended_session_and_goes_when_it_is_sent(windows: Windows) -> None:
+    window = windows("requester")
+    page = window.page
+    choose_source(page)
+    page.locator("[name=Name]").fill("survivor")
+    page.locator("[name=destinations-0-DestinationRegion]").select_option("eu-west-1")
+    page.locator("#add-destination").click()
+    page.locator("[name=destinations-1-DestinationRegion]").select_option("us-west-2")
+    page.locator("[name=reason]").fill("PLAT-3: typed once")
+    page.reload()
+    expect(page.locator(".flash")).to_contain_text("What you typed before is back")
+    expect(page.locator("[name=Name]")).to_have_value("survivor")
+    expect(page.locator("[name=destinations-1-DestinationRegion]")).to_have_value("us-west-2")
+
+    # The session ends; what is sent leads to sign-in and back, with everything typed.
+    window.context.clear_cookies(name="sessionid")
+    page.locator("#submit").click()
+    page.get_by_label("User name").fill("requester")
+    page.get_by_label("Password").fill(window.running.environ["SAMPLE_PASSWORD"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".flash")).to_contain_text("Nothing was submitted")
+    expect(page.locator("[name=Name]")).to_have_value("survivor")
+    expect(page.locator("[name=reason]")).to_have_value("PLAT-3: typed once")
+    page.locator("#submit").click()
+    expect(page.locator("[data-request][data-state=PENDING]")).to_be_visible(timeout=SLOW)
+    page.goto("/requests/new/")
+    expect(page.locator("[name=Name]")).to_have_value("")
+    expect(page.locator(".flash")).to_have_count(0)
+
+
+def test_the_form_is_filled_in_and_sent_by_keyboard_alone(windows: Windows) -> None:
+    page = windows("requester").page
+    page.goto("/requests/new/")
+    page.locator("[name=SourceRegion]").focus()
+    steps = ("us-east-1", "ami-0a7f3c92d41be6058")
+    for text in steps:
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+
+    def tab_to(selector: str) -> None:
+        for _ in range(60):
+            if page.locator(selector).evaluate("element => element === document.activeElement"):
+                return
+            page.keyboard.press("Tab")
+        pytest.fail(f"Tab doesn't reach {selector}")
+
+    tab_to("[name=Name]")
+    page.keyboard.type("by-keyboard")
+    tab_to("[name=destinations-0-DestinationRegion]")
+    page.keyboard.type("eu-west-1")
+    tab_to("[name=reason]")
+    page.keyboard.type("no mouse")
+    tab_to("#submit")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-request][data-state=PENDING]")).to_be_visible(timeout=SLOW)
+
+
+def test_two_regions_an_outpost_and_a_local_zone_go_through_to_the_end(windows: Windows, approver: Person) -> None:
+    window = windows("requester")
+    page = window.page
+    choose_source(page)
+    page.locator("[name=Name]").fill("four-{region}-golden")
+    for number, region in enumerate(("eu-west-1", "us-west-2", "us-east-1", "us-east-1")):
+        if number:
+            page.locator("#add-destination").click()
+        page.locator(f"[name=destinations-{number}-DestinationRegion]").select_option(region)
+    page.locator("label", has_text="Outpost").nth(2).click()
+    page.locator("[name=destinations-2-DestinationOutpostArn]").fill(OUTPOST)
+    page.locator("label", has_text="Local Zone").filter(has=page.locator("#f-destinations-3-kind-zone")).click()
+    page.locator("[name=destinations-3-DestinationAvailabilityZone]").fill("us-east-1-bos-1a")
+    page.locator("[name=reason]").fill("PLAT-4: everywhere")
+    expect(page.locator("#aside")).to_contain_text("4 copies start", timeout=SLOW)
+    page.locator("#check").click()
+    for place in ("eu-west-1", "us-west-2", "Outpost op-0a1b2c3d4e5f67890", "us-east-1-bos-1a"):
+        expect(page.locator("#check-result")).to_contain_text(f"{place}: allowed", timeout=SLOW)
+    page.locator("#submit").click()
+    expect(page.locator("[data-request][data-state=PENDING]")).to_be_visible(timeout=SLOW)
+    number = int(re.findall(r"/requests/(\d+)/", page.url)[0])
+    approver.approve(number)
+    assert until(lambda: approver.state(number) == "COMPLETED", seconds=120)
+    assert approver.copies(number) == ["AVAILABLE"] * 4
+    made = [image for image in window.running.control("images") if image["Name"].startswith("four-")]
+    assert sorted(image["Name"] for image in made) == [
+        "four-eu-west-1-golden",
+        "four-us-east-1-golden",
+        "four-us-east-1-golden",
+        "four-us-west-2-golden",
+    ]
