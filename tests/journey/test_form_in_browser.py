@@ -160,9 +160,9 @@ def test_two_regions_an_outpost_and_a_local_zone_go_through_to_the_end(windows: 
         if number:
             page.locator("#add-destination").click()
         page.locator(f"[name=destinations-{number}-DestinationRegion]").select_option(region)
-    page.locator("label", has_text="Outpost").nth(2).click()
+    page.locator("#f-destinations-2-kind-outpost").check()
     page.locator("[name=destinations-2-DestinationOutpostArn]").fill(OUTPOST)
-    page.locator("label", has_text="Local Zone").filter(has=page.locator("#f-destinations-3-kind-zone")).click()
+    page.locator("#f-destinations-3-kind-zone").check()
     page.locator("[name=destinations-3-DestinationAvailabilityZone]").fill("us-east-1-bos-1a")
     page.locator("[name=reason]").fill("PLAT-4: everywhere")
     expect(page.locator("#aside")).to_contain_text("4 copies start", timeout=SLOW)

@@ -43,8 +43,11 @@ def form_of(request: HttpRequest, data: dict[str, str]) -> RequestForm:
 @require_POST
 def source_card(request: HttpRequest) -> HttpResponse:
     """The source as AWS shows it, or the Region it is in instead."""
-    form = form_of(request, posted(request))
-    looked = look_at_source(form, until=asking.deadline())
+    form, until = form_of(request, posted(request)), asking.deadline()
+    listed = asking.start(places.regions_question(form.account.aws())) if form.account else None
+    looked = look_at_source(form, until=until)
+    if listed is not None:
+        listed.wait(until)
     return _fragment(request, "requests/new/_source_answer.html", form, looked)
 
 
