@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, leases, recovery, slots
+from amicopy.copies import backoff, leases, recovery, removing, slots
 from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.removing import Removal
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import move_copy
 
@@ -31,7 +32,7 @@ def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         if image_id is None:
             _again(copy, lease, pause=timedelta(seconds=30), words="Looking for an image AWS may have made.")
             return
-        request_id, removed, left = _remove(copy, image_id) if image_id else ("", [], [])
+        request_id, removed, left = _remove(copy, image_id, actor=actor) if image_id else ("", [], [])
     except errors.AwsError as error:
         _error(copy, error, lease)
         return
@@ -71,18 +72,19 @@ def _find(copy: ImageCopy) -> str | None:
     return None if attempt.may_appear(timezone.now()) else ""
 
 
-def _remove(copy: ImageCopy, image_id: str) -> tuple[str, list[str], list[str]]:
+def _remove(copy: ImageCopy, image_id: str, *, actor: Actor) -> tuple[str, list[str], list[str]]:
     """Deregisters and deletes; returns AWS's request id, the snapshots removed and those still there."""
     account, region = copy.account.aws(), copy.DestinationRegion
     ids = {row["SnapshotId"] for row in copy.snapshots}
     ids |= {snapshot.SnapshotId for snapshot in ec2.snapshots_of_copy(account, region=region, image_id=image_id)}
-    answer = ec2.deregister_image(account, region=region, image_id=image_id)
+    removal = Removal(actor=actor, copy=copy, account=copy.account, region=region, image_id=image_id)
+    answer = removing.deregister(removal)
     ids |= set(answer.snapshots)
     there = ec2.describe_snapshots(account, region=region, snapshot_ids=sorted(ids)) if ids else {}
     left: list[str] = []
     for snapshot_id in sorted(there):
         try:
-            ec2.delete_snapshot(account, region=region, snapshot_id=snapshot_id)
+            removing.delete_snapshot(removal, snapshot_id)
         except errors.Rejected as error:
             logger.warning("Snapshot %s of a cancelled copy can't be removed yet: %s", snapshot_id, error)
             left.append(snapshot_id)

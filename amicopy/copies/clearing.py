@@ -14,6 +14,7 @@ from amicopy.copies import backoff, leases, leftovers, permissions
 from amicopy.copies.bookkeeping import LeftoverLook, SeenLeftover
 from amicopy.copies.models import Account
 from amicopy.copies.nudge import nudge
+from amicopy.copies.removing import Removal
 
 # Without being asked, a worker looks this often.
 EVERY = timedelta(days=1)
@@ -99,7 +100,7 @@ def to_remove(now: datetime | None = None) -> QuerySet[SeenLeftover]:
 def remove(*, actor: Actor) -> bool:
     """Removes one chosen leftover, or says on it why it can't be removed. False: none is due."""
     now = timezone.now()
-    row = to_remove(now).select_related("account", "copy").first()
+    row = to_remove(now).select_related("account", "copy__request").first()
     if row is None:
         return False
     if not to_remove(now).filter(pk=row.pk).update(next_try_at=now + leases.LEASE, tries=F("tries") + 1):
@@ -108,9 +109,10 @@ def remove(*, actor: Actor) -> bool:
         row.delete()
         return True
     try:
-        request_id = leftovers.remove(
-            row.account.aws(), region=row.DestinationRegion, image_id=row.ImageId, snapshots=row.snapshots
+        removal = Removal(
+            actor=actor, copy=row.copy, account=row.account, region=row.DestinationRegion, image_id=row.ImageId
         )
+        request_id = leftovers.remove(removal, row.snapshots)
     except errors.AwsError as error:
         _put_off(row, error, now)
         return True

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from django.db.models import F, Q, QuerySet
 
 from amicopy.aws import ec2, errors
-from amicopy.aws.account import AwsAccount
+from amicopy.copies import removing
 from amicopy.copies.models import Account, Attempt
+from amicopy.copies.removing import Removal
 from amicopy.copies.states import COPY_UNFINISHED, CopyState
 
 
@@ -95,10 +96,10 @@ def unwanted(account: Account, region: str, image_id: str) -> bool:
     return _unwanted(account).filter(DestinationRegion=region, ImageId=image_id).exists()
 
 
-def remove(account: AwsAccount, *, region: str, image_id: str, snapshots: Iterable[str]) -> str:
+def remove(removal: Removal, snapshots: Iterable[str]) -> str:
     """Deregisters an image and deletes these snapshots, as far as they are still there; returns AWS's last request id.
     Raises AwsError."""
-    request_id = ec2.deregister_image(account, region=region, image_id=image_id).request_id
+    request_id = removing.deregister(removal).request_id
     for snapshot_id in snapshots:
-        request_id = ec2.delete_snapshot(account, region=region, snapshot_id=snapshot_id)
+        request_id = removing.delete_snapshot(removal, snapshot_id)
     return request_id

@@ -13,6 +13,7 @@ from amicopy.copies import clearing, leftovers, tasks
 from amicopy.copies.bookkeeping import LeftoverLook, SeenLeftover
 from amicopy.copies.models import Account, ImageCopy
 from amicopy.copies.permissions import NotAllowed
+from amicopy.copies.removing import Removal
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
 
@@ -101,7 +102,11 @@ def test_what_somebody_else_removed_disappears_with_the_next_look(
 ) -> None:
     tasks.look_for_leftovers()
     row = SeenLeftover.objects.get()
-    leftovers.remove(account.aws(), region="eu-west-1", image_id=row.ImageId, snapshots=row.snapshots)
+    removal = Removal(actor=acting(admin), copy=row.copy, account=account, region="eu-west-1", image_id=row.ImageId)
+    leftovers.remove(removal, row.snapshots)
+    told = {event.action: event for event in AuditEvent.objects.filter(copy=row.copy_id, action__startswith="aws.")}
+    assert set(told) == {"aws.image_deregistered", "aws.snapshot_deleted"}
+    assert all(event.aws_request_id for event in told.values())
     clearing.ask(acting(admin))
     tasks.look_for_leftovers()
     assert not SeenLeftover.objects.exists()

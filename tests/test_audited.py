@@ -1,0 +1,97 @@
+"""Nothing happens without an event: every function that writes rows, and every call that changes something at AWS.
+
+Addresses are asked one by one in tests/web/test_roles.py: a POST that a person may make leaves an event, or stands in
+its list of those that change nothing the history tells.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1] / "amicopy"
+FOLDERS = ("copies", "web", "notify", "api")
+ALWAYS = {"save", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+# Sets and dictionaries have these too.
+OF_ROWS = {"update", "add", "set", "remove"}
+TELL = {"record", "move_request", "move_copy"}
+CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
+# What writes rows and tells nothing, a function or a module, each for a reason.
+WITHOUT = {
+    "copies.checking:claim_next": "who works on it",
+    "copies.clearing:_put_off": "the call to AWS told it",
+    "copies.decisions:_store": "its verb tells it",
+    "copies.leases": "who works on it",
+    "copies.listening:ended_unheard": "when to look next",
+    "copies.pacing": "how many calls are left",
+    "copies.starting:_remember": "what was seen of the source, for the event that follows",
+    "copies.tasks:ping": "that a worker lives",
+    "copies.submission:new_attempt": "its verb tells it",
+    "copies.submission:store_calls": "its verb tells it",
+    "notify.outbox": "messages follow events and have a list of their own",
+    "web.forms.presets:save": "a person's own form",
+    "web.views.saved:save_view": "a person's own list",
+}
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if "migrations" not in path.parts:
+                module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                for node in ast.walk(ast.parse(path.read_text())):
+                    if isinstance(node, ast.FunctionDef):
+                        yield f"{module}:{node.name}", node
+
+
+def called(node: ast.AST) -> set[str]:
+    """The names of what a function calls, methods included."""
+    calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+    names = {call.id for call in calls if isinstance(call, ast.Name)}
+    return names | {call.attr for call in calls if isinstance(call, ast.Attribute)}
+
+
+def writes(node: ast.FunctionDef) -> bool:
+    """Whether the function itself writes rows."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            on = ast.unparse(call.func.value)
+            if call.func.attr in ALWAYS and on != "cache":
+                return True
+            if call.func.attr in OF_ROWS and ("objects" in on or "filter(" in on or "groups" in on):
+                return True
+    return False
+
+
+def telling(found: dict[str, ast.FunctionDef]) -> set[str]:
+    """The functions that write an event, themselves or through others that do."""
+    tell: set[str] = set()
+    names = set(TELL)
+    while more := {name for name, node in found.items() if name not in tell and called(node) & names}:
+        tell |= more
+        names |= {name.partition(":")[2] for name in more}
+    return tell
+
+
+def test_every_function_that_writes_tells_it_or_says_why_not() -> None:
+    found = dict(functions())
+    silent = {name for name, node in found.items() if writes(node)} - telling(found)
+    assert {name for name in silent if name not in WITHOUT and name.partition(":")[0] not in WITHOUT} == set()
+
+
+def test_every_call_that_changes_something_at_aws_is_told() -> None:
+    found = dict(functions())
+    calling = {name for name, node in found.items() if called(node) & CHANGES_AT_AWS}
+    assert {name for name in calling if not name.startswith("copies.starting:")} == {
+        "copies.removing:deregister",
+        # Named like AWS's own, and called by what removes leftovers and cancelled copies.
+        "copies.removing:delete_snapshot",
+        "copies.cancelling:_remove",
+        "copies.leftovers:remove",
+    }
+    assert calling <= telling(found)
+
+
+def test_a_function_that_writes_in_silence_is_seen() -> None:
+    source = "def loud(x):\n    x.save()\n    record('a')\ndef silent(x):\n    X.objects.filter(pk=1).update(a=1)\n"
+    found = {node.name: node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)}
+    assert {name for name, node in found.items() if writes(node)} - telling(found) == {"silent"}
