@@ -43,6 +43,7 @@ ACTIONS: Mapping[str, str] = {
     "copy.failed": "Copy failed",
     "copy.cancelling": "Cancelling the copy",
     "copy.cancelled": "Copy cancelled",
+    "copy.refusal_decoded": "Read what is behind AWS's refusal",
     "copy.retried": "Copy retried with a new token",
     "rule.created": "Added an approval rule",
     "rule.changed": "Changed an approval rule",

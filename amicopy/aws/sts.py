@@ -25,8 +25,10 @@ def identity(account: AwsAccount, *, quick: bool = True) -> Identity:
     return Identity(answer["Account"], answer["Arn"], parsedate_to_datetime(date) if date else None)
 
 
-def decode_authorization_message(account: AwsAccount, *, message: str) -> str:
+def decode_authorization_message(account: AwsAccount, *, message: str, quick: bool = True) -> str:
     """The JSON behind the encoded blob of an UnauthorizedOperation. Sensitive: for administrators only."""
     with typed_errors():
-        answer = client("sts", account, home_region(account)).decode_authorization_message(EncodedMessage=message)
+        answer = client("sts", account, home_region(account), quick=quick).decode_authorization_message(
+            EncodedMessage=message
+        )
     return str(answer["DecodedMessage"])

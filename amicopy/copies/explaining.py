@@ -1,5 +1,6 @@
 """A failure in plain words: what happened, what it did not affect, what to do next. AWS's own words stay beside it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ class Explanation:
     retry: bool = True
 
 
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
+_ENCODED = re.compile(r"Encoded authorization failure message: ([\w+/=-]{1,10240})")
 _ADMIN = "Ask an administrator of the AWS account. Then retry; the approval still counts."
 _NEW_REQUEST = "Clone the request, correct the field and submit it again."
 
@@ -245,6 +248,12 @@ _UNKNOWN = Explanation(
     "amicopy has no explanation of its own for this answer; AWS's words are below.",
     "Retrying is safe: the same token never creates a second image.",
 )
+
+
+def encoded(copy: ImageCopy) -> str:
+    """The encoded part of AWS's refusal, or empty: what `sts:DecodeAuthorizationMessage` takes."""
+    found = _ENCODED.search(copy.error_message)
+    return found[1] if found else ""
 
 
 def explain(copy: ImageCopy) -> Explanation:

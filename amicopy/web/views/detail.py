@@ -12,9 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import continuing, permissions, slots, steering
+from amicopy.copies import continuing, explaining, permissions, slots, steering
 from amicopy.copies.approval import voters, votes
-from amicopy.copies.explaining import explain
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.pace import size_of
 from amicopy.copies.parameters import shown
@@ -185,7 +184,7 @@ def _attempts(copies: Sequence[ImageCopy]) -> dict[int, list[Attempt]]:
 def _card(copy: ImageCopy, *, may_retry: bool, attempts: list[Attempt]) -> dict[str, Any]:
     """A copy with what a page says of it."""
     failed = copy.state == CopyState.FAILED
-    explanation = explain(copy) if failed else None
+    explanation = explaining.explain(copy) if failed else None
     usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
     return {
         "copy": copy,
@@ -193,6 +192,7 @@ def _card(copy: ImageCopy, *, may_retry: bool, attempts: list[Attempt]) -> dict[
         "left": seconds_left(copy, usual=usual),
         "overdue": overdue(copy, usual=usual),
         "explanation": explanation,
+        "encoded": failed and bool(explaining.encoded(copy)),
         "may_retry": failed and may_retry,
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
         "gib": size_of(copy),
