@@ -149,6 +149,9 @@ def brought_to(row: CopyRequest, name: str) -> CopyRequest:
         CopyRequest.objects.filter(pk=row.pk).update(state="EXPIRED")
     if name in {"request-cancel", "request-retry"}:
         workflow.approve(acting(User.objects.get(username="approver-1")), row.pk, seen_hash=row.content_hash)
+    if name == "request-decode":
+        refusal = "Encoded authorization failure message: abc"
+        ImageCopy.objects.filter(request=row).update(state="FAILED", error_message=refusal)
     if name == "request-retry":
         ImageCopy.objects.filter(request=row).update(state="FAILED", error_code="Blocked")
         CopyRequest.objects.filter(pk=row.pk).update(state="FAILED")
@@ -165,6 +168,8 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     """The arguments of an address, and what is posted there."""
     if name.startswith("request") and not name.startswith(("requests", "request-new")):
         row = brought_to(make_request(owner), name)
+        if name == "request-decode":
+            return [row.pk], {"copy": row.copies.get().pk}
         return [row.pk], typed() if name == "request-edit" else {"content_hash": row.content_hash, "reason": "Why not"}
     if name in {"rule", "rule-move", "rule-switch", "rule-delete"}:
         rules = [make_rule(each, order=order) for order, each in enumerate(("first", "second"))]
