@@ -41,7 +41,7 @@ def test_cancelling_in_the_middle_of_the_call_removes_what_the_call_made(
     make_due()
     claimed = starting.claim_next()
     assert claimed is not None
-    lease, copy = claimed
+    lease, [copy] = claimed
     steering.cancel(acting(requester), request.pk)
     with pytest.raises(InvalidTransition):
         starting.start(copy, lease=lease, actor=worker("start_due"))
