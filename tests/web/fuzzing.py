@@ -131,9 +131,12 @@ SHARED = [p.name for p in PARAMETERS if p.scope != "destination" and p.kind != "
     "submission",
 ]
 TAG = ["Key", "Value", "image", "snapshot"]
+# Twice what most forms have; rows that aren't there yet less often.
 FIELDS = [
     *SHARED,
-    *(f"destinations-{n}-{name}" for n in (0, 0, 1, 7) for name in PLACE),
+    *SHARED,
+    *(f"destinations-{n}-{name}" for n in (0, 0, 1) for name in PLACE),
+    "destinations-7-DestinationRegion",
     *(f"tags-{n}-{name}" for n in (0, 1) for name in TAG),
 ]
 BASES: tuple[dict[str, str], ...] = (
@@ -277,6 +280,10 @@ def submissions(draw: st.DrawFn) -> Submission:
             del pairs[draw(st.integers(0, len(pairs) - 1))]
         else:
             pairs.append(draw({"n": set_nearly, "h": set_hostile, "b": buttons}.get(kind, set_odd)))
+    # Now and then one hostile value everywhere.
+    if kinds and draw(st.sampled_from(range(8))) == 5:
+        value = draw(st.one_of(st.sampled_from(MARKUP), anything))
+        pairs += [(field, value) for field in dict.fromkeys(FIELDS)]
     # Rarely: what costs much to answer.
     rare = draw(st.sampled_from(range(400)))
     if rare == 137:
