@@ -2,6 +2,7 @@
 transaction; `notify` sends."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
@@ -19,55 +20,83 @@ from amicopy.notify.outbox import Notice
 QUOTED = 1000
 
 
+@dataclass(frozen=True)
+class Story:
+    """An event with its request as it is after it, and the copies of the round; read once for all messages."""
+
+    event: AuditEvent
+    request: CopyRequest
+    copies: list[ImageCopy]
+
+    @property
+    def places(self) -> str:
+        return ", ".join(copy.destination for copy in self.copies)
+
+    @property
+    def who(self) -> str:
+        behalf = self.event.data.get("on_behalf_of")
+        return f"{self.event.actor} (for {behalf})" if behalf else self.event.actor
+
+    @property
+    def facts(self) -> str:
+        account = f"{self.request.account.name} ({self.request.account.account_id})"
+        return f"Name: {self.request.Name}\nDestinations: {self.places}\nAccount: {account}"
+
+    @property
+    def reason(self) -> str:
+        reason = self.event.data.get("reason", "")
+        return f"\nReason: {_quoted(reason)}" if reason else ""
+
+
 def ask(event: AuditEvent) -> None:
     """Tells everybody whose vote could bring a submitted request on; nobody when it needs none."""
-    request = _request(event)
+    story = _story(event)
+    request = story.request
     first = f"{request.requester.get_username()} asks for a copy of {request.SourceImageId} in {request.SourceRegion}."
-    _to_whom_it_waits_for(event, request, Kind.ASKED, f"Approval needed: {request.Name} to {_places(request)}", first)
+    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {request.Name} to {story.places}", first)
 
 
 def remind(event: AuditEvent) -> None:
     """Tells those whose vote could still bring it on that a request expires soon."""
-    request = _request(event)
-    first = f"The request of {request.requester.get_username()} expires unless it is decided on."
-    _to_whom_it_waits_for(event, request, Kind.REMINDER, f"Expires soon, approval needed: {request.Name}", first)
+    story = _story(event)
+    first = f"The request of {story.request.requester.get_username()} expires unless it is decided on."
+    _to_whom_it_waits_for(story, Kind.REMINDER, f"Expires soon, approval needed: {story.request.Name}", first)
 
 
 def tell(event: AuditEvent) -> None:
     """Tells of a decision or an end; of any other event nobody is told."""
     teller = TELLERS.get(event.action)
     if teller is not None:
-        teller(event, _request(event))
+        teller(_story(event))
 
 
-def _voted(event: AuditEvent, request: CopyRequest) -> None:
-    text = (
-        f"{_who(event)} approved your request. It still waits for {votes.words(event.data['waits_for'])}.\n\n"
-        f"{_facts(request)}{_reason(event)}"
-    )
-    _to_requester(event, request, Kind.DECISION, f"Approved by {event.actor}, more needed: {request.Name}", text)
+def _voted(story: Story) -> None:
+    waits = votes.words(story.event.data["waits_for"])
+    text = f"{story.who} approved your request. It still waits for {waits}.\n\n{story.facts}{story.reason}"
+    subject = f"Approved by {story.event.actor}, more needed: {story.request.Name}"
+    _to_requester(story, Kind.DECISION, subject, text)
 
 
-def _decided(event: AuditEvent, request: CopyRequest) -> None:
+def _decided(story: Story) -> None:
+    event, request = story.event, story.request
     if event.actor_id in (None, request.requester_id):
         # By a rule that asks nobody, or by submitting again what has its approvals: no news to its requester.
         return
     said, then = DECISIONS[event.action]
-    text = f"{_who(event)} {said} your request. {then}\n\n{_facts(request)}{_reason(event)}"
-    _to_requester(event, request, Kind.DECISION, f"{said.capitalize()} by {event.actor}: {request.Name}", text)
-    _to_others(event, request, said)
+    text = f"{story.who} {said} your request. {then}\n\n{story.facts}{story.reason}"
+    _to_requester(story, Kind.DECISION, f"{said.capitalize()} by {event.actor}: {request.Name}", text)
+    _to_others(story, said)
 
 
-def _withdrawn(event: AuditEvent, request: CopyRequest) -> None:
-    _to_others(event, request, "withdrawn")
+def _withdrawn(story: Story) -> None:
+    _to_others(story, "withdrawn")
 
 
-def _ended(event: AuditEvent, request: CopyRequest) -> None:
-    said, then = ENDS[event.action]
-    copies = request.copies.filter(round=request.round).order_by("position")
-    each = "" if event.action == "request.expired" else "\n".join(map(_became, copies)) + "\n\n"
-    text = f"{then}\n\n{each}{_facts(request)}"
-    _to_requester(event, request, Kind.ENDED, f"{said}: {request.Name}", text)
+def _ended(story: Story) -> None:
+    said, then = ENDS[story.event.action]
+    each = "" if story.event.action == "request.expired" else "\n".join(map(_became, story.copies)) + "\n\n"
+    text = f"{then}\n\n{each}{story.facts}"
+    _to_requester(story, Kind.ENDED, f"{said}: {story.request.Name}", text)
 
 
 # What an approver did, as subject and sentence say it, and what it means.
@@ -84,7 +113,7 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "request.cancelled": ("Cancelled", "Your request is cancelled."),
     "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
 }
-Teller = Callable[[AuditEvent, CopyRequest], None]
+Teller = Callable[[Story], None]
 TELLERS: Mapping[str, Teller] = {
     "request.vote": _voted,
     "request.withdrawn": _withdrawn,
@@ -93,48 +122,54 @@ TELLERS: Mapping[str, Teller] = {
 }
 
 
-def _to_whom_it_waits_for(event: AuditEvent, request: CopyRequest, kind: Kind, subject: str, first: str) -> None:
+def _to_whom_it_waits_for(story: Story, kind: Kind, subject: str, first: str) -> None:
+    request = story.request
     people = voters.who_can_help(request)
     if people:
         waits = f"Waits for: {votes.words(voters.still_needed(request))}{_expiry(request)}"
-        text = f"{first}\n\n{_facts(request)}\nWhy: {_quoted(request.reason)}\n{waits}"
-        outbox.put(_notice(event, request, kind, subject, text), people=[person.pk for person in people])
+        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}"
+        outbox.put(_notice(story, kind, subject, text), people=[person.pk for person in people])
 
 
-def _to_requester(event: AuditEvent, request: CopyRequest, kind: Kind, subject: str, text: str) -> None:
-    outbox.put(_notice(event, request, kind, subject, text), people=[request.requester_id])
+def _to_requester(story: Story, kind: Kind, subject: str, text: str) -> None:
+    outbox.put(_notice(story, kind, subject, text), people=[story.request.requester_id])
 
 
-def _to_others(event: AuditEvent, request: CopyRequest, said: str) -> None:
+def _to_others(story: Story, said: str) -> None:
     """Tells those who were asked and did nothing yet that they needn't; who wasn't told so far isn't told at all."""
+    event, request = story.event, story.request
     asked = (Kind.ASKED, Kind.REMINDER)
     words = f"{said.capitalize()} before this was sent."
-    reached = outbox.overtake(asked, request=request.pk, round=request.round, words=words)
+    people = outbox.overtake(asked, request=request.pk, round=request.round, words=words)
+    if not people:
+        return
     done = request.decisions.filter(round=request.round).values_list("decided_by", flat=True)
-    text = f"{_who(event)} {said} the request. There is nothing left for you to do.\n\n{_facts(request)}"
-    notice = _notice(event, request, Kind.DECIDED, f"Already {said} by {event.actor}: {request.Name}", text)
-    outbox.put(notice, people=reached - set(done) - {event.actor_id}, webhooks=False)
+    text = f"{story.who} {said} the request. There is nothing left for you to do.\n\n{story.facts}"
+    notice = _notice(story, Kind.DECIDED, f"Already {said} by {event.actor}: {request.Name}", text)
+    outbox.put(notice, people=people - set(done) - {event.actor_id}, webhooks=False)
 
 
-def _request(event: AuditEvent) -> CopyRequest:
-    return CopyRequest.objects.select_related("account", "requester").get(pk=event.request or 0)
+def _story(event: AuditEvent) -> Story:
+    request = CopyRequest.objects.select_related("account", "requester").get(pk=event.request or 0)
+    return Story(event, request, list(request.copies.filter(round=request.round).order_by("position")))
 
 
-def _notice(event: AuditEvent, request: CopyRequest, kind: Kind, subject: str, text: str) -> Notice:
+def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:
+    request = story.request
     return Notice(
-        event=event.pk,
+        event=story.event.pk,
         kind=kind,
         request=request.pk,
         round=request.round,
         subject=f"[amicopy #{request.pk}] {subject}",
         text=text.strip(),
         path=reverse("request", args=[request.pk]),
-        payload=_payload(event, request),
+        payload=_payload(story),
     )
 
 
-def _payload(event: AuditEvent, request: CopyRequest) -> dict[str, Any]:
-    copies = request.copies.filter(round=request.round).order_by("position")
+def _payload(story: Story) -> dict[str, Any]:
+    event, request = story.event, story.request
     return {
         "type": event.action,
         "event": event.pk,
@@ -151,35 +186,16 @@ def _payload(event: AuditEvent, request: CopyRequest) -> dict[str, Any]:
             "SourceImageId": request.SourceImageId,
             "Name": request.Name,
             "copies": [
-                {"destination": copy.destination, "state": copy.state, "ImageId": copy.ImageId} for copy in copies
+                {"destination": copy.destination, "state": copy.state, "ImageId": copy.ImageId} for copy in story.copies
             ],
         },
     }
-
-
-def _who(event: AuditEvent) -> str:
-    behalf = event.data.get("on_behalf_of")
-    return f"{event.actor} (for {behalf})" if behalf else event.actor
-
-
-def _facts(request: CopyRequest) -> str:
-    account = f"{request.account.name} ({request.account.account_id})"
-    return f"Name: {request.Name}\nDestinations: {_places(request)}\nAccount: {account}"
-
-
-def _places(request: CopyRequest) -> str:
-    return ", ".join(call.destination for call in request.calls())
 
 
 def _expiry(request: CopyRequest) -> str:
     if request.expires_at is None:
         return ""
     return f"\nExpires: {request.expires_at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
-
-
-def _reason(event: AuditEvent) -> str:
-    reason = event.data.get("reason", "")
-    return f"\nReason: {_quoted(reason)}" if reason else ""
 
 
 def _quoted(text: str) -> str:
