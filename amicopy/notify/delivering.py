@@ -12,6 +12,9 @@ logger = logging.getLogger(__name__)
 
 def deliver(message: Message) -> None:
     """Sends a leased message and stores the outcome. Raises nothing: one bad message must not stop the others."""
+    if not outbox.held(message):
+        logger.warning("Message %s (%s) was taken over by another worker meanwhile.", message.pk, message.kind)
+        return
     try:
         if message.person is not None:
             mailing.send(message, message.person)

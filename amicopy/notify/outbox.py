@@ -164,6 +164,11 @@ def claim_next() -> Message | None:
     return Message.objects.select_related("person", "endpoint").get(lease_id=lease) if changed else None
 
 
+def held(message: Message) -> bool:
+    """Whether the lease under which this message was claimed still holds."""
+    return Message.objects.filter(pk=message.pk, lease_id=message.lease_id, lease_until__gt=timezone.now()).exists()
+
+
 def sent(message: Message) -> bool:
     """Stores that a leased message has arrived; False when the lease was lost meanwhile."""
     return _end(message, state=State.SENT, sent_at=timezone.now(), in_doubt=False, last_error="")

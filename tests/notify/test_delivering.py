@@ -120,7 +120,22 @@ def test_a_worker_that_died_while_sending_leaves_the_message_to_another(submit: 
     tasks.send_due()
     assert (only().state, only().tries, len(mail.emails)) == ("sent", 2, 1)
     deliver(dead)
-    assert only().state == State.SENT, "what it says too late counts no more"
+    assert len(mail.emails) == 1, "what it comes back with counts no more"
+
+
+def test_whoever_lost_the_lease_while_sending_cannot_say_how_it_ended(submit: Submit) -> None:
+    submit()
+    first = outbox.claim_next()
+    assert first is not None
+    Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    second = outbox.claim_next()
+    assert second is not None
+    assert (first.in_doubt, second.in_doubt) == (False, True), "the first may have sent it"
+    assert not outbox.sent(first)
+    assert not outbox.put_off(first, outbox.Unsent("late"))
+    assert only().state == State.SENDING
+    assert outbox.sent(second)
+    assert only().state == State.SENT
 
 
 def test_after_days_of_failing_a_message_is_given_up_and_kept(submit: Submit, mail: MailServer) -> None:
