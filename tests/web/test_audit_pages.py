@@ -302,3 +302,9 @@ def test_an_export_has_what_the_filters_show_on_all_pages(signed_in: SignedIn, m
     assert (event.actor, event.data["filters"]) == ("auditor", {"request": "5"})
     assert auditor.post("/audit/export/", {"format": "exe"}).status_code == 400
     assert auditor.get("/audit/export/").status_code == 405
+
+
+def test_the_form_shows_what_was_typed_and_nothing_else(signed_in: SignedIn) -> None:
+    page = signed_in("auditor").get("/audit/?q=week&region=eu-west-1").content.decode()
+    found = dict(re.findall(r'name="(\w+)"[^>]*? value="([^"]*)"', page))
+    assert (found["q"], found["region"], found["copy"], found["request"]) == ("week", "eu-west-1", "", "")

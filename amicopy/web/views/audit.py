@@ -19,7 +19,7 @@ from amicopy.web import polling
 from amicopy.web.actor import signed_in
 from amicopy.web.differences import differences_of, facts_of
 from amicopy.web.finding import BIG, row_number
-from amicopy.web.history import Question, question_of, visible_to
+from amicopy.web.history import NAMES, Question, question_of, visible_to
 
 PAGE = 50
 # Names offered in the filter for people; any other can be typed.
@@ -67,6 +67,8 @@ def _page(request: HttpRequest, events: QuerySet[AuditEvent], question: Question
     request.poll_tag = polling.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
     return {
         "question": question,
+        # By names that no mapping has as a method.
+        "typed": {name: question.typed.get(name, "") for name in NAMES},
         "events": found.events,
         "searched": searching.WINDOW if found.searched_to else None,
         "newer_address": question.address(after=str(found.newer)) if found.newer else "",
