@@ -61,7 +61,12 @@
     },
   };
   const typed = () => [...new FormData(form)].filter(([name, value]) => !NOT_KEPT.has(name) && typeof value === "string");
-  const keep = () => store.write({ submission: form.elements.submission.value, fields: typed() });
+  const BY_HAND = "input:not([type=hidden], [type=checkbox], [type=radio]), textarea, select[data-regions]";
+  const keep = () => {
+    const any = [...form.elements].some((element) => element.matches(BY_HAND) && element.value.trim());
+    if (any) store.write({ submission: form.elements.submission.value, fields: typed() });
+    else store.clear();
+  };
   const submitted = () =>
     document.cookie
       .split("; ")

@@ -38,6 +38,24 @@ def _wrong_password(page: Page) -> None:
     page.locator(".errors").wait_for()
 
 
+def _filled(page: Page) -> None:
+    """The form with what the look-ups say: the source, a key that is disabled, a name that is taken."""
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    page.locator("[name=SourceRegion]").select_option("us-east-1")
+    page.locator("[name=SourceImageId]").fill("ami-0a7f3c92d41be6058")
+    page.locator("[name=Name]").fill("{source}-{region}")
+    page.locator("#source-preview table").wait_for()
+    page.locator("#add-destination").click()
+    for row, (region, key) in enumerate((("eu-west-1", "alias/golden-images"), ("us-west-2", "alias/retired"))):
+        page.locator(f"[name=destinations-{row}-DestinationRegion]").select_option(region)
+        page.locator(f"[name=destinations-{row}-Encrypted]").select_option("true")
+        page.locator(f"[name=destinations-{row}-KmsKeyId]").fill(key)
+    page.locator("[name=reason]").fill("PLAT-482: week 47 image for all production Regions")
+    page.locator("#f-destinations-1-KmsKeyId-err .warn").first.wait_for()
+    page.locator("#aside dd", has_text="104 GiB").wait_for()
+
+
 def _looked_at(page: Page) -> None:
     if page.locator("[data-region]").count() == 0:
         page.get_by_role("button", name="Check now").click()
@@ -69,6 +87,7 @@ SCREENS = (
     Screen("request-cancel", "requester", "/requests/{running}/cancel/"),
     Screen("evidence", "auditor", "/requests/{done}/evidence/"),
     Screen("new-request", "requester", "/requests/new/"),
+    Screen("new-request-filled", "requester", "/requests/new/", _filled),
     Screen("new-request-refused", "requester", "/requests/new/", _refused),
     Screen("approvals", "approver", "/approvals/"),
     Screen("audit", "auditor", "/audit/"),
