@@ -6,6 +6,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from botocore.config import Config
 from django.core.cache import cache
 from django.db import connection, transaction
 from pytest_django import Settings
@@ -59,6 +60,13 @@ def sandbox(server: Server, control: Control, settings: Settings) -> Control:
     """The application talks to the sandbox; returns its control."""
     settings.AWS_ENDPOINT = server.url
     return control
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look-ups may take their time: a busy machine is not what the test is about."""
+    monkeypatch.setattr(asking.deadline, "__defaults__", (30.0,))
+    monkeypatch.setattr(sessions, "QUICK", sessions.QUICK.merge(Config(read_timeout=30)))
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from amicopy.copies.models import Account
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, make_call, make_person
 
+pytestmark = pytest.mark.usefixtures("patient")
 AWS = AwsAccount("111122223333")
 KEY = "alias/golden-images"
 

@@ -151,6 +151,7 @@ def test_a_time_for_all_is_for_regions_only(signed_in: SignedIn) -> None:
     assert "SnapshotCopyCompletionDurationMinutes" not in second.parameters
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_name_template_is_filled_in_for_each_destination_and_frozen(signed_in: SignedIn, sandbox: Control) -> None:
     own = {"destinations-1-DestinationRegion": "us-west-2", "destinations-2-DestinationRegion": "us-east-2"}
     answer = signed_in("requester").post(
@@ -162,6 +163,7 @@ def test_a_name_template_is_filled_in_for_each_destination_and_frozen(signed_in:
     assert names == [f"{source}/eu-west-1", f"{source}/us-west-2", f"own-{datetime.now(UTC):%Y.%m.%d}"]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(("setting", "status"), [("refuse", 422), ("warn", 302), ("allow", 302)])
 def test_a_name_that_is_taken_is_refused_where_the_setting_says_so(
     signed_in: SignedIn, sandbox: Control, settings: Settings, setting: str, status: int

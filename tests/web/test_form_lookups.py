@@ -13,14 +13,8 @@ from amicopy.copies.models import Account, CopyRequest
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine may take its time, except where a test is about the limit."""
-    monkeypatch.setattr(asking.deadline, "__defaults__", (30.0,))
 
 
 def fragment(client: Client, name: str, **changes: str) -> str:
