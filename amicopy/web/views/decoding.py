@@ -1,4 +1,7 @@
-"""What is behind AWS's refusal of a copy, for administrators: shown on this one answer and kept nowhere."""
+"""What is behind AWS's refusal of a copy, for administrators: shown on this one answer and kept nowhere.
+
+A page of its own: a part of the request's page would be gone with its next poll.
+"""
 
 import json
 
@@ -41,8 +44,7 @@ def decode(request: HttpRequest, number: int) -> HttpResponse:
             context["decoded"] = _readable(sts.decode_authorization_message(row.account.aws(), message=encoded))
         except errors.AwsError as error:
             context["problem"] = f"AWS didn't decode it ({error.code}). It needs sts:DecodeAuthorizationMessage."
-    template = "requests/_decoded.html" if getattr(request, "htmx", False) else "requests/decoded.html"
-    return render(request, template, context)
+    return render(request, "requests/decoded.html", context)
 
 
 def _readable(text: str) -> str:
