@@ -14,6 +14,7 @@ from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies import holding, permissions, telling
 from amicopy.copies.approval import voters, votes
+from amicopy.copies.approval.votes import Plan
 from amicopy.copies.calls import FieldError, InvalidRequest
 from amicopy.copies.models import CopyRequest, Decision
 from amicopy.copies.nudge import nudge
@@ -29,24 +30,27 @@ NEEDS_REASON: Mapping[str, str] = {
 }
 
 
-def approve(actor: Actor, number: int, *, seen_hash: str, reason: str = "") -> CopyRequest:
-    """One person's approval of exactly the content they saw; starts the copies when it is the last one needed."""
+def approve(
+    actor: Actor, number: int, *, seen_hash: str, reason: str = "", decider: voters.Decider | None = None
+) -> CopyRequest:
+    """One person's approval of exactly the content they saw; starts the copies when it is the last one needed.
+
+    `decider` is the acting person, where they were looked at already.
+    """
     with transaction.atomic():
         request = lock_request(number)
-        user = person(actor)
-        permissions.check_decide(user, request)
-        _check(request, user, Kind.APPROVE, seen_hash=seen_hash, reason=reason)
-        standing = request.decisions.filter(
-            decided_by=user, round__gte=request.votes_from_round, kind=Kind.APPROVE, content_hash=request.content_hash
-        )
-        if standing.exists():
-            raise InvalidTransition(f"You have decided on request #{number} already.")
-        principal = voters.principal_for(user, request)
-        if principal is None:
-            needed = votes.words(voters.still_needed(request))
+        me = decider or voters.decider(person(actor))
+        permissions.check_decide(me.user, request)
+        _check(request, me.user, Kind.APPROVE, seen_hash=seen_hash, reason=reason)
+        given = voters.counted([request])[number]
+        vote = voters.vote_in(me, request, given)
+        if vote is None:
+            needed = votes.words(votes.missing(request.plan, given))
             raise NotAllowed(f"Your approval isn't needed. Request #{number} waits for {needed}.")
-        decision = _store(request, user, Kind.APPROVE, reason, on_behalf_of=principal if principal != user else None)
-        approve_if_satisfied(request, actor=actor, by=decision)
+        behalf = vote.owner if vote.owner != me.user else None
+        decision = _store(request, me.user, Kind.APPROVE, reason, on_behalf_of=behalf)
+        needed_now = votes.missing(request.plan, {**given, vote.owner.pk: vote.groups})
+        approve_if_satisfied(request, actor=actor, by=decision, needed=needed_now)
     return request
 
 
@@ -108,10 +112,11 @@ def decide_many(actor: Actor, seen: Mapping[int, str], *, kind: str, reason: str
     `seen` maps numbers to the content hashes that were shown. `kind` is approve, reject or request-changes.
     """
     results: list[Result] = []
+    me = voters.decider(person(actor))
     for number, seen_hash in seen.items():
         try:
             if kind == Kind.APPROVE:
-                request = approve(actor, number, seen_hash=seen_hash, reason=reason)
+                request = approve(actor, number, seen_hash=seen_hash, reason=reason, decider=me)
             elif kind == Kind.REJECT:
                 request = reject(actor, number, seen_hash=seen_hash, reason=reason)
             else:
@@ -127,10 +132,12 @@ def decide_many(actor: Actor, seen: Mapping[int, str], *, kind: str, reason: str
     return results
 
 
-def approve_if_satisfied(request: CopyRequest, *, actor: Actor, by: Decision | None = None) -> None:
+def approve_if_satisfied(
+    request: CopyRequest, *, actor: Actor, by: Decision | None = None, needed: Plan | None = None
+) -> None:
     """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote `by`
-    alone, if there is one."""
-    needed = voters.still_needed(request)
+    alone, if there is one. `needed` is what the plan still lacks, where that is known."""
+    needed = voters.still_needed(request) if needed is None else needed
     vote = {"reason": by.reason, **_behalf(by)} if by else {}
     if needed:
         if by is not None:
@@ -173,8 +180,8 @@ def cancel_held(request: CopyRequest, *, actor: Actor) -> None:
 
 def _queue(request: CopyRequest, *, actor: Actor) -> None:
     now = timezone.now()
-    for copy in request.copies.filter(round=request.round).select_related("account").order_by("position"):
-        copy.request = request
+    for copy in request.copies.filter(round=request.round).order_by("position"):
+        copy.request, copy.account = request, request.account
         hold = holding.hold_for(copy, now=now)
         move_copy(
             copy,
@@ -182,6 +189,7 @@ def _queue(request: CopyRequest, *, actor: Actor) -> None:
             actor=actor,
             action="copy.queued",
             data=hold.as_dict() if hold else None,
+            locked=request,
             queued_at=now,
             next_step_at=hold.look_at if hold else now,
             waiting_for=hold.words if hold else "",
@@ -212,9 +220,18 @@ def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reas
         raise InvalidTransition(f"Request #{request.pk} isn't what you saw any more. Look at it again.")
     if approving and not request.account.enabled:
         raise InvalidTransition(f"Account {request.account.name} is switched off, so nothing can be approved in it.")
-    voted = request.decisions.filter(round=request.round, decided_by=user)
-    if kind != Kind.BREAK_GLASS and voted.exists():
+    if kind != Kind.BREAK_GLASS and _has_decided(request, user, kind):
         raise InvalidTransition(f"You have decided on request #{request.pk} already.")
+
+
+def _has_decided(request: CopyRequest, user: User, kind: Kind) -> bool:
+    """Whether the person decided in this round, or gave an approval before that still stands."""
+    mine = request.decisions.filter(decided_by=user, round__gte=request.votes_from_round)
+    return any(
+        decision.round == request.round
+        or (kind == decision.kind == Kind.APPROVE and decision.content_hash == request.content_hash)
+        for decision in mine
+    )
 
 
 def _store(request: CopyRequest, user: User, kind: Kind, reason: str, *, on_behalf_of: User | None = None) -> Decision:

@@ -78,6 +78,7 @@ def move_copy(
     actor: Actor,
     action: str,
     lease: uuid.UUID | None = None,
+    locked: CopyRequest | None = None,
     aws_request_id: str = "",
     data: dict[str, Any] | None = None,
     **fields: Any,
@@ -85,21 +86,23 @@ def move_copy(
     """Moves a copy from the state this object shows, records the event, and ends the request when this was its last
     copy.
 
-    With `lease` the move also needs that lease, so that a worker which lost it can't write a late answer.
+    With `lease` the move also needs that lease, so that a worker which lost it can't write a late answer. `locked` is
+    the copy's request, where this transaction has locked and moved it already.
     Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is not as expected.
     """
     old = copy.state
     if to not in COPY_MOVES[old]:
         raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(old).label.lower()} already.")
     with transaction.atomic():
-        request = lock_request(copy.request_id)
+        request = locked or lock_request(copy.request_id)
         expected: dict[str, Any] = {"pk": copy.pk, "state": old}
         if lease is not None:
             expected["lease_id"] = lease
         if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
             now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
             raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")
-        CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
+        if locked is None:
+            CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
         record(
             action,
             actor=actor,

@@ -4,7 +4,7 @@ A vote counts while its giver is active, may decide and is in the group it fills
 count; put back, they do.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.copies.approval import votes
-from amicopy.copies.approval.votes import Plan
+from amicopy.copies.approval.votes import Plan, Voters
 from amicopy.copies.models import CopyRequest, Decision
 from amicopy.copies.policy import Delegation
 
@@ -36,6 +36,15 @@ class Vote:
             for rule in rules
             if any(requirement.get("group", "") in fitting for requirement in rule["requirements"])
         ]
+
+
+@dataclass(frozen=True)
+class Decider:
+    """A person with all whose votes they can give now, their own first, and the groups of those who may decide."""
+
+    user: User
+    people: list[User]
+    able: Mapping[int, Collection[str]]
 
 
 def deciders() -> QuerySet[User]:
@@ -100,26 +109,39 @@ def waiting_for(user: User, requests: Iterable[CopyRequest]) -> set[int]:
     return set(votes_of(user, requests))
 
 
+def decider(user: User) -> Decider:
+    """The person as one who decides; looked at once, it holds for many requests."""
+    people = principals(user)
+    return Decider(user, people, groups_of(deciders().filter(pk__in=[person.pk for person in people])))
+
+
 def votes_of(user: User, requests: Iterable[CopyRequest]) -> dict[int, Vote]:
     """For those pending requests that this person can bring on, by number: their own vote if that helps, else the
     first handed one that does."""
     pending = [request for request in requests if request.requester_id != user.pk]
     if not pending or not user.has_perm("copies.decide_request"):
         return {}
-    people = principals(user)
-    able = groups_of(deciders().filter(pk__in=[person.pk for person in people]))
-    given = counted(pending)
-    found: dict[int, Vote] = {}
-    for request in pending:
-        counts = given[request.pk]
-        for person in people:
-            if person.pk not in able or person.pk in {*counts, request.requester_id}:
-                continue
-            groups = able[person.pk]
-            if votes.helps(request.plan, counts, person.pk, groups):
-                found[request.pk] = Vote(person, frozenset(groups))
-                break
-    return found
+    me, given = decider(user), counted(pending)
+    found = {request.pk: _helping(me, request, given[request.pk]) for request in pending}
+    return {number: vote for number, vote in found.items() if vote is not None}
+
+
+def vote_in(me: Decider, request: CopyRequest, given: Voters) -> Vote | None:
+    """The vote somebody gives when they approve, beside those given: their own if it brings the request on, else the
+    first handed one that does. None when no vote of theirs is needed."""
+    if votes.satisfied(request.plan, given):
+        return Vote(me.user, frozenset(me.able.get(me.user.pk, ())))
+    return _helping(me, request, given)
+
+
+def _helping(me: Decider, request: CopyRequest, given: Voters) -> Vote | None:
+    for person in me.people:
+        groups = me.able.get(person.pk)
+        if groups is None or person.pk in {*given, request.requester_id}:
+            continue
+        if votes.helps(request.plan, given, person.pk, groups):
+            return Vote(person, frozenset(groups))
+    return None
 
 
 def who_can_help(request: CopyRequest) -> list[User]:
@@ -135,20 +157,6 @@ def who_can_help(request: CopyRequest) -> list[User]:
     handed = Delegation.objects.filter(giver__in=helpful, created_at__lte=now, until__gt=now)
     helpful |= set(handed.values_list("receiver", flat=True)) & set(able)
     return list(User.objects.filter(pk__in=helpful).order_by("pk"))
-
-
-def principal_for(user: User, request: CopyRequest) -> User | None:
-    """Whose vote this person gives when they approve: their own if it brings the request on, else the first handed one
-    that does. None when no vote of theirs is needed."""
-    given = counted([request])[request.pk]
-    if votes.satisfied(request.plan, given):
-        return user
-    people = [person for person in principals(user) if person.pk not in {*given, request.requester_id}]
-    groups = groups_of(deciders().filter(pk__in=[person.pk for person in people]))
-    for person in people:
-        if person.pk in groups and votes.helps(request.plan, given, person.pk, groups[person.pk]):
-            return person
-    return None
 
 
 def rules_in_words(rules: Iterable[Mapping[str, Any]], missing: Plan) -> str:
