@@ -1,6 +1,7 @@
 """What the engine notes for itself, beside requests and copies. No history: all of it can be found anew."""
 
 from django.db import models
+from django.utils import timezone
 
 
 class EventQueue(models.Model):
@@ -145,3 +146,9 @@ class Pulse(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @staticmethod
+    def mark(name: str) -> None:
+        """Stores that it happened now, in one statement, whoever does the same at this moment."""
+        row = Pulse(name=name, at=timezone.now())
+        Pulse.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["at"])

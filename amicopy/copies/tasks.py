@@ -35,7 +35,7 @@ def _load(**_: Any) -> None:
 def sweep() -> None:
     """What beat sends: finds what is due and sends the tasks for it."""
     now = timezone.now()
-    Pulse.objects.update_or_create(name="sweep", defaults={"at": now})
+    Pulse.mark("sweep")
     due = ImageCopy.objects.filter(leases.due(now))
     if due.filter(state__in=STARTABLE).exists():
         send("start_due")
@@ -56,7 +56,7 @@ def sweep() -> None:
 @shared_task
 def ping() -> None:
     """Answers the doctor: a worker takes messages."""
-    Pulse.objects.update_or_create(name="ping", defaults={"at": timezone.now()})
+    Pulse.mark("ping")
 
 
 @shared_task
