@@ -103,6 +103,10 @@ try:
     # Folder for the signed heads of the chain; best on a store that keeps what it was given. Empty: none are written.
     AUDIT_HEAD_DIR: str = env.str("AUDIT_HEAD_DIR", "")
     AUDIT_HEAD_SECONDS: float = env.float("AUDIT_HEAD_SECONDS", 3600.0, validate=validate.Range(min=1))
+    # An S3 bucket for the same heads, and for how long each is locked there; 0: as the bucket itself says.
+    AUDIT_HEAD_BUCKET: str = env.str("AUDIT_HEAD_BUCKET", "")
+    AUDIT_HEAD_BUCKET_REGION: str = env.str("AUDIT_HEAD_BUCKET_REGION", "us-east-1")
+    AUDIT_HEAD_LOCK_DAYS: int = env.int("AUDIT_HEAD_LOCK_DAYS", 0, validate=validate.Range(min=0))
     AUDIT_VERIFY_SECONDS: float = env.float("AUDIT_VERIFY_SECONDS", 300.0, validate=validate.Range(min=1))
     # Days an event stays in the database before it is archived to a file in AUDIT_ARCHIVE_DIR; 0: for ever.
     AUDIT_KEEP_DAYS: int = env.int("AUDIT_KEEP_DAYS", 0, validate=validate.Range(min=0))
@@ -367,6 +371,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     },
     "audit-write-head": {
         "task": "amicopy.audit.tasks.write_head",
+        "schedule": AUDIT_HEAD_SECONDS,
+        "options": {"expires": AUDIT_HEAD_SECONDS},
+    },
+    "audit-deposit-head": {
+        "task": "amicopy.copies.tasks.deposit_head",
         "schedule": AUDIT_HEAD_SECONDS,
         "options": {"expires": AUDIT_HEAD_SECONDS},
     },

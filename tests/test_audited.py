@@ -24,7 +24,7 @@ WITHOUT = {
     "copies.listening:ended_unheard": "when to look next",
     "copies.pacing": "how many calls are left",
     "copies.starting:_remember": "what was seen of the source, for the event that follows",
-    "copies.tasks:ping": "that a worker lives",
+    "copies.bookkeeping:mark": "that a part of amicopy lives",
     "copies.submission:new_attempt": "its verb tells it",
     "copies.submission:store_calls": "its verb tells it",
     "notify.outbox": "messages follow events and have a list of their own",

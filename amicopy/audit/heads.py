@@ -107,12 +107,17 @@ def write(path: Path, head: Head) -> None:
 
 
 def write_to(folder: Path) -> Path:
-    """Writes the current head into a folder under a name that sorts by time, and returns its path."""
+    """Writes the current head into a folder and returns its path."""
     head = current()
-    moment = parse_datetime(head.at) or timezone.now()
-    path = folder / f"amicopy-head-{moment:%Y%m%dT%H%M%S%f}-{head.id}.json"
+    path = folder / name_of(head)
     write(path, head)
     return path
+
+
+def name_of(head: Head) -> str:
+    """A head's name, which sorts by time."""
+    moment = parse_datetime(head.at) or timezone.now()
+    return f"amicopy-head-{moment:%Y%m%dT%H%M%S%f}-{head.id}.json"
 
 
 def newest(folder: Path) -> Path | None:

@@ -20,7 +20,7 @@ from django.conf import settings
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.errors import Unavailable, translate
 
-Service = Literal["ec2", "kms", "sts", "outposts", "sqs"]
+Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs"]
 
 # The key the sandbox knows; nothing at AWS answers to it.
 SANDBOX_KEY = {"aws_access_key_id": "AKIASANDBOX000000000", "aws_secret_access_key": "sandbox"}

@@ -17,7 +17,7 @@ from django.utils import timezone
 from amicopy.aws import ec2, errors, probing, sqs, sts
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.sessions import home_region
-from amicopy.copies import leases, listening
+from amicopy.copies import depositing, leases, listening
 from amicopy.copies.approval import voters
 from amicopy.copies.bookkeeping import EventQueue, Pulse
 from amicopy.copies.models import Account, ImageCopy
@@ -58,6 +58,8 @@ def findings() -> Iterator[Finding]:
         yield from _account(account)
     for url in settings.EVENTS_QUEUES:
         yield _queue(url)
+    if settings.AUDIT_HEAD_BUCKET:
+        yield _deposit()
 
 
 def _database() -> Iterator[Finding]:
@@ -132,6 +134,15 @@ def _overdue() -> Iterator[Finding]:
         yield Finding("work", words, ok=False)
     else:
         yield Finding("work", "Nothing is overdue.")
+
+
+def _deposit() -> Finding:
+    """Whether the heads of the history arrive in their bucket."""
+    late = timezone.now() - timedelta(seconds=2 * settings.AUDIT_HEAD_SECONDS)
+    if Pulse.objects.filter(name=depositing.PULSE, at__gte=late).exists():
+        return Finding("heads", f"{settings.AUDIT_HEAD_BUCKET} has the history's head.")
+    words = f"{settings.AUDIT_HEAD_BUCKET} has had no head of the history lately. amicopy needs s3:PutObject there"
+    return Finding("heads", f"{words}, and s3:PutObjectRetention with AUDIT_HEAD_LOCK_DAYS.", ok=False)
 
 
 def _queue(url: str) -> Finding:

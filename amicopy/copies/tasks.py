@@ -11,8 +11,19 @@ from django.conf import settings
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
-from amicopy.aws import sessions
-from amicopy.copies import cancelling, checking, clearing, expiry, leases, noticing, starting, stopping, tracking
+from amicopy.aws import errors, sessions
+from amicopy.copies import (
+    cancelling,
+    checking,
+    clearing,
+    depositing,
+    expiry,
+    leases,
+    noticing,
+    starting,
+    stopping,
+    tracking,
+)
 from amicopy.copies.bookkeeping import Pulse
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
@@ -153,3 +164,13 @@ def remove_leftovers() -> None:
 def notice_changes() -> None:
     """Records changes of settings and of people that were made past amicopy."""
     noticing.notice("worker")
+
+
+@shared_task
+def deposit_head() -> None:
+    """Puts the signed head of the history into AUDIT_HEAD_BUCKET, if there is one."""
+    if settings.AUDIT_HEAD_BUCKET:
+        try:
+            logger.info("Head put into %s as %s", settings.AUDIT_HEAD_BUCKET, depositing.deposit())
+        except errors.AwsError as error:
+            logger.error("%s takes no head: %s", settings.AUDIT_HEAD_BUCKET, error)
