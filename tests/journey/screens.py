@@ -26,7 +26,14 @@ COLOURS, COMMON = 256, 128
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 
+def _afresh(page: Page) -> None:
+    """The form without what was typed for the picture before."""
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+
+
 def _refused(page: Page) -> None:
+    _afresh(page)
     page.locator("#submit").click()
     page.locator(".errors").wait_for()
 
@@ -40,8 +47,7 @@ def _wrong_password(page: Page) -> None:
 
 def _filled(page: Page) -> None:
     """The form with what the look-ups say: the source, a key that is disabled, a name that is taken."""
-    page.evaluate("sessionStorage.clear()")
-    page.reload()
+    _afresh(page)
     page.locator("[name=SourceRegion]").select_option("us-east-1")
     page.locator("[name=SourceImageId]").fill("ami-0a7f3c92d41be6058")
     page.locator("[name=Name]").fill("{source}-{region}")
@@ -94,6 +100,8 @@ SCREENS = (
     Screen("accounts", "admin", "/accounts/"),
     Screen("account", "admin", "/accounts/1/", _looked_at),
     Screen("account-edit", "admin", "/accounts/2/edit/"),
+    Screen("people", "admin", "/people/"),
+    Screen("leftovers", "admin", "/leftovers/"),
     Screen("messages", "admin", "/messages/"),
     Screen("webhooks", "admin", "/webhooks/"),
     Screen("webhook-new", "admin", "/webhooks/new/"),
@@ -196,6 +204,7 @@ def take(browser: Browser, running: Running, screens: tuple[Screen, ...], folder
 def _picture(page: Page, width: int) -> bytes:
     tall = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": width, "height": min(max(tall, WIDTHS[width]), TALLEST)})
+    page.evaluate("scrollTo(0, 0)")
     return page.screenshot()
 
 

@@ -90,5 +90,5 @@ def _email_in_words() -> str:
     if settings.EMAIL_HOST:
         return f"E-mail goes through {settings.EMAIL_HOST}, from {settings.DEFAULT_FROM_EMAIL}."
     if settings.SANDBOX:
-        return f"This is the sandbox: e-mails become files in {settings.EMAIL_FILE_PATH}."
+        return "This is the sandbox: e-mails become files in the folder mail of AMICOPY_VAR_DIR."
     return "E-mail is off: no mail server is set. EMAIL_HOST names one."
