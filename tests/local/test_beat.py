@@ -9,6 +9,8 @@ from kombu import Connection
 
 @pytest.mark.parametrize("name", sorted(settings.CELERY_BEAT_SCHEDULE))
 def test_beat_connects_anew_when_its_connection_was_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Celery would rather take the broker of the environment.
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
     app = Celery(broker="memory://", set_as_current=False)
     app.conf.update(task_publish_retry=False, task_default_queue=name)
     app.conf.beat_schedule = {name: settings.CELERY_BEAT_SCHEDULE[name]}
@@ -24,5 +26,6 @@ def test_beat_connects_anew_when_its_connection_was_cut(name: str, monkeypatch: 
 
     sent: list[str] = []
     monkeypatch.setattr(scheduler.producer, "_publish", publish)
-    scheduler.apply_async(scheduler.schedule[name], producer=scheduler.producer, advance=False)
+    with connection:
+        scheduler.apply_async(scheduler.schedule[name], producer=scheduler.producer, advance=False)
     assert sent == [name]
