@@ -43,7 +43,7 @@ FIGURES = (
         "exporting a million events as CSV",
         at_most=60,
         mend=(
-            "Every row is made into Python objects and its JSON written anew, some 65 microseconds of one core, and this "
+            "Every row is made into Python objects and its JSON written anew, some 65 microseconds of one core, and it "
             "was measured while tests ran on the same two. Sending the stored text of the JSON as it is would mend it; "
             "what is sent is streamed from the first second on either way."
         ),
