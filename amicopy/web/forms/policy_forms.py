@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from amicopy.copies.approval import voters
 from amicopy.copies.models import Account
 from amicopy.copies.policy import FreezeWindow
-from amicopy.web.forms.rule_form import PlainForm
+from amicopy.web.forms.rule_form import PlainForm, regions_field
 
 COLUMNS = ("name", "account", "DestinationRegion", "starts_at", "ends_at")
 
@@ -29,13 +29,7 @@ class FreezeForm(PlainForm):
         error_messages={"required": "Enter a name."},
     )
     account = forms.ModelChoiceField(Account.objects.all(), required=False, empty_label="All accounts")
-    DestinationRegion = forms.CharField(
-        max_length=200,
-        required=False,
-        label="Destination Region",
-        help_text="Several with commas between them; a star stands for any letters, as in eu-*. Empty: all.",
-        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
-    )
+    DestinationRegion = regions_field()
     starts_at = _moment("Starts")
     ends_at = _moment("Ends")
 

@@ -33,6 +33,17 @@ MOST_GROUPS = 20
 LARGEST = 1_000_000
 
 
+def regions_field() -> forms.CharField:
+    """The Regions that a rule or a freeze window is about, as `policy.REGIONS` takes them."""
+    return forms.CharField(
+        max_length=200,
+        required=False,
+        label="Destination Region",
+        help_text="Several with commas between them; a star stands for any letters, as in eu-*. Empty: all.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+
+
 class PlainForm(forms.Form):
     """A form whose every message comes from the server, the same with and without a script."""
 
@@ -67,13 +78,7 @@ class RuleForm(PlainForm):
     )
     enabled = forms.BooleanField(required=False, label="Switched on")
     account = forms.ModelChoiceField(Account.objects.all(), required=False, empty_label="Any account")
-    DestinationRegion = forms.CharField(
-        max_length=200,
-        required=False,
-        label="Destination Region",
-        help_text="Several with commas between them; a star stands for any letters, as in eu-*. Empty: all.",
-        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
-    )
+    DestinationRegion = regions_field()
     SourceAccount = forms.CharField(
         max_length=20,
         required=False,
