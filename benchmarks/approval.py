@@ -25,12 +25,6 @@ FIGURES = (
         "s",
         f"{MANY} requests approved on one page, from the click to the outcomes",
         at_most=2.0,
-        mend=(
-            "Each approval is a transaction of its own with some 36 statements, and most of its time is Django making "
-            "them. Reading the copies once for the check, the messages and the queue, and the freeze windows once a "
-            "request, would take away a third; many approvals in one transaction the rest, and then one that fails "
-            "would have to be undone alone."
-        ),
     ),
     Figure("approve_one_ms", "ms", "one of them"),
 )

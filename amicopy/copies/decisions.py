@@ -3,7 +3,7 @@
 The last approval needed queues the copies in the same transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -16,8 +16,8 @@ from amicopy.copies import holding, permissions, telling
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.approval.votes import Plan
 from amicopy.copies.calls import FieldError, InvalidRequest
-from amicopy.copies.models import CopyRequest, Decision
-from amicopy.copies.nudge import nudge
+from amicopy.copies.models import CopyRequest, Decision, ImageCopy
+from amicopy.copies.nudge import nudge, together
 from amicopy.copies.permissions import NotAllowed, person
 from amicopy.copies.states import CopyState, RequestState
 from amicopy.copies.transitions import InvalidTransition, lock_request, move_copy, move_request
@@ -41,7 +41,7 @@ def approve(
         request = lock_request(number)
         me = decider or voters.decider(person(actor))
         permissions.check_decide(me.user, request)
-        _check(request, me.user, Kind.APPROVE, seen_hash=seen_hash, reason=reason)
+        copies = _check(request, me.user, Kind.APPROVE, seen_hash=seen_hash, reason=reason)
         given = voters.counted([request])[number]
         vote = voters.vote_in(me, request, given)
         if vote is None:
@@ -50,7 +50,7 @@ def approve(
         behalf = vote.owner if vote.owner != me.user else None
         decision = _store(request, me.user, Kind.APPROVE, reason, on_behalf_of=behalf)
         needed_now = votes.missing(request.plan, {**given, vote.owner.pk: vote.groups})
-        approve_if_satisfied(request, actor=actor, by=decision, needed=needed_now)
+        approve_if_satisfied(request, actor=actor, by=decision, needed=needed_now, copies=copies)
     return request
 
 
@@ -80,7 +80,7 @@ def break_glass(actor: Actor, number: int, *, reason: str, seen_hash: str) -> Co
         request = lock_request(number)
         user = person(actor)
         permissions.check_break_glass(user, request)
-        _check(request, user, Kind.BREAK_GLASS, seen_hash=seen_hash, reason=reason)
+        copies = _check(request, user, Kind.BREAK_GLASS, seen_hash=seen_hash, reason=reason)
         waited_for = voters.still_needed(request)
         decision = _store(request, user, Kind.BREAK_GLASS, reason)
         move_request(
@@ -93,7 +93,7 @@ def break_glass(actor: Actor, number: int, *, reason: str, seen_hash: str) -> Co
             decided_at=decision.decided_at,
             break_glass=True,
         )
-        _queue(request, actor=actor)
+        _queue(request, copies, actor=actor)
     return request
 
 
@@ -111,32 +111,25 @@ def decide_many(actor: Actor, seen: Mapping[int, str], *, kind: str, reason: str
 
     `seen` maps numbers to the content hashes that were shown. `kind` is approve, reject or request-changes.
     """
-    results: list[Result] = []
     me = voters.decider(person(actor))
-    for number, seen_hash in seen.items():
-        try:
-            if kind == Kind.APPROVE:
-                request = approve(actor, number, seen_hash=seen_hash, reason=reason, decider=me)
-            elif kind == Kind.REJECT:
-                request = reject(actor, number, seen_hash=seen_hash, reason=reason)
-            else:
-                request = request_changes(actor, number, seen_hash=seen_hash, reason=reason)
-        except (NotAllowed, InvalidTransition) as refused:
-            results.append(Result(number, False, str(refused)))
-        except InvalidRequest as refused:
-            results.append(Result(number, False, " ".join(error.message for error in refused.errors)))
-        except CopyRequest.DoesNotExist:
-            results.append(Result(number, False, f"There is no request #{number}."))
-        else:
-            results.append(Result(number, True, request.get_state_display()))
-    return results
+    with together():
+        return [
+            _decide_one(actor, number, seen_hash, kind=kind, reason=reason, decider=me)
+            for number, seen_hash in seen.items()
+        ]
 
 
 def approve_if_satisfied(
-    request: CopyRequest, *, actor: Actor, by: Decision | None = None, needed: Plan | None = None
+    request: CopyRequest,
+    *,
+    actor: Actor,
+    by: Decision | None = None,
+    needed: Plan | None = None,
+    copies: Iterable[ImageCopy] | None = None,
 ) -> None:
     """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote `by`
-    alone, if there is one. `needed` is what the plan still lacks, where that is known."""
+    alone, if there is one. `needed` is what the plan still lacks and `copies` are those of the round, where they are
+    at hand."""
     needed = voters.still_needed(request) if needed is None else needed
     vote = {"reason": by.reason, **_behalf(by)} if by else {}
     if needed:
@@ -149,7 +142,7 @@ def approve_if_satisfied(
                 account=request.account.account_id,
                 data={**vote, "content_hash": request.content_hash, "waits_for": needed},
             )
-            telling.tell(event)
+            telling.tell(event, request)
         return
     last = by or request.decisions.filter(kind=Kind.APPROVE).order_by("-decided_at", "-id").first()
     automatic = not request.plan
@@ -168,7 +161,7 @@ def approve_if_satisfied(
         decided_by_id=last.decided_by_id if last and not automatic else None,
         decided_at=last.decided_at if last and not automatic else None,
     )
-    _queue(request, actor=actor)
+    _queue(request, request.copies_of_round() if copies is None else copies, actor=actor)
 
 
 def cancel_held(request: CopyRequest, *, actor: Actor) -> None:
@@ -178,11 +171,12 @@ def cancel_held(request: CopyRequest, *, actor: Actor) -> None:
         move_copy(copy, CopyState.CANCELLED, actor=actor, action="copy.cancelled", finished_at=now)
 
 
-def _queue(request: CopyRequest, *, actor: Actor) -> None:
+def _queue(request: CopyRequest, copies: Iterable[ImageCopy], *, actor: Actor) -> None:
     now = timezone.now()
-    for copy in request.copies.filter(round=request.round).order_by("position"):
+    windows = holding.windows_at(request.account, now=now)
+    for copy in copies:
         copy.request, copy.account = request, request.account
-        hold = holding.hold_for(copy, now=now)
+        hold = holding.hold_for(copy, windows, now=now)
         move_copy(
             copy,
             CopyState.QUEUED,
@@ -197,6 +191,26 @@ def _queue(request: CopyRequest, *, actor: Actor) -> None:
     nudge("start_due")
 
 
+def _decide_one(
+    actor: Actor, number: int, seen_hash: str, *, kind: str, reason: str, decider: voters.Decider
+) -> Result:
+    """One of many decisions, with its refusal in words."""
+    try:
+        if kind == Kind.APPROVE:
+            request = approve(actor, number, seen_hash=seen_hash, reason=reason, decider=decider)
+        elif kind == Kind.REJECT:
+            request = reject(actor, number, seen_hash=seen_hash, reason=reason)
+        else:
+            request = request_changes(actor, number, seen_hash=seen_hash, reason=reason)
+    except (NotAllowed, InvalidTransition) as refused:
+        return Result(number, False, str(refused))
+    except InvalidRequest as refused:
+        return Result(number, False, " ".join(error.message for error in refused.errors))
+    except CopyRequest.DoesNotExist:
+        return Result(number, False, f"There is no request #{number}.")
+    return Result(number, True, request.get_state_display())
+
+
 def _decide(actor: Actor, number: int, kind: Kind, *, seen_hash: str, reason: str) -> CopyRequest:
     """Stores a rejection or a request for changes of a pending request, under its lock."""
     request = lock_request(number)
@@ -207,21 +221,24 @@ def _decide(actor: Actor, number: int, kind: Kind, *, seen_hash: str, reason: st
     return request
 
 
-def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reason: str) -> None:
-    """Raises InvalidTransition or InvalidRequest for what speaks against a decision on a locked request."""
+def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reason: str) -> list[ImageCopy]:
+    """The copies that a decision on a locked request is about. Raises InvalidTransition or InvalidRequest for what
+    speaks against it."""
     if request.state != RequestState.PENDING:
         by = f", decided by {request.decided_by.get_username()}" if request.decided_by else ""
         raise InvalidTransition(f"Request #{request.pk} is {request.get_state_display().lower()} already{by}.")
     if kind in NEEDS_REASON and not reason.strip():
         raise InvalidRequest([FieldError("reason", NEEDS_REASON[kind])])
     approving = kind in (Kind.APPROVE, Kind.BREAK_GLASS)
-    current = request.hash_of_calls()
+    copies = list(request.copies_of_round())
+    current = request.hash_of_calls(copies)
     if current != request.content_hash or (approving and seen_hash != current):
         raise InvalidTransition(f"Request #{request.pk} isn't what you saw any more. Look at it again.")
     if approving and not request.account.enabled:
         raise InvalidTransition(f"Account {request.account.name} is switched off, so nothing can be approved in it.")
     if kind != Kind.BREAK_GLASS and _has_decided(request, user, kind):
         raise InvalidTransition(f"You have decided on request #{request.pk} already.")
+    return copies
 
 
 def _has_decided(request: CopyRequest, user: User, kind: Kind) -> bool:

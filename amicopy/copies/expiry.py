@@ -63,6 +63,6 @@ def remind_due(*, actor: Actor) -> list[int]:
                     account=request.account.account_id,
                     data={"expires_at": request.expires_at.isoformat() if request.expires_at else ""},
                 )
-                telling.remind(event)
+                telling.remind(event, request)
                 reminded.append(number)
     return reminded

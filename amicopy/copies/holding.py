@@ -4,6 +4,7 @@ Told when copies are queued, and asked again right before the call, so that a wi
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies import leases
 from amicopy.copies.approval.rulebook import region_fits
-from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.policy import FreezeWindow
 from amicopy.copies.transitions import lock_request
 
@@ -37,17 +38,20 @@ class Hold:
         return {"waits": self.words, "until": self.until.isoformat() if self.until else ""}
 
 
-def hold_for(copy: ImageCopy, *, now: datetime) -> Hold | None:
-    """What keeps a copy from starting now, the longest first; None when nothing does. Dry runs make nothing, so
-    windows don't hold them."""
+def windows_at(account: Account, *, now: datetime) -> list[FreezeWindow]:
+    """The freeze windows that an account is in, for any of its Regions."""
+    every_or_own = Q(account__isnull=True) | Q(account=account)
+    return list(FreezeWindow.objects.filter(every_or_own, starts_at__lte=now, ends_at__gt=now))
+
+
+def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime) -> Hold | None:
+    """What keeps a copy from starting now, the longest first; None when nothing does. `windows` are those of its
+    account. Dry runs make nothing, so windows don't hold them."""
     holds: list[Hold] = []
     wish = copy.request.start_not_before
     if wish is not None and wish > now:
         holds.append(Hold(f"Held: starts at {_time(wish)}, as the requester asked.", wish, wish))
     if not copy.dry_run:
-        windows = FreezeWindow.objects.filter(
-            Q(account__isnull=True) | Q(account_id=copy.account_id), starts_at__lte=now, ends_at__gt=now
-        )
         holds += [
             Hold(
                 f"Held: frozen until {_time(window.ends_at)} ({window.name}).",
@@ -64,7 +68,8 @@ def hold_for(copy: ImageCopy, *, now: datetime) -> Hold | None:
 
 def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
     """Hands a leased copy back when it has to wait, with an event when the reason is new. True: it waits."""
-    found = hold_for(copy, now=timezone.now())
+    now = timezone.now()
+    found = hold_for(copy, windows_at(copy.account, now=now), now=now)
     if found is None:
         return False
     with transaction.atomic():

@@ -6,6 +6,7 @@ changes without its audit event. The constraints say again, in the database, wha
 """
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -195,14 +196,19 @@ class CopyRequest(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk} {self.Name}"
 
+    def copies_of_round(self) -> "models.QuerySet[ImageCopy]":
+        """The copies of the current round, in the order of the request."""
+        return self.copies.filter(round=self.round).order_by("position")
+
     def calls(self) -> list[Call]:
         """The calls of the current round, as they were frozen."""
-        copies = self.copies.filter(round=self.round).order_by("position")
-        return [copy.call() for copy in copies]
+        return [copy.call() for copy in self.copies_of_round()]
 
-    def hash_of_calls(self) -> str:
-        """The content hash, computed anew from what is stored."""
-        return content_hash(self.account.account_id, self.calls(), self.source_seen)
+    def hash_of_calls(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
+        """The content hash, computed anew from what is stored; `copies` are those of the round, where they are at
+        hand."""
+        calls = self.calls() if copies is None else [copy.call() for copy in copies]
+        return content_hash(self.account.account_id, calls, self.source_seen)
 
 
 class Decision(models.Model):

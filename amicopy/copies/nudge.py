@@ -2,6 +2,10 @@
 
 import logging
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from celery import current_app
 from django.db import transaction
@@ -13,9 +17,36 @@ PAUSE_SECONDS = 10.0
 _paused_until = 0.0
 
 
+# What is asked for within `together`, and how often; None outside.
+_gathered: ContextVar[Counter[str] | None] = ContextVar("gathered", default=None)
+
+
 def nudge(task: str) -> None:
     """Sends the task `amicopy.copies.tasks.<task>` once the transaction has committed. Never raises."""
-    transaction.on_commit(lambda: send(task), robust=True)
+    transaction.on_commit(lambda: _send_or_gather(task), robust=True)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """For many transactions in a row: a task that each of them asks for is sent after the first, so that work begins,
+    and after the last, so that none is left."""
+    gathered: Counter[str] = Counter()
+    token = _gathered.set(gathered)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
+        for task, times in gathered.items():
+            if times > 1:
+                send(task)
+
+
+def _send_or_gather(task: str) -> None:
+    gathered = _gathered.get()
+    if gathered is not None:
+        gathered[task] += 1
+    if gathered is None or gathered[task] == 1:
+        send(task)
 
 
 def send(task: str, **arguments: object) -> None:

@@ -48,26 +48,25 @@ class Story:
         return f"\nReason: {_quoted(reason)}" if reason else ""
 
 
-def ask(event: AuditEvent) -> None:
+def ask(event: AuditEvent, request: CopyRequest) -> None:
     """Tells everybody whose vote could bring a submitted request on; nobody when it needs none."""
-    story = _story(event)
-    request = story.request
+    story = _story(event, request)
     first = f"{request.requester.get_username()} asks for a copy of {request.SourceImageId} in {request.SourceRegion}."
     _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {request.Name} to {story.places}", first)
 
 
-def remind(event: AuditEvent) -> None:
+def remind(event: AuditEvent, request: CopyRequest) -> None:
     """Tells those whose vote could still bring it on that a request expires soon."""
-    story = _story(event)
-    first = f"The request of {story.request.requester.get_username()} expires unless it is decided on."
-    _to_whom_it_waits_for(story, Kind.REMINDER, f"Expires soon, approval needed: {story.request.Name}", first)
+    story = _story(event, request)
+    first = f"The request of {request.requester.get_username()} expires unless it is decided on."
+    _to_whom_it_waits_for(story, Kind.REMINDER, f"Expires soon, approval needed: {request.Name}", first)
 
 
-def tell(event: AuditEvent) -> None:
+def tell(event: AuditEvent, request: CopyRequest) -> None:
     """Tells of a decision or an end; of any other event nobody is told."""
     teller = TELLERS.get(event.action)
     if teller is not None:
-        teller(_story(event))
+        teller(_story(event, request))
 
 
 def _voted(story: Story) -> None:
@@ -149,9 +148,8 @@ def _to_others(story: Story, said: str) -> None:
     outbox.put(notice, people=people - set(done) - {event.actor_id}, webhooks=False)
 
 
-def _story(event: AuditEvent) -> Story:
-    request = CopyRequest.objects.select_related("account", "requester").get(pk=event.request or 0)
-    return Story(event, request, list(request.copies.filter(round=request.round).order_by("position")))
+def _story(event: AuditEvent, request: CopyRequest) -> Story:
+    return Story(event, request, list(request.copies_of_round()))
 
 
 def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:

@@ -25,7 +25,7 @@ class InvalidTransition(Exception):
 
 def lock_request(number: int) -> CopyRequest:
     """The request, locked until the transaction ends. Raises CopyRequest.DoesNotExist."""
-    return CopyRequest.objects.select_for_update(of=("self",)).select_related("account").get(pk=number)
+    return CopyRequest.objects.select_for_update(of=("self",)).select_related("account", "requester").get(pk=number)
 
 
 def move_request(
@@ -64,10 +64,10 @@ def move_request(
             new=to,
             data=data,
         )
-        telling.tell(event)
-    request.state = to
-    for name, value in fields.items():
-        setattr(request, name, value)
+        request.state = to
+        for name, value in fields.items():
+            setattr(request, name, value)
+        telling.tell(event, request)
     return event
 
 
@@ -130,7 +130,7 @@ def _end_request(request: CopyRequest, *, actor: Actor) -> None:
     others."""
     if request.state != RequestState.APPROVED:
         return
-    states = list(request.copies.filter(round=request.round).values_list("state", flat=True))
+    states = list(request.copies_of_round().values_list("state", flat=True))
     end = outcome(states)
     if end is not None:
         counts = {state: states.count(state) for state in sorted(set(states))}

@@ -93,7 +93,7 @@ def submit(
                 new=RequestState.PENDING,
                 data=_event(request, calls),
             )
-            telling.ask(event)
+            telling.ask(event, request)
             if original is not None:
                 CopyRequest.objects.filter(pk=original.pk).update(version=F("version") + 1)
                 record(
@@ -211,7 +211,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
             **columns,
         )
         store_calls(request, handed_in.calls)
-        telling.ask(event)
+        telling.ask(event, request)
         approve_if_satisfied(request, actor=actor)
     return request
 
