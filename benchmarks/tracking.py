@@ -25,7 +25,8 @@ from amicopy.audit.actor import worker
 from amicopy.aws import ec2
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
-from amicopy.copies import tasks, tracking
+from amicopy.copies import tasks
+from amicopy.copies.engine import tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.sandbox.server import start

@@ -17,13 +17,13 @@ TELL = {"record", "move_request", "move_copy"}
 CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
-    "copies.checking:claim_next": "who works on it",
-    "copies.clearing:_put_off": "the call to AWS told it",
-    "copies.decisions:_store": "its verb tells it",
-    "copies.leases": "who works on it",
-    "copies.listening:ended_unheard": "when to look next",
-    "copies.pacing": "how many calls are left",
-    "copies.starting:_remember": "what was seen of the source, for the event that follows",
+    "copies.upkeep.checking:claim_next": "who works on it",
+    "copies.engine.clearing:_put_off": "the call to AWS told it",
+    "copies.approval.decisions:_store": "its verb tells it",
+    "copies.engine.leases": "who works on it",
+    "copies.engine.listening:ended_unheard": "when to look next",
+    "copies.engine.pacing": "how many calls are left",
+    "copies.engine.starting:_remember": "what was seen of the source, for the event that follows",
     "copies.bookkeeping:mark": "that a part of amicopy lives",
     "copies.submission:new_attempt": "its verb tells it",
     "copies.submission:store_calls": "its verb tells it",
@@ -81,12 +81,12 @@ def test_every_function_that_writes_tells_it_or_says_why_not() -> None:
 def test_every_call_that_changes_something_at_aws_is_told() -> None:
     found = dict(functions())
     calling = {name for name, node in found.items() if called(node) & CHANGES_AT_AWS}
-    assert {name for name in calling if not name.startswith("copies.starting:")} == {
-        "copies.removing:deregister",
+    assert {name for name in calling if not name.startswith("copies.engine.starting:")} == {
+        "copies.engine.removing:deregister",
         # Named like AWS's own, and called by what removes leftovers and cancelled copies.
-        "copies.removing:delete_snapshot",
-        "copies.cancelling:_remove",
-        "copies.leftovers:remove",
+        "copies.engine.removing:delete_snapshot",
+        "copies.engine.cancelling:_remove",
+        "copies.engine.leftovers:remove",
     }
     assert calling <= telling(found)
 

@@ -14,11 +14,12 @@ from django.db import IntegrityError, transaction
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import partitions
-from amicopy.copies import checking, permissions
+from amicopy.copies import permissions
 from amicopy.copies.calls import fingerprint
 from amicopy.copies.models import Account, CopyRequest
 from amicopy.copies.permissions import person
 from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies.upkeep import checking
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html: name and path.
 ROLE = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):role/[!-~]{0,511}[\w+=,.@-]{1,64}", re.ASCII)

@@ -152,3 +152,19 @@ class Pulse(models.Model):
         """Stores that it happened now, in one statement, whoever does the same at this moment."""
         row = Pulse(name=name, at=timezone.now())
         Pulse.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["at"])
+
+
+class CallBucket(models.Model):
+    """How many CopyImage calls an account may still make in a Region, at a moment; see `pacing`."""
+
+    account = models.ForeignKey("copies.Account", on_delete=models.CASCADE, related_name="+")
+    DestinationRegion = models.CharField(max_length=32)
+    tokens = models.FloatField()
+    filled_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("account", "DestinationRegion"), name="bucket_one_a_place"),)
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.DestinationRegion}"

@@ -1,13 +1,11 @@
-"""What amicopy keeps: accounts, requests, their image copies, every attempt at AWS, every decision.
+"""What amicopy keeps: accounts, requests, their image copies, every decision; and every attempt at AWS, see `attempts`.
 
-Only `workflow` and the engine (`starting`, `tracking`, `cancelling`) write here, through `transitions`, so that no
-state
-changes without its audit event. The constraints say again, in the database, what the code promises.
+Only the verbs and the engine write here, through `transitions`, so that no state changes without its audit event. The
+constraints say again, in the database, what the code promises.
 """
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -17,8 +15,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
+from amicopy.copies.attempts import Attempt
 from amicopy.copies.bookkeeping import (
     AccountCheck,
+    CallBucket,
     EventQueue,
     EventSource,
     LeftoverLook,
@@ -32,9 +32,6 @@ from amicopy.copies.states import CopyState, RequestState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-# How long after a call whose answer was lost its image may still turn up; AWS's lists can lag by minutes.
-MAY_APPEAR = timedelta(seconds=settings.LOST_ANSWER_SECONDS)
 
 # Django looks for models here.
 __all__ = (
@@ -335,58 +332,3 @@ class ImageCopy(models.Model):
     @property
     def unfinished(self) -> bool:
         return self.state in {CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING}
-
-
-class Attempt(models.Model):
-    """One try at a copy: its ClientToken, stored before the call, and what became of it. All are kept."""
-
-    copy = models.ForeignKey(ImageCopy, on_delete=models.PROTECT, related_name="attempts")
-    number = models.PositiveIntegerField()
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    DestinationRegion = models.CharField(max_length=32)
-    ClientToken = models.CharField(max_length=64)
-    created_at = models.DateTimeField()
-    first_called_at = models.DateTimeField(null=True)
-    last_called_at = models.DateTimeField(null=True)
-    # A call went out and its answer has not been stored: AWS may have made the image.
-    in_doubt = models.BooleanField(default=False)
-    ImageId = models.CharField(max_length=64, blank=True)
-    aws_request_id = models.CharField(max_length=64, blank=True)
-    error_code = models.CharField(max_length=128, blank=True)
-
-    class Meta:
-        ordering = ("copy", "number")
-        default_permissions = ()
-        constraints = (
-            models.UniqueConstraint(fields=("copy", "number"), name="attempt_one_a_number"),
-            # AWS scopes a token to account and Region.
-            models.UniqueConstraint(fields=("account", "DestinationRegion", "ClientToken"), name="attempt_one_a_token"),
-        )
-
-    def __str__(self) -> str:
-        return f"attempt {self.number} at {self.copy_id}"
-
-    def may_appear(self, now: datetime) -> bool:
-        """Whether the image of an unanswered call may be there without being listed yet."""
-        called = self.last_called_at or self.first_called_at
-        return self.in_doubt and called is not None and now - called < MAY_APPEAR
-
-    def as_dict(self) -> dict[str, Any]:
-        """For audit rows and pages."""
-        return {"number": self.number, "ClientToken": self.ClientToken}
-
-
-class CallBucket(models.Model):
-    """How many CopyImage calls an account may still make in a Region, at a moment; see `pacing`."""
-
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
-    DestinationRegion = models.CharField(max_length=32)
-    tokens = models.FloatField()
-    filled_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-        constraints = (models.UniqueConstraint(fields=("account", "DestinationRegion"), name="bucket_one_a_place"),)
-
-    def __str__(self) -> str:
-        return f"{self.account_id} {self.DestinationRegion}"

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from amicopy.copies import binding, continuing, permissions, rules
-from amicopy.copies.approval import facts, rulebook, voters, votes
+from amicopy.copies import continuing, permissions, rules
+from amicopy.copies.approval import binding, facts, rulebook, voters, votes
 from amicopy.copies.calls import Call, FieldError, InvalidRequest, content_hash
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState

@@ -12,23 +12,14 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.aws import errors, sessions
-from amicopy.copies import (
-    cancelling,
-    checking,
-    clearing,
-    depositing,
-    expiry,
-    leases,
-    noticing,
-    starting,
-    stopping,
-    tracking,
-)
+from amicopy.copies.approval import expiry
 from amicopy.copies.bookkeeping import Pulse
+from amicopy.copies.engine import cancelling, clearing, leases, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies.upkeep import checking, depositing, noticing
 
 logger = logging.getLogger(__name__)
 

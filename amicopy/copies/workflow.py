@@ -15,10 +15,7 @@ from django.db.models import F
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies import continuing, permissions, telling
-from amicopy.copies.approval.facts import source_in
-from amicopy.copies.calls import Call
-from amicopy.copies.changes import changes
-from amicopy.copies.decisions import (
+from amicopy.copies.approval.decisions import (
     approve,
     approve_if_satisfied,
     break_glass,
@@ -27,6 +24,9 @@ from amicopy.copies.decisions import (
     reject,
     request_changes,
 )
+from amicopy.copies.approval.facts import source_in
+from amicopy.copies.calls import Call
+from amicopy.copies.changes import changes
 from amicopy.copies.models import Account, Attempt, CopyRequest
 from amicopy.copies.permissions import person
 from amicopy.copies.states import RequestState

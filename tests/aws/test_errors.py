@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
 from amicopy.aws import errors
-from amicopy.copies.backoff import delay, wait_for
+from amicopy.copies.engine.backoff import delay, wait_for
 
 
 def client_error(code: str, status: int = 400) -> ClientError:

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.aws import ec2, sessions
-from amicopy.copies import binding, tasks, workflow
-from amicopy.copies.approval import voters, votes
+from amicopy.copies import tasks, workflow
+from amicopy.copies.approval import binding, voters, votes
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.transitions import InvalidTransition
 from tests.conftest import Control

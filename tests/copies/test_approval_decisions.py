@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import delegating, workflow
-from amicopy.copies.approval import voters
+from amicopy.copies import workflow
+from amicopy.copies.approval import delegating, voters
 from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.models import Account, CopyRequest, Decision
 from amicopy.copies.permissions import NotAllowed, may_break_glass

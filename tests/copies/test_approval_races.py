@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import decisions, delegating, expiry, starting, tasks, workflow
-from amicopy.copies.approval import editing
+from amicopy.copies import tasks, workflow
+from amicopy.copies.approval import decisions, delegating, editing, expiry
 from amicopy.copies.calls import InvalidRequest
+from amicopy.copies.engine import starting
 from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.policy import ApprovalRule, Delegation

@@ -8,7 +8,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.actor import worker
-from amicopy.copies import expiry, workflow
+from amicopy.copies import workflow
+from amicopy.copies.approval import expiry
 from amicopy.copies.calls import Call, InvalidRequest
 from amicopy.copies.models import Account, Attempt, CopyRequest
 from amicopy.copies.permissions import NotAllowed

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import starting, steering, tasks, workflow
+from amicopy.copies import steering, tasks, workflow
 from amicopy.copies.approval import editing
 from amicopy.copies.calls import InvalidRequest
+from amicopy.copies.engine import starting
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.policy import FreezeWindow
 from tests.conftest import Control

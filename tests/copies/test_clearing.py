@@ -9,11 +9,12 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2, sessions
-from amicopy.copies import clearing, leftovers, tasks
+from amicopy.copies import tasks
 from amicopy.copies.bookkeeping import LeftoverLook, SeenLeftover
+from amicopy.copies.engine import clearing, leftovers
+from amicopy.copies.engine.removing import Removal
 from amicopy.copies.models import Account, ImageCopy
 from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.removing import Removal
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
 

@@ -13,8 +13,9 @@ from amicopy.audit import heads, verifying
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws.errors import AwsError
-from amicopy.copies import depositing, tasks
-from amicopy.copies.diagnosing import findings
+from amicopy.copies import tasks
+from amicopy.copies.upkeep import depositing
+from amicopy.copies.upkeep.diagnosing import findings
 from amicopy.sandbox.server import Server
 from tests.conftest import Control
 

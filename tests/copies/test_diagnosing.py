@@ -10,8 +10,8 @@ from pytest_django import Settings
 from amicopy.aws import sessions
 from amicopy.copies import tasks, workflow
 from amicopy.copies.bookkeeping import Pulse
-from amicopy.copies.diagnosing import beat, clock, findings
 from amicopy.copies.models import Account, ImageCopy
+from amicopy.copies.upkeep.diagnosing import beat, clock, findings
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting
 

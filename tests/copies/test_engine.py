@@ -11,7 +11,8 @@ from pytest_django import Settings
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2, sessions
-from amicopy.copies import starting, steering, tasks, workflow
+from amicopy.copies import steering, tasks, workflow
+from amicopy.copies.engine import starting
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.transitions import InvalidTransition
 from tests.conftest import Control

@@ -17,10 +17,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.aws import errors, sqs
-from amicopy.copies import leases, listening, tasks
+from amicopy.copies import tasks
 from amicopy.copies.bookkeeping import EventQueue, EventSource
-from amicopy.copies.diagnosing import findings
+from amicopy.copies.engine import leases, listening
 from amicopy.copies.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.upkeep.diagnosing import findings
 from amicopy.sandbox.server import Server
 from tests.conftest import Control
 from tests.copies.conftest import Submit, approve, make_call

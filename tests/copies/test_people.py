@@ -10,8 +10,9 @@ from pytest_django import Settings
 
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import noticing, people
+from amicopy.copies import people
 from amicopy.copies.permissions import NotAllowed
+from amicopy.copies.upkeep import noticing
 from tests.copies.conftest import acting, make_person
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,8 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import cancelling, pacing, starting, steering, tasks, tracking
+from amicopy.copies import steering, tasks
+from amicopy.copies.engine import cancelling, pacing, starting, tracking
 from amicopy.copies.models import Account, Attempt, ImageCopy
 from amicopy.copies.transitions import InvalidTransition
 from tests.conftest import Control

@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.audit.actor import worker
-from amicopy.copies import leases, starting, steering
+from amicopy.copies import steering
+from amicopy.copies.engine import leases, starting
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.transitions import InvalidTransition

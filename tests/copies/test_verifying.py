@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from amicopy.aws.shapes import Image, Snapshot, Volume, image_of, snapshot_of
-from amicopy.copies.verifying import compare
+from amicopy.copies.engine.verifying import compare
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/one"
 TAGS = {"team": "platform"}

@@ -9,7 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.actor import worker
-from amicopy.copies import delegating, expiry, steering, tasks, workflow
+from amicopy.copies import steering, tasks, workflow
+from amicopy.copies.approval import delegating, expiry
 from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.transitions import InvalidTransition
 from amicopy.notify.models import Endpoint, Kind, Message, Mute, State

@@ -12,8 +12,9 @@ from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import sessions
-from amicopy.copies import checking, tasks
+from amicopy.copies import tasks
 from amicopy.copies.models import Account, AccountCheck, CopyRequest, ImageCopy, RegionCheck
+from amicopy.copies.upkeep import checking
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 

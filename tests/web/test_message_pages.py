@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.diagnosing import findings
+from amicopy.copies.upkeep.diagnosing import findings
 from amicopy.notify import outbox, signing, tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
 from tests.notify.conftest import hooks

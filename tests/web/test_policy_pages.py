@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import delegating
+from amicopy.copies.approval import delegating
 from amicopy.copies.models import CopyRequest
 from amicopy.copies.policy import Delegation, FreezeWindow
 from tests.copies.conftest import acting, make_person

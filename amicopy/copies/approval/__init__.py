@@ -1,1 +1,1 @@
-"""Who has to approve a request, and whether that has happened."""
+"""Who has to agree to a request, what their agreement holds for, and the verbs with which they give it."""

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.ec2 import EbsEncryption
-from amicopy.copies import binding, pace
+from amicopy.copies import pace
+from amicopy.copies.approval import binding
 from amicopy.copies.calls import Call
 from amicopy.copies.lookups import asking, dry_run, encryption, keys, names, places, source
 from amicopy.copies.lookups.asking import Missing, Question

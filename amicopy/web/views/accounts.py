@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from amicopy.aws.partitions import region_title
 from amicopy.copies import accounts, permissions
+from amicopy.copies.engine.slots import IN_FLIGHT
 from amicopy.copies.models import Account, AccountCheck, ImageCopy
-from amicopy.copies.slots import IN_FLIGHT
 from amicopy.copies.transitions import InvalidTransition
 from amicopy.web import polling
 from amicopy.web.actor import actor_of, signed_in

@@ -6,7 +6,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from amicopy.copies import delegating, permissions
+from amicopy.copies import permissions
+from amicopy.copies.approval import delegating
 from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.policy import Delegation
 from amicopy.web.actor import actor_of, signed_in

@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import continuing, explaining, permissions, slots, steering
+from amicopy.copies import continuing, explaining, permissions, steering
 from amicopy.copies.approval import voters, votes
+from amicopy.copies.engine import slots
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.pace import size_of
 from amicopy.copies.parameters import shown

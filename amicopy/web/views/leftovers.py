@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from amicopy.copies import clearing, permissions
+from amicopy.copies import permissions
 from amicopy.copies.bookkeeping import LeftoverLook, SeenLeftover
+from amicopy.copies.engine import clearing
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.finding import row_number
 

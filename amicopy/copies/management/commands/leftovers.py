@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from amicopy.copies import leftovers
+from amicopy.copies.engine import leftovers
 from amicopy.copies.models import Account
 
 

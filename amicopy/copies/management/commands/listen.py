@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from amicopy.aws import sqs
-from amicopy.copies import listening
+from amicopy.copies.engine import listening
 
 # A poll can't be cut short; what it brings comes again, so nobody waits for it.
 STOP_SECONDS = 2.0

@@ -10,7 +10,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies import telling
-from amicopy.copies.decisions import cancel_held
+from amicopy.copies.approval.decisions import cancel_held
 from amicopy.copies.models import CopyRequest
 from amicopy.copies.states import RequestState
 from amicopy.copies.transitions import InvalidTransition, lock_request, move_request

@@ -15,8 +15,8 @@ from django.db.models import Count, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
-from amicopy.copies.backoff import NO_SLOT
-from amicopy.copies.leases import due
+from amicopy.copies.engine.backoff import NO_SLOT
+from amicopy.copies.engine.leases import due
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState

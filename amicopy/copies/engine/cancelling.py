@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, leases, recovery, removing, slots
+from amicopy.copies.engine import backoff, leases, recovery, removing, slots
+from amicopy.copies.engine.removing import Removal
 from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.removing import Removal
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import move_copy
 

@@ -10,11 +10,12 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import errors
-from amicopy.copies import backoff, leases, leftovers, permissions
+from amicopy.copies import permissions
 from amicopy.copies.bookkeeping import LeftoverLook, SeenLeftover
+from amicopy.copies.engine import backoff, leases, leftovers
+from amicopy.copies.engine.removing import Removal
 from amicopy.copies.models import Account
 from amicopy.copies.nudge import nudge
-from amicopy.copies.removing import Removal
 
 # Without being asked, a worker looks this often.
 EVERY = timedelta(days=1)

@@ -11,7 +11,7 @@ from typing import Any
 from celery.signals import worker_shutdown, worker_shutting_down
 from django.db import DatabaseError, connection
 
-from amicopy.copies import leases
+from amicopy.copies.engine import leases
 from amicopy.copies.nudge import send
 
 # Long enough for a call that goes well; supervisors kill after eight seconds or more.

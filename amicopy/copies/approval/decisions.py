@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies import holding, permissions, telling
+from amicopy.copies import permissions, telling
 from amicopy.copies.approval import voters, votes
 from amicopy.copies.approval.votes import Plan
 from amicopy.copies.calls import FieldError, InvalidRequest
+from amicopy.copies.engine import holding
 from amicopy.copies.models import CopyRequest, Decision, ImageCopy
 from amicopy.copies.nudge import nudge, together
 from amicopy.copies.permissions import NotAllowed, person

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from amicopy.aws import ec2, errors, sts
 from amicopy.aws.account import AwsAccount
-from amicopy.copies.leases import LEASE
+from amicopy.copies.engine.leases import LEASE
 from amicopy.copies.models import Account, AccountCheck, RegionCheck
 from amicopy.copies.nudge import nudge
 

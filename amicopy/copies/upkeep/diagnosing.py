@@ -17,12 +17,13 @@ from django.utils import timezone
 from amicopy.aws import ec2, errors, probing, sqs, sts
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.sessions import home_region
-from amicopy.copies import depositing, leases, listening
 from amicopy.copies.approval import voters
 from amicopy.copies.bookkeeping import EventQueue, Pulse
+from amicopy.copies.engine import leases, listening
 from amicopy.copies.models import Account, ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
+from amicopy.copies.upkeep import depositing
 from amicopy.notify.models import Message, State
 
 # Work that is due for longer than this means that no worker or no beat is running.

@@ -21,8 +21,8 @@ from django.utils import timezone
 from amicopy.aws import errors, sessions, sqs
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import partition_of
-from amicopy.copies import backoff
 from amicopy.copies.bookkeeping import EventQueue, EventSource
+from amicopy.copies.engine import backoff
 from amicopy.copies.models import Account, ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState

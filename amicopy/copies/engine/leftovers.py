@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from django.db.models import F, Q, QuerySet
 
 from amicopy.aws import ec2, errors
-from amicopy.copies import removing
+from amicopy.copies.engine import removing
+from amicopy.copies.engine.removing import Removal
 from amicopy.copies.models import Account, Attempt
-from amicopy.copies.removing import Removal
 from amicopy.copies.states import COPY_UNFINISHED, CopyState
 
 

@@ -19,7 +19,9 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies import backoff, binding, holding, leases, pacing, recovery, rules, slots
+from amicopy.copies import rules
+from amicopy.copies.approval import binding
+from amicopy.copies.engine import backoff, holding, leases, pacing, recovery, slots
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy

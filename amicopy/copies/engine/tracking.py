@@ -18,7 +18,7 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, kms, sessions
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot
-from amicopy.copies import backoff, leases, listening, slots, verifying
+from amicopy.copies.engine import backoff, leases, listening, slots, verifying
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy

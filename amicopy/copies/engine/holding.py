@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies import leases
 from amicopy.copies.approval.rulebook import region_fits
+from amicopy.copies.engine import leases
 from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.policy import FreezeWindow
 from amicopy.copies.transitions import lock_request
