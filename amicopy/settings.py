@@ -1,8 +1,7 @@
 """All settings, all from the environment (or a `.env` file). The README's table is compared with this file by a test.
 
 `AMICOPY_AWS` decides the mode: `sandbox` (an EC2 endpoint of our own on loopback, safe defaults for everything) or
-`aws`
-(production: nothing that matters has a default, and start-up stops with the name of what is missing).
+`aws` (production: nothing that matters has a default, and start-up stops with the name of what is missing).
 """
 
 import hashlib

@@ -1,8 +1,7 @@
 """One CopyImage call as it will be made: the destination Region and the exact keyword arguments.
 
 A form, an API client or a clone ends in a list of these; the rules read them, an image copy freezes one, the engine
-sends
-it. Nothing between adds, drops or renames a member.
+sends it. Nothing between adds, drops or renames a member.
 """
 
 import hashlib

@@ -14,7 +14,7 @@ from amicopy.audit.actor import worker
 from amicopy.aws import errors, sessions
 from amicopy.copies.approval import expiry
 from amicopy.copies.bookkeeping import Pulse
-from amicopy.copies.engine import cancelling, clearing, leases, starting, stopping, tracking
+from amicopy.copies.engine import cancelling, claiming, clearing, leases, starting, stopping, tracking
 from amicopy.copies.models import ImageCopy
 from amicopy.copies.nudge import send
 from amicopy.copies.states import CopyState
@@ -71,7 +71,7 @@ def start_due(wake: bool = True) -> None:
             send("start_due", wake=False)
     deadline = time.monotonic() + WORK_SECONDS
     while time.monotonic() < deadline and not stopping.told():
-        claimed = starting.claim_next()
+        claimed = claiming.claim_next()
         if claimed is None:
             return
         _start_in_turn(*claimed, deadline=deadline)

@@ -16,7 +16,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies import tasks, workflow
 from amicopy.copies.approval import decisions, delegating, editing, expiry
 from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.engine import starting
+from amicopy.copies.engine import claiming
 from amicopy.copies.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.policy import ApprovalRule, Delegation
@@ -375,7 +375,7 @@ def test_a_rejected_request_never_runs(
             verb()
     tasks.sweep()
     tasks.start_due(wake=False)
-    assert starting.claim_next() is None
+    assert claiming.claim_next() is None
     assert [copy.state for copy in request.copies.all()] == ["CANCELLED"]
     assert actions(request) == ["request.submitted", "request.rejected", "copy.cancelled"]
     assert sandbox("calls?action=CopyImage") == []

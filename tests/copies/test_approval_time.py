@@ -13,7 +13,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies import steering, tasks, workflow
 from amicopy.copies.approval import editing
 from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.engine import starting
+from amicopy.copies.engine import claiming
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.policy import FreezeWindow
 from tests.conftest import Control
@@ -53,7 +53,7 @@ def test_a_copy_waits_for_the_start_its_requester_asked_for(
     copy = request.copies.get()
     assert (copy.state, copy.next_step_at) == ("QUEUED", when)
     assert copy.waiting_for.startswith("Held: starts at")
-    assert starting.claim_next() is None
+    assert claiming.claim_next() is None
     CopyRequest.objects.filter(pk=request.pk).update(start_not_before=timezone.now() - timedelta(minutes=1))
     start_due()
     copy.refresh_from_db()

@@ -12,7 +12,7 @@ from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2, sessions
 from amicopy.copies import steering, tasks, workflow
-from amicopy.copies.engine import starting
+from amicopy.copies.engine import claiming, starting
 from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.transitions import InvalidTransition
 from tests.conftest import Control
@@ -96,7 +96,7 @@ def test_a_copy_goes_from_queued_to_available_with_progress(approved: Approved, 
 def test_a_worker_killed_after_the_call_makes_no_second_image(approved: Approved, sandbox: Control) -> None:
     request = approved()
     make_due()
-    claimed = starting.claim_next()
+    claimed = claiming.claim_next()
     assert claimed is not None
     _lease, (copy,) = claimed
     attempt = copy.attempts.get()
@@ -106,7 +106,7 @@ def test_a_worker_killed_after_the_call_makes_no_second_image(approved: Approved
     first = ec2.copy_image(
         copy.account.aws(), region="eu-west-1", parameters=copy.parameters, client_token=attempt.ClientToken
     )
-    assert starting.claim_next() is None, "the dead worker's lease still holds"
+    assert claiming.claim_next() is None, "the dead worker's lease still holds"
     start_all()
     copy.refresh_from_db()
     assert (copy.state, copy.ImageId) == ("COPYING", first.image_id)
@@ -213,7 +213,7 @@ def test_two_images_that_could_be_the_copy_stop_it_for_a_person(approved: Approv
 def test_a_late_answer_of_a_worker_that_lost_its_lease_changes_nothing(approved: Approved, sandbox: Control) -> None:
     approved()
     make_due()
-    claimed = starting.claim_next()
+    claimed = claiming.claim_next()
     assert claimed is not None
     lease, (copy,) = claimed
     ImageCopy.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -375,10 +375,10 @@ def test_an_image_deregistered_by_somebody_else_ends_the_copy(
 def test_a_row_is_leased_to_one_worker_at_a_time(approved: Approved) -> None:
     approved()
     make_due()
-    assert starting.claim_next() is not None
-    assert starting.claim_next() is None
+    assert claiming.claim_next() is not None
+    assert claiming.claim_next() is None
     ImageCopy.objects.update(lease_until=F("lease_until") - timedelta(hours=1))
-    assert starting.claim_next() is not None
+    assert claiming.claim_next() is not None
 
 
 def test_the_source_of_the_tests_is_in_the_catalogue(sandbox: Control, account: Account) -> None:

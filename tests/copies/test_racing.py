@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import steering, tasks
-from amicopy.copies.engine import cancelling, pacing, starting, tracking
+from amicopy.copies.engine import cancelling, claiming, pacing, tracking
 from amicopy.copies.models import Account, Attempt, ImageCopy
 from amicopy.copies.transitions import InvalidTransition
 from tests.conftest import Control
@@ -57,7 +57,7 @@ def queued(submit: Submit, approver: User, sandbox: Control) -> None:
 
 
 def test_one_worker_gets_a_row(queued: None) -> None:
-    claimed = [claim for claim in at_once(starting.claim_next) if isinstance(claim, tuple)]
+    claimed = [claim for claim in at_once(claiming.claim_next) if isinstance(claim, tuple)]
     keys = [copy.pk for _, copies in claimed for copy in copies]
     assert len(set(keys)) == len(keys) > 0
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.copies import steering
-from amicopy.copies.engine import leases, starting
+from amicopy.copies.engine import claiming, leases, starting
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.transitions import InvalidTransition
@@ -40,7 +40,7 @@ def test_cancelling_in_the_middle_of_the_call_removes_what_the_call_made(
     request = approved()
     ImageCopy.objects.update(state="STARTING")
     make_due()
-    claimed = starting.claim_next()
+    claimed = claiming.claim_next()
     assert claimed is not None
     lease, [copy] = claimed
     steering.cancel(acting(requester), request.pk)

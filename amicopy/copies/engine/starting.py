@@ -1,17 +1,14 @@
 """From QUEUED to COPYING: the one CopyImage call of a copy.
 
 STARTING and the ClientToken are stored before the call. A worker killed at any point is harmless: the next one sends
-the
-same token with the same parameters and gets the same image. Only when a token may have been forgotten, or AWS refuses
+that token with the same parameters and gets the same image. Only when a token may have been forgotten, or AWS refuses
 after an answer was lost, is the image looked for by what identifies it.
 """
 
 import logging
 import uuid
-from collections import Counter
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -21,7 +18,7 @@ from amicopy.audit.log import record
 from amicopy.aws import ec2, errors, sessions
 from amicopy.copies import rules
 from amicopy.copies.approval import binding
-from amicopy.copies.engine import backoff, holding, leases, pacing, recovery, slots
+from amicopy.copies.engine import backoff, holding, leases, pacing, recovery
 from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState
 from amicopy.copies.transitions import InvalidTransition, move_copy
@@ -32,42 +29,6 @@ logger = logging.getLogger(__name__)
 TOKEN_LIFE = timedelta(hours=1)
 # After a refusal, while the image of an earlier call may still turn up.
 LOOKING = backoff.Wait(30, 60, "Looking for an image that AWS may have made before it refused.")
-# As many copies a worker takes at once: turn, slots and pace are worked out for all of them together.
-MOST = 8
-# Workers that reach for the same copies at the same moment look again this often before they leave it to the sweep.
-TRIES = 8
-
-
-def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
-    """Leases the next copies that are due, whose Regions have room and a call to spare; fewer than `most` where others
-    can help. A copy already STARTING keeps the room it has; the others take turns, see `slots`.
-    """
-    spent: set[slots.Place] = set()
-    for _ in range(TRIES):
-        now = timezone.now()
-        keys = slots.next_up(now, without=spent, most=most * settings.START_WORKERS)
-        if not keys:
-            return None
-        with transaction.atomic():
-            lease, copies = leases.claim_first(
-                ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)),
-                keys,
-                now=now,
-                most=-(-len(keys) // settings.START_WORKERS),
-            )
-            places = Counter((copy.account_id, copy.DestinationRegion) for copy in copies)
-            calls = Counter({place: pacing.take(*place, wanted=wanted) for place, wanted in sorted(places.items())})
-            spent |= {place for place, wanted in places.items() if calls[place] < wanted}
-            paced: list[ImageCopy] = []
-            for copy in copies:
-                place = (copy.account_id, copy.DestinationRegion)
-                if calls[place]:
-                    calls[place] -= 1
-                    paced.append(copy)
-            leases.release(lease, [copy for copy in copies if copy not in paced])
-        if paced:
-            return lease, paced
-    return None
 
 
 def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
