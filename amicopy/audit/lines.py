@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from amicopy.audit.chain import FIELDS, stamp
 from amicopy.audit.models import AuditEvent
+from amicopy.audit.searching import within
 
 BATCH = 2_000
 # What a line says, in this order. CSV's header says the same names.
@@ -25,13 +26,13 @@ def rows_of(events: QuerySet[AuditEvent], *, oldest_first: bool = False) -> Iter
     """The events' columns in the order of COLUMNS, newest first. In batches by key: memory stays flat and no
     transaction stays open, however many there are."""
     order, side = ("id", "id__gt") if oldest_first else ("-id", "id__lt")
-    rows = events.order_by(order).values_list(*COLUMNS)
-    batch = list(rows[:BATCH])
-    while batch:
+    rest = events
+    while True:
+        batch = list(rest.order_by(order).values_list(*COLUMNS)[:BATCH])
         yield from batch
         if len(batch) < BATCH:
             return
-        batch = list(rows.filter(**{side: batch[-1][0]})[:BATCH])
+        rest = within(events, **{side: batch[-1][0]})
 
 
 def to_json(row: Sequence[Any]) -> str:

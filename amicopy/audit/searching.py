@@ -78,6 +78,15 @@ class Slice:
     searched_to: int | None = None
 
 
+def within(events: QuerySet[AuditEvent], **bound: int) -> QuerySet[AuditEvent]:
+    """The events within a bound such as `id__lt=7`, found by beginning there.
+
+    Of two bounds on one side SQLite begins at the one it reads first, and goes through all events up to the other. A
+    walk of many steps would cost the square of its length; so its bound comes first, before all that narrowed `events`.
+    """
+    return AuditEvent.objects.filter(**bound) & events
+
+
 def slice_of(
     events: QuerySet[AuditEvent], found: Filter, *, before: int | None = None, after: int | None = None, size: int
 ) -> Slice:
@@ -87,15 +96,15 @@ def slice_of(
     """
     up = before is None and after is not None
     rows = found.narrow(events).order_by("id" if up else "-id")
-    if up:
-        rows = rows.filter(id__gt=after)
-    elif before is not None:
-        rows = rows.filter(id__lt=before)
+    if before is not None:
+        rows = within(rows, id__lt=before)
+    elif after is not None:
+        rows = within(rows, id__gt=after)
     stop = None
     if found.words:
         stop = rows.values_list("id", flat=True)[WINDOW - 1 : WINDOW].first()
         if stop is not None:
-            rows = rows.filter(id__lte=stop) if up else rows.filter(id__gte=stop)
+            rows = within(rows, id__lte=stop) if up else within(rows, id__gte=stop)
         rows = containing(rows, found.words)
     page = list(rows[: size + 1])
     more, page = len(page) > size, page[:size]
@@ -110,11 +119,11 @@ def slice_of(
 
 def count_newer(events: QuerySet[AuditEvent], found: Filter, *, than: int, most: int) -> int:
     """How many events that fit came after the event `than`; stops counting at `most`."""
-    rows = found.narrow(events).filter(id__gt=than).order_by("id")
+    rows = within(found.narrow(events), id__gt=than).order_by("id")
     if found.words:
         ids = rows.values("id")[:WINDOW]
-        rows = containing(events.filter(id__in=ids), found.words)
-    return rows.order_by()[:most].count()
+        rows = containing(events.filter(id__in=ids), found.words).order_by("id")
+    return rows[:most].count()
 
 
 def containing(events: QuerySet[AuditEvent], words: str) -> QuerySet[AuditEvent]:
