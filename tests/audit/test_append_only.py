@@ -1,11 +1,18 @@
-"""No way to change or remove an event: not through the model, the queryset, raw SQL nor a truncate."""
+"""No way to change or remove an event: not through the model, the queryset, raw SQL, a truncate nor Django's
+admin."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
 from django.core.management.color import no_style
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
+from django.urls import path
+from pytest_django import Settings
 
 from amicopy.audit import triggers
 from amicopy.audit.models import AppendOnly, AuditEvent
@@ -55,6 +62,29 @@ POSTGRESQL_STATEMENTS = {
 }
 STATEMENTS |= SQLITE_STATEMENTS if SQLITE else POSTGRESQL_STATEMENTS
 
+# What somebody could add to amicopy; here it is this module's `urlpatterns`.
+admin = AdminSite()
+# The admin's own log has no table here. It is written before anything is deleted and would refuse in our place.
+admin.register(
+    AuditEvent,
+    fields=("actor",),
+    list_display=("id", "actor"),
+    list_editable=("actor",),
+    log_deletions=lambda *args: None,
+)
+urlpatterns = [path("admin/", admin.urls)]
+# way -> (page of the admin, what is sent to it); {} stands for an event's id.
+ADMIN_WAYS: dict[str, tuple[str, dict[str, str]]] = {
+    "change": ("{}/change/", {"actor": "x"}),
+    "add": ("add/", {"actor": "x"}),
+    "delete": ("{}/delete/", {"post": "yes"}),
+    "delete the selected": ("", {"action": "delete_selected", "_selected_action": "{}", "post": "yes"}),
+    "change in the list": (
+        "",
+        {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": "{}", "form-0-actor": "x", "_save": "Save"},
+    ),
+}
+
 
 def unchanged(event: AuditEvent) -> bool:
     found = AuditEvent.objects.get()
@@ -66,6 +96,29 @@ def test_the_model_refuses(way: str) -> None:
     event = AuditEvent.objects.get(pk=write().pk)
     with pytest.raises(AppendOnly):
         MODEL_WAYS[way](AuditEvent.objects.get(pk=event.pk))
+    assert unchanged(event)
+
+
+def test_djangos_admin_is_not_installed(client: Client) -> None:
+    assert not apps.is_installed("django.contrib.admin")
+    client.force_login(User.objects.create_superuser("root"))
+    for address in ("/admin/", "/admin/audit/auditevent/", "/admin/audit/auditevent/1/delete/"):
+        assert client.get(address).status_code == 404, address
+
+
+@pytest.mark.parametrize("way", ADMIN_WAYS)
+def test_djangos_admin_is_refused_where_somebody_installs_it(way: str, client: Client, settings: Settings) -> None:
+    engine = settings.TEMPLATES[0]
+    settings.TEMPLATES = [{**engine, "APP_DIRS": True, "OPTIONS": {**engine["OPTIONS"], "loaders": None}}]
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django.contrib.admin.apps.SimpleAdminConfig"]
+    settings.ROOT_URLCONF = __name__
+    client.force_login(User.objects.create_superuser("root"))
+    event = AuditEvent.objects.get(pk=write().pk)
+    page, sent = ADMIN_WAYS[way]
+    address = f"/admin/audit/auditevent/{page.format(event.pk)}"
+    assert client.get(address).status_code == 200
+    with pytest.raises(AppendOnly):
+        client.post(address, {name: value.format(event.pk) for name, value in sent.items()})
     assert unchanged(event)
 
 
