@@ -84,6 +84,7 @@ urlpatterns = [
     path("leftovers/remove/", leftovers.remove, name="leftovers-remove"),
     path("people/", people.people_list, name="people"),
     path("people/<int:pk>/", people.person, name="person"),
+    path("people/<int:pk>/email/", people.set_email, name="person-email"),
     path("people/<int:pk>/roles/", people.set_roles, name="person-roles"),
     path("people/<int:pk>/switch/", people.switch, name="person-switch"),
     path("people/<int:pk>/password-link/", people.password_link, name="person-link"),

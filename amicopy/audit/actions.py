@@ -8,6 +8,7 @@ ACTIONS: Mapping[str, str] = {
     "person.sign_in_failed": "Sign-in failed",
     "person.locked_out": "Sign-in locked after too many tries",
     "person.added": "Added a person",
+    "person.email_changed": "Changed a person's e-mail address",
     "person.role_given": "Gave a person a role",
     "person.role_taken": "Took a role from a person",
     "person.switched_off": "Switched a person off",

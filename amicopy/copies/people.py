@@ -1,4 +1,5 @@
-"""People and their roles: added, given and taken roles, switched off, and what was done to them past these verbs.
+"""People and their roles: added, given an address, given and taken roles, switched off, and what was done to them past
+these verbs.
 
 Nobody changes their own roles, and somebody who can do this is always left. A password is set by the person alone,
 through a link that works once.
@@ -9,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -24,7 +26,14 @@ ADMINISTRATOR = "administrator"
 # What an event says of a person; together the events say how everybody stands.
 State = dict[str, Any]
 BASELINE = "person.found_changed"
-CHANGES = ("person.added", "person.role_given", "person.role_taken", "person.switched_off", "person.switched_on")
+CHANGES = (
+    "person.added",
+    "person.email_changed",
+    "person.role_given",
+    "person.role_taken",
+    "person.switched_off",
+    "person.switched_on",
+)
 
 
 def add(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
@@ -53,6 +62,24 @@ def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> User:
             (user.groups.add if action == "person.role_given" else user.groups.remove)(group)
             _tell(action, user, actor=actor, role=role)
         _check_somebody_is_left()
+    return user
+
+
+def set_email(actor: Actor, user_id: int, email: str) -> User:
+    """Makes this the person's address; empty takes it away. An administrator's own is no exception: it gives nobody a
+    right. Raises NotAllowed and ValidationError by field."""
+    permissions.check_manage_people(person(actor))
+    field = User._meta.get_field("email")
+    with transaction.atomic():
+        user = _locked(user_id)
+        old = user.email
+        try:
+            user.email = field.clean(email.strip(), user)
+        except ValidationError as refused:
+            raise ValidationError({"email": refused.messages}) from None
+        if user.email != old:
+            user.save(update_fields=["email"])
+            _tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
     return user
 
 
@@ -110,10 +137,15 @@ def _added(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> Us
 
 
 def _other(actor: Actor, user_id: int) -> User:
-    """The person, who must not be the actor. One change at a time: the chain is locked until the transaction ends."""
+    """The person, who must not be the actor."""
     permissions.check_manage_people(person(actor))
     if user_id == actor.id:
         raise NotAllowed("You can't change your own roles or account. Somebody else has to.")
+    return _locked(user_id)
+
+
+def _locked(user_id: int) -> User:
+    """The person. One change at a time: the chain is locked until the transaction ends."""
     lock_chain()
     return User.objects.select_for_update().get(pk=user_id)
 
@@ -124,8 +156,8 @@ def _check_somebody_is_left() -> None:
         raise NotAllowed("Nobody would be left who can manage people. Make somebody else administrator first.")
 
 
-def _tell(action: str, user: User, *, actor: Actor, role: str = "") -> None:
-    record(action, actor=actor, data={**_about(user), **({"role": role} if role else {}), "state": _state(user)})
+def _tell(action: str, user: User, *, actor: Actor, **more: Any) -> None:
+    record(action, actor=actor, data={**_about(user), **more, "state": _state(user)})
 
 
 def _about(user: User) -> dict[str, Any]:
@@ -134,6 +166,7 @@ def _about(user: User) -> dict[str, Any]:
 
 def _state(user: User) -> State:
     return {
+        "email": user.email,
         "active": user.is_active,
         "superuser": user.is_superuser,
         "roles": sorted(group.name for group in user.groups.all()),
@@ -145,7 +178,8 @@ def _words(state: Mapping[str, Any] | None) -> str | None:
     if state is None:
         return None
     extra = [word for word, said in (("superuser", state["superuser"]), ("switched off", not state["active"])) if said]
-    return ", ".join([*state["roles"], *state["permissions"], *extra]) or "no role"
+    roles = ", ".join([*state["roles"], *state["permissions"], *extra]) or "no role"
+    return f"{roles}; {state['email']}" if state["email"] else roles
 
 
 def _known() -> dict[str, State]:
@@ -155,4 +189,5 @@ def _known() -> dict[str, State]:
     since = AuditEvent.objects.filter(action__in=CHANGES, id__gt=look.pk if look else 0).order_by("id")
     for data in since.values_list("data", flat=True):
         known[data["person"]] = data["state"]
-    return known
+    # Older events say nothing of addresses.
+    return {name: {"email": "", **state} for name, state in known.items()}

@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from pytest_django import Settings
 
 from amicopy.audit.actor import worker
+from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import people
 from amicopy.copies.permissions import NotAllowed
@@ -51,6 +53,41 @@ def test_each_role_given_and_taken_is_an_event_of_its_own(boss: User) -> None:
     assert AuditEvent.objects.count() == 3
 
 
+def test_a_changed_address_is_an_event_with_both(boss: User) -> None:
+    user = people.add(acting(boss), name="newcomer", email="old@people.example", roles=[])
+    people.set_email(acting(boss), user.pk, " new@people.example ")
+    assert (last().action, last().data["person"]) == ("person.email_changed", "newcomer")
+    assert last().data["changes"] == {"email": ["old@people.example", "new@people.example"]}
+    people.set_email(acting(boss), user.pk, "new@people.example")
+    assert AuditEvent.objects.count() == 2, "nothing changed"
+    for nonsense in (
+        "nonsense",
+        "a b@people.example",
+        f"{'x' * 250}@people.example",
+        "a@people.example\nBcc: b@c.example",
+    ):
+        with pytest.raises(ValidationError) as refused:
+            people.set_email(acting(boss), user.pk, nonsense)
+        assert list(refused.value.message_dict) == ["email"]
+    user.refresh_from_db()
+    assert user.email == "new@people.example"
+    people.set_email(acting(boss), user.pk, "")
+    assert last().data["changes"] == {"email": ["new@people.example", ""]}
+    people.set_email(acting(boss), boss.pk, "boss@people.example")
+    assert last().data["person"] == "boss", "an address gives nobody a right"
+
+
+def test_an_address_and_its_event_are_stored_together(boss: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **more: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(people, "record", fail)
+    with pytest.raises(RuntimeError):
+        people.set_email(acting(boss), boss.pk, "boss@people.example")
+    boss.refresh_from_db()
+    assert boss.email == ""
+
+
 def test_nobody_changes_their_own_roles_or_account(boss: User) -> None:
     for verb in (
         lambda: people.set_roles(acting(boss), boss.pk, ["administrator", "break-glass"]),
@@ -67,6 +104,7 @@ def test_only_administrators_manage_people(role: str, boss: User) -> None:
     somebody = make_person("somebody", role)
     for verb in (
         lambda: people.add(acting(somebody), name="newcomer", email="", roles=[]),
+        lambda: people.set_email(acting(somebody), somebody.pk, "me@people.example"),
         lambda: people.set_roles(acting(somebody), boss.pk, []),
         lambda: people.switch(acting(somebody), boss.pk, on=False),
         lambda: people.password_link(acting(somebody), boss.pk),
@@ -120,6 +158,32 @@ def test_what_was_done_to_people_past_the_verbs_is_noticed_once(boss: User) -> N
         "newcomer": ["approver, auditor", "approver, auditor, break-glass"],
         "root": [None, "superuser"],
     }
+
+
+def test_an_address_changed_past_the_verbs_is_noticed_and_one_changed_by_them_is_not(boss: User) -> None:
+    people.notice(worker("notice"))
+    user = people.add(acting(boss), name="newcomer", email="n@people.example", roles=["auditor"])
+    people.set_email(acting(boss), user.pk, "n2@people.example")
+    before = AuditEvent.objects.count()
+    people.notice(worker("notice"))
+    assert AuditEvent.objects.count() == before
+    User.objects.filter(pk=user.pk).update(email="thief@elsewhere.example")
+    people.notice(worker("notice"))
+    assert last().data["changes"] == {"newcomer": ["auditor; n2@people.example", "auditor; thief@elsewhere.example"]}
+    before = AuditEvent.objects.count()
+    people.notice(worker("notice"))
+    assert AuditEvent.objects.count() == before
+
+
+def test_events_from_before_addresses_were_kept_make_no_change_of_their_own(boss: User) -> None:
+    people.notice(worker("notice"))
+    state = last().data["people"]["boss"]
+    del state["email"]
+    with transaction.atomic():
+        record("person.found_changed", actor=worker("notice"), data={"changes": {}, "people": {"boss": state}})
+    before = AuditEvent.objects.count()
+    people.notice(worker("notice"))
+    assert AuditEvent.objects.count() == before
 
 
 def test_changed_settings_are_an_event_once_and_without_secrets(settings: Settings) -> None:

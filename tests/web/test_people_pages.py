@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from amicopy.audit.models import AuditEvent
+from tests.copies.conftest import make_person
 from tests.web.conftest import SignedIn
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,36 @@ def test_a_newcomer_is_added_sets_a_password_works_and_is_switched_off(signed_in
     assert "Switched off" in boss.get("/people/").content.decode()
 
 
+def test_an_administrator_changes_an_address_and_what_is_wrong_with_it_is_said_beside_it(signed_in: SignedIn) -> None:
+    boss = signed_in("administrator")
+    user = make_person("somebody", "auditor")
+    path = f"/people/{user.pk}/"
+    answer = boss.post(f"{path}email/", {"email": "s@people.example"})
+    assert answer["Location"] == path
+    assert 'value="s@people.example"' in boss.get(path).content.decode()
+    wrong = boss.post(f"{path}email/", {"email": "s@people"})
+    assert wrong.status_code == 422
+    page = wrong.content.decode()
+    assert 'value="s@people"' in page, "what was typed is kept"
+    assert 'href="#id_email">Enter an e-mail address' in page
+    assert re.search(r'id="id_email_error"><p class="error">.*?Enter an e-mail address', page)
+    assert boss.post(f"{path}email/", {"email": f"{'x' * 250}@people.example"}).status_code == 422
+    user.refresh_from_db()
+    assert user.email == "s@people.example"
+    event = AuditEvent.objects.latest("pk")
+    assert event.data["changes"] == {"email": ["", "s@people.example"]}
+    assert "Changed a person" in boss.get(f"/audit/{event.pk}/").content.decode()
+
+
+def test_nobody_else_changes_an_address_not_even_their_own(signed_in: SignedIn) -> None:
+    client = signed_in("auditor")
+    own = User.objects.get(username="auditor")
+    assert client.post(f"/people/{own.pk}/email/", {"email": "s@people.example"}).status_code == 403
+    client.post("/settings/", {"email": "s@people.example"})
+    own.refresh_from_db()
+    assert own.email == ""
+
+
 def test_what_is_refused_is_said(signed_in: SignedIn) -> None:
     boss = signed_in("administrator")
     own = User.objects.get(username="administrator")
@@ -49,7 +80,7 @@ def test_what_is_refused_is_said(signed_in: SignedIn) -> None:
     assert "Somebody else has to" in page
     answer = boss.post("/people/", {"username": "administrator", "email": "nonsense", "roles": ["emperor"]})
     assert answer.status_code == 422
-    assert "Enter an e-mail address." in answer.content.decode()
+    assert "Enter an e-mail address, such as" in answer.content.decode()
     assert boss.post("/people/", {"username": "administrator"}).status_code == 422
     for path in ("/people/999999/", f"/people/{2**63}/"):
         assert boss.get(path).status_code == 404

@@ -187,6 +187,8 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name in {"account", "account-edit", "account-check"}:
         account = Account.objects.create(name="shared", account_id="444455556666")
         return [account.pk], account_typed(seen=accounts.seen_of(account))
+    if name == "person-email":
+        return [owner.pk], {"email": "somebody@new.example"}
     if name.startswith("person"):
         return [somebody("newcomer", "auditor").pk], {"roles": ["auditor", "requester"], "to": "off"}
     if name == "password-set":

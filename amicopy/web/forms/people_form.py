@@ -1,9 +1,25 @@
-"""The form that adds a person."""
+"""The form that adds a person, and the one that changes their address."""
 
 from django import forms
 
 from amicopy.copies.roles import ROLES
 from amicopy.web.forms.rule_form import PlainForm
+
+
+def email_field() -> forms.EmailField:
+    """An address, which a person needn't have."""
+    return forms.EmailField(
+        required=False,
+        label="E-mail",
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"invalid": "Enter an e-mail address, such as name@example.com."},
+    )
+
+
+class EmailForm(PlainForm):
+    """A person's address, as typed."""
+
+    email = email_field()
 
 
 class PersonForm(PlainForm):
@@ -16,7 +32,7 @@ class PersonForm(PlainForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
         error_messages={"required": "Enter a user name."},
     )
-    email = forms.EmailField(required=False, label="E-mail", error_messages={"invalid": "Enter an e-mail address."})
+    email = email_field()
     roles = forms.MultipleChoiceField(
         choices=[(role, role.capitalize()) for role in ROLES], required=False, widget=forms.CheckboxSelectMultiple
     )

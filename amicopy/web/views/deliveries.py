@@ -78,7 +78,7 @@ def try_email(request: HttpRequest) -> HttpResponse:
     endpoints.check_manage(user)
     if not settings.EMAIL_ON or not user.email:
         messages.error(
-            request, "No e-mail can be sent to you. It needs a mail server, and an address in your user row."
+            request, "No e-mail can be sent to you. It needs a mail server, and your address on your page in People."
         )
     else:
         endpoints.try_email(actor_of(request))

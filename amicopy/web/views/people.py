@@ -22,7 +22,7 @@ from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.roles import ROLES
 from amicopy.web.actor import actor_of, address_of, signed_in
 from amicopy.web.finding import BIG
-from amicopy.web.forms.people_form import PersonForm
+from amicopy.web.forms.people_form import EmailForm, PersonForm
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,6 +51,21 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     """One person, their roles, and what can be done."""
     permissions.check_manage_people(signed_in(request))
     return _page(request, _find(pk))
+
+
+@require_POST
+def set_email(request: HttpRequest, pk: int) -> HttpResponse:
+    permissions.check_manage_people(signed_in(request))
+    user, form = _find(pk), EmailForm(request.POST)
+    if form.is_valid():
+        try:
+            people.set_email(actor_of(request), pk, form.cleaned_data["email"])
+        except ValidationError as refused:
+            form.refuse(refused)
+        else:
+            messages.success(request, f"{user.username} is saved.")
+            return redirect("person", pk)
+    return _page(request, user, form=form)
 
 
 @require_POST
@@ -100,15 +115,16 @@ class SetPassword(PasswordResetConfirmView):
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
-def _page(request: HttpRequest, user: User, *, link: str = "") -> HttpResponse:
+def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm | None = None) -> HttpResponse:
     held = set(user.groups.values_list("name", flat=True))
     context: dict[str, Any] = {
         "person": user,
         "own": user.pk == signed_in(request).pk,
         "roles": [(role, role in held) for role in ROLES],
         "link": link,
+        "form": form or EmailForm(initial={"email": user.email}),
     }
-    return render(request, "people/person.html", context)
+    return render(request, "people/person.html", context, status=422 if form else 200)
 
 
 def _done(request: HttpRequest, user: User, verb: Any) -> HttpResponse:
