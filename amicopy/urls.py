@@ -95,6 +95,7 @@ urlpatterns = [
     path("webhooks/", webhooks.webhook_list, name="webhooks"),
     path("webhooks/new/", webhooks.new_webhook, name="webhook-new"),
     path("webhooks/<int:pk>/", webhooks.edit_webhook, name="webhook"),
+    path("webhooks/<int:pk>/delete/", webhooks.delete_webhook, name="webhook-delete"),
     path("webhooks/<int:pk>/key/", webhooks.webhook_key, name="webhook-key"),
     path("webhooks/<int:pk>/try/", webhooks.try_webhook, name="webhook-try"),
     path("audit/", audit.event_list, name="audit"),

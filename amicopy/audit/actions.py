@@ -58,6 +58,7 @@ ACTIONS: Mapping[str, str] = {
     "account.changed": "Changed an AWS account",
     "webhook.created": "Added a webhook",
     "webhook.changed": "Changed a webhook",
+    "webhook.deleted": "Deleted a webhook",
     "webhook.key_shown": "Looked at a webhook's signing key",
     "webhook.key_changed": "Gave a webhook a new signing key",
     "message.tested": "Sent a trial message",

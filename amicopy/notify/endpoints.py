@@ -5,12 +5,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
+from amicopy.audit.log import lock_chain, record
 from amicopy.notify import outbox, signing
 from amicopy.notify.addresses import AddressRefused, target_of
-from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message
+from amicopy.notify.models import DELETED, FOR_WEBHOOKS, Endpoint, Kind, Message
 from amicopy.notify.outbox import Notice
 
 TAKEN = "Choose another name. There is a webhook of that name."
@@ -25,12 +26,13 @@ def check_manage(user: User) -> None:
 def save(actor: Actor, endpoint: Endpoint) -> Endpoint:
     """Adds or changes a webhook and records the difference; nothing when there is none.
 
-    Raises PermissionDenied, and ValidationError by field.
+    Raises PermissionDenied, ValidationError by field, and DoesNotExist for one that was deleted.
     """
     _check(actor)
     _check_endpoint(endpoint)
     with transaction.atomic():
-        before = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
+        lock_chain()  # see _locked: adding a name can wait for another transaction too
+        before = _locked(endpoint.pk) if endpoint.pk else None
         try:
             with transaction.atomic():
                 endpoint.save()
@@ -50,6 +52,21 @@ def save(actor: Actor, endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def delete(actor: Actor, endpoint_id: int) -> int:
+    """Deletes a webhook, its address and its key, and drops what it wasn't sent, with the reason; returns how many
+    messages those are. What it got stays readable. Raises PermissionDenied and DoesNotExist."""
+    _check(actor)
+    with transaction.atomic():
+        endpoint = _locked(endpoint_id)
+        was = endpoint.as_dict()
+        dropped = outbox.call_off(Message.objects.filter(endpoint=endpoint), DELETED)
+        endpoint.deleted_at, endpoint.enabled, endpoint.url = timezone.now(), False, ""
+        endpoint.salt = _new_salt()
+        endpoint.save()
+        record("webhook.deleted", actor=actor, data={"id": endpoint.pk, "webhook": was, "messages_dropped": dropped})
+    return dropped
+
+
 def show_key(actor: Actor, endpoint: Endpoint) -> str:
     """The webhook's signing key, for whoever sets up its receiver."""
     _check(actor)
@@ -59,20 +76,23 @@ def show_key(actor: Actor, endpoint: Endpoint) -> str:
 
 
 def new_key(actor: Actor, endpoint: Endpoint) -> str:
-    """Gives the webhook a new key, with which everything is signed from now on, and returns it."""
+    """Gives the webhook a new key, with which everything is signed from now on, and returns it. Raises DoesNotExist
+    for one that was deleted."""
     _check(actor)
-    field = Endpoint._meta.get_field("salt")
     with transaction.atomic():
-        endpoint.salt = field.get_default()
+        endpoint = _locked(endpoint.pk)
+        endpoint.salt = _new_salt()
         endpoint.save(update_fields=["salt"])
         record("webhook.key_changed", actor=actor, data=_named(endpoint))
     return signing.key_of(endpoint.salt)
 
 
 def try_endpoint(actor: Actor, endpoint: Endpoint) -> Message:
-    """Sends the webhook a message that only says that it works; also while it is switched off."""
+    """Sends the webhook a message that only says that it works; also while it is switched off. Raises DoesNotExist for
+    one that was deleted."""
     _check(actor)
     with transaction.atomic():
+        endpoint = _locked(endpoint.pk)
         event = record("message.tested", actor=actor, data=_named(endpoint))
         payload = {"type": "message.tested", "event": event.pk, "at": event.at.isoformat(), "actor": actor.name}
         notice = _trial(event.pk, actor, path="/webhooks/", payload=payload)
@@ -95,13 +115,24 @@ def _check(actor: Actor) -> User:
     return person
 
 
+def _locked(endpoint_id: int) -> Endpoint:
+    """The webhook, unless it was deleted. One change at a time. The chain is locked first: whoever writes a message has
+    it already and needs the webhook's row then."""
+    lock_chain()
+    return Endpoint.objects.existing().select_for_update().get(pk=endpoint_id)
+
+
+def _new_salt() -> Any:
+    return Endpoint._meta.get_field("salt").get_default()
+
+
 def _check_endpoint(endpoint: Endpoint) -> None:
     errors: dict[str, Any] = {}
     try:
-        endpoint.full_clean(exclude=["url"])
+        endpoint.full_clean(exclude=["url"], validate_constraints=False)
     except ValidationError as refused:
         errors = refused.error_dict
-    if Endpoint.objects.filter(name=endpoint.name).exclude(pk=endpoint.pk).exists():
+    if Endpoint.objects.existing().filter(name=endpoint.name).exclude(pk=endpoint.pk).exists():
         errors["name"] = [TAKEN]
     if not endpoint.kinds or not set(endpoint.kinds) <= set(FOR_WEBHOOKS):
         errors["kinds"] = ["Choose at least one kind."]

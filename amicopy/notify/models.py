@@ -42,14 +42,27 @@ class State(models.TextChoices):
     DROPPED = "dropped", "Not needed"
 
 
+# Why a message to a deleted webhook isn't needed any more.
+DELETED = "The webhook was deleted."
+
+
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    def existing(self) -> "EndpointQuerySet":
+        """The webhooks that weren't deleted."""
+        return self.filter(deleted_at__isnull=True)
+
+
 class Endpoint(models.Model):
-    """Where an administrator wants events posted to. Its address may hold a token: no page and no event shows it."""
+    """Where an administrator wants events posted to. Its address may hold a token: no page and no event shows it.
+
+    A deleted one stays as a row, without address and key, so that what it got can still be read.
+    """
 
     class Format(models.TextChoices):
         SIGNED = "signed", "JSON, signed"
         SLACK = "slack", "Slack"
 
-    name = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=64)
     format = models.CharField(max_length=8, choices=Format.choices, default=Format.SIGNED)
     url = models.CharField(max_length=2000)
     # The kinds of message it gets.
@@ -57,6 +70,9 @@ class Endpoint(models.Model):
     enabled = models.BooleanField(default=True)
     # What makes its signing key; a new one makes a new key, see `signing`.
     salt = models.UUIDField(default=uuid.uuid4)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = EndpointQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
@@ -64,6 +80,13 @@ class Endpoint(models.Model):
         permissions = (("manage_endpoints", "Can set up webhooks and see what was sent"),)
         constraints = (
             models.CheckConstraint(condition=Q(format__in=("signed", "slack")), name="endpoint_format_known"),
+            models.UniqueConstraint(
+                fields=("name",), condition=Q(deleted_at__isnull=True), name="endpoint_name_once_unless_deleted"
+            ),
+            models.CheckConstraint(
+                condition=Q(deleted_at__isnull=True) | Q(enabled=False, url=""),
+                name="endpoint_deleted_has_no_address",
+            ),
         )
 
     def __str__(self) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat, Left, Trim
 from django.utils import timezone
 
 from amicopy.notify.models import Endpoint, Kind, Message, Mute, State
@@ -206,6 +207,15 @@ def try_now(messages: QuerySet[Message]) -> int:
     now = timezone.now()
     return messages.filter(state__in=(State.WAITING, State.FAILED)).update(
         state=State.WAITING, next_try_at=now, trying_since=now, tries=0
+    )
+
+
+def call_off(messages: QuerySet[Message], words: str) -> int:
+    """Drops messages that wait or were given up, with these words before what was said of them; returns how many. One
+    that is being sent ends as its worker says."""
+    said = Trim(Left(Concat(Value(f"{words} "), "last_error"), 300))
+    return messages.filter(state__in=(State.WAITING, State.FAILED)).update(
+        state=State.DROPPED, next_try_at=None, last_error=said
     )
 
 

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from amicopy.notify import signing
 from amicopy.notify.addresses import AddressRefused, Target, resolve, target_of
-from amicopy.notify.models import Endpoint, Message
+from amicopy.notify.models import DELETED, Endpoint, Message
 from amicopy.notify.outbox import NotNeeded, Unsent
 
 # For each step on the wire, and for the whole of it, however slowly the other side trickles.
@@ -27,6 +27,8 @@ TROUBLE = {408, 425, 429, *range(500, 600)}
 
 def send(message: Message, endpoint: Endpoint) -> None:
     """Posts the message. Raises Unsent and NotNeeded."""
+    if endpoint.deleted_at is not None:
+        raise NotNeeded(DELETED)
     if not endpoint.enabled and message.request:
         raise NotNeeded("The webhook is switched off.")
     body = slack_body(message) if endpoint.format == Endpoint.Format.SLACK else signed_body(message)

@@ -13,10 +13,11 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from amicopy.notify import outbox, signing, tasks
+from amicopy.audit.log import record
+from amicopy.notify import endpoints, outbox, signing, tasks
 from amicopy.notify.delivering import deliver
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, State
-from tests.copies.conftest import Submit, approve
+from tests.copies.conftest import Submit, acting, approve, make_person
 from tests.notify.conftest import send_all
 from tests.notify.servers import HookServer, MailServer
 
@@ -285,6 +286,55 @@ def test_a_webhook_switched_off_gets_nothing_more(submit: Submit, hooks: HookSer
     assert Message.objects.filter(endpoint=endpoint).count() == 1
 
 
+@pytest.mark.parametrize(("status", "ended"), [(200, State.SENT), (503, State.DROPPED)])
+def test_a_message_on_its_way_while_its_webhook_is_deleted_ends_as_it_ends_and_is_not_sent_again(
+    submit: Submit, hooks: HookServer, endpoint: Endpoint, status: int, ended: State
+) -> None:
+    admin = make_person("boss", "administrator")
+    hooks.status = status
+    submit()
+    message = outbox.claim_next()
+    while message is not None and message.endpoint_id != endpoint.pk:
+        message = outbox.claim_next()
+    assert message is not None
+    assert endpoints.delete(acting(admin), endpoint.pk) == 0
+    deliver(message)
+    hooks.status = 200
+    send_all()
+    message.refresh_from_db()
+    assert message.state == ended
+    assert len(hooks.requests) == 1
+    assert message.last_error == ("" if ended == State.SENT else "The webhook was deleted.")
+    submit()
+    assert Message.objects.filter(endpoint=endpoint).count() == 1, "it gets nothing more"
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_webhook_is_deleted_while_messages_are_written_for_it(submit: Submit, endpoint: Endpoint) -> None:
+    """Whoever writes a message holds the chain and needs the webhook's row; the other way round would be a deadlock."""
+    admin = make_person("boss", "administrator")
+    holds = threading.Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            event = record("message.tested", actor=acting(admin))
+            holds.set()
+            while not _somebody_waits_for_the_chain():
+                pass
+            outbox.put(outbox.Notice(event.pk, Kind.ENDED, 1, 1, "subject", "text", "/"))
+
+    def delete() -> None:
+        assert holds.wait(timeout=10)
+        endpoints.delete(acting(admin), endpoint.pk)
+
+    verbs = iter((write, delete))
+    _at_once(2, lambda: next(verbs)())
+    send_all()
+    (message,) = Message.objects.filter(endpoint=endpoint)
+    assert (message.state, message.last_error) == (State.DROPPED, "The webhook was deleted.")
+
+
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_send_each_message_once(mail: MailServer, hooks: HookServer, approver: User) -> None:
@@ -310,6 +360,15 @@ def test_the_same_event_told_at_the_same_instant_is_one_message(approver: User) 
 
     _at_once(4, tell)
     assert Message.objects.count() == 1
+
+
+def _somebody_waits_for_the_chain() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted)"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def _at_once(workers: int, work: Callable[[], None]) -> None:

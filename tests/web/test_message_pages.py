@@ -12,6 +12,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.upkeep.diagnosing import findings
 from amicopy.notify import outbox, signing, tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
+from amicopy.web.views import webhooks
 from tests.notify.conftest import hooks
 from tests.notify.servers import HookServer
 from tests.web.conftest import SignedIn, typed
@@ -116,6 +117,65 @@ def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> 
     assert signing.key_of(endpoint.salt) in page
     assert [action for action, _ in events()] == ["webhook.created", "webhook.key_shown", "webhook.key_changed"]
     assert key not in str(events())
+
+
+def test_a_deleted_webhook_asks_first_and_keeps_what_it_was_sent_readable(admin: Client) -> None:
+    admin.post("/webhooks/new/", webhook_typed())
+    endpoint = Endpoint.objects.get()
+    for state in (State.WAITING, State.FAILED):
+        stored(state, last_error="The endpoint answered 410.")
+    stored()
+    stored(State.SENT, sent_at=timezone.now())
+    path = f"/webhooks/{endpoint.pk}/delete/"
+    assert path in admin.get("/webhooks/").content.decode()
+    asked = admin.get(path).content.decode()
+    assert "2 messages that wait won’t be sent. 1 that couldn’t be delivered" in asked
+    endpoint.refresh_from_db()
+    assert (endpoint.deleted_at, endpoint.messages.filter(state=State.DROPPED).count()) == (None, 0)
+    done = admin.post(path, follow=True).content.decode()
+    assert "The 3 messages it wasn’t sent are listed as not needed." in done
+    assert "No webhooks yet" in done
+    ended = endpoint.messages.filter(state=State.DROPPED).order_by("pk").values_list("last_error", flat=True)
+    words = "The webhook was deleted."
+    assert list(ended) == [f"{words} The endpoint answered 410.", f"{words} The endpoint answered 410.", words]
+    assert endpoint.messages.filter(state=State.SENT).count() == 1
+    page = admin.get("/messages/").content.decode()
+    assert page.count("tickets<span") == page.count("Deleted webhook") == 4
+    assert "Not needed<small>The webhook was deleted.</small>" in page
+    action, data = events()[-1]
+    assert (action, json.loads(data)["messages_dropped"]) == ("webhook.deleted", 3)
+    assert TOKEN not in asked + done + str(events())
+
+
+def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Client) -> None:
+    admin.post("/webhooks/new/", webhook_typed())
+    endpoint = Endpoint.objects.get()
+    key = signing.key_of(endpoint.salt)
+    admin.post(f"/webhooks/{endpoint.pk}/delete/")
+    told = events()
+    for verb in ("", "delete/", "key/", "try/"):
+        assert admin.post(f"/webhooks/{endpoint.pk}/{verb}", webhook_typed(key="new")).status_code == 404, verb
+    assert events() == told
+    assert Message.objects.count() == 0
+    endpoint.refresh_from_db()
+    assert (endpoint.url, endpoint.enabled) == ("", False)
+    assert signing.key_of(endpoint.salt) != key
+    assert admin.post("/webhooks/new/", webhook_typed()).status_code == 302
+    assert admin.post("/webhooks/new/", webhook_typed()).status_code == 422
+
+
+@pytest.mark.parametrize("verb", ["", "delete/", "key/", "try/"])
+def test_a_webhook_deleted_between_looking_and_doing_stays_deleted(
+    admin: Client, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    admin.post("/webhooks/new/", webhook_typed())
+    stale = Endpoint.objects.get()
+    admin.post(f"/webhooks/{stale.pk}/delete/")
+    told = events()
+    monkeypatch.setattr(webhooks, "_find", lambda pk: stale)
+    assert admin.post(f"/webhooks/{stale.pk}/{verb}", webhook_typed(key="new")).status_code == 404
+    assert not Endpoint.objects.existing().exists()
+    assert events() == told
 
 
 def test_a_trial_message_arrives_also_while_the_webhook_is_off(admin: Client, hooks: HookServer) -> None:

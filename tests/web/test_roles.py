@@ -181,7 +181,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         return [window.pk], freeze_typed(name="Later") if name == "freeze" else {}
     if name == "delegation-end":
         return [make_delegation(owner).pk], {}
-    if name in {"webhook", "webhook-key", "webhook-try"}:
+    if name in {"webhook", "webhook-delete", "webhook-key", "webhook-try"}:
         endpoint = Endpoint.objects.create(name="tickets", url="https://hooks.example/", kinds=["ended"])
         return [endpoint.pk], webhook_typed(name="tickets-2") if name == "webhook" else {"key": "show"}
     if name in {"account", "account-edit", "account-check"}:

@@ -1,5 +1,8 @@
 """Webhooks, for administrators: where events are posted to, with which key, and whether it works."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
@@ -18,7 +21,7 @@ from amicopy.web.forms.endpoint_form import EndpointForm
 @require_GET
 def webhook_list(request: HttpRequest) -> HttpResponse:
     endpoints.check_manage(signed_in(request))
-    rows = Endpoint.objects.annotate(
+    rows = Endpoint.objects.existing().annotate(
         waiting=Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING))),
         undelivered=Count("messages", filter=Q(messages__state=State.FAILED)),
     )
@@ -37,13 +40,36 @@ def edit_webhook(request: HttpRequest, pk: int) -> HttpResponse:
     return _edit(request, _find(pk))
 
 
+@require_http_methods(["GET", "POST"])
+def delete_webhook(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET says what ends and what stays; POST deletes."""
+    endpoints.check_manage(signed_in(request))
+    endpoint = _find(pk)
+    if request.method != "POST":
+        states = dict(endpoint.messages.order_by().values_list("state").annotate(Count("pk")))
+        context = {
+            "row": endpoint,
+            "waiting": states.get(State.WAITING, 0),
+            "sending": states.get(State.SENDING, 0),
+            "undelivered": states.get(State.FAILED, 0),
+        }
+        return render(request, "webhooks/delete.html", context)
+    with _or_404(pk):
+        dropped = endpoints.delete(actor_of(request), pk)
+    words = {0: "", 1: "The message it wasn’t sent is listed as not needed."}
+    rest = words.get(dropped, f"The {dropped} messages it wasn’t sent are listed as not needed.")
+    messages.success(request, f"Webhook “{endpoint.name}” is deleted. {rest}")
+    return redirect("webhooks")
+
+
 @never_cache
 @require_POST
 def webhook_key(request: HttpRequest, pk: int) -> HttpResponse:
     """The signing key, the one it has or a new one; on this answer only."""
     endpoints.check_manage(signed_in(request))
     endpoint, new = _find(pk), request.POST.get("key") == "new"
-    key = (endpoints.new_key if new else endpoints.show_key)(actor_of(request), endpoint)
+    with _or_404(pk):
+        key = (endpoints.new_key if new else endpoints.show_key)(actor_of(request), endpoint)
     return render(request, "webhooks/key.html", {"row": endpoint, "key": key, "new": new})
 
 
@@ -51,16 +77,24 @@ def webhook_key(request: HttpRequest, pk: int) -> HttpResponse:
 def try_webhook(request: HttpRequest, pk: int) -> HttpResponse:
     endpoints.check_manage(signed_in(request))
     endpoint = _find(pk)
-    endpoints.try_endpoint(actor_of(request), endpoint)
+    with _or_404(pk):
+        endpoints.try_endpoint(actor_of(request), endpoint)
     messages.success(request, f"A trial message goes to {endpoint.name}. What becomes of it is in the list.")
     return redirect("messages")
 
 
 def _find(pk: int) -> Endpoint:
-    endpoint = Endpoint.objects.filter(pk=pk).first() if pk < BIG else None
-    if endpoint is None:
-        raise Http404(f"There is no webhook {pk}.")
-    return endpoint
+    with _or_404(pk):
+        return Endpoint.objects.existing().get(pk=min(pk, BIG - 1))
+
+
+@contextmanager
+def _or_404(pk: int | None) -> Iterator[None]:
+    """Answers 404 for a webhook that isn't there, also when it was deleted between looking and doing."""
+    try:
+        yield
+    except Endpoint.DoesNotExist:
+        raise Http404(f"There is no webhook {pk}.") from None
 
 
 def _edit(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
@@ -69,7 +103,8 @@ def _edit(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     form = EndpointForm(request.POST if request.method == "POST" else None, endpoint=endpoint)
     if form.is_valid():
         try:
-            saved = endpoints.save(actor_of(request), form.changed_endpoint())
+            with _or_404(endpoint.pk):
+                saved = endpoints.save(actor_of(request), form.changed_endpoint())
         except ValidationError as refused:
             form.refuse(refused)
         else:
