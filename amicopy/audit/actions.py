@@ -62,6 +62,7 @@ ACTIONS: Mapping[str, str] = {
     "webhook.key_shown": "Looked at a webhook's signing key",
     "webhook.key_changed": "Gave a webhook a new signing key",
     "message.tested": "Sent a trial message",
+    "message.retried": "Had messages tried again",
     "leftover.chosen": "Chose a leftover image for removal",
     "aws.image_deregistered": "AWS deregistered an image",
     "aws.snapshot_deleted": "AWS deleted a snapshot",

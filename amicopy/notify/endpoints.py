@@ -1,4 +1,5 @@
-"""The verbs of administrators: webhooks, their keys, and trying a channel. Each is an event; none shows an address."""
+"""The verbs of administrators: webhooks, their keys, trying a channel, and trying messages again. Each is an event;
+none shows an address."""
 
 from typing import Any
 
@@ -105,6 +106,24 @@ def try_email(actor: Actor) -> Message:
     with transaction.atomic():
         event = record("message.tested", actor=actor, data={"to": person.get_username()})
         return outbox.put_test(_trial(event.pk, actor, path="/messages/"), person=person.pk)
+
+
+def try_again(actor: Actor, message: int | None = None) -> int:
+    """Has this message, or all that wait or were given up, tried at once; returns how many, and records it unless there
+    are none. Raises PermissionDenied and Message.DoesNotExist."""
+    _check(actor)
+    with transaction.atomic():
+        # Before the rows of messages: an approval that drops some holds the chain already.
+        lock_chain()
+        rows, which = Message.objects.all(), {}
+        if message is not None:
+            row = rows.select_related("person", "endpoint").get(pk=message)
+            rows = rows.filter(pk=message)
+            which = {"message": row.pk, "to": row.recipient, "request": row.request}
+        count = outbox.try_now(rows)
+        if count:
+            record("message.retried", actor=actor, data={"messages": count, **which})
+    return count
 
 
 def _check(actor: Actor) -> User:

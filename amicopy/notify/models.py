@@ -184,3 +184,8 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of #{self.request}"
+
+    @property
+    def recipient(self) -> str:
+        """The name of the person or the webhook it goes to."""
+        return self.person.get_username() if self.person else str(self.endpoint)

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.upkeep.diagnosing import findings
-from amicopy.notify import outbox, signing, tasks
+from amicopy.notify import endpoints, outbox, signing, tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
 from amicopy.web.views import webhooks
 from tests.notify.conftest import hooks
@@ -220,6 +220,46 @@ def test_what_was_given_up_is_tried_again_by_an_administrator(admin: Client) -> 
     assert "Nothing is left to try" in page
     assert admin.post("/messages/retry/", {"message": "x"}).status_code == 404
     assert "1 message is tried again" in admin.post("/messages/retry/", follow=True).content.decode()
+
+
+def test_trying_again_is_an_event_that_says_what_was_tried_and_no_secret(admin: Client) -> None:
+    Endpoint.objects.create(name="tickets", url=f"https://hooks.example/{TOKEN}", kinds=["ended"])
+    one, sent = stored(State.FAILED), stored(State.SENT, sent_at=timezone.now())
+    stored(State.FAILED)
+    admin.post("/messages/retry/", {"message": one.pk})
+    admin.post("/messages/retry/", {"message": sent.pk})
+    admin.post("/messages/retry/")
+    told = [(action, json.loads(data)) for action, data in events()]
+    assert told == [
+        ("message.retried", {"messages": 1, "message": one.pk, "to": "tickets", "request": 1}),
+        ("message.retried", {"messages": 2}),
+    ]
+    assert TOKEN not in str(list(AuditEvent.objects.values_list("data", flat=True)))
+    page = admin.get("/audit/").content.decode()
+    assert "Had messages tried again" in page
+
+
+def test_a_trial_is_an_event_without_address_and_key(admin: Client) -> None:
+    endpoint = Endpoint.objects.create(name="tickets", url=f"https://hooks.example/{TOKEN}", kinds=["ended"])
+    admin.post(f"/webhooks/{endpoint.pk}/try/")
+    admin.post("/messages/test/")
+    told = [(action, json.loads(data)) for action, data in events()]
+    assert told == [
+        ("message.tested", {"id": endpoint.pk, "name": "tickets"}),
+        ("message.tested", {"to": "administrator"}),
+    ]
+
+
+@pytest.mark.parametrize("verb", ["/messages/retry/", "/messages/test/", "/webhooks/{}/try/"])
+def test_without_its_event_nothing_is_tried(admin: Client, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    def fail(*args: object, **more: object) -> None:
+        raise RuntimeError
+
+    failed = stored(State.FAILED)
+    monkeypatch.setattr(endpoints, "record", fail)
+    with pytest.raises(RuntimeError):
+        admin.post(verb.format(failed.endpoint_id))
+    assert list(Message.objects.values_list("pk", "state")) == [(failed.pk, State.FAILED)]
 
 
 @pytest.mark.parametrize("role", ["requester", "approver", "auditor"])

@@ -21,12 +21,13 @@ from amicopy.copies.models import Account, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies.policy import Delegation, FreezeWindow
 from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
 from amicopy.notify.models import Endpoint
+from amicopy.notify.models import State as MessageState
 from amicopy.urls import urlpatterns
 from amicopy.web.models import SavedView
 from tests.copies.conftest import acting, make_call, make_person, make_rule
 from tests.web.conftest import typed
 from tests.web.test_account_pages import account_typed
-from tests.web.test_message_pages import webhook_typed
+from tests.web.test_message_pages import stored, webhook_typed
 from tests.web.test_policy_pages import delegation_typed, freeze_typed
 from tests.web.test_rules import rule_typed
 
@@ -47,9 +48,6 @@ SILENT = {
     "view-delete",
     "account-check",
     "leftovers-look",
-    "messages-retry",
-    "messages-test",
-    "webhook-try",
     *NEW[1:],
 }
 
@@ -184,6 +182,10 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name in {"webhook", "webhook-delete", "webhook-key", "webhook-try"}:
         endpoint = Endpoint.objects.create(name="tickets", url="https://hooks.example/", kinds=["ended"])
         return [endpoint.pk], webhook_typed(name="tickets-2") if name == "webhook" else {"key": "show"}
+    if name == "messages-test":
+        User.objects.update(email="somebody@people.example")
+    if name == "messages-retry":
+        stored(MessageState.FAILED)
     if name in {"account", "account-edit", "account-check"}:
         account = Account.objects.create(name="shared", account_id="444455556666")
         return [account.pk], account_typed(seen=accounts.seen_of(account))

@@ -7,10 +7,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from amicopy.notify import endpoints, outbox
+from amicopy.notify import endpoints
 from amicopy.notify.models import Message, State
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import BIG, row_number
+from amicopy.web.finding import row_number
 
 PAGE = 50
 # The views of the list: name in the address -> words and states.
@@ -56,13 +56,14 @@ def message_list(request: HttpRequest) -> HttpResponse:
 def try_again(request: HttpRequest) -> HttpResponse:
     """One message, or all that wait or were given up, become due at once."""
     endpoints.check_manage(signed_in(request))
-    rows = Message.objects.all()
-    if "message" in request.POST:
-        number = row_number(request.POST["message"])
-        rows = rows.filter(pk=number if number is not None else BIG - 1)
-        if not rows.exists():
-            raise Http404("There is no such message.")
-    count = outbox.try_now(rows)
+    one = "message" in request.POST
+    number = row_number(request.POST["message"]) if one else None
+    try:
+        if one and number is None:
+            raise Message.DoesNotExist
+        count = endpoints.try_again(actor_of(request), number)
+    except Message.DoesNotExist:
+        raise Http404("There is no such message.") from None
     if count:
         words = "1 message is" if count == 1 else f"{count} messages are"
         messages.success(request, f"{words} tried again now. Reload in a few seconds to see what became of it.")
