@@ -10,7 +10,7 @@ from amicopy.aws.sessions import client, typed_errors
 
 # https://docs.aws.amazon.com/general/latest/gr/sqs-service.html; the second form is the old one, still in use.
 _HOST = r"(?:sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.[a-z0-9.-]+"
-_URL = re.compile(rf"https://{_HOST}/(?P<account>\d{{12}})/(?P<name>[\w-]{{1,80}})")
+_URL = re.compile(rf"https://{_HOST}/(?P<account>[0-9]{{12}})/(?P<name>[A-Za-z0-9_-]{{1,80}})")
 # The most that one call may bring and delete.
 MOST = 10
 

@@ -22,7 +22,7 @@ from amicopy.copies.transitions import InvalidTransition
 from amicopy.copies.upkeep import checking
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html: name and path.
-ROLE = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):role/[!-~]{0,511}[\w+=,.@-]{1,64}", re.ASCII)
+ROLE = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):role/[!-~]{0,511}[\w+=,.@-]{1,64}", re.ASCII)
 # In these a new value would be another account: what was approved in it would no longer hold.
 IDENTITY = ("account_id", "partition")
 # Where the policy has to name who amicopy is and nobody has looked yet.
@@ -79,7 +79,7 @@ def trust_policy(account: Account, *, own_arn: str) -> str:
 
 def _principal(own_arn: str) -> str:
     """What a policy can name of a session: its role. The role's path isn't in the session's ARN."""
-    session = re.fullmatch(r"arn:([^:]+):sts::(\d{12}):assumed-role/([^/]+)/.+", own_arn)
+    session = re.fullmatch(r"arn:([^:]+):sts::([0-9]{12}):assumed-role/([^/]+)/.+", own_arn)
     return f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else own_arn or UNKNOWN_PRINCIPAL
 
 
@@ -92,7 +92,7 @@ def _check(account: Account, before: dict[str, Any]) -> None:
     others = Account.objects.exclude(pk=account.pk)
     if others.filter(name=account.name).exists():
         errors["name"] = ["Choose another name. There is an account of that name."]
-    if not re.fullmatch(r"\d{12}", account.account_id, re.ASCII):
+    if not re.fullmatch("[0-9]{12}", account.account_id):
         errors["account_id"] = ["Enter the 12 digits of the account."]
     elif others.filter(account_id=account.account_id).exists():
         errors["account_id"] = ["Change the account that is here already. It has this number."]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -27,7 +26,7 @@ from amicopy.copies.bookkeeping import (
     SeenLeftover,
 )
 from amicopy.copies.calls import Call, content_hash
-from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
+from amicopy.copies.policy import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.states import CopyState, RequestState
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Account(models.Model):
     """An AWS account amicopy can act in: with the ambient credentials, or with a role to assume."""
 
     name = models.CharField(max_length=64, unique=True)
-    account_id = models.CharField(max_length=12, unique=True, validators=[RegexValidator(r"^\d{12}$")])
+    account_id = models.CharField(max_length=12, unique=True, validators=[ACCOUNT_ID])
     partition = models.CharField(max_length=16, default="aws")
     role_arn = models.CharField(max_length=2048, blank=True)
     external_id = models.CharField(max_length=1224, blank=True)

@@ -14,6 +14,9 @@ REGIONS = RegexValidator(
     "Enter Regions with commas between them. A star stands for any letters, as in eu-*.",
 )
 
+# Digits are spelled [0-9]: \d takes those of every script. And \Z, since $ lets a line end follow.
+ACCOUNT_ID = RegexValidator(r"^[0-9]{12}\Z", "Enter the 12 digits of an account.")
+
 
 class ApprovalRule(models.Model):
     """Who has to approve a destination of a request; the first enabled rule that fits it counts.
@@ -36,9 +39,7 @@ class ApprovalRule(models.Model):
     enabled = models.BooleanField(default=True)
     account = models.ForeignKey("copies.Account", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     DestinationRegion = models.CharField(max_length=200, blank=True, validators=[REGIONS])
-    SourceAccount = models.CharField(
-        max_length=12, blank=True, validators=[RegexValidator(r"^\d{12}$", "Enter the 12 digits of an account.")]
-    )
+    SourceAccount = models.CharField(max_length=12, blank=True, validators=[ACCOUNT_ID])
     encryption = models.CharField(max_length=12, blank=True, choices=Encryption.choices, default=Encryption.ANY)
     dry_runs = models.CharField(max_length=12, choices=DryRuns.choices, default=DryRuns.COPIES)
     # GiB of all volumes of the source.

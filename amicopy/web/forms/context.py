@@ -135,7 +135,7 @@ def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]]) -> dict[str, Sl
 
 def place_of(name: str) -> str:
     """Which destination an input belongs to, as its legend says it."""
-    row = re.match(r"destinations-(\d+)-", name)
+    row = re.match(r"destinations-([0-9]+)-", name)
     return f"Destination {int(row[1]) + 1}: " if row else ""
 
 

@@ -12,7 +12,7 @@ from amicopy.copies.approval.editing import MOST_APPROVALS
 from amicopy.copies.approval.facts import Facts
 from amicopy.copies.calls import Call
 from amicopy.copies.models import Account, CopyRequest
-from amicopy.copies.policy import ApprovalRule
+from amicopy.copies.policy import ACCOUNT_ID, ApprovalRule
 from amicopy.web.finding import BIG
 from amicopy.web.forms.rows import Row, rows_of
 
@@ -171,11 +171,10 @@ class TrialForm(PlainForm):
     encryption = forms.ChoiceField(
         choices=(("", "Not known"), ("encrypted", "Encrypted"), ("unencrypted", "Not encrypted")), required=False
     )
-    source_account = forms.RegexField(
-        r"^\d{12}$",
+    source_account = forms.CharField(
+        validators=[ACCOUNT_ID],
         required=False,
         label="Source account",
-        error_messages={"invalid": "Enter the 12 digits of an account."},
         widget=forms.TextInput(attrs={"class": "mono", "inputmode": "numeric", "autocomplete": "off"}),
     )
     group = forms.ModelChoiceField(

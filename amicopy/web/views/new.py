@@ -212,7 +212,7 @@ def _focus(data: Mapping[str, str]) -> str:
 
 
 def _without(rows: list[dict[str, str]], index: str) -> list[dict[str, str]]:
-    if not index.isdecimal() or len(index) > 4:
+    if not (index.isascii() and index.isdecimal()) or len(index) > 4:
         return rows
     return [row for number, row in enumerate(rows) if number != int(index)]
 
