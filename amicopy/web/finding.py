@@ -44,6 +44,8 @@ OUTCOMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "ended": ("Available or failed", (CopyState.AVAILABLE, CopyState.FAILED)),
 }
 BIG = 2**63
+# Counts stop here: an exact number of thousands helps nobody and would cost a look at every row.
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ class Search:
             midnight = timezone.make_aware(datetime.combine(day, time.min))
             copies = copies.filter(finished_at__gte=midnight, finished_at__lt=midnight + timedelta(days=1))
         return copies
+
+
+def count_of(rows: CopyRequestQuerySet) -> int:
+    """How many rows there are; one more than MOST_COUNTED stands for any more."""
+    return rows.order_by()[: MOST_COUNTED + 1].count()
 
 
 def _matching(text: str) -> Q:

@@ -23,16 +23,34 @@ class Page:
 
 
 def page_of(rows: CopyRequestQuerySet, *, sort: str, query: QueryDict) -> Page:
-    """The page that `after` or `before` in an address ask for; the first one when they name no row."""
+    """The page of the list that `after` or `before` in an address ask for."""
     column, down = SORTS[sort]
-    after, before = _row(query.get("after")), _row(query.get("before"))
+    return page_by(rows, column, down=down, query=query, size=PAGE)
+
+
+def page_by(
+    rows: CopyRequestQuerySet,
+    column: str,
+    *,
+    down: bool,
+    query: QueryDict,
+    size: int,
+    anchors: CopyRequestQuerySet | None = None,
+) -> Page:
+    """The page that `after` or `before` in an address ask for, in the order of a column and then of the number; the
+    first one when they name no row.
+
+    `anchors` are the rows they may name, where the column is one that not every request has.
+    """
+    named = CopyRequest.objects.all() if anchors is None else anchors
+    after, before = _row(named, query.get("after")), _row(named, query.get("before"))
     anchor = after or before
     backwards = after is None and before is not None
     ordered = rows.order_by(*_order(column, down=down != backwards))
     if anchor is not None:
         ordered = ordered.filter(_beyond(anchor, column, down=down != backwards))
-    found = list(ordered[: PAGE + 1])
-    more, found = len(found) > PAGE, found[:PAGE]
+    found = list(ordered[: size + 1])
+    more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
     has_previous, has_following = (more, True) if backwards else (anchor is not None, more)
@@ -56,6 +74,6 @@ def _beyond(anchor: CopyRequest, column: str, *, down: bool) -> Q:
     return Q(**{f"{column}__{side}": value}) | Q(**{column: value, f"pk__{side}": anchor.pk})
 
 
-def _row(text: str | None) -> CopyRequest | None:
+def _row(rows: CopyRequestQuerySet, text: str | None) -> CopyRequest | None:
     number = row_number(text)
-    return None if number is None else CopyRequest.objects.filter(pk=number).select_related("requester").first()
+    return None if number is None else rows.filter(pk=number).select_related("requester").first()

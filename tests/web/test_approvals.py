@@ -1,6 +1,7 @@
 """The approver's page: what waits for whom, what AWS showed at submission, and who decided meanwhile."""
 
 import re
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from amicopy.copies import workflow
-from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.policy import Delegation
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
 from tests.web.conftest import SignedIn
@@ -179,6 +180,146 @@ def test_a_decision_somebody_else_took_meanwhile_is_news_and_no_error(
     page = approver.post(f"/requests/{row.pk}/{verb}/", data, follow=True).content.decode()
     assert re.search(r'data-kind="info".*is approved already, decided by approver-2\.', page)
     assert 'data-kind="fail"' not in page
+
+
+def many(row: CopyRequest, count: int, **fields: Any) -> list[int]:
+    """The numbers of so many requests like this one, each a second younger than the one before, with these fields."""
+    copy = row.copies.get()
+    rows = [CopyRequest.objects.get(pk=row.pk) for _ in range(count)]
+    for seconds, each in enumerate(rows, start=1):
+        each.pk, each.submission = None, uuid.uuid4()
+        each.submitted_at = row.submitted_at + timedelta(seconds=seconds)
+        for name, value in fields.items():
+            setattr(each, name, value)
+    made = CopyRequest.objects.bulk_create(rows)
+    copies = [ImageCopy.objects.get(pk=copy.pk) for _ in made]
+    for each_copy, each in zip(copies, made, strict=True):
+        each_copy.pk, each_copy.request = None, each
+    ImageCopy.objects.bulk_create(copies)
+    return [each.pk for each in made]
+
+
+def shown_in(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r'data-request="(\d+)"', page)]
+
+
+def counts_in(page: str) -> list[str]:
+    return re.findall(r'<span class="n">([^<]+)</span>', page)
+
+
+def following(page: str, rel: str = "next") -> str:
+    """The address of the neighbouring page; empty when there is none."""
+    found = re.search(rf'href="([^"]+)" rel="{rel}"', page)
+    return "/approvals/" + found[1].replace("&amp;", "&") if found else ""
+
+
+@pytest.fixture
+def crowded(approver: Client, account: Account) -> tuple[list[int], list[int]]:
+    """400 requests: the oldest 340 wait for the group security, the 60 after them for an approver."""
+    row = ask(account)
+    security = many(row, 339, plan=[{"group": "security", "count": 1}])
+    row.plan = [{"group": "security", "count": 1}]
+    row.save()
+    last = CopyRequest.objects.get(pk=security[-1])
+    mine = many(last, 60, plan=[{"permission": "copies.decide_request", "count": 1}])
+    return [row.pk, *security], mine
+
+
+def test_what_waits_for_me_is_found_behind_hundreds_that_wait_for_others(
+    approver: Client, crowded: tuple[list[int], list[int]]
+) -> None:
+    others, mine = crowded
+    page = approver.get("/approvals/").content.decode()
+    assert shown_in(page) == mine[:50]
+    assert counts_in(page) == ["60", "340", "0"]
+    assert "<title>60 waiting – Approvals" in page
+    assert '<span class="count"><span class="visually-hidden">, </span>60<' in page
+    second = approver.get(following(page)).content.decode()
+    assert shown_in(second) == mine[50:]
+    assert following(second) == ""
+    assert shown_in(approver.get(following(second, "prev")).content.decode()) == mine[:50]
+    assert shown_in(approver.get(f"/approvals/?q=%23{mine[-1]}").content.decode()) == [mine[-1]]
+    assert "Nothing waits for you" not in approver.get("/").content.decode()
+    walked, address = [], "/approvals/?queue=others"
+    while address:
+        page = approver.get(address).content.decode()
+        walked += shown_in(page)
+        address = following(page)
+    assert walked == others
+
+
+def test_pages_of_decisions_begin_with_the_latest_and_miss_none(approver: Client, account: Account) -> None:
+    row = ask(account)
+    numbers = [row.pk, *many(row, 59)]
+    person = make_person("approver", "approver")
+    # All at one moment: the number breaks the tie.
+    Decision.objects.bulk_create(
+        Decision(
+            request_id=number,
+            round=1,
+            requester=row.requester,
+            decided_by=person,
+            decided_at=timezone.now().replace(microsecond=number % 3),
+            kind="approve",
+            content_hash=row.content_hash,
+        )
+        for number in numbers
+    )
+    first = approver.get("/approvals/?queue=decided").content.decode()
+    second = approver.get(following(first)).content.decode()
+    assert shown_in(first) + shown_in(second) == sorted(numbers, key=lambda number: (number % 3, number), reverse=True)
+    assert shown_in(approver.get(following(second, "prev")).content.decode()) == shown_in(first)
+
+
+def test_more_that_wait_are_news_on_the_last_page_only(approver: Client, account: Account) -> None:
+    row = ask(account)
+    row.submitted_at -= timedelta(hours=1)
+    row.save()
+    many(row, 59)
+
+    def polled(page: str) -> str:
+        found = re.search(r'hx-get="([^"]+)"', page)
+        assert found
+        return approver.get(found[1].replace("&amp;", "&")).content.decode()
+
+    first = approver.get("/approvals/").content.decode()
+    second = approver.get(following(first)).content.decode()
+    for page in (first, second):
+        assert "more request" not in polled(page)
+    ask(account)
+    assert "more request" not in polled(first), "there is a next page anyway"
+    assert "1 more request waits for you" in polled(second)
+    shown = approver.get(following(first)).content.decode()
+    assert len(shown_in(shown)) == 11
+    assert "more request" not in polled(shown)
+
+
+def test_a_page_on_which_nothing_is_left_shows_the_first_one(approver: Client, account: Account) -> None:
+    row = ask(account)
+    later = many(row, 50)
+    last = following(approver.get("/approvals/").content.decode())
+    assert shown_in(approver.get(last).content.decode()) == [later[-1]]
+    CopyRequest.objects.filter(pk=later[-1]).update(state="WITHDRAWN")
+    assert shown_in(approver.get(last, follow=True).content.decode()) == [row.pk, *later[:-1]]
+    for nonsense in ("x", "0", str(10**30), "%00"):
+        assert shown_in(approver.get(f"/approvals/?after={nonsense}").content.decode()) == [row.pk, *later[:-1]]
+
+
+def test_a_thousand_that_wait_cost_no_more_statements_than_a_few(approver: Client, account: Account) -> None:
+    def statements(address: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert approver.get(address).status_code == 200
+        return len(captured)
+
+    row = ask(account)
+    many(row, 60)
+    addresses = ("/approvals/", "/approvals/?queue=others", "/")
+    few = [statements(address) for address in addresses]
+    many(row, 939)
+    assert [statements(address) for address in addresses] == few
+    assert counts_in(approver.get("/approvals/").content.decode()) == ["1000", "0", "0"]
+    many(row, 1)
+    assert counts_in(approver.get("/approvals/").content.decode()) == ["1000+", "0", "0"]
 
 
 def test_a_page_of_fifty_costs_no_statement_for_each(approver: Client, account: Account) -> None:

@@ -1,13 +1,14 @@
 """The queue of whoever decides: what waits for them, for others, and what they decided; and many decisions at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -18,21 +19,18 @@ from amicopy.copies.models import Account, CopyRequest, CopyRequestQuerySet, Dec
 from amicopy.copies.states import RequestState
 from amicopy.web import polling, waiting
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import Search, requesters, row_number
+from amicopy.web.finding import Search, count_of, requesters, row_number
 from amicopy.web.found import edits_of, found_of
+from amicopy.web.paging import Page, page_by
 from amicopy.web.status import current
 from amicopy.web.views.detail import calls_of
 from amicopy.web.views.verbs import reason_of
 
 # An expiry this close is said in words of warning.
 SOON = timedelta(days=2)
-# As many as anybody decides in one sitting; the oldest come first.
-MOST = 50
-QUEUES = {
-    "mine": ("Waiting for you", waiting.waiting_for),
-    "others": ("Waiting for others", waiting.waiting_for_others),
-    "decided": ("Decided by you", waiting.decided_by),
-}
+# As many on a page as anybody decides in one sitting.
+PAGE = 50
+QUEUES = {"mine": "Waiting for you", "others": "Waiting for others", "decided": "Decided by you"}
 
 
 def check_may_see(user: User) -> None:
@@ -49,10 +47,20 @@ def approvals(request: HttpRequest) -> HttpResponse:
     queue = request.GET.get("queue", "")
     queue = queue if queue in QUEUES else "mine"
     search = Search.of(request.GET)
-    found = search.apply(QUEUES[queue][1](user), user)
-    rows = list(_drawn(found)[: MOST + 1])
-    numbers = [row.pk for row in rows[:MOST]]
-    request.poll_tag = polling.current_tag(request, _stamps(numbers))  # type: ignore[attr-defined]  # templates read it
+    numbers = waiting.waiting_numbers(user)
+    rows_in = {
+        "mine": waiting.waiting_for(user, numbers),
+        "others": waiting.waiting_for_others(user, numbers),
+        "decided": waiting.decided_by(user),
+    }
+    found = search.apply(rows_in[queue], user)
+    page = _page(found, queue, user, request.GET)
+    if not page.rows and ("after" in request.GET or "before" in request.GET):
+        # All that was there is decided; what is left is before it.
+        return redirect(reverse("approvals") + search.address(queue=queue))
+    stamps = _stamps([row.pk for row in page.rows])
+    request.poll_tag = polling.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    place = _place(request) | {"more": "1" if page.following else ""}
     accounts = list(Account.objects.order_by("name"))
     context = {
         "queue": queue,
@@ -61,18 +69,20 @@ def approvals(request: HttpRequest) -> HttpResponse:
                 "name": name,
                 "words": words,
                 "address": f"?queue={name}" if name != "mine" else "?",
-                "count": rows_of(user)[:1000].count(),
+                "count": count_of(rows_in[name]),
             }
-            for name, (words, rows_of) in QUEUES.items()
+            for name, words in QUEUES.items()
         ],
+        "total": count_of(found),
+        "previous": search.address(queue=queue, before=str(page.previous)) if page.previous else "",
+        "following": search.address(queue=queue, after=str(page.following)) if page.following else "",
         "search": search,
         "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
         "accounts": accounts,
         "people": requesters(),
-        "more": len(rows) > MOST,
-        "most": MOST,
     }
-    return render(request, "approvals.html", context | _shown(request, user, rows[:MOST], queue=queue, search=search))
+    shown = _shown(request, user, page.rows, queue=queue, search=search, place=place)
+    return render(request, "approvals.html", context | shown)
 
 
 def _live_stamps(request: HttpRequest) -> polling.Stamps:
@@ -90,9 +100,12 @@ def live_approvals(request: HttpRequest) -> HttpResponse:
     rows = [found[number] for number in numbers if number in found]
     queue = request.GET.get("queue", "")
     search = Search.of(request.GET)
-    context = _shown(request, user, rows, queue=queue if queue in QUEUES else "mine", search=search)
-    if context["queue"] == "mine":
-        context["newer"] = search.apply(waiting.waiting_for(user).exclude(pk__in=numbers), user)[:MOST].count()
+    queue, place = queue if queue in QUEUES else "mine", _place(request)
+    context = _shown(request, user, rows, queue=queue, search=search, place=place)
+    if queue == "mine" and not place["more"]:
+        # The oldest come first: what is new comes after the last page.
+        others = waiting.waiting_for(user, waiting.waiting_numbers(user)).exclude(pk__in=numbers)
+        context["newer"] = len(_page(search.apply(others, user), queue, user, request.GET).rows)
     return render(request, "_approvals.html", context)
 
 
@@ -121,13 +134,32 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     return render(request, "approvals_done.html", {"kind": kind, "outcomes": outcomes, "done": done_count})
 
 
+def _page(rows: CopyRequestQuerySet, queue: str, user: User, query: QueryDict) -> Page:
+    """The page of a queue that an address asks for: of what is pending the oldest first, of decisions the latest."""
+    if queue == "decided":
+        anchors = waiting.decided_by(user)
+        return page_by(_drawn(rows), "my_decision_at", down=True, query=query, size=PAGE, anchors=anchors)
+    return page_by(_drawn(rows), "submitted_at", down=False, query=query, size=PAGE)
+
+
+def _place(request: HttpRequest) -> dict[str, str]:
+    """Which page of a queue it is, as its addresses say it; `more` when another one follows."""
+    return {name: request.GET.get(name, "") for name in ("after", "before", "more")}
+
+
 def _drawn(rows: CopyRequestQuerySet) -> CopyRequestQuerySet:
     decisions = Decision.objects.select_related("decided_by", "on_behalf_of")
     return rows.select_related("requester", "account").prefetch_related("copies", Prefetch("decisions", decisions))
 
 
 def _shown(
-    request: HttpRequest, user: User, rows: Sequence[CopyRequest], *, queue: str, search: Search
+    request: HttpRequest,
+    user: User,
+    rows: Sequence[CopyRequest],
+    *,
+    queue: str,
+    search: Search,
+    place: Mapping[str, str],
 ) -> dict[str, Any]:
     """What page and fragment both show."""
     paused = request.GET.get("live") == "off"
@@ -137,9 +169,9 @@ def _shown(
         "queue": queue,
         "live": not paused and queue != "decided",
         "paused": paused,
-        "live_address": search.address(ids=ids, queue=queue),
-        "pause_address": search.address(queue=queue, live="off"),
-        "page_address": search.address(queue=queue),
+        "live_address": search.address(ids=ids, queue=queue, **place),
+        "pause_address": search.address(queue=queue, live="off", after=place["after"], before=place["before"]),
+        "page_address": search.address(queue=queue, after=place["after"], before=place["before"]),
         "now": timezone.now(),
     }
 

@@ -52,12 +52,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     copies = ImageCopy.objects.filter(request__in=visible, round=F("request__round"))
     paused = request.GET.get("live") == "off"
     decides = user.has_perm("copies.decide_request")
-    waiting_now = list(waiting.waiting_for(user).select_related("requester")) if decides else []
+    numbers = waiting.waiting_numbers(user)
+    waiting_now = list(waiting.waiting_for(user, numbers).select_related("requester")[:MOST])
     context = {
         "decides": decides,
         "everyone": user.has_perm("copies.view_all_requests"),
-        "tiles": _tiles(user, visible, copies, waiting_now),
-        "todo": waiting_now[:MOST] if decides else _own_open(user, visible),
+        "tiles": _tiles(user, visible, copies)
+        | {"waiting": len(numbers), "oldest": waiting_now[0].submitted_at if waiting_now else None},
+        "todo": waiting_now if decides else _own_open(user, visible),
         "failures": _failures(copies),
         "regions": _regions(copies),
         "minutes": _minutes(copies),
@@ -72,13 +74,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-def _tiles(
-    user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy], waiting_now: Sequence[CopyRequest]
-) -> dict[str, Any]:
+def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]) -> dict[str, Any]:
     week = copies.filter(state=CopyState.AVAILABLE, finished_at__gte=timezone.now() - WEEK)
     return {
-        "waiting": len(waiting_now),
-        "oldest": waiting_now[0].submitted_at if waiting_now else None,
         "asked": visible.filter(requester=user, state=RequestState.PENDING).count(),
         "running": visible.filter(state=RequestState.APPROVED)[:1000].count(),
         "in_flight": copies.filter(state__in=IN_FLIGHT)[:1000].count(),

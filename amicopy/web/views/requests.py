@@ -13,12 +13,10 @@ from amicopy.copies.models import Account, CopyRequest, CopyRequestQuerySet, Ima
 from amicopy.copies.states import REQUEST_OPEN
 from amicopy.web import polling
 from amicopy.web.actor import signed_in
-from amicopy.web.finding import ENDED, MINE, OUTCOMES, VIEWS, Search, requesters, row_number
+from amicopy.web.finding import ENDED, MINE, OUTCOMES, VIEWS, Search, count_of, requesters, row_number
 from amicopy.web.models import SavedView
 from amicopy.web.paging import PAGE, page_of
 
-# Counts stop here: an exact number of thousands helps nobody and would cost a look at every row.
-MOST_COUNTED = 1000
 # What a row of the list shows of its copies.
 COPY_COLUMNS = (
     "request",
@@ -58,11 +56,11 @@ def request_list(request: HttpRequest) -> HttpResponse:
                     "name": view.view,
                     "words": words,
                     "address": view.address(),
-                    "count": _count(view.apply(visible, user)),
+                    "count": count_of(view.apply(visible, user)),
                 }
                 for view, words in _views(everyone=everyone)
             ],
-            "total": _count(found),
+            "total": count_of(found),
             "previous": search.address(before=str(page.previous)) if page.previous else "",
             "following": search.address(after=str(page.following)) if page.following else "",
             "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
@@ -142,10 +140,6 @@ def _views(*, everyone: bool) -> list[tuple[Search, str]]:
     views = [(Search(view=name), words) for name, (words, _) in VIEWS.items()]
     # Whoever sees only their own requests has no use for a view of them.
     return [*views, (Search(view=MINE[0]), MINE[1])] if everyone else views
-
-
-def _count(rows: CopyRequestQuerySet) -> int:
-    return rows.order_by()[: MOST_COUNTED + 1].count()
 
 
 def _newest() -> int:
