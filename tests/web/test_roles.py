@@ -43,7 +43,6 @@ SILENT = {
     "password-set",
     "settings",
     "theme",
-    "approvals-decide",
     "view-save",
     "view-delete",
     "account-check",
@@ -201,6 +200,9 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name == "audit-event":
         return [AuditEvent.objects.filter(request=make_request(owner).pk).latest("pk").pk], {}
     account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    if name == "approvals-decide":
+        row = make_request(owner)
+        return [], {"pick": row.pk, f"seen-{row.pk}": row.content_hash, "bulk": "approve", "confirm": "yes"}
     if name == "leftovers-remove":
         copy = ImageCopy.objects.get(request=make_request(owner))
         place = {"account": account, "copy": copy, "DestinationRegion": "eu-west-1", "seen_at": timezone.now()}
