@@ -118,7 +118,7 @@ def test_a_view_is_saved_found_again_and_deleted(windows: Windows) -> None:
     page.locator("#delete-view").click()
     expect(page.locator(".flash")).to_contain_text("is deleted")
     # The way back is a button away.
-    page.get_by_role("button", name="Save view").click()
+    page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("navigation", name="Views").get_by_role("link", name="Typed by hand")).to_be_visible()
     page.locator("#delete-view").click()
 

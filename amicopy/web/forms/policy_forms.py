@@ -37,6 +37,13 @@ class FreezeForm(PlainForm):
         super().__init__(data, initial={name: getattr(window, name) for name in COLUMNS})
         self.window = window
 
+    @staticmethod
+    def as_typed(window: FreezeWindow) -> dict[str, str]:
+        """What leads to this very window when it is posted; its times to the microsecond."""
+        account = str(window.account_id or "")
+        times = {"starts_at": window.starts_at.isoformat(), "ends_at": window.ends_at.isoformat()}
+        return {"name": window.name, "account": account, "DestinationRegion": window.DestinationRegion, **times}
+
     def changed_window(self) -> FreezeWindow:
         """The window with what was typed, not stored. Needs a valid form."""
         for name in COLUMNS:

@@ -16,6 +16,7 @@ from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.web import preferences
 from amicopy.web.status import Status, copy_status, current, overall, request_status, without_percent
+from amicopy.web.undoing import undo_of
 from amicopy.web.waiting import waiting_numbers
 
 register = template.Library()
@@ -23,6 +24,7 @@ register.filter("region_title", region_title)
 register.filter("current", current)
 register.filter("overall", overall)
 register.filter("without_percent", without_percent)
+register.filter("undo", undo_of)
 
 
 @register.simple_tag

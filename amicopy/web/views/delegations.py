@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -10,6 +11,7 @@ from amicopy.copies import permissions
 from amicopy.copies.approval import delegating
 from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.policy import Delegation
+from amicopy.web import undoing
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.finding import BIG
 from amicopy.web.forms.policy_forms import DelegationForm
@@ -36,10 +38,8 @@ def delegations(request: HttpRequest) -> HttpResponse:
             for error in invalid.errors:
                 form.add_error(error.field, error.message)
         else:
-            messages.success(
-                request,
-                f"{made.receiver.get_username()} can give your vote now. You keep it too; the first one counts.",
-            )
+            words = f"{made.receiver.get_username()} can give your vote now. You keep it too; the first one counts."
+            undoing.say(request, words, address=reverse("delegation-end", args=[made.pk]))
             return redirect("delegations")
     now = timezone.now()
     seen = delegating.visible_to(user).select_related("giver", "receiver")
@@ -57,12 +57,19 @@ def end_delegation(request: HttpRequest, pk: int) -> HttpResponse:
     """Ends one that the person may see, now."""
     user = signed_in(request)
     permissions.check_see_delegations(user)
-    if pk >= BIG or not delegating.visible_to(user).filter(pk=pk).exists():
+    before = delegating.visible_to(user).filter(pk=pk).first() if pk < BIG else None
+    if before is None:
         raise Http404(f"There is no delegation {pk} that you may see.")
     try:
         ended = delegating.take_back(actor_of(request), pk)
     except Delegation.DoesNotExist as gone:
         raise Http404(f"There is no delegation {pk} that you may see.") from gone
     words = f"{ended.receiver.get_username()} can't give {ended.giver.get_username()}'s vote any more."
-    messages.success(request, f"{words} Votes already given stay.")
+    words = f"{words} Votes already given stay."
+    if ended.giver_id == user.pk and before.until > ended.until:
+        again = {"receiver": str(ended.receiver_id), "until": before.until.isoformat(), "reason": ended.reason}
+        undoing.say(request, words, address=reverse("delegations"), **again)
+    else:
+        # Only who gives a vote can hand it over, so nobody else can undo this; or there was nothing to end.
+        messages.success(request, words)
     return redirect("delegations")

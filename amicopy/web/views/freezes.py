@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -11,6 +12,7 @@ from amicopy.copies import permissions
 from amicopy.copies.approval import editing
 from amicopy.copies.policy import FreezeWindow
 from amicopy.copies.transitions import InvalidTransition
+from amicopy.web import undoing
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.finding import BIG
 from amicopy.web.forms.policy_forms import FreezeForm
@@ -55,7 +57,8 @@ def end_freeze(request: HttpRequest, pk: int) -> HttpResponse:
     except FreezeWindow.DoesNotExist:
         messages.error(request, f"Freeze “{window.name}” was deleted meanwhile.")
     else:
-        messages.success(request, f"Freeze “{window.name}” is over. What it held starts within five minutes.")
+        words = f"Freeze “{window.name}” is over. What it held starts within five minutes."
+        undoing.say(request, words, address=reverse("freeze", args=[pk]), **FreezeForm.as_typed(window))
     return redirect("freezes")
 
 

@@ -68,7 +68,6 @@ def request_list(request: HttpRequest) -> HttpResponse:
             "people": requesters() if everyone else [],
             "saved": saved,
             "saved_now": next((view for view in saved if view.address == search.address()), None),
-            "name": request.GET.get("name", "")[:40],
             "ended": {name: words for name, (words, _) in ENDED.items()},
             "outcomes": {name: words for name, (words, _) in OUTCOMES.items()},
             "everyone": everyone,

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from amicopy.copies import permissions
@@ -16,6 +17,7 @@ from amicopy.copies.approval import editing, rulebook, trying, voters, votes
 from amicopy.copies.models import CopyRequest
 from amicopy.copies.policy import ApprovalRule
 from amicopy.copies.transitions import InvalidTransition
+from amicopy.web import undoing
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.finding import BIG
 from amicopy.web.forms.rule_form import MOST_GROUPS, RuleForm, TrialForm
@@ -76,7 +78,8 @@ def switch_rule(request: HttpRequest, pk: int) -> HttpResponse:
         words = (
             "It counts for what is submitted from now on." if rule.enabled else "It asks nobody until it’s on again."
         )
-        messages.success(request, f"Rule “{rule.name}” is switched {'on' if rule.enabled else 'off'}. {words}")
+        words = f"Rule “{rule.name}” is switched {'on' if rule.enabled else 'off'}. {words}"
+        undoing.say(request, words, address=reverse("rule-switch", args=[pk]), to="off" if rule.enabled else "on")
     return redirect("rules")
 
 

@@ -4,9 +4,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
+from amicopy.web import undoing
 from amicopy.web.actor import signed_in
 from amicopy.web.finding import BIG, Search
 from amicopy.web.models import SavedView
@@ -35,10 +35,9 @@ def save_view(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def delete_view(request: HttpRequest, number: int) -> HttpResponse:
-    """Forgets a view of the person's own, and leaves its name in the form that saves it again."""
+    """Forgets a view of the person's own. Its filters still apply to the page this leads to."""
     view = get_object_or_404(SavedView, pk=min(number, BIG - 1), person=signed_in(request))
     view.delete()
-    messages.success(
-        request, f"View “{view.name}” is deleted. Its filters still apply here; save them again to undo it."
-    )
-    return redirect(f"{reverse('requests')}{view.address}&{urlencode({'name': view.name})}")
+    words = f"View “{view.name}” is deleted. Its filters still apply here."
+    undoing.say(request, words, address=reverse("view-save"), name=view.name, query=view.address)
+    return redirect(reverse("requests") + view.address)
