@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 LEFT, RIGHT, TOP, BOTTOM = 42.0, 378.0, 22.0, 148.0
+# How far a chart goes that needs no room for the words beside a median.
+EDGE = 454.0
 WIDEST = 28.0
 
 
@@ -43,7 +45,8 @@ class Chart:
 def bars(values: Sequence[Bar], *, with_median: bool = False) -> Chart:
     """The bars side by side over a scale that begins at nought and ends at a round number."""
     top = _round_up(max((bar.value for bar in values), default=0))
-    room = (RIGHT - LEFT) / max(1, len(values))
+    right = RIGHT if with_median else EDGE
+    room = (right - LEFT) / max(1, len(values))
     width = min(room * 0.66, WIDEST)
     drawn = []
     for index, bar in enumerate(values):
@@ -60,12 +63,12 @@ def bars(values: Sequence[Bar], *, with_median: bool = False) -> Chart:
         )
     ticks = [_mark(top * step / 2, top) for step in range(3)]
     middle = _mark(median(bar.value for bar in values), top) if with_median and values else None
-    return Chart(drawn=drawn, ticks=ticks, middle=middle)
+    return Chart(drawn=drawn, ticks=ticks, middle=middle, right=right)
 
 
 def _mark(value: float, top: float) -> tuple[str, float, float]:
     y = round(BOTTOM - (BOTTOM - TOP) * value / top, 1)
-    return (f"{round(value, 1):g}" if value < 10 else f"{value:.0f}", y, y + 4)
+    return (f"{round(value, 1):g}" if value < 10 else f"{value:,.0f}", y, y + 4)
 
 
 def _round_up(value: float) -> float:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -76,8 +76,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]) -> dict[str, Any]:
     week = copies.filter(state=CopyState.AVAILABLE, finished_at__gte=timezone.now() - WEEK)
+    asked, sent_back = Q(state=RequestState.PENDING), Q(state=RequestState.CHANGES_REQUESTED)
+    own = visible.filter(asked | sent_back, requester=user).aggregate(
+        asked=Count("pk", filter=asked),
+        asked_since=Min("submitted_at", filter=asked),
+        sent_back=Count("pk", filter=sent_back),
+    )
     return {
-        "asked": visible.filter(requester=user, state=RequestState.PENDING).count(),
+        **own,
         "running": visible.filter(state=RequestState.APPROVED)[:1000].count(),
         "in_flight": copies.filter(state__in=IN_FLIGHT)[:1000].count(),
         "failed": copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)[:1000].count(),
