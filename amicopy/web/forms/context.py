@@ -27,6 +27,25 @@ from amicopy.web.forms.notes import notes_of, prediction_words
 from amicopy.web.forms.request_form import RequestForm
 
 KINDS = (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone"))
+# The form's inputs from top to bottom; those of a row go by the first part of their name.
+ORDER = (
+    "account",
+    "SourceRegion",
+    "SourceImageId",
+    "Name",
+    "Description",
+    "destinations",
+    "Encrypted",
+    "KmsKeyId",
+    "SnapshotCopyCompletionDurationMinutes",
+    "CopyImageTags",
+    "TagSpecifications",
+    "tags",
+    "start_not_before",
+    "DryRun",
+    "ClientToken",
+    "reason",
+)
 
 
 @dataclass(frozen=True)
@@ -77,11 +96,21 @@ def form_context(
         "regions_known": account is None or asking.known(places.regions_question(account.aws())) is not None,
         "choices": [choices_for(account, call.DestinationRegion) for call in calls],
         "slots": slots(form, notes),
-        "summary": [(name, place_of(name) + message) for name, said in form.errors.items() for message in said],
+        "summary": [
+            (name, place_of(name) + message)
+            for name, said in sorted(form.errors.items(), key=_on_page)
+            for message in said
+        ],
         **_source_context(form, seen, looked, account),
         **_aside_context(form, calls, found, user),
         "checked": list(zip(calls, looked.permissions, strict=False)),
     }
+
+
+def _on_page(error: tuple[str, Any]) -> int:
+    """Where the input of an error stands, so that whoever corrects one after the other goes down the page."""
+    name = error[0].partition("-")[0]
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 def known_source(form: RequestForm) -> Source | NotThere | None:

@@ -235,6 +235,7 @@ def _page(
         "focus": focus,
         "fresh": fresh,
         "presets": Preset.objects.filter(person=signed_in(request)),
+        "latest": CopyRequest.objects.filter(requester=signed_in(request)).order_by("-pk").first() if fresh else None,
         "again": again,
         "sent_back": again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES).last()
         if again
