@@ -7,6 +7,10 @@
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
   // --- copy an ID with one click ---
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-clip]");
     if (!button) return;

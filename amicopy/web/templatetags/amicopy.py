@@ -12,8 +12,10 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.states import CopyState, RequestState
 from amicopy.web import preferences
 from amicopy.web.status import Status, copy_status, current, overall, request_status, without_percent
 from amicopy.web.undoing import undo_of
@@ -180,6 +182,17 @@ def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeS
         thing.words,
         small,
     )
+
+
+# What an event keeps of a state is its name in the database.
+STATES = {state.value: state.label for state in (*CopyState, *RequestState)}
+
+
+@register.filter
+def steps(event: AuditEvent) -> str:
+    """From which state to which, in words; empty for an event of something else."""
+    old, new = (STATES.get(state, state) for state in (event.old, event.new))
+    return f"{old} → {new}" if new and old and old != new else new
 
 
 @register.simple_tag
