@@ -58,7 +58,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
                     "address": view.address(),
                     "count": count_of(view.apply(visible, user)),
                 }
-                for view, words in _views(everyone=everyone)
+                for view, words in _views(mine=everyone and user.has_perm("copies.submit_request"))
             ],
             "total": count_of(found),
             "previous": search.address(before=str(page.previous)) if page.previous else "",
@@ -135,10 +135,10 @@ def _sort(search: Search, first: str, second: str, *, down_first: bool) -> dict[
     return {"address": search.address(sort=second if search.sort == first else first), "now": now}
 
 
-def _views(*, everyone: bool) -> list[tuple[Search, str]]:
+def _views(*, mine: bool) -> list[tuple[Search, str]]:
+    """The built-in views. Whoever sees only their own requests has no use for one of them, nor has who makes none."""
     views = [(Search(view=name), words) for name, (words, _) in VIEWS.items()]
-    # Whoever sees only their own requests has no use for a view of them.
-    return [*views, (Search(view=MINE[0]), MINE[1])] if everyone else views
+    return [*views, (Search(view=MINE[0]), MINE[1])] if mine else views
 
 
 def _newest() -> int:
