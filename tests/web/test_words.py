@@ -1,0 +1,149 @@
+"""What pages say, where somebody once hesitated: the next step first, one word for one thing, no codes for people."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.approval import editing
+from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.policy import ApprovalRule
+from amicopy.web import charts
+from tests.audit.writing import write
+from tests.copies.conftest import acting, make_person
+from tests.web.conftest import SignedIn, typed
+from tests.web.test_approvals import lookups
+
+pytestmark = pytest.mark.django_db
+
+
+def submitted(client: Client, **changes: str) -> CopyRequest:
+    assert client.post("/requests/new/", typed(**changes)).status_code == 302
+    return CopyRequest.objects.latest("pk")
+
+
+def plain(page: str) -> str:
+    """The words of a page, as they are read."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def said(client: Client, path: str) -> str:
+    return plain(client.get(path).content.decode())
+
+
+def test_a_requester_is_told_first_what_came_back_to_them(signed_in: SignedIn) -> None:
+    requester, approver = signed_in("requester"), signed_in("approver")
+    for name in ("first-image", "second-image", "third-image"):
+        submitted(requester, Name=name)
+    assert "3 of your requests wait for approval, none are in progress" in said(requester, "/")
+    assert "sent back" not in said(requester, "/")
+    row = CopyRequest.objects.get(Name="first-image")
+    sent = {"content_hash": row.content_hash, "reason": "Encrypt it."}
+    approver.post(f"/requests/{row.pk}/request-changes/", sent)
+    assert "1 of your requests was sent back for changes, 2 wait for approval" in said(requester, "/")
+    assert re.search(r"Waiting for approval 2 oldest just now", said(requester, "/"))
+
+
+def test_the_summary_of_errors_goes_down_the_page(signed_in: SignedIn) -> None:
+    sent = {"account": "sandbox", "Description": "x" * 300, "destinations-1-DestinationRegion": ""}
+    page = signed_in("requester").post("/requests/new/", sent).content.decode()
+    summary = re.search(r'<section class="errors".*?</section>', page, re.DOTALL)
+    assert summary
+    links = re.findall(r'href="#f-([^"]+)"', summary[0])
+    places = [page.index(f'id="f-{name}"') for name in links]
+    assert len(links) > 4
+    assert places == sorted(places)
+
+
+def test_an_empty_form_offers_the_persons_last_request_to_start_from(signed_in: SignedIn) -> None:
+    requester = signed_in("requester")
+    assert "your last one" not in said(requester, "/requests/new/")
+    submitted(requester, Name="older-image")
+    row = submitted(requester, Name="weekly-image")
+    submitted(signed_in("requester", name="somebody-else"), Name="not-mine")
+    page = requester.get("/requests/new/").content.decode()
+    assert f'<a href="?clone={row.pk}">Start from #{row.pk}, <span class="wrap-any">weekly-image</span></a>' in page
+    assert "your last one" not in said(requester, f"/requests/new/?clone={row.pk}")
+
+
+def test_a_plan_for_one_copy_speaks_of_one(signed_in: SignedIn) -> None:
+    page = said(signed_in("requester"), "/requests/new/")
+    assert "1 copy starts ." in page or "1 copy starts." in page
+    assert "one for each destination" not in page
+
+
+def test_who_decides_has_why_and_what_changes_in_sight(signed_in: SignedIn) -> None:
+    requester, approver = signed_in("requester"), signed_in("approver")
+    row = submitted(requester)
+    CopyRequest.objects.filter(pk=row.pk).update(lookups=lookups())
+    page = approver.get(f"/requests/{row.pk}/").content.decode()
+    assert page.index('class="why-first') < page.index('id="decision"')
+    assert 'id="changes" open' in page
+    own = requester.get(f"/requests/{row.pk}/").content.decode()
+    assert 'class="why-first' not in own
+    assert 'id="changes">' in own
+
+
+def test_a_long_route_names_its_first_region(signed_in: SignedIn) -> None:
+    more = {f"destinations-{n}-DestinationRegion": region for n, region in enumerate(("us-west-2", "eu-west-2"), 1)}
+    requester = signed_in("requester")
+    submitted(requester, **more)
+    assert "eu-west-1 and 2 more" in said(requester, "/requests/")
+
+
+def test_a_view_of_ones_own_requests_is_for_who_makes_some(signed_in: SignedIn) -> None:
+    assert ">Mine <" not in signed_in("approver").get("/requests/").content.decode()
+    assert ">Mine <" in signed_in("requester", "auditor", name="both").get("/requests/").content.decode()
+
+
+def test_the_history_says_states_in_words(signed_in: SignedIn) -> None:
+    event = write("copy.failed", request=12, copy=34, old="STARTING", new="FAILED")
+    write("copy.waiting", request=12, copy=34, old="STARTING", new="STARTING")
+    auditor = signed_in("auditor")
+    for path in ("/audit/", f"/audit/{event.pk}/"):
+        assert "Starting → Failed" in said(auditor, path)
+    assert "Starting → Starting" not in said(auditor, "/audit/")
+    assert "STARTING" not in said(auditor, "/audit/")
+    assert AuditEvent.objects.get(pk=event.pk).new == "FAILED"
+
+
+def test_evidence_calls_a_state_as_every_other_page_does_and_offers_to_print(signed_in: SignedIn) -> None:
+    row = submitted(signed_in("requester"))
+    CopyRequest.objects.update(state="COMPLETED")
+    ImageCopy.objects.update(state="AVAILABLE", ImageId="ami-0123456789abcdef0")
+    auditor = signed_in("auditor")
+    assert "State Done Requested by" in said(auditor, f"/requests/{row.pk}/evidence/")
+    assert "data-print" in auditor.get(f"/requests/{row.pk}/evidence/").content.decode()
+
+
+def test_cancelling_says_once_what_becomes_of_what_was_made(signed_in: SignedIn) -> None:
+    requester = signed_in("requester")
+    row = submitted(requester, **{"destinations-1-DestinationRegion": "us-west-2"})
+    CopyRequest.objects.update(state="APPROVED")
+    ImageCopy.objects.update(state="COPYING", ImageId="ami-0123456789abcdef0", progress=40)
+    page = said(requester, f"/requests/{row.pk}/cancel/")
+    assert "eu-west-1 is at 40% us-west-2 is at 40%" in page
+    assert page.count("deregistered") == 1
+
+
+def test_a_list_without_rules_says_what_holds_and_what_to_do(signed_in: SignedIn) -> None:
+    admin = signed_in("administrator")
+    assert "No rules yet" in said(admin, "/rules/")
+    editing.save_rule(acting(make_person("admin-2", "administrator")), ApprovalRule(name="Large"))
+    assert "No rules yet" not in said(admin, "/rules/")
+
+
+def test_an_approvers_delegations_are_no_administration(signed_in: SignedIn) -> None:
+    page = signed_in("approver").get("/delegations/").content.decode()
+    menu = page[page.index('aria-label="Main"') : page.index("</nav>")]
+    assert menu.index(">Approvals<") < menu.index("Delegations</a>") < menu.index("Audit history</a>")
+    assert "<a" not in menu[menu.index('id="nav-administration"') :]
+
+
+def test_a_chart_uses_its_whole_width_and_groups_digits() -> None:
+    values = [charts.Bar(1500, "1500 GiB"), charts.Bar(10, "10 GiB")]
+    chart = charts.bars(values)
+    assert chart.right > charts.bars(values, with_median=True).right
+    assert [tick[0] for tick in chart.ticks] == ["0", "1,000", "2,000"]
+    assert max(each.x + each.width for each in chart.drawn) <= chart.right
