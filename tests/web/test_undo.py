@@ -10,8 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import delegating
-from amicopy.copies.approval import editing
+from amicopy.copies.approval import delegating, editing
 from amicopy.copies.models import CopyRequest
 from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
 from amicopy.web.models import SavedView
