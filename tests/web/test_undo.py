@@ -100,6 +100,20 @@ def test_nobody_is_offered_to_hand_over_anothers_vote_again(signed_in: SignedIn)
     assert undo_in(receiver.post(f"/delegations/{made.pk}/end/", follow=True)) is None
 
 
+def test_a_person_switched_off_is_let_in_again(signed_in: SignedIn) -> None:
+    admin, other = signed_in("administrator"), make_person("left-early", "requester")
+    off = admin.post(f"/people/{other.pk}/switch/", {"to": "off"}, follow=True)
+    other.refresh_from_db()
+    assert not other.is_active
+    answer = undo(admin, off)
+    other.refresh_from_db()
+    assert other.is_active
+    assert "left-early is switched on." in answer.content.decode()
+    assert actions() == ["person.switched_off", "person.switched_on"]
+    # Nothing was done, so there is nothing to undo.
+    assert undo_in(admin.post(f"/people/{other.pk}/switch/", {"to": "on"}, follow=True)) is None
+
+
 def test_what_cannot_be_undone_offers_nothing(signed_in: SignedIn) -> None:
     requester, approver = signed_in("requester"), signed_in("approver")
     assert undo_in(requester.post("/requests/new/", typed(), follow=True)) is None

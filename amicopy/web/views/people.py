@@ -20,6 +20,7 @@ from amicopy.audit.log import record
 from amicopy.copies import people, permissions
 from amicopy.copies.permissions import NotAllowed
 from amicopy.copies.roles import ROLES
+from amicopy.web import undoing
 from amicopy.web.actor import actor_of, address_of, signed_in
 from amicopy.web.finding import BIG
 from amicopy.web.forms.people_form import EmailForm, PersonForm
@@ -71,14 +72,31 @@ def set_email(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def set_roles(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_people(signed_in(request))
-    return _done(request, _find(pk), lambda: people.set_roles(actor_of(request), pk, request.POST.getlist("roles")))
+    user = _find(pk)
+    try:
+        people.set_roles(actor_of(request), pk, request.POST.getlist("roles"))
+    except NotAllowed as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"{user.username} is saved.")
+    return redirect("person", pk)
 
 
 @require_POST
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_people(signed_in(request))
-    on = request.POST.get("to") == "on"
-    return _done(request, _find(pk), lambda: people.switch(actor_of(request), pk, on=on))
+    user, on = _find(pk), request.POST.get("to") == "on"
+    try:
+        people.switch(actor_of(request), pk, on=on)
+    except NotAllowed as refused:
+        messages.error(request, str(refused))
+    else:
+        words = f"{user.username} is switched {'on' if on else 'off'}."
+        if user.is_active == on:
+            messages.success(request, words)
+        else:
+            undoing.say(request, words, address=reverse("person-switch", args=[pk]), to="off" if on else "on")
+    return redirect("person", pk)
 
 
 @require_POST
@@ -125,16 +143,6 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "form": form or EmailForm(initial={"email": user.email}),
     }
     return render(request, "people/person.html", context, status=422 if form else 200)
-
-
-def _done(request: HttpRequest, user: User, verb: Any) -> HttpResponse:
-    try:
-        verb()
-    except NotAllowed as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, f"{user.username} is saved.")
-    return redirect("person", user.pk)
 
 
 def _find(pk: int) -> User:
