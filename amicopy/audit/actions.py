@@ -37,7 +37,7 @@ ACTIONS: Mapping[str, str] = {
     "copy.queued": "Copy queued",
     "copy.held": "Copy waits for its time",
     "copy.starting": "Copy starting",
-    "copy.waiting": "Copy waits, AWS was asked",
+    "copy.waiting": "Copy waits for another try at AWS",
     "copy.copying": "AWS started the copy",
     "copy.checked": "Permissions checked by a dry run",
     "copy.available": "New AMI is available",

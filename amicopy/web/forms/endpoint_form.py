@@ -19,6 +19,7 @@ class EndpointForm(PlainForm):
         max_length=2000,
         required=False,
         label="Address",
+        help_text="Begins with https://. It is kept to amicopy: no page and no event shows it again.",
         widget=forms.TextInput(
             attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off", "inputmode": "url"}
         ),
