@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import socket
 import threading
 import time
@@ -11,11 +12,13 @@ from dataclasses import dataclass, field
 SLOWEST_SECONDS = 10.0
 
 
-def request(path: str, *, session: str, tag: str | None = None) -> bytes:
-    """A signed-in GET as it goes over the wire; with a tag it is a poll."""
+def request(path: str, *, session: str, tag: str | None = None, parts: Sequence[str] = ()) -> bytes:
+    """A signed-in GET as it goes over the wire; with a tag it is a poll, of a page that has these parts."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Cookie: sessionid={session}"]
     if tag is not None:
         lines += ["HX-Request: true", f"HX-PTag: {tag}"]
+    if parts:
+        lines.append(f"HX-Parts: {' '.join(parts)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
@@ -28,6 +31,11 @@ def header(head: bytes, name: str) -> str:
     return ""
 
 
+def parts_of(body: bytes) -> list[str]:
+    """The fingerprints of the parts that a page has once it has got this."""
+    return re.findall(r'data-part="(\w+)"', body.decode())
+
+
 def status(head: bytes) -> int:
     return int(head[9:12])
 
@@ -38,17 +46,17 @@ class Connection:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=SLOWEST_SECONDS)
 
-    def get(self, sent: bytes) -> bytes:
-        """The head of the answer; its body is read and dropped."""
+    def get(self, sent: bytes) -> tuple[bytes, bytes]:
+        """The head of the answer, and its body."""
         self._socket.sendall(sent)
         data = b""
         while b"\r\n\r\n" not in data:
             data += self._more()
         head, _, body = data.partition(b"\r\n\r\n")
-        left = int(header(head, "content-length") or 0) - len(body)
-        while left > 0:
-            left -= len(self._more())
-        return head
+        length = int(header(head, "content-length") or 0)
+        while len(body) < length:
+            body += self._more()
+        return head, body
 
     def _more(self) -> bytes:
         data = self._socket.recv(65536)
@@ -67,7 +75,7 @@ def per_second(port: int, sent: bytes, *, expected: int, seconds: float, connect
     def ask(index: int, until: float) -> None:
         connection = Connection(port)
         while time.monotonic() < until:
-            code = status(connection.get(sent))
+            code = status(connection.get(sent)[0])
             counts[index] += 1
             if code != expected:
                 wrong.add(code)
@@ -101,16 +109,16 @@ def crowd(
     outcome = Outcome()
 
     async def page(path: str, until: float) -> None:
-        tag = ""
+        tag, parts = "", list[str]()
         await asyncio.sleep(random.random() * every)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.monotonic() < until:
             began = time.monotonic()
             try:
                 async with asyncio.timeout(SLOWEST_SECONDS):
-                    writer.write(request(path, session=session, tag=tag))
+                    writer.write(request(path, session=session, tag=tag, parts=parts))
                     head = await reader.readuntil(b"\r\n\r\n")
-                    await reader.readexactly(int(header(head, "content-length") or 0))
+                    body = await reader.readexactly(int(header(head, "content-length") or 0))
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 outcome.errors.append(repr(error))
                 return
@@ -118,7 +126,7 @@ def crowd(
             code = status(head)
             if code == 200:
                 outcome.changed += 1
-                tag = header(head, "hx-ptag")
+                tag, parts = header(head, "hx-ptag"), parts_of(body)
             elif code != 304:
                 outcome.errors.append(f"{code} for {path}")
             await asyncio.sleep(every)

@@ -112,6 +112,15 @@
     if (icon && part.dataset.icon && icon.getAttribute("href") !== part.dataset.icon) icon.href = part.dataset.icon;
   });
 
+  // --- a poll names the parts its page has; those that are still the same come back empty and stay as they are ---
+  window.htmx?.registerExtension("parts", {
+    htmx_config_request: (element, { ctx }) => {
+      const parts = all("[data-part]", element).map((part) => part.dataset.part);
+      if (parts.length) ctx.request.headers["HX-Parts"] = parts.join(" ");
+    },
+    htmx_before_morph_node: (element, { newNode }) => !newNode.hasAttribute?.("data-kept"),
+  });
+
   // --- keyboard shortcuts, off while somebody types and where the settings say so ---
   if (document.cookie.split("; ").includes("shortcuts=off")) return;
   let afterG = 0;

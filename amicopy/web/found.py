@@ -12,7 +12,6 @@ from amicopy.copies.changes import changes
 from amicopy.copies.lookups.kept import Kept, KeptDestination, KeptWarning
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.web.forms.notes import prediction_words
-from amicopy.web.status import current
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,12 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> Found:
     )
 
 
-def edits_of(row: CopyRequest) -> list[dict[str, Any]]:
-    """What the requester changed since the round before, for who decides on the new one."""
+def edits_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
+    """What the requester changed since the round before, for who decides on the new one with these copies."""
     if row.round == 1:
         return []
     before = [copy.call() for copy in row.copies.all() if copy.round == row.round - 1]
-    return changes(before, [copy.call() for copy in current(row)])
+    return changes(before, [copy.call() for copy in copies])
 
 
 def _places(kept: Kept, copies: Sequence[ImageCopy]) -> list[KeptDestination]:

@@ -4,17 +4,23 @@ together with the stamps of what the page shows.
 A page carries a tag: the stamps it was drawn from, signed for the person who saw them. Only whoever was once shown
 this very state of things can know the tag, so an equal one needs no other look at permissions. Everything else, an
 unknown tag, a changed stamp, an ended session, goes the ordinary way.
+
+Where something changed, a page of many parts gets only those that did. A part carries the fingerprint of what it was
+drawn from as `data-part`; the poll names the fingerprints its page has, and a part with one of these comes empty, with
+`data-kept`. `static/amicopy.js` names them and leaves a kept part as it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from hashlib import blake2b
 from typing import Any
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 
@@ -59,6 +65,17 @@ def polled(stamps: Callable[..., Stamps]) -> Callable[[View], View]:
         return wrapper
 
     return mark
+
+
+def fingerprint(*drawn_from: object) -> str:
+    """The same for the same values, as `repr` tells them, in the same time zone."""
+    text = repr((timezone.get_current_timezone_name(), drawn_from))
+    return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def known_parts(request: HttpRequest) -> frozenset[str]:
+    """The fingerprints of the parts that the polling page has; none where a whole page is asked for."""
+    return frozenset(request.headers.get("HX-Parts", "").split()) if getattr(request, "htmx", False) else frozenset()
 
 
 def marks(numbers: Sequence[int]) -> str:

@@ -46,12 +46,13 @@ _COPY: Mapping[str, Status] = {
 _LEFT_OUT = frozenset({CopyState.FAILED, CopyState.CANCELLED})
 
 
-def request_status(request: CopyRequest) -> Status:
-    """The status of a request; while its copies run and after, with how many are done."""
+def request_status(request: CopyRequest, copies: Sequence[ImageCopy] | None = None) -> Status:
+    """The status of a request; while its copies run and after, with how many are done. `copies` are those of its
+    current round where they are at hand."""
     known = _REQUEST[request.state]
     if request.state not in {RequestState.APPROVED, RequestState.PARTIAL, RequestState.COMPLETED}:
         return known
-    copies = current(request)
+    copies = current(request) if copies is None else copies
     if request.state == RequestState.COMPLETED:
         if request.dry_run:
             return _COPY[CopyState.CHECKED]

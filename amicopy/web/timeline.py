@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
+
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState, RequestState
@@ -61,7 +63,15 @@ def steps_of(request: CopyRequest, copies: Sequence[ImageCopy], *, own_name: str
     places = {copy.pk: copy.destination for copy in copies}
     events = AuditEvent.objects.filter(request=request.pk).exclude(action__in=_LEFT_OUT).order_by("-id")[:MOST]
     steps = [_step(event, places, own_name) for event in reversed(events)]
-    return [*steps, *_next(request, copies)]
+    return [*steps, *next_steps(request, copies)]
+
+
+def last_event(request: CopyRequest) -> int | None:
+    """The number of the request's last event. The history only grows, so the same number means the same history."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT MAX(id) FROM audit_auditevent WHERE request = %s", [request.pk])
+        number: int | None = cursor.fetchone()[0]
+    return number
 
 
 def _step(event: AuditEvent, places: Mapping[int, str], own_name: str) -> Step:
@@ -79,7 +89,8 @@ def _step(event: AuditEvent, places: Mapping[int, str], own_name: str) -> Step:
     )
 
 
-def _next(request: CopyRequest, copies: Iterable[ImageCopy]) -> list[Step]:
+def next_steps(request: CopyRequest, copies: Iterable[ImageCopy]) -> list[Step]:
+    """What is under way and what comes next. How far a copy is stands in its card, which changes far more often."""
     if request.state in _NEXT:
         return [Step("next", "clock", _NEXT[request.state])]
     if request.state != RequestState.APPROVED:
@@ -87,6 +98,6 @@ def _next(request: CopyRequest, copies: Iterable[ImageCopy]) -> list[Step]:
     running = [copy for copy in copies if copy.state == CopyState.COPYING]
     waiting = [copy for copy in copies if copy.state in {CopyState.QUEUED, CopyState.STARTING}]
     return [
-        *(Step("run", "run", f"Copying, {copy.progress}%", place=copy.destination) for copy in running),
+        *(Step("run", "run", "Copying", place=copy.destination) for copy in running),
         *(Step("next", "clock", "Starts by itself", place=copy.destination) for copy in waiting),
     ]

@@ -93,6 +93,25 @@ def test_focus_open_details_and_scroll_stay_while_the_page_moves(windows: Window
     assert page.evaluate("scrollY") == at
 
 
+def test_what_stays_the_same_is_left_alone_and_what_changes_is_not(windows: Windows) -> None:
+    requester, approver = windows("requester"), windows("approver")
+    path = requester.submit("kept-golden")
+    approver.page.goto(path)
+    approver.page.get_by_role("button", name=re.compile("Approve #")).click()
+    page = requester.page
+    copying = page.locator("[data-copy][data-state=COPYING]")
+    expect(copying).to_be_visible(timeout=30_000)
+    # Whatever the server sends again takes these words away.
+    page.evaluate("document.querySelector('#tl').textContent = 'Left alone'")
+    before = copying.get_attribute("data-progress")
+    assert until(lambda: page.locator("[data-copy]").first.get_attribute("data-progress") != before, seconds=30)
+    expect(page.locator("#tl")).to_have_text("Left alone")
+    expect(page.locator("[data-request][data-state=COMPLETED]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#tl")).to_have_text("Timeline")
+    assert page.locator("#timeline .timeline li").count() > 3
+    assert page.locator("#progress[hx-trigger]").count() == 0
+
+
 def test_the_tab_tells_how_far_it_is_and_a_change_is_said_once(windows: Windows) -> None:
     requester, approver = windows("requester"), windows("approver")
     path = requester.submit("tab-golden")

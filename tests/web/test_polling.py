@@ -1,12 +1,27 @@
-"""Polls that change nothing: no body, two statements, and only for whoever was shown this state of things."""
+"""Polls that change nothing: no body, two statements, and only for whoever was shown this state of things. Polls that
+change something: only the parts that did."""
 
 import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from amicopy.copies.models import CopyRequest
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
+from tests.copies.conftest import Submit, approve, make_call, make_person
+from tests.copies.conftest import approver as approver
+from tests.copies.conftest import requester as requester
+from tests.copies.conftest import submit as submit
 from tests.web.conftest import SignedIn, typed
 
 pytestmark = pytest.mark.django_db
@@ -49,3 +64,184 @@ def test_whoever_may_no_longer_sign_in_gets_no_304(signed_in: SignedIn) -> None:
     row.requester.save()
     answer = client.get(address, headers={"HX-Request": "true", "HX-PTag": tag})
     assert answer["HX-Redirect"].startswith("/sign-in/")
+
+
+ENCODED = "Encoded authorization failure message: " + "a" * 20
+
+
+def parts(answer: str) -> dict[str, str]:
+    """The fingerprints of the parts in a page or an answer, by the part's id."""
+    return dict(re.findall(r'id="([\w-]+)" data-part="(\w+)"', answer))
+
+
+def kept(answer: str) -> set[str]:
+    """The ids of the parts that came empty."""
+    return set(re.findall(r'<\w+ [^>]*id="([\w-]+)" data-part="\w+" data-kept></', answer))
+
+
+class Open:
+    """A request's page that stays open."""
+
+    def __init__(self, client: Client, number: int) -> None:
+        self.client, self.number = client, number
+        page = client.get(f"/requests/{number}/").content.decode()
+        self.parts, self.tag = parts(page), polled_by(client, f"/requests/{number}/")[1]
+
+    def poll(self) -> str:
+        """What comes once something changed. The page then has what came."""
+        CopyRequest.objects.filter(pk=self.number).update(version=F("version") + 1)
+        headers = {"HX-Request": "true", "HX-PTag": self.tag, "HX-Parts": " ".join(self.parts.values())}
+        answer = self.client.get(f"/requests/{self.number}/", headers=headers)
+        assert answer.status_code == 200
+        self.tag, self.parts = answer["HX-PTag"], parts(answer.content.decode())
+        return answer.content.decode()
+
+
+@pytest.fixture
+def copying(submit: Submit, approver: User) -> CopyRequest:
+    """A request with two copies that have been under way for an hour."""
+    row = submit(make_call(), make_call("sa-east-1"))
+    approve(approver, row)
+    snapshot = {"SnapshotId": "snap-1", "DeviceName": "/dev/xvda", "VolumeSize": 10, "Progress": 50, "State": "pending"}
+    # Half a minute past the hour: "About 1 h 0 min left" stays the same while the test runs.
+    called_at = timezone.now() - timedelta(minutes=60, seconds=30)
+    for copy in row.copies.all():
+        copy.state, copy.progress, copy.snapshots, copy.called_at = "COPYING", 50, [snapshot], called_at
+        copy.ImageId = f"ami-{copy.pk:017x}"
+        copy.save()
+    return row
+
+
+def names(row: CopyRequest) -> tuple[str, str]:
+    """The ids of both cards."""
+    first, second = row.copies.order_by("position")
+    return f"copy-{first.pk}", f"copy-{second.pk}"
+
+
+def test_a_poll_brings_only_the_parts_that_changed(signed_in: SignedIn, copying: CopyRequest) -> None:
+    first, second = names(copying)
+    page = Open(signed_in("requester"), copying.pk)
+    assert set(page.parts) == {first, second, "timeline"}
+    ImageCopy.objects.filter(request=copying, position=0).update(progress=70)
+    before = page.parts
+    answer = page.poll()
+    assert kept(answer) == {second, "timeline"}
+    assert 'data-progress="70"' in answer
+    assert "<title>60% – " in answer
+    assert "sa-east-1" not in answer
+    assert page.parts[second] == before[second]
+    assert kept(page.poll()) == {first, second, "timeline"}
+
+
+def test_a_page_that_names_no_parts_gets_all_of_them(signed_in: SignedIn, copying: CopyRequest) -> None:
+    page = Open(signed_in("requester"), copying.pk)
+    page.parts = {}
+    answer = page.poll()
+    assert kept(answer) == set()
+    assert "sa-east-1" in answer
+    assert "Submitted the request" in answer
+
+
+def test_a_whole_page_keeps_nothing_whatever_its_request_names(signed_in: SignedIn, copying: CopyRequest) -> None:
+    client = signed_in("requester")
+    known = " ".join(Open(client, copying.pk).parts.values())
+    page = client.get(f"/requests/{copying.pk}/", headers={"HX-Parts": known}).content.decode()
+    assert (kept(page), len(parts(page))) == (set(), 3)
+
+
+def _copy(**fields: Any) -> Callable[[ImageCopy], object]:
+    return lambda copy: ImageCopy.objects.filter(pk=copy.pk).update(**fields)
+
+
+def _attempt(**fields: Any) -> Callable[[ImageCopy], object]:
+    return lambda copy: Attempt.objects.filter(copy=copy).update(**fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_copy(waiting_for="AWS can't be reached."), "AWS can&#x27;t be reached."),
+        (_copy(snapshots=[]), "copy-"),
+        (_copy(state="CANCELLING"), "Cancelling"),
+        (_copy(state="FAILED", error_code="Client.Odd", error_message="Odd"), "Client.Odd"),
+        (_copy(called_at=F("called_at") - timedelta(minutes=30)), "About <b>1 h 30 min</b>"),
+        (_copy(called_at=F("called_at") - timedelta(days=2)), "Overdue"),
+        (_attempt(error_code="Client.Odd"), "Client.Odd"),
+        (_attempt(in_doubt=True), "Not known yet"),
+    ],
+    ids=["waiting", "no snapshots", "state", "failed", "time left", "overdue", "attempt", "attempt in doubt"],
+)
+def test_a_card_comes_again_with_everything_that_it_shows(
+    signed_in: SignedIn, copying: CopyRequest, change: Callable[[ImageCopy], object], words: str
+) -> None:
+    first, second = names(copying)
+    page = Open(signed_in("requester"), copying.pk)
+    change(copying.copies.get(position=0))
+    answer = page.poll()
+    assert first not in kept(answer)
+    assert second in kept(answer)
+    assert words in answer[answer.index(f'id="{first}"') : answer.index(f'id="{second}"')]
+
+
+def test_the_cards_come_again_as_time_passes(
+    signed_in: SignedIn, copying: CopyRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Open(signed_in("requester"), copying.pk)
+    later = timezone.now() + timedelta(minutes=20)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    answer = page.poll()
+    assert kept(answer) == {"timeline"}
+    assert answer.count("About <b>1 h 20 min</b>") == 3
+
+
+def test_what_only_the_engine_reads_brings_no_card_again(signed_in: SignedIn, copying: CopyRequest) -> None:
+    page = Open(signed_in("requester"), copying.pk)
+    ImageCopy.objects.filter(request=copying).update(
+        next_step_at=timezone.now() + timedelta(minutes=1), lease_until=timezone.now(), failures=3
+    )
+    assert kept(page.poll()) == {*names(copying), "timeline"}
+
+
+def test_a_card_comes_again_for_who_has_got_another_right(signed_in: SignedIn, copying: CopyRequest) -> None:
+    ImageCopy.objects.filter(request=copying, position=0).update(
+        state="FAILED", error_code="UnauthorizedOperation", error_message=ENCODED
+    )
+    page = Open(signed_in("auditor"), copying.pk)
+    make_person("auditor", "auditor", "administrator")
+    answer = page.poll()
+    assert "Decode AWS" in answer
+    assert kept(answer) == {"timeline"}
+
+
+def test_the_parts_come_again_in_another_time_zone(signed_in: SignedIn, copying: CopyRequest) -> None:
+    page = Open(signed_in("requester"), copying.pk)
+    page.client.cookies["browser-time-zone"] = "Asia/Tokyo"
+    answer = page.poll()
+    assert kept(answer) == set()
+    assert " JST" in answer
+
+
+def test_the_timeline_comes_again_with_each_event(signed_in: SignedIn, copying: CopyRequest) -> None:
+    page = Open(signed_in("requester"), copying.pk)
+    record("request.cancelled", actor=Actor(name="somebody", source="page"), request=copying.pk)
+    answer = page.poll()
+    assert kept(answer) == set(names(copying))
+    assert "By somebody" in answer
+
+
+def test_the_timeline_comes_again_with_the_next_step(signed_in: SignedIn, copying: CopyRequest) -> None:
+    page = Open(signed_in("requester"), copying.pk)
+    ImageCopy.objects.filter(request=copying, position=0).update(state="QUEUED", progress=0)
+    answer = page.poll()
+    assert "Starts by itself" in answer
+    assert kept(answer) == {names(copying)[1]}
+
+
+def test_a_timeline_that_stays_is_not_looked_up(signed_in: SignedIn, copying: CopyRequest) -> None:
+    page = Open(signed_in("requester"), copying.pk)
+    with CaptureQueriesContext(
+        connection,
+    ) as statements:
+        page.poll()
+    asked = [each["sql"] for each in statements if "audit_auditevent" in each["sql"]]
+    assert [sql.startswith("SELECT MAX(id)") for sql in asked] == [True]

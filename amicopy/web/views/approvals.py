@@ -202,7 +202,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
                 "pending": pending,
                 "found": found_of(row, copies),
                 "expires_soon": row.expires_at is not None and row.expires_at - timezone.now() < SOON,
-                "edits": edits_of(row),
+                "edits": edits_of(row, copies),
             }
         )
     return entries

@@ -1,11 +1,15 @@
-"""One request: the page, the part of it that keeps itself current, and its evidence for print."""
+"""One request: the page, the part of it that keeps itself current, and its evidence for print.
+
+What every changed poll asks is plain SQL: putting a statement together costs several times what answering it does.
+"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -24,17 +28,21 @@ from amicopy.web.actor import signed_in
 from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.finding import BIG
 from amicopy.web.found import edits_of, found_of
-from amicopy.web.status import copy_status, counted, current, gib_done, overall, request_status, seconds_left
-from amicopy.web.timeline import steps_of
+from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left
+from amicopy.web.templatetags.amicopy import duration
+from amicopy.web.timeline import last_event, next_steps, steps_of
 
 REDRAWN_SECONDS = 300
+# The columns of a copy that only the engine reads. They change often, and no card shows them.
+_ENGINES = frozenset({"next_step_at", "lease_id", "lease_until", "lease_holder", "failures", "seen_at"})
 _QUEUE = """SELECT SUM(id) FROM copies_imagecopy WHERE state IN ('QUEUED', 'STARTING') AND EXISTS
   (SELECT 1 FROM copies_imagecopy WHERE request_id = %s AND state IN ('QUEUED', 'STARTING'))"""
 
 
 def find(request: HttpRequest, number: int) -> CopyRequest:
     """A request the person may see. Raises Http404 for any other, existing or not."""
-    found = CopyRequest.objects.filter(pk=number).first() if number < BIG else None
+    rows = CopyRequest.objects.raw("SELECT * FROM copies_copyrequest WHERE id = %s", [number if number < BIG else 0])
+    found = next(iter(rows), None)
     if found is None or not permissions.may_see(signed_in(request), found):
         raise Http404(f"There is no request #{number} that you may see.")
     return found
@@ -66,7 +74,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     context |= {
         "calls": calls_of(context["copies"]),
         "found": found_of(row, context["copies"]),
-        "edits": edits_of(row),
+        "edits": edits_of(row, context["copies"]),
         "may_continue": continuing.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
         "continued_by": visible.filter(continues=row).order_by("pk"),
@@ -92,8 +100,8 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
 
 def copies_of(row: CopyRequest) -> list[ImageCopy]:
     """The copies of the request's current round, in their order."""
-    prefetch_related_objects([row], Prefetch("copies", ImageCopy.objects.order_by("position")))
-    return current(row)
+    statement = "SELECT * FROM copies_imagecopy WHERE request_id = %s AND round = %s ORDER BY position"
+    return list(ImageCopy.objects.raw(statement, [row.pk, row.round]))
 
 
 def calls_of(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
@@ -117,8 +125,8 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         # For the page only: who is before whom changes with every copy that starts.
         next(copy for copy in copies if copy.pk == copy_id).waiting_for = standing.words
     manage = permissions.may_manage_copies(user, row)
-    attempts = _attempts(copies)
-    cards = [_card(copy, may_retry=manage, attempts=attempts.get(copy.pk, [])) for copy in copies]
+    attempts = _attempts(row)
+    cards = [_card(user, copy, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, [])) for copy in copies]
     left = [card["left"] for card in cards if card["left"] is not None]
     begun = [copy.called_at for copy in copies if copy.called_at]
     unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
@@ -126,8 +134,11 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     )
     paused = request.GET.get("live") == "off"
     percent = overall(copies)
+    status = request_status(row, copies)
     return {
         "row": row,
+        "status": status,
+        "known_parts": polling.known_parts(request),
         "copies": copies,
         "cards": cards,
         "percent": percent if row.state == RequestState.APPROVED else None,
@@ -149,8 +160,10 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "may_cancel": manage and any(copy.state in steering.CANCELLABLE for copy in copies),
         "failed": sum(copy.state == CopyState.FAILED for copy in copies) if manage else 0,
         **decision_context(user, row),
-        "timeline": steps_of(row, copies, own_name=user.username),
-        "says": f"{request_status(row).words}. {counted(copies)}." if len(copies) > 1 else request_status(row).words,
+        # Called where it is drawn: a timeline that is kept isn't looked up.
+        "timeline": partial(steps_of, row, copies, own_name=user.username),
+        "timeline_part": polling.fingerprint(row.pk, last_event(row), next_steps(row, copies), user.username),
+        "says": f"{status.words}. {counted(copies)}." if len(copies) > 1 else status.words,
         "now": timezone.now(),
     }
 
@@ -174,33 +187,49 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
     }
 
 
-def _attempts(copies: Sequence[ImageCopy]) -> dict[int, list[Attempt]]:
-    """Every try at these copies, by copy, the first one first."""
+def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
+    """Every try at the request's copies, by copy, the first one first."""
     found: dict[int, list[Attempt]] = {}
-    for attempt in Attempt.objects.filter(copy__in=[copy.pk for copy in copies]).order_by("copy", "number"):
+    statement = """SELECT copies_attempt.* FROM copies_attempt JOIN copies_imagecopy ON copies_imagecopy.id = copy_id
+      WHERE request_id = %s ORDER BY copy_id, number"""
+    for attempt in Attempt.objects.raw(statement, [row.pk]):
         found.setdefault(attempt.copy_id, []).append(attempt)
     return found
 
 
-def _card(copy: ImageCopy, *, may_retry: bool, attempts: list[Attempt]) -> dict[str, Any]:
-    """A copy with what a page says of it."""
+def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[Attempt]) -> dict[str, Any]:
+    """One of so many copies, with all that its card says of it, and the fingerprint of that."""
     failed = copy.state == CopyState.FAILED
     explanation = explaining.explain(copy) if failed else None
     usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
-    return {
+    card: dict[str, Any] = {
         "copy": copy,
         "attempts": attempts,
         "left": seconds_left(copy, usual=usual),
         "overdue": overdue(copy, usual=usual),
         "explanation": explanation,
-        "encoded": failed and bool(explaining.encoded(copy)),
-        "may_retry": failed and may_retry,
+        "may_decode": failed and bool(explaining.encoded(copy)) and user.has_perm("copies.manage_accounts"),
+        "may_retry": failed and manage,
+        "may_clone": explanation is not None and not explanation.retry and user.has_perm("copies.submit_request"),
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
         "gib": size_of(copy),
         "gib_done": gib_done([copy]),
         "differs": [check for check in copy.verification if not check["ok"]],
-        "may_cancel": copy.state in steering.CANCELLABLE and may_retry,
+        "may_cancel": copy.state in steering.CANCELLABLE and manage and of > 1,
+        "open": copy.state == CopyState.COPYING and of < 4,
     }
+    drawn_from = card | {
+        "copy": _values(copy, without=_ENGINES),
+        "attempts": [_values(attempt) for attempt in attempts],
+        # As the card says it: the seconds themselves are never the same twice.
+        "left": duration(card["left"]),
+    }
+    return card | {"part": polling.fingerprint(drawn_from)}
+
+
+def _values(row: Model, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """What a row holds, column by column."""
+    return {name: value for name, value in vars(row).items() if not name.startswith("_") and name not in without}
 
 
 def _legend(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
