@@ -35,6 +35,8 @@ class Stamp:
     parameters: Sequence[int | str] = ()
 
 
+# What every view asks of the person, in the order of the model's fields; all else is read by whoever needs it.
+_PERSON = ("id", "password", "is_superuser", "username", "is_active")
 Stamps = Mapping[str, Stamp | int | str]
 View = Callable[..., HttpResponse]
 
@@ -85,8 +87,12 @@ def marks(numbers: Sequence[int]) -> str:
 
 def current_tag(request: HttpRequest, stamps: Stamps) -> str:
     """The tag of what the person would be shown now; empty where nobody is signed in."""
-    found = _person(request, stamps)
-    return _tag(found[0], sorted(stamps), found[1]) if found else ""
+    return _look(request, stamps)[1]
+
+
+def stamped(request: HttpRequest, name: str) -> Any:
+    """The value of a stamp of the page as it was before the view read anything; None where nobody is signed in."""
+    return getattr(request, "poll_stamped", {}).get(name)
 
 
 def unchanged(request: HttpRequest, stamps: Stamps) -> bool:
@@ -94,30 +100,33 @@ def unchanged(request: HttpRequest, stamps: Stamps) -> bool:
     known = request.headers.get("HX-PTag") or request.headers.get("If-None-Match", "").strip('W/"')
     if not known:
         return False
-    tag = current_tag(request, stamps)
-    request.poll_tag = tag  # type: ignore[attr-defined]  # the view needs it where something changed
+    user, tag = _look(request, stamps)
+    # What the view needs where something changed, so that nothing is asked for twice.
+    request.poll_tag = tag  # type: ignore[attr-defined]
+    if user is not None:
+        request.user = user
     return constant_time_compare(known, tag)
 
 
-def _person(request: HttpRequest, stamps: Stamps) -> tuple[User, list[Any]] | None:
-    """The person of a live session and the stamps in the order of their names."""
+def _look(request: HttpRequest, stamps: Stamps) -> tuple[User | None, str]:
+    """The person of a live session and the tag of what they would be shown; None and empty where nobody is signed in.
+    Keeps the stamps' values for `stamped`."""
     user_id, signature = request.session.get(SESSION_KEY), request.session.get(HASH_SESSION_KEY, "")
     if user_id is None:
-        return None
-    asked = [stamp for _, stamp in sorted(stamps.items()) if isinstance(stamp, Stamp)]
-    columns = ", ".join(["password", *(f"({stamp.sql})" for stamp in asked)])
+        return None, ""
+    asked = {name: stamp for name, stamp in stamps.items() if isinstance(stamp, Stamp)}
+    columns = ", ".join([*_PERSON, *(f"({stamp.sql})" for stamp in asked.values())])
     statement = f"SELECT {columns} FROM auth_user WHERE id = %s AND is_active"  # noqa: S608, all of it is our own text
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*(value for stamp in asked for value in stamp.parameters), user_id])
+        cursor.execute(statement, [*(value for stamp in asked.values() for value in stamp.parameters), user_id])
         found = cursor.fetchone()
     if found is None:
-        return None
-    user, values = User(pk=user_id, password=found[0]), iter(found[1:])
+        return None, ""
+    own, values = found[: len(_PERSON)], found[len(_PERSON) :]
+    user = User.from_db(connection.alias, _PERSON, own)
     if not constant_time_compare(signature, user.get_session_auth_hash()):
-        return None
-    return user, [next(values) if isinstance(stamp, Stamp) else stamp for _, stamp in sorted(stamps.items())]
-
-
-def _tag(user: User, names: Sequence[str], values: Sequence[Any]) -> str:
-    shown = [str(user.pk), *zip(names, values, strict=True)]
-    return salted_hmac("amicopy.poll", repr(shown), algorithm="sha256").hexdigest()[:24]
+        return None, ""
+    known = {**stamps, **dict(zip(asked, values, strict=True))}
+    request.poll_stamped = known  # type: ignore[attr-defined]
+    shown = [str(user.pk), *sorted(known.items())]
+    return user, salted_hmac("amicopy.poll", repr(shown), algorithm="sha256").hexdigest()[:24]

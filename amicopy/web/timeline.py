@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
-
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.states import CopyState, RequestState
@@ -64,14 +62,6 @@ def steps_of(request: CopyRequest, copies: Sequence[ImageCopy], *, own_name: str
     events = AuditEvent.objects.filter(request=request.pk).exclude(action__in=_LEFT_OUT).order_by("-id")[:MOST]
     steps = [_step(event, places, own_name) for event in reversed(events)]
     return [*steps, *next_steps(request, copies)]
-
-
-def last_event(request: CopyRequest) -> int | None:
-    """The number of the request's last event. The history only grows, so the same number means the same history."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT MAX(id) FROM audit_auditevent WHERE request = %s", [request.pk])
-        number: int | None = cursor.fetchone()[0]
-    return number
 
 
 def _step(event: AuditEvent, places: Mapping[int, str], own_name: str) -> Step:

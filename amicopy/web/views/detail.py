@@ -30,7 +30,7 @@ from amicopy.web.finding import BIG
 from amicopy.web.found import edits_of, found_of
 from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left
 from amicopy.web.templatetags.amicopy import duration
-from amicopy.web.timeline import last_event, next_steps, steps_of
+from amicopy.web.timeline import next_steps, steps_of
 
 REDRAWN_SECONDS = 300
 # The columns of a copy that only the engine reads. They change often, and no card shows them.
@@ -58,7 +58,7 @@ def _stamps(request: HttpRequest, number: int) -> polling.Stamps:
         "detail_age": int(time.time() // REDRAWN_SECONDS),
         "detail_version": polling.Stamp("SELECT version FROM copies_copyrequest WHERE id = %s", [known]),
         # A vote that isn't the last one needed changes no state.
-        "detail_vote": polling.Stamp("SELECT MAX(id) FROM copies_decision WHERE request_id = %s", [known]),
+        "detail_event": polling.Stamp("SELECT MAX(id) FROM audit_auditevent WHERE request = %s", [known]),
     }
 
 
@@ -160,9 +160,12 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "may_cancel": manage and any(copy.state in steering.CANCELLABLE for copy in copies),
         "failed": sum(copy.state == CopyState.FAILED for copy in copies) if manage else 0,
         **decision_context(user, row),
-        # Called where it is drawn: a timeline that is kept isn't looked up.
+        # Called where it is drawn: a timeline that is kept isn't looked up. A history only grows, so that its last
+        # event tells it from any other.
         "timeline": partial(steps_of, row, copies, own_name=user.username),
-        "timeline_part": polling.fingerprint(row.pk, last_event(row), next_steps(row, copies), user.username),
+        "timeline_part": polling.fingerprint(
+            polling.stamped(request, "detail_event"), next_steps(row, copies), user.username
+        ),
         "says": f"{status.words}. {counted(copies)}." if len(copies) > 1 else status.words,
         "now": timezone.now(),
     }
