@@ -1,6 +1,8 @@
-"""What a request's page says of copies that wait, run late, or came out otherwise than approved."""
+"""What a request's page says of copies that wait, run late, or came out otherwise than approved, and of every try at
+them."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.copies import steering, tasks
-from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
 from tests.copies.conftest import requester as requester
@@ -93,3 +95,84 @@ def test_a_finished_copy_says_what_was_checked(
     checked = "Name, SourceImageId, Encrypted, KmsKeyId, Tags of the image, Tags of the snapshots"
     assert f"Checked: {checked} as approved" in page
     assert "isn’t quite what was approved" not in page
+
+
+def text(html: str) -> str:
+    return re.sub(r"<[^>]+>", "", html)
+
+
+def listed_attempts(page: str) -> list[dict[str, str]]:
+    """What a page lists of the tries at its only copy: each with its number, and words by name."""
+    found = re.search(r'<details [^>]*id="attempts-\d+">(.*?)</details>', page, re.DOTALL)
+    assert found is not None
+    listed = []
+    for item in re.findall(r"<li>(.*?)</li>", found[1], re.DOTALL):
+        rows = re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", item, re.DOTALL)
+        number = {"number": text(item.partition("<dl")[0])}
+        listed.append(number | {name: text(value) for name, value in rows})
+    return listed
+
+
+CALLED = datetime(2026, 11, 24, 9, 30, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("known", "called", "outcome"),
+    [
+        ({}, "Not yet", "–"),
+        (
+            {"first_called_at": CALLED, "in_doubt": True},
+            "24 Nov 2026, 09:30:05 UTC",
+            "Not known yet: a call is out, or its answer was lost",
+        ),
+        ({"first_called_at": CALLED}, "24 Nov 2026, 09:30:05 UTC", "Nothing was made"),
+        ({"first_called_at": CALLED, "error_code": "Client.Odd"}, "24 Nov 2026, 09:30:05 UTC", "Client.Odd"),
+        ({"first_called_at": CALLED, "ImageId": "ami-0123"}, "24 Nov 2026, 09:30:05 UTC", "ami-0123"),
+        (
+            {"first_called_at": CALLED, "ImageId": "ami-0123", "error_code": "Client.Odd"},
+            "24 Nov 2026, 09:30:05 UTC",
+            "Client.Odd",
+        ),
+    ],
+    ids=["to come", "in doubt", "nothing made", "refused", "made", "made and given up"],
+)
+def test_an_attempt_says_when_it_was_called_and_what_came_of_it(
+    signed_in: SignedIn, submit: Submit, approver: User, known: dict[str, Any], called: str, outcome: str
+) -> None:
+    row = approve(approver, submit())
+    copy = row.copies.get()
+    Attempt.objects.filter(copy=copy).update(ClientToken="token-1", **known)
+    page = polled(signed_in("requester"), row.pk)[1]
+    assert listed_attempts(page) == [
+        {"number": "1", "Called": called, "Outcome": outcome, "ClientToken": "token-1"},
+    ]
+    assert f'id="show-attempts-{copy.pk}"' in page
+    assert "1 attempt<" in page
+
+
+def test_every_attempt_is_listed_with_its_own_token_the_first_one_first(
+    signed_in: SignedIn, submit: Submit, approver: User
+) -> None:
+    row = approve(approver, submit(make_call(), make_call("sa-east-1")))
+    first, other = row.copies.order_by("position")
+    Attempt.objects.filter(copy=first).update(
+        ClientToken="token-1", first_called_at=CALLED, error_code="Client.Odd", aws_request_id="request-1"
+    )
+    attempt = Attempt.objects.get(copy=first)
+    attempt.pk, attempt.number, attempt.ClientToken, attempt.error_code, attempt.aws_request_id = (
+        None,
+        2,
+        "token-2",
+        "",
+        "",
+    )
+    attempt.save()
+    Attempt.objects.filter(copy=other).delete()
+    page = polled(signed_in("requester"), row.pk)[1]
+    assert "2 attempts<" in page
+    assert [(each["number"], each["ClientToken"], each.get("AWS request ID")) for each in listed_attempts(page)] == [
+        ("1", "token-1", "request-1"),
+        ("2", "token-2", None),
+    ]
+    # A copy that nobody has tried yet, such as one that waits for approval, lists none.
+    assert f"attempts-{other.pk}" not in page
