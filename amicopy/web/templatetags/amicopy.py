@@ -1,7 +1,7 @@
 """Small parts of pages: icons, times, sizes, statuses."""
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django import template
@@ -20,6 +20,9 @@ from amicopy.web import preferences
 from amicopy.web.status import Status, copy_status, current, overall, request_status, without_percent
 from amicopy.web.undoing import undo_of
 from amicopy.web.waiting import waiting_numbers
+
+# Of what is drawn from a few words only, so many are kept: polls draw the same again and again.
+KEPT = 2000
 
 register = template.Library()
 register.filter("region_title", region_title)
@@ -171,6 +174,7 @@ def status(thing: CopyRequest | ImageCopy) -> Status:
 
 
 @register.simple_tag
+@lru_cache(KEPT)
 def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeString:
     """A status with its icon; the colour only repeats the words. `short` leaves the second line out."""
     small = format_html("<small>{}</small>", thing.detail) if thing.detail and not short else ""
@@ -201,17 +205,26 @@ def console(kind: str, region: str, resource_id: str) -> str:
     return console_url("image" if kind == "image" else "snapshot", region=region, resource_id=resource_id)
 
 
-@register.inclusion_tag("_resource.html")
-def resource(kind: str, region: str, resource_id: str, where: str = "") -> dict[str, str]:
+@register.simple_tag
+@lru_cache(KEPT)
+def resource(kind: str, region: str, resource_id: str, where: str = "") -> SafeString:
     """An ID in full, with a link to AWS's console where there is one, and a button that copies it.
 
     `where` makes the element's id unique when a page shows the same resource twice.
     """
-    return {
-        "text": resource_id,
-        "address": console(kind, region, resource_id) if resource_id else "",
-        "id": f"{where or kind}-{resource_id}",
-    }
+    element, address = f"{where or kind}-{resource_id}", console(kind, region, resource_id) if resource_id else ""
+    link = '<a class="mono" id="{}" href="{}" rel="noreferrer" title="Open in the AWS console">{}</a>'
+    return format_html(
+        '<span class="res">{}<button type="button" class="clip" id="clip-{}" data-clip="{}">{}'
+        '<span class="visually-hidden">Copy {}</span></button></span>',
+        format_html(link, element, address, resource_id)
+        if address
+        else format_html('<span class="mono">{}</span>', resource_id),
+        element,
+        resource_id,
+        icon("copy"),
+        resource_id,
+    )
 
 
 @register.simple_tag

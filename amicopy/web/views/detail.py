@@ -1,7 +1,4 @@
-"""One request: the page, the part of it that keeps itself current, and its evidence for print.
-
-What every changed poll asks is plain SQL: putting a statement together costs several times what answering it does.
-"""
+"""One request: the page, the part of it that keeps itself current, and its evidence for print."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -28,6 +25,7 @@ from amicopy.web.actor import signed_in
 from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.finding import BIG
 from amicopy.web.found import edits_of, found_of
+from amicopy.web.plain import rows
 from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left
 from amicopy.web.templatetags.amicopy import duration
 from amicopy.web.timeline import next_steps, steps_of
@@ -41,8 +39,7 @@ _QUEUE = """SELECT SUM(id) FROM copies_imagecopy WHERE state IN ('QUEUED', 'STAR
 
 def find(request: HttpRequest, number: int) -> CopyRequest:
     """A request the person may see. Raises Http404 for any other, existing or not."""
-    rows = CopyRequest.objects.raw("SELECT * FROM copies_copyrequest WHERE id = %s", [number if number < BIG else 0])
-    found = next(iter(rows), None)
+    found = next(iter(rows(CopyRequest, "id = %s", [number if number < BIG else 0])), None)
     if found is None or not permissions.may_see(signed_in(request), found):
         raise Http404(f"There is no request #{number} that you may see.")
     return found
@@ -100,8 +97,7 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
 
 def copies_of(row: CopyRequest) -> list[ImageCopy]:
     """The copies of the request's current round, in their order."""
-    statement = "SELECT * FROM copies_imagecopy WHERE request_id = %s AND round = %s ORDER BY position"
-    return list(ImageCopy.objects.raw(statement, [row.pk, row.round]))
+    return rows(ImageCopy, "request_id = %s AND round = %s ORDER BY position", [row.pk, row.round])
 
 
 def calls_of(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
@@ -193,9 +189,8 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
 def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
     """Every try at the request's copies, by copy, the first one first."""
     found: dict[int, list[Attempt]] = {}
-    statement = """SELECT copies_attempt.* FROM copies_attempt JOIN copies_imagecopy ON copies_imagecopy.id = copy_id
-      WHERE request_id = %s ORDER BY copy_id, number"""
-    for attempt in Attempt.objects.raw(statement, [row.pk]):
+    of_copies = "copy_id IN (SELECT id FROM copies_imagecopy WHERE request_id = %s) ORDER BY copy_id, number"
+    for attempt in rows(Attempt, of_copies, [row.pk]):
         found.setdefault(attempt.copy_id, []).append(attempt)
     return found
 
