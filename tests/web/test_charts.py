@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.copies.models import ImageCopy
-from amicopy.web.charts import BOTTOM, LEFT, RIGHT, TOP, WIDEST, Bar, bars
+from amicopy.web.charts import BOTTOM, EDGE, LEFT, RIGHT, TOP, WIDEST, Bar, bars
 from amicopy.web.views.dashboard import DAYS
 from tests.copies.conftest import Submit, make_call, make_person
 from tests.copies.conftest import approver as approver
@@ -35,7 +35,7 @@ def drawn(*values: float) -> list[tuple[float, float]]:
         (7, ["0", "5", "10"]),
         (13, ["0", "10", "20"]),
         (99, ["0", "50", "100"]),
-        (601, ["0", "500", "1000"]),
+        (601, ["0", "500", "1,000"]),
     ],
 )
 def test_the_scale_ends_at_the_next_round_number(most: float, ticks: list[str]) -> None:
@@ -54,14 +54,15 @@ def test_next_to_nothing_is_seen_and_nothing_is_not() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 14, 60])
-def test_bars_stand_side_by_side_within_the_chart(number: int) -> None:
-    chart = bars([Bar(1, "")] * number)
+@pytest.mark.parametrize(("with_median", "end"), [(False, EDGE), (True, RIGHT)])
+def test_bars_stand_side_by_side_within_the_chart(number: int, with_median: bool, end: float) -> None:
+    chart = bars([Bar(1, "")] * number, with_median=with_median)
     assert len(chart.drawn) == number
     assert all(0 < each.width <= WIDEST for each in chart.drawn)
     edges = [edge for each in chart.drawn for edge in (each.x, each.x + each.width)]
     assert edges == sorted(edges)
     assert edges[0] >= LEFT
-    assert edges[-1] <= RIGHT
+    assert edges[-1] <= end == chart.right
 
 
 def test_the_median_is_a_line_of_its_own_only_where_it_is_asked_for() -> None:
