@@ -115,8 +115,22 @@ def _took(request: CopyRequest, copies: Sequence[ImageCopy]) -> str:
     begun = [copy.called_at for copy in copies if copy.called_at]
     if not begun or request.finished_at is None:
         return ""
-    minutes = max(1, round((request.finished_at - min(begun)).total_seconds() / 60))
-    return f"in {minutes} min" if minutes < 60 else f"in {minutes // 60} h {minutes % 60} min"
+    return f"in {duration((request.finished_at - min(begun)).total_seconds())}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as the two largest units people use."""
+    if seconds is None:
+        return ""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{max(0, int(seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 1440:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    hours = minutes % 1440 // 60
+    return f"{minutes // 1440} d {hours} h" if hours else f"{minutes // 1440} d"
 
 
 def gib_done(copies: Sequence[ImageCopy]) -> float:

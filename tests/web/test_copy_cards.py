@@ -92,7 +92,7 @@ def test_a_finished_copy_says_what_was_checked(
     ImageCopy.objects.update(next_step_at=timezone.now())
     tasks.track_due()
     page = polled(signed_in("requester"), row.pk)[1]
-    checked = "Name, SourceImageId, Encrypted, KmsKeyId, Tags of the image, Tags of the snapshots"
+    checked = "Name, Source AMI, Encryption, KMS key, Tags of the image, Tags of the snapshots"
     assert f"Checked: {checked} as approved" in page
     assert "isn’t quite what was approved" not in page
 
@@ -119,7 +119,6 @@ CALLED = datetime(2026, 11, 24, 9, 30, 5, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("known", "called", "outcome"),
     [
-        ({}, "Not yet", "–"),
         (
             {"first_called_at": CALLED, "in_doubt": True},
             "24 Nov 2026, 09:30:05 UTC",
@@ -134,7 +133,7 @@ CALLED = datetime(2026, 11, 24, 9, 30, 5, tzinfo=UTC)
             "Client.Odd",
         ),
     ],
-    ids=["to come", "in doubt", "nothing made", "refused", "made", "made and given up"],
+    ids=["in doubt", "nothing made", "refused", "made", "made and given up"],
 )
 def test_an_attempt_says_when_it_was_called_and_what_came_of_it(
     signed_in: SignedIn, submit: Submit, approver: User, known: dict[str, Any], called: str, outcome: str
@@ -167,12 +166,59 @@ def test_every_attempt_is_listed_with_its_own_token_the_first_one_first(
         "",
     )
     attempt.save()
-    Attempt.objects.filter(copy=other).delete()
     page = polled(signed_in("requester"), row.pk)[1]
     assert "2 attempts<" in page
     assert [(each["number"], each["ClientToken"], each.get("AWS request ID")) for each in listed_attempts(page)] == [
         ("1", "token-1", "request-1"),
         ("2", "token-2", None),
     ]
-    # A copy that nobody has tried yet, such as one that waits for approval, lists none.
+    # A copy that nobody has tried yet, such as one that waits for approval, has a token all the same and lists none.
+    assert Attempt.objects.filter(copy=other).exists()
     assert f"attempts-{other.pk}" not in page
+
+
+def test_a_try_that_is_to_come_after_another_is_listed(signed_in: SignedIn, submit: Submit, approver: User) -> None:
+    row = approve(approver, submit())
+    Attempt.objects.filter(copy__request=row).update(number=2, ClientToken="token-2")
+    assert listed_attempts(polled(signed_in("requester"), row.pk)[1]) == [
+        {"number": "2", "Called": "Not yet", "Outcome": "–", "ClientToken": "token-2"},
+    ]
+
+
+def test_all_new_ami_ids_are_copied_at_once_when_there_are_several(
+    signed_in: SignedIn, submit: Submit, approver: User
+) -> None:
+    row = approve(approver, submit(make_call(), make_call("sa-east-1"), make_call("us-west-2")))
+    browser = signed_in("requester")
+    for position, image in enumerate(("ami-0aa", "ami-0bb")):
+        assert "clip-all" not in polled(browser, row.pk)[1], "one ID has a button of its own"
+        row.copies.filter(position=position).update(state="AVAILABLE", ImageId=image)
+    page = polled(browser, row.pk)[1]
+    clip = re.search(r'id="clip-all" data-clip="([^"]*)">(.*?)</button>', page, re.DOTALL)
+    assert clip is not None
+    assert clip[1] == "eu-west-1 ami-0aa\nsa-east-1 ami-0bb"
+    assert text(clip[2]) == "Copy 2 AMI IDs"
+
+
+def test_cancelling_says_how_much_it_ends(signed_in: SignedIn, submit: Submit, approver: User) -> None:
+    browser = signed_in("requester")
+    one = approve(approver, submit())
+    assert "Cancel the copy…" in polled(browser, one.pk)[1]
+    two = approve(approver, submit(make_call(), make_call("sa-east-1")))
+    assert "Cancel all copies…" in polled(browser, two.pk)[1]
+    two.copies.filter(position=0).update(state="AVAILABLE", ImageId="ami-0aa")
+    assert "Cancel the rest…" in polled(browser, two.pk)[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "in 0 s"), (42, "in 42 s"), (150, "in 2 min"), (5400, "in 1 h 30 min")]
+)
+def test_the_list_says_as_the_page_does_how_long_a_request_took(
+    signed_in: SignedIn, submit: Submit, approver: User, seconds: float, words: str
+) -> None:
+    row = approve(approver, submit())
+    row.copies.update(state="AVAILABLE", ImageId="ami-0aa", called_at=CALLED)
+    CopyRequest.objects.update(state="COMPLETED", finished_at=CALLED + timedelta(seconds=seconds))
+    browser = signed_in("requester")
+    assert f"<small>{words}</small>" in browser.get("/requests/").content.decode()
+    assert f"Took <b>{words.removeprefix('in ')}</b>" in polled(browser, row.pk)[1]

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -166,8 +167,8 @@ def _attempt(**fields: Any) -> Callable[[ImageCopy], object]:
         (_copy(state="FAILED", error_code="Client.Odd", error_message="Odd"), "Client.Odd"),
         (_copy(called_at=F("called_at") - timedelta(minutes=30)), "About <b>1 h 30 min</b>"),
         (_copy(called_at=F("called_at") - timedelta(days=2)), "Overdue"),
-        (_attempt(error_code="Client.Odd"), "Client.Odd"),
-        (_attempt(in_doubt=True), "Not known yet"),
+        (_attempt(first_called_at=Now(), error_code="Client.Odd"), "Client.Odd"),
+        (_attempt(first_called_at=Now(), in_doubt=True), "Not known yet"),
     ],
     ids=["waiting", "no snapshots", "state", "failed", "time left", "overdue", "attempt", "attempt in doubt"],
 )

@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString
 from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.parameters import BY_NAME
 from amicopy.copies.states import CopyState, RequestState
 from amicopy.web import preferences
-from amicopy.web.status import Status, copy_status, current, overall, request_status, without_percent
+from amicopy.web.status import Status, copy_status, current, duration, overall, request_status, without_percent
 from amicopy.web.undoing import undo_of
 from amicopy.web.waiting import waiting_numbers
 
@@ -27,6 +28,7 @@ KEPT = 2000
 register = template.Library()
 register.filter("region_title", region_title)
 register.filter("current", current)
+register.filter("duration", duration)
 register.filter("overall", overall)
 register.filter("without_percent", without_percent)
 register.filter("undo", undo_of)
@@ -111,19 +113,9 @@ def exact(when: datetime) -> str:
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
-    """Seconds as the two largest units people use."""
-    if seconds is None:
-        return ""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return f"{max(0, int(seconds))} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 1440:
-        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
-    hours = minutes % 1440 // 60
-    return f"{minutes // 1440} d {hours} h" if hours else f"{minutes // 1440} d"
+def label(member: str) -> str:
+    """A member of CopyImage as the form calls it; anything else is said as it is."""
+    return BY_NAME[member].label if member in BY_NAME else member
 
 
 @register.filter

@@ -26,8 +26,7 @@ from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.finding import BIG
 from amicopy.web.found import edits_of, found_of
 from amicopy.web.plain import rows
-from amicopy.web.status import copy_status, counted, gib_done, overall, request_status, seconds_left
-from amicopy.web.templatetags.amicopy import duration
+from amicopy.web.status import copy_status, counted, duration, gib_done, overall, request_status, seconds_left
 from amicopy.web.timeline import next_steps, steps_of
 
 REDRAWN_SECONDS = 300
@@ -154,6 +153,8 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
         and permissions.may_withdraw(user, row),
         "may_cancel": manage and any(copy.state in steering.CANCELLABLE for copy in copies),
+        "cancels_all": all(copy.state in steering.CANCELLABLE for copy in copies),
+        "arrived": [copy for copy in copies if copy.state == CopyState.AVAILABLE],
         "failed": sum(copy.state == CopyState.FAILED for copy in copies) if manage else 0,
         **decision_context(user, row),
         # Called where it is drawn: a timeline that is kept isn't looked up. A history only grows, so that its last
@@ -202,7 +203,8 @@ def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[
     usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
     card: dict[str, Any] = {
         "copy": copy,
-        "attempts": attempts,
+        # The first token is there from the submission on; it says nothing before it is used.
+        "attempts": [attempt for attempt in attempts if attempt.first_called_at or attempt.number > 1],
         "left": seconds_left(copy, usual=usual),
         "overdue": overdue(copy, usual=usual),
         "explanation": explanation,
@@ -218,7 +220,7 @@ def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[
     }
     drawn_from = card | {
         "copy": _values(copy, without=_ENGINES),
-        "attempts": [_values(attempt) for attempt in attempts],
+        "attempts": [_values(attempt) for attempt in card["attempts"]],
         # As the card says it: the seconds themselves are never the same twice.
         "left": duration(card["left"]),
     }
