@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
+from kombu.pools import ProducerPool, producers
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,14 @@ def together() -> Iterator[None]:
                 send(task)
 
 
+def _producers() -> ProducerPool:
+    """Connections of their own, with waits as short as a hint is worth; kombu keeps one pool for each broker."""
+    connection = current_app.connection_for_write()
+    connection.transport_options = settings.BROKER_HINT_OPTIONS
+    pool: ProducerPool = producers[connection]
+    return pool
+
+
 def _send_or_gather(task: str) -> None:
     gathered = _gathered.get()
     if gathered is not None:
@@ -55,7 +65,8 @@ def send(task: str, **arguments: object) -> None:
     if time.monotonic() < _paused_until:
         return
     try:
-        current_app.send_task(f"amicopy.copies.tasks.{task}", kwargs=arguments)
+        with _producers().acquire(block=True) as producer:
+            current_app.send_task(f"amicopy.copies.tasks.{task}", kwargs=arguments, producer=producer)
     except Exception as error:  # any transport's own error: the sweep does the same work a little later
         _paused_until = time.monotonic() + PAUSE_SECONDS
         logger.warning("The broker did not take a message (%s); the sweep finds the work.", type(error).__name__)
