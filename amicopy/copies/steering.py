@@ -89,7 +89,7 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
 
 
 def _chosen(request: CopyRequest, states: Iterable[str], copy_id: int | None, done: str) -> list[ImageCopy]:
-    copies = request.copies_of_round().filter(state__in=list(states))
+    copies = request.copies_of_round().filter(state__in=list(states)).select_related("account")
     if copy_id is not None:
         copies = copies.filter(pk=copy_id)
     chosen = list(copies)

@@ -94,24 +94,24 @@ def move_copy(
     if to not in COPY_MOVES[old]:
         raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(old).label.lower()} already.")
     with transaction.atomic():
-        request = locked or lock_request(copy.request_id)
+        if locked is None:
+            # This also locks the request, before the copy and the chain.
+            CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
         expected: dict[str, Any] = {"pk": copy.pk, "state": old}
         if lease is not None:
             expected["lease_id"] = lease
         if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
             now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
             raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")
-        if locked is None:
-            CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
         record(
             action,
             actor=actor,
-            request=request.pk,
+            request=copy.request_id,
             copy=copy.pk,
-            requester=request.requester_id,
-            account=request.account.account_id,
+            requester=copy.request.requester_id,
+            account=copy.account.account_id,
             region=copy.DestinationRegion,
-            image_id=fields.get("ImageId") or copy.ImageId or request.SourceImageId,
+            image_id=fields.get("ImageId") or copy.ImageId or copy.parameters["SourceImageId"],
             aws_request_id=aws_request_id,
             error_code=fields.get("error_code", ""),
             old=old,
@@ -119,7 +119,7 @@ def move_copy(
             data=data,
         )
         if to in COPY_FINAL:
-            _end_request(request, actor=actor)
+            _end_request(locked or lock_request(copy.request_id), actor=actor)
     copy.state = to
     for name, value in fields.items():
         setattr(copy, name, value)

@@ -170,13 +170,22 @@ class Gate:
         self.open.set()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listening.getsockname()[1]
+        self.ends: list[socket.socket] = []
         threading.Thread(target=self._take, daemon=True).start()
+
+    def close(self) -> None:
+        self.open.set()
+        for each in (self.listening, *self.ends):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
 
     def _take(self) -> None:
         with suppress(OSError):
             while True:
                 here, _ = self.listening.accept()
                 there = socket.create_connection(("127.0.0.1", self.behind))
+                self.ends += (here, there)
                 for ends in ((here, there), (there, here)):
                     threading.Thread(target=self._pass, args=ends, daemon=True).start()
 
@@ -185,6 +194,7 @@ class Gate:
             while data := one.recv(65536):
                 self.open.wait()
                 other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture
@@ -196,8 +206,7 @@ def gate(sends_to: Callable[[str], None], settings: Settings) -> Iterator[Gate]:
     gate = Gate(url.port or 5672)
     sends_to(f"amqp://{url.username}:{url.password}@127.0.0.1:{gate.port}/{url.path[1:]}")
     yield gate
-    gate.open.set()
-    gate.listening.close()
+    gate.close()
 
 
 def test_a_rabbitmq_that_stalls_later_costs_nobody_anything(gate: Gate) -> None:

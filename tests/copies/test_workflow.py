@@ -10,7 +10,7 @@ from amicopy.copies import workflow
 from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies.transitions import InvalidTransition, move_copy
 from tests.copies.conftest import Submit, acting, actions, approve, make_call, make_person
 
 pytestmark = pytest.mark.django_db
@@ -172,3 +172,23 @@ def test_an_event_that_cannot_be_written_undoes_the_change(
     with pytest.raises(RuntimeError), transaction.atomic():
         approve(approver, request)
     assert CopyRequest.objects.get(pk=request.pk).state == "PENDING"
+
+
+def test_a_copy_that_somebody_moved_first_leaves_no_trace(submit: Submit, approver: User) -> None:
+    request = approve(approver, submit())
+    late = request.copies.get()
+    request.copies.update(state="CANCELLED")
+    request.refresh_from_db()
+    before = (request.version, actions(request))
+    with pytest.raises(InvalidTransition, match="is cancelled already"):
+        move_copy(late, "STARTING", actor=acting(approver), action="copy.starting")
+    request.refresh_from_db()
+    assert (request.version, actions(request)) == before
+    assert late.state == "QUEUED", "the object shows what it showed"
+
+
+def test_a_move_bumps_the_version_that_pages_ask_for(submit: Submit, approver: User) -> None:
+    request = approve(approver, submit())
+    version = CopyRequest.objects.get(pk=request.pk).version
+    move_copy(request.copies.get(), "STARTING", actor=acting(approver), action="copy.starting")
+    assert CopyRequest.objects.get(pk=request.pk).version == version + 1

@@ -168,7 +168,7 @@ def approve_if_satisfied(
 def cancel_held(request: CopyRequest, *, actor: Actor) -> None:
     """Cancels the copies that wait for an approval."""
     now = timezone.now()
-    for copy in request.copies.filter(state=CopyState.HELD):
+    for copy in request.copies.filter(state=CopyState.HELD).select_related("account"):
         move_copy(copy, CopyState.CANCELLED, actor=actor, action="copy.cancelled", finished_at=now)
 
 
