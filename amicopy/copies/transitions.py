@@ -5,6 +5,7 @@ workers and tracking can meet on one request without a deadlock.
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -123,6 +124,42 @@ def move_copy(
     copy.state = to
     for name, value in fields.items():
         setattr(copy, name, value)
+
+
+def note_copy(
+    copy: ImageCopy,
+    *,
+    actor: Actor,
+    action: str,
+    lease: uuid.UUID,
+    fields: Mapping[str, Any],
+    data: dict[str, Any],
+    aws_request_id: str = "",
+    error_code: str = "",
+) -> bool:
+    """Writes `fields` of a leased copy whose state stays, such as why it waits, and records the event. False, and
+    nothing is written, when the lease was lost or the state is another."""
+    with transaction.atomic():
+        # As in a move: this locks the request, before the copy and the chain.
+        CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
+        if not ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(**fields):
+            transaction.set_rollback(True)
+            return False
+        record(
+            action,
+            actor=actor,
+            request=copy.request_id,
+            copy=copy.pk,
+            requester=copy.request.requester_id,
+            account=copy.account.account_id,
+            region=copy.DestinationRegion,
+            aws_request_id=aws_request_id,
+            error_code=error_code,
+            old=copy.state,
+            new=copy.state,
+            data=data,
+        )
+    return True
 
 
 def _end_request(request: CopyRequest, *, actor: Actor) -> None:

@@ -10,7 +10,7 @@ from amicopy.copies import workflow
 from amicopy.copies.calls import InvalidRequest
 from amicopy.copies.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.transitions import InvalidTransition, move_copy
+from amicopy.copies.transitions import InvalidTransition, move_copy, note_copy
 from tests.copies.conftest import Submit, acting, actions, approve, make_call, make_person
 
 pytestmark = pytest.mark.django_db
@@ -185,6 +185,26 @@ def test_a_copy_that_somebody_moved_first_leaves_no_trace(submit: Submit, approv
     request.refresh_from_db()
     assert (request.version, actions(request)) == before
     assert late.state == "QUEUED", "the object shows what it showed"
+
+
+def test_a_note_on_a_copy_needs_its_lease_and_leaves_no_trace_without(submit: Submit, approver: User) -> None:
+    request = approve(approver, submit())
+    copy, lease = request.copies.get(), uuid.uuid4()
+
+    def note() -> bool:
+        fields = {"waiting_for": "Held."}
+        return note_copy(copy, actor=acting(approver), action="copy.held", lease=lease, fields=fields, data={})
+
+    def stored() -> tuple[int, list[str], str]:
+        version = CopyRequest.objects.get(pk=request.pk).version
+        return version, actions(request), request.copies.get().waiting_for
+
+    before = stored()
+    assert not note()
+    assert stored() == before
+    request.copies.update(lease_id=lease)
+    assert note()
+    assert stored() == (before[0] + 1, [*before[1], "copy.held"], "Held.")
 
 
 def test_a_move_bumps_the_version_that_pages_ask_for(submit: Submit, approver: User) -> None:

@@ -8,17 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
 from amicopy.copies.approval.rulebook import region_fits
 from amicopy.copies.engine import leases
-from amicopy.copies.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.models import Account, ImageCopy
 from amicopy.copies.policy import FreezeWindow
-from amicopy.copies.transitions import lock_request
+from amicopy.copies.transitions import note_copy
 
 # A window can be ended early and an account switched on again, so what they hold is looked at this often.
 LOOK_AGAIN = timedelta(minutes=5)
@@ -38,10 +36,10 @@ class Hold:
         return {"waits": self.words, "until": self.until.isoformat() if self.until else ""}
 
 
-def windows_at(account: Account, *, now: datetime) -> list[FreezeWindow]:
-    """The freeze windows that an account is in, for any of its Regions."""
+def windows_at(account: Account, *, now: datetime) -> QuerySet[FreezeWindow]:
+    """The freeze windows that an account is in, for any of its Regions; asked for once, and only if somebody looks."""
     every_or_own = Q(account__isnull=True) | Q(account=account)
-    return list(FreezeWindow.objects.filter(every_or_own, starts_at__lte=now, ends_at__gt=now))
+    return FreezeWindow.objects.filter(every_or_own, starts_at__lte=now, ends_at__gt=now)
 
 
 def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime) -> Hold | None:
@@ -72,25 +70,18 @@ def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
     found = hold_for(copy, windows_at(copy.account, now=now), now=now)
     if found is None:
         return False
-    with transaction.atomic():
-        request = lock_request(copy.request_id)
-        changed = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(
-            waiting_for=found.words, next_step_at=found.look_at, **leases.ENDED
+    if found.words == copy.waiting_for:
+        same = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state)
+        same.update(next_step_at=found.look_at, **leases.ENDED)
+    else:
+        note_copy(
+            copy,
+            actor=actor,
+            action="copy.held",
+            lease=lease,
+            fields={"waiting_for": found.words, "next_step_at": found.look_at, **leases.ENDED},
+            data=found.as_dict(),
         )
-        if changed and found.words != copy.waiting_for:
-            CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
-            record(
-                "copy.held",
-                actor=actor,
-                request=request.pk,
-                copy=copy.pk,
-                requester=request.requester_id,
-                account=request.account.account_id,
-                region=copy.DestinationRegion,
-                old=copy.state,
-                new=copy.state,
-                data=found.as_dict(),
-            )
     return True
 
 

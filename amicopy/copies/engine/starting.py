@@ -10,18 +10,16 @@ import uuid
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
 from amicopy.aws import ec2, errors, sessions
 from amicopy.copies import rules
 from amicopy.copies.approval import binding
 from amicopy.copies.engine import backoff, holding, leases, pacing, recovery
-from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.models import Attempt, ImageCopy
 from amicopy.copies.states import CopyState
-from amicopy.copies.transitions import InvalidTransition, move_copy
+from amicopy.copies.transitions import InvalidTransition, move_copy, note_copy
 
 logger = logging.getLogger(__name__)
 
@@ -268,31 +266,23 @@ def _wait(
     failures = copy.failures + 1
     pause = backoff.delay(wait, failures)
     with transaction.atomic():
-        changed = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(
-            failures=failures,
-            waiting_for=wait.words,
-            next_step_at=timezone.now() + pause,
-            **leases.ENDED,
-        )
-        if not changed:
-            return
-        if not doubt:
-            Attempt.objects.filter(pk=attempt.pk).update(in_doubt=False)
-        CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
-        record(
-            "copy.waiting",
+        noted = note_copy(
+            copy,
             actor=actor,
-            request=copy.request_id,
-            copy=copy.pk,
-            requester=copy.request.requester_id,
-            account=copy.account.account_id,
-            region=copy.DestinationRegion,
+            action="copy.waiting",
+            lease=lease,
             aws_request_id=error.request_id,
             error_code=error.code,
-            old=copy.state,
-            new=copy.state,
+            fields={
+                "failures": failures,
+                "waiting_for": wait.words,
+                "next_step_at": timezone.now() + pause,
+                **leases.ENDED,
+            },
             data={"message": error.message, "tries": failures, "seconds": round(pause.total_seconds(), 1)},
         )
+        if noted and not doubt:
+            Attempt.objects.filter(pk=attempt.pk).update(in_doubt=False)
 
 
 def _adopt(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor) -> bool:
