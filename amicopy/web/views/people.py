@@ -1,5 +1,6 @@
 """People and their roles, for administrators; and the page on which a person sets their own password."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -73,11 +74,7 @@ def set_email(request: HttpRequest, pk: int) -> HttpResponse:
 def set_roles(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_people(signed_in(request))
     user = _find(pk)
-    try:
-        people.set_roles(actor_of(request), pk, request.POST.getlist("roles"))
-    except NotAllowed as refused:
-        messages.error(request, str(refused))
-    else:
+    if _done(request, lambda: people.set_roles(actor_of(request), pk, request.POST.getlist("roles"))):
         messages.success(request, f"{user.username} is saved.")
     return redirect("person", pk)
 
@@ -86,12 +83,8 @@ def set_roles(request: HttpRequest, pk: int) -> HttpResponse:
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_people(signed_in(request))
     user, on = _find(pk), request.POST.get("to") == "on"
-    try:
-        people.switch(actor_of(request), pk, on=on)
-    except NotAllowed as refused:
-        messages.error(request, str(refused))
-    else:
-        words = f"{user.username} is switched {'on' if on else 'off'}."
+    words = f"{user.username} is switched {'on' if on else 'off'}."
+    if _done(request, lambda: people.switch(actor_of(request), pk, on=on)):
         if user.is_active == on:
             messages.success(request, words)
         else:
@@ -143,6 +136,16 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "form": form or EmailForm(initial={"email": user.email}),
     }
     return render(request, "people/person.html", context, status=422 if form else 200)
+
+
+def _done(request: HttpRequest, verb: Callable[[], object]) -> bool:
+    """Whether the verb did it; where it refused, the page says why."""
+    try:
+        verb()
+    except NotAllowed as refused:
+        messages.error(request, str(refused))
+        return False
+    return True
 
 
 def _find(pk: int) -> User:
