@@ -235,7 +235,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "amicopy.web.views.door.locked_out"
+AXES_LOCKOUT_CALLABLE = "amicopy.web.views.sign_in.locked_out"
 # Sign-ins are in the audit history; a second, changeable log of them helps nobody.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
@@ -293,7 +293,7 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-# --- e-mail: see amicopy/notify/mailing.py ---
+# --- e-mail: see amicopy/notify/mail.py ---
 EMAIL_ON = bool(EMAIL_HOST) or SANDBOX
 EMAIL_BACKEND = (
     f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased' if SANDBOX else 'dummy'}.EmailBackend"
@@ -322,7 +322,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
-# For what only wakes workers, see `copies.nudge`: a person waits for it.
+# For what only wakes workers, see `copies.lifecycle.wakeup`: a person waits for it.
 BROKER_HINT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith(("amqp", "pyamqp")):
     CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"

@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies.models import Account, CopyRequest, ImageCopy
-from amicopy.copies.states import CopyState, RequestState
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.local import processes
-from amicopy.web.views.detail import REDRAWN_SECONDS
+from amicopy.web.management.commands import serve
+from amicopy.web.views.request_detail import REDRAWN_SECONDS
 from benchmarks import load
 from benchmarks.figures import Figure
 
@@ -51,9 +52,8 @@ def serving() -> Iterator[int]:
     """The port of the Procfile's web process, with the bare view beside the pages."""
     port = next(port for port in range(8400, 8500) if processes.port_is_free("127.0.0.1", port))
     environ = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1", "PYTHONPATH": str(ROOT)}
-    command = processes.commands(ROOT / "Procfile", environ)["web"]
-    own = ["benchmarks.bare:application" if part == "amicopy.wsgi:application" else part for part in command]
-    process = processes.start(own, environ)
+    granian = str(Path(sys.executable).with_name("granian"))
+    process = processes.start([granian, *serve.arguments(environ, "benchmarks.bare:application")], environ)
     try:
         problem = processes.wait_for(f"http://127.0.0.1:{port}/healthz", {"web": process}, seconds=30)
         if problem:

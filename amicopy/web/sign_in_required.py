@@ -9,7 +9,7 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from amicopy.web import polling, unsent
+from amicopy.web import conditional_polls, unsent_posts
 
 
 class SignInRequired(LoginRequiredMiddleware):
@@ -25,14 +25,14 @@ class SignInRequired(LoginRequiredMiddleware):
             stamps
             and asked
             and HtmxDetails(request)
-            and polling.unchanged(request, stamps(request, *view_args, **view_kwargs))
+            and conditional_polls.unchanged(request, stamps(request, *view_args, **view_kwargs))
         ):
             return HttpResponseNotModified()
         refused = super().process_view(request, view_func, view_args, view_kwargs)
         htmx = HtmxDetails(request)
         if refused is None or not htmx:
             if refused is not None:
-                unsent.keep(request, view_func)
+                unsent_posts.keep(request, view_func)
             return refused
         login = redirect_to_login(htmx.current_url_abs_path or resolve_url("dashboard"), resolve_url("sign-in"))
         return HttpResponseClientRedirect(login.url)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.pace import size_of
-from amicopy.copies.states import COPY_DONE, CopyState, RequestState
+from amicopy.copies.core.copy_speed import size_of
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.states import COPY_DONE, CopyState, RequestState
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.states import CopyState, RequestState
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.states import CopyState, RequestState
 
 # Steps in between, which the copies' own rows show; the history has them all.
 _LEFT_OUT = frozenset({"copy.queued", "copy.starting", "copy.waiting"})

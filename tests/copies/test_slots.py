@@ -8,8 +8,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from amicopy.copies import tasks
-from amicopy.copies.engine import backoff, claiming, slots
-from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.engine import backoff, claims, slots
 from tests.conftest import Control
 from tests.copies.conftest import Submit, approve, make_call
 from tests.copies.test_engine import made, start_all, states
@@ -78,7 +78,7 @@ def test_others_who_copy_in_the_account_cost_one_refused_call_and_not_one_for_ea
     assert place_of(requests[2]) == "Waiting for a slot: 1st of 4 into eu-west-1"
     assert place_of(requests[5]) == "Waiting for a slot: 4th of 4 into eu-west-1"
     # Nobody calls again before the pause of the refused one is over, or a copy of the place has ended.
-    assert claiming.claim_next() is None
+    assert claims.claim_next() is None
     sandbox("advance", seconds=600)
     ImageCopy.objects.filter(state="COPYING").update(next_step_at=timezone.now())
     tasks.track_due()
@@ -134,7 +134,7 @@ def test_copies_that_are_taken_together_still_take_turns(
     settings.START_WORKERS = 1
     greedy = approved(*(make_call(region, Name="greedy") for region in ("eu-west-1", "us-west-2", "us-east-2")))
     modest = approved(make_call("eu-west-2", Name="modest"))
-    claimed = claiming.claim_next(most=2)
+    claimed = claims.claim_next(most=2)
     assert claimed is not None
     assert {copy.request_id for copy in claimed[1]} == {greedy.pk, modest.pk}
 
@@ -145,10 +145,10 @@ def test_copies_that_are_taken_together_keep_to_the_slots(
     settings.START_WORKERS, settings.COPIES_AT_ONCE = 1, 2
     for number in range(4):
         approved(make_call(Name=f"image-{number}"))
-    first = claiming.claim_next()
+    first = claims.claim_next()
     assert first is not None
     assert len(first[1]) == 2
-    assert claiming.claim_next() is None, "what a worker is about to start has its slot"
+    assert claims.claim_next() is None, "what a worker is about to start has its slot"
 
 
 def test_a_throttled_call_keeps_the_copies_taken_with_it_from_calling(

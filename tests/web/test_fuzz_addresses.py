@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
-from amicopy.copies.models import CopyRequest
+from amicopy.copies.core.models import CopyRequest
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.fuzzing import HOSTILE, INVALID_UTF8, UNESCAPED, URLENCODED, Submission

@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.upkeep.diagnosing import findings
-from amicopy.notify import endpoints, outbox, signing, tasks
+from amicopy.copies.operations.doctor import findings
+from amicopy.notify import endpoints, outbox, signatures, tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
 from amicopy.web.views import webhooks
 from tests.notify.conftest import hooks
@@ -105,7 +105,7 @@ def test_plain_http_is_for_the_sandbox_only(admin: Client, settings: Settings) -
 def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> None:
     admin.post("/webhooks/new/", webhook_typed())
     endpoint = Endpoint.objects.get()
-    key = signing.key_of(endpoint.salt)
+    key = signatures.key_of(endpoint.salt)
     assert key not in admin.get("/webhooks/").content.decode()
     answer = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "show"})
     assert key in answer.content.decode()
@@ -114,7 +114,7 @@ def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> 
     page = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "new"}).content.decode()
     endpoint.refresh_from_db()
     assert key not in page
-    assert signing.key_of(endpoint.salt) in page
+    assert signatures.key_of(endpoint.salt) in page
     assert [action for action, _ in events()] == ["webhook.created", "webhook.key_shown", "webhook.key_changed"]
     assert key not in str(events())
 
@@ -150,7 +150,7 @@ def test_a_deleted_webhook_asks_first_and_keeps_what_it_was_sent_readable(admin:
 def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Client) -> None:
     admin.post("/webhooks/new/", webhook_typed())
     endpoint = Endpoint.objects.get()
-    key = signing.key_of(endpoint.salt)
+    key = signatures.key_of(endpoint.salt)
     admin.post(f"/webhooks/{endpoint.pk}/delete/")
     told = events()
     for verb in ("", "delete/", "key/", "try/"):
@@ -159,7 +159,7 @@ def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Cl
     assert Message.objects.count() == 0
     endpoint.refresh_from_db()
     assert (endpoint.url, endpoint.enabled) == ("", False)
-    assert signing.key_of(endpoint.salt) != key
+    assert signatures.key_of(endpoint.salt) != key
     assert admin.post("/webhooks/new/", webhook_typed()).status_code == 302
     assert admin.post("/webhooks/new/", webhook_typed()).status_code == 422
 

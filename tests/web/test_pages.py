@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.urls.resolvers import URLPattern
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.models import CopyRequest
+from amicopy.copies.core.models import CopyRequest
 from amicopy.urls import urlpatterns
 from tests.web.conftest import SignedIn, typed
 

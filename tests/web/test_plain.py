@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.web.plain import rows
 from tests.copies.conftest import Submit, make_call
 from tests.copies.conftest import approver as approver

@@ -7,9 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.approval import delegating
-from amicopy.copies.models import CopyRequest
-from amicopy.copies.policy import Delegation, FreezeWindow
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.policy_models import Delegation, FreezeWindow
+from amicopy.copies.requests import delegation_actions
 from tests.copies.conftest import acting, make_person
 from tests.web.conftest import SignedIn, typed
 
@@ -116,7 +116,7 @@ def test_a_vote_is_handed_over_used_and_taken_back_on_the_page(signed_in: Signed
 
 def test_others_delegations_are_for_administrators_alone(admin: Client, signed_in: SignedIn) -> None:
     giver, receiver = make_person("giver", "approver"), make_person("receiver", "approver")
-    delegation = delegating.delegate(
+    delegation = delegation_actions.delegate(
         acting(giver), receiver=receiver, until=timezone.now() + timedelta(days=1), reason="Away"
     )
     other = signed_in("approver")

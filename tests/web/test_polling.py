@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from tests.copies.conftest import Submit, approve, make_call, make_person
 from tests.copies.conftest import approver as approver
 from tests.copies.conftest import requester as requester

@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.lookups import asking, source
-from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.lookups import async_queries, source
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE
 from tests.web.conftest import SignedIn, typed
@@ -82,7 +82,7 @@ def shown(page: str) -> dict[str, str]:
 def requester(signed_in: SignedIn, sandbox: Control, account: Account) -> Client:
     """A requester, with the source looked at already: a busy machine may need longer than a page waits."""
     question = source.question(account.aws(), region="us-east-1", image_id=SOURCE)
-    assert isinstance(asking.start(question).wait(asking.deadline(30)), source.Source)
+    assert isinstance(async_queries.start(question).wait(async_queries.deadline(30)), source.Source)
     return signed_in("requester")
 
 

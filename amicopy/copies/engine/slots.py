@@ -15,11 +15,11 @@ from django.db.models import Count, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine.backoff import NO_SLOT
 from amicopy.copies.engine.leases import due
-from amicopy.copies.models import ImageCopy
-from amicopy.copies.nudge import send
-from amicopy.copies.states import CopyState
+from amicopy.copies.lifecycle.wakeup import send
 
 IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 REFUSED = Q(state=CopyState.STARTING, waiting_for=NO_SLOT)

@@ -18,10 +18,10 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, kms, sessions
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot
-from amicopy.copies.engine import backoff, leases, listening, slots, verifying
-from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.states import CopyState
-from amicopy.copies.transitions import InvalidTransition, move_copy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.states import CopyState
+from amicopy.copies.engine import ami_events, backoff, image_verification, leases, slots
+from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def claim_round() -> tuple[uuid.UUID, list[ImageCopy]] | None:
 def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> None:
     """Looks at leased copies of one account and Region, stores what AWS shows, and hands the lease back."""
     account, region = copies[0].account.aws(), copies[0].DestinationRegion
-    source = listening.source_of(copies[0].account_id, region)
+    source = ami_events.source_of(copies[0].account_id, region)
     try:
         images = ec2.describe_images(account, region=region, image_ids=[copy.ImageId for copy in copies])
         snapshots = _snapshots(account, region, copies, images)
@@ -78,7 +78,7 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
     if len(still) < len(copies):
         slots.freed(copies[0].account_id, region)
         if source is not None:
-            listening.ended_unheard(source)
+            ami_events.ended_unheard(source)
     # Rows that were moved meanwhile, by a cancel, still carry the lease.
     leases.hand_back(lease, next_step_at=timezone.now())
 
@@ -144,7 +144,7 @@ def _seen(
         for snapshot in snapshots
     ]
     if image.State == "available" or image.State == "disabled":
-        verification = verifying.compare(
+        verification = image_verification.compare(
             copy.parameters, image, snapshots, source=copy.request.source_seen, key_arn=_key_arn(copy, account)
         )
         move_copy(
@@ -247,7 +247,7 @@ def _over(**fields: Any) -> dict[str, Any]:
         "finished_at": timezone.now(),
         "next_step_at": None,
         "waiting_for": "",
-        **leases.ENDED,
+        **LEASE_ENDED,
         **fields,
     }
 

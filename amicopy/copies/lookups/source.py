@@ -12,9 +12,9 @@ from amicopy.aws import ec2, errors
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import titles
 from amicopy.aws.shapes import Image, Snapshot, Volume
-from amicopy.copies.lookups import asking, places
-from amicopy.copies.lookups.asking import Missing, Question
-from amicopy.copies.parameters import AMI_ID
+from amicopy.copies.core.parameters import AMI_ID
+from amicopy.copies.lookups import async_queries, places
+from amicopy.copies.lookups.async_queries import Missing, Question
 
 # An image that isn't there may be there soon.
 NOT_THERE_KEPT_SECONDS = 15
@@ -76,12 +76,16 @@ def question(account: AwsAccount, *, region: str, image_id: str) -> Question[Sou
 
 def elsewhere(account: AwsAccount, *, image_id: str, besides: str, until: float) -> list[str]:
     """The account's Regions, besides one, in which this image is; as many of them as answer in time."""
-    listed = asking.start(places.regions_question(account)).wait(until)
+    listed = async_queries.start(places.regions_question(account)).wait(until)
     if isinstance(listed, Missing):
         names = list(titles(account.partition))
     else:
         names = [region.name for region in listed if region.usable]
-    asked = {name: asking.start(question(account, region=name, image_id=image_id)) for name in names if name != besides}
+    asked = {
+        name: async_queries.start(question(account, region=name, image_id=image_id))
+        for name in names
+        if name != besides
+    }
     return [name for name, pending in asked.items() if isinstance(pending.wait(until), Source)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from amicopy.copies.calls import Call
+from amicopy.copies.core.calls import Call
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from django.utils.safestring import SafeString
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
-from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.parameters import BY_NAME
-from amicopy.copies.states import CopyState, RequestState
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.parameters import BY_NAME
+from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import preferences
+from amicopy.web.approval_queue import waiting_numbers
 from amicopy.web.status import Status, copy_status, current, duration, overall, request_status, without_percent
-from amicopy.web.undoing import undo_of
-from amicopy.web.waiting import waiting_numbers
+from amicopy.web.undo_links import undo_of
 
 # Of what is drawn from a few words only, so many are kept: polls draw the same again and again.
 KEPT = 2000

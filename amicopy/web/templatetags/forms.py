@@ -5,8 +5,8 @@ from typing import Any
 
 from django import template
 
+from amicopy.copies.core.parameters import Parameter
 from amicopy.copies.lookups.places import RegionPlace
-from amicopy.copies.parameters import Parameter
 from amicopy.web.forms.context import Slot
 from amicopy.web.forms.request_form import RequestForm
 

@@ -11,14 +11,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from amicopy.aws.partitions import region_title
-from amicopy.copies import accounts, permissions
+from amicopy.copies.core import permissions
+from amicopy.copies.core.models import Account, AccountCheck, ImageCopy
 from amicopy.copies.engine.slots import IN_FLIGHT
-from amicopy.copies.models import Account, AccountCheck, ImageCopy
-from amicopy.copies.transitions import InvalidTransition
-from amicopy.web import polling
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.operations import accounts
+from amicopy.web import conditional_polls
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import BIG
 from amicopy.web.forms.account_form import AccountForm
+from amicopy.web.request_filters import BIG
 
 
 @require_GET
@@ -35,18 +36,18 @@ def account_list(request: HttpRequest) -> HttpResponse:
 LOOK = "SELECT {} FROM copies_accountcheck WHERE account_id = %s"
 
 
-def _stamps(request: HttpRequest, pk: int) -> polling.Stamps:
+def _stamps(request: HttpRequest, pk: int) -> conditional_polls.Stamps:
     known = pk if pk < BIG else 0
     return {
         "account": known,
-        "account_asked": polling.Stamp(LOOK.format("requested_at"), [known]),
-        "account_lease": polling.Stamp(LOOK.format("lease_until"), [known]),
-        "account_checked": polling.Stamp(LOOK.format("checked_at"), [known]),
+        "account_asked": conditional_polls.Stamp(LOOK.format("requested_at"), [known]),
+        "account_lease": conditional_polls.Stamp(LOOK.format("lease_until"), [known]),
+        "account_checked": conditional_polls.Stamp(LOOK.format("checked_at"), [known]),
     }
 
 
 @require_GET
-@polling.polled(_stamps)
+@conditional_polls.polled(_stamps)
 def account_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One account; asked for by htmx, only what the look found."""
     permissions.check_manage_accounts(signed_in(request))

@@ -13,18 +13,19 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.aws.partitions import titles
-from amicopy.copies import permissions, workflow
-from amicopy.copies.approval import voters, votes
-from amicopy.copies.models import Account, CopyRequest, CopyRequestQuerySet, Decision
-from amicopy.copies.states import RequestState
-from amicopy.web import polling, waiting
+from amicopy.copies.core import permissions
+from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, Decision
+from amicopy.copies.core.states import RequestState
+from amicopy.copies.requests import verbs
+from amicopy.copies.voting import voters, votes
+from amicopy.web import approval_queue, conditional_polls
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import Search, count_of, requesters, row_number
-from amicopy.web.found import edits_of, found_of
-from amicopy.web.paging import Page, page_by
+from amicopy.web.pagination import Page, page_by
+from amicopy.web.request_filters import Search, count_of, requesters, row_number
+from amicopy.web.review_summary import edits_of, found_of
 from amicopy.web.status import current
-from amicopy.web.views.detail import calls_of
-from amicopy.web.views.verbs import reason_of
+from amicopy.web.views.request_actions import reason_of
+from amicopy.web.views.request_detail import calls_of
 
 # An expiry this close is said in words of warning.
 SOON = timedelta(days=2)
@@ -47,11 +48,11 @@ def approvals(request: HttpRequest) -> HttpResponse:
     queue = request.GET.get("queue", "")
     queue = queue if queue in QUEUES else "mine"
     search = Search.of(request.GET)
-    numbers = waiting.waiting_numbers(user)
+    numbers = approval_queue.waiting_numbers(user)
     rows_in = {
-        "mine": waiting.waiting_for(user, numbers),
-        "others": waiting.waiting_for_others(user, numbers),
-        "decided": waiting.decided_by(user),
+        "mine": approval_queue.waiting_for(user, numbers),
+        "others": approval_queue.waiting_for_others(user, numbers),
+        "decided": approval_queue.decided_by(user),
     }
     found = search.apply(rows_in[queue], user)
     page = _page(found, queue, user, request.GET)
@@ -59,7 +60,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         # All that was there is decided; what is left is before it.
         return redirect(reverse("approvals") + search.address(queue=queue))
     stamps = _stamps([row.pk for row in page.rows])
-    request.poll_tag = polling.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
     place = _place(request) | {"more": "1" if page.following else ""}
     accounts = list(Account.objects.order_by("name"))
     context = {
@@ -85,12 +86,12 @@ def approvals(request: HttpRequest) -> HttpResponse:
     return render(request, "approvals.html", context | shown)
 
 
-def _live_stamps(request: HttpRequest) -> polling.Stamps:
+def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
     return _stamps(_numbers(request.GET.get("ids", "").split(",")))
 
 
 @require_GET
-@polling.polled(_live_stamps)
+@conditional_polls.polled(_live_stamps)
 def live_approvals(request: HttpRequest) -> HttpResponse:
     """The entries a page shows as they are now, in its order, so that nothing moves under a reason being typed."""
     user = signed_in(request)
@@ -104,7 +105,7 @@ def live_approvals(request: HttpRequest) -> HttpResponse:
     context = _shown(request, user, rows, queue=queue, search=search, place=place)
     if queue == "mine" and not place["more"]:
         # The oldest come first: what is new comes after the last page.
-        others = waiting.waiting_for(user, waiting.waiting_numbers(user)).exclude(pk__in=numbers)
+        others = approval_queue.waiting_for(user, approval_queue.waiting_numbers(user)).exclude(pk__in=numbers)
         context["newer"] = len(_page(search.apply(others, user), queue, user, request.GET).rows)
     return render(request, "_approvals.html", context)
 
@@ -128,7 +129,7 @@ def decide_many(request: HttpRequest) -> HttpResponse:
         return render(request, "approvals_bulk.html", context, status=422)
     seen = {row.pk: request.POST.get(f"seen-{row.pk}", "") for row in rows}
     by_number = {row.pk: row for row in rows}
-    results = workflow.decide_many(actor_of(request), seen, kind=kind, reason=reason)
+    results = verbs.decide_many(actor_of(request), seen, kind=kind, reason=reason)
     outcomes = [{"row": by_number[result.number], "words": result.words, "done": result.done} for result in results]
     done_count = sum(result.done for result in results)
     return render(request, "approvals_done.html", {"kind": kind, "outcomes": outcomes, "done": done_count})
@@ -137,7 +138,7 @@ def decide_many(request: HttpRequest) -> HttpResponse:
 def _page(rows: CopyRequestQuerySet, queue: str, user: User, query: QueryDict) -> Page:
     """The page of a queue that an address asks for: of what is pending the oldest first, of decisions the latest."""
     if queue == "decided":
-        anchors = waiting.decided_by(user)
+        anchors = approval_queue.decided_by(user)
         return page_by(_drawn(rows), "my_decision_at", down=True, query=query, size=PAGE, anchors=anchors)
     return page_by(_drawn(rows), "submitted_at", down=False, query=query, size=PAGE)
 
@@ -183,7 +184,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
     entries = []
     for row in rows:
         copies = sorted(current(row), key=lambda copy: copy.position)
-        decisions = waiting.decisions_that_stand(row)
+        decisions = approval_queue.decisions_that_stand(row)
         pending = row.pk in given
         vote = mine.get(row.pk)
         entries.append(
@@ -192,7 +193,9 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
                 "copies": copies,
                 "calls": calls_of(copies),
                 "may_approve": vote is not None,
-                "may_decide": pending and permissions.may_decide(user, row) and not waiting.voted(user, decisions, row),
+                "may_decide": pending
+                and permissions.may_decide(user, row)
+                and not approval_queue.voted(user, decisions, row),
                 "own": row.requester_id == user.pk,
                 "decisions": decisions,
                 "needed": votes.words(votes.missing(row.plan, given[row.pk])) if pending else "",
@@ -213,13 +216,13 @@ def _numbers(texts: Sequence[str]) -> list[int]:
     return [number for number in numbers if number is not None]
 
 
-def _stamps(numbers: Sequence[int]) -> polling.Stamps:
-    marks = polling.marks(numbers)
+def _stamps(numbers: Sequence[int]) -> conditional_polls.Stamps:
+    marks = conditional_polls.marks(numbers)
     versions = f"SELECT SUM(version) FROM copies_copyrequest WHERE id IN ({marks})"  # noqa: S608, ours
     votes = f"SELECT COUNT(*) FROM copies_decision WHERE request_id IN ({marks})"  # noqa: S608, ours
     return {
         "queue_rows": ",".join(map(str, numbers)),
-        "queue_versions": polling.Stamp(versions, numbers),
-        "queue_votes": polling.Stamp(votes, numbers),
-        "queue_newest": polling.Stamp("SELECT MAX(id) FROM copies_copyrequest WHERE state = 'PENDING'"),
+        "queue_versions": conditional_polls.Stamp(versions, numbers),
+        "queue_votes": conditional_polls.Stamp(votes, numbers),
+        "queue_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest WHERE state = 'PENDING'"),
     }

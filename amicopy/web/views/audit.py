@@ -10,16 +10,16 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from amicopy.audit import checks, searching
+from amicopy.audit import checks, event_queries
 from amicopy.audit.actions import ACTIONS
+from amicopy.audit.event_queries import Slice, count_newer, slice_of
 from amicopy.audit.models import AuditAnchor, AuditEvent
-from amicopy.audit.searching import Slice, count_newer, slice_of
-from amicopy.copies.models import Account, CopyRequest
-from amicopy.web import polling
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
-from amicopy.web.differences import differences_of, facts_of
-from amicopy.web.finding import BIG, row_number
-from amicopy.web.history import NAMES, Question, question_of, visible_to
+from amicopy.web.audit_filters import NAMES, Question, question_of, visible_to
+from amicopy.web.event_details import differences_of, facts_of
+from amicopy.web.request_filters import BIG, row_number
 
 PAGE = 50
 # Names offered in the filter for people; any other can be typed.
@@ -64,13 +64,13 @@ def _page(request: HttpRequest, events: QuerySet[AuditEvent], question: Question
     first = before is None and after is None
     paused = request.GET.get("live") == "off"
     stamps = _live_stamps(request)
-    request.poll_tag = polling.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
     return {
         "question": question,
         # By names that no mapping has as a method.
         "typed": {name: question.typed.get(name, "") for name in NAMES},
         "events": found.events,
-        "searched": searching.WINDOW if found.searched_to else None,
+        "searched": event_queries.WINDOW if found.searched_to else None,
         "newer_address": question.address(after=str(found.newer)) if found.newer else "",
         "older_address": question.address(before=str(found.older)) if found.older else "",
         "newest_address": "" if first else question.address(),
@@ -103,12 +103,12 @@ def _around(user: User) -> dict[str, Any]:
     }
 
 
-def _live_stamps(request: HttpRequest) -> polling.Stamps:
-    return {"audit_newest": polling.Stamp("SELECT MAX(id) FROM audit_auditevent")}
+def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
+    return {"audit_newest": conditional_polls.Stamp("SELECT MAX(id) FROM audit_auditevent")}
 
 
 @require_GET
-@polling.polled(_live_stamps)
+@conditional_polls.polled(_live_stamps)
 def newer_events(request: HttpRequest) -> HttpResponse:
     """How many events came since a page was drawn and fit its filters. The page itself stays as it is."""
     user, question = signed_in(request), question_of(request.GET)

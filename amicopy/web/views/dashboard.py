@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from amicopy.copies.explaining import explain
-from amicopy.copies.models import CopyRequest, CopyRequestQuerySet, ImageCopy
-from amicopy.copies.pace import size_of
-from amicopy.copies.states import CopyState, RequestState
-from amicopy.web import charts, polling, waiting
+from amicopy.copies.core.copy_speed import size_of
+from amicopy.copies.core.explanations import explain
+from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, ImageCopy
+from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.web import approval_queue, charts, conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import usual_seconds
 from amicopy.web.status import gib_done, overall, seconds_left
@@ -31,20 +31,20 @@ MOST_IN_FLIGHT = 500
 IN_FLIGHT = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 
 
-def _stamps(request: HttpRequest) -> polling.Stamps:
+def _stamps(request: HttpRequest) -> conditional_polls.Stamps:
     return {
-        "dashboard_newest": polling.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
+        "dashboard_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
         # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
-        "dashboard_open": polling.Stamp(
+        "dashboard_open": conditional_polls.Stamp(
             "SELECT SUM(version) + SUM(id) * 1000 FROM copies_copyrequest WHERE state IN ('PENDING', 'APPROVED')"
         ),
-        "dashboard_votes": polling.Stamp("SELECT MAX(id) FROM copies_decision"),
+        "dashboard_votes": conditional_polls.Stamp("SELECT MAX(id) FROM copies_decision"),
         "dashboard_day": timezone.localdate().isoformat(),
     }
 
 
 @require_GET
-@polling.polled(_stamps)
+@conditional_polls.polled(_stamps)
 def dashboard(request: HttpRequest) -> HttpResponse:
     """What the person should know first; asked for by htmx, only the part that keeps itself current."""
     user = signed_in(request)
@@ -52,8 +52,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     copies = ImageCopy.objects.filter(request__in=visible, round=F("request__round"))
     paused = request.GET.get("live") == "off"
     decides = user.has_perm("copies.decide_request")
-    numbers = waiting.waiting_numbers(user)
-    waiting_now = list(waiting.waiting_for(user, numbers).select_related("requester")[:MOST])
+    numbers = approval_queue.waiting_numbers(user)
+    waiting_now = list(approval_queue.waiting_for(user, numbers).select_related("requester")[:MOST])
     context = {
         "decides": decides,
         "everyone": user.has_perm("copies.view_all_requests"),

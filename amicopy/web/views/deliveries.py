@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from amicopy.notify import endpoints
 from amicopy.notify.models import Message, State
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import row_number
+from amicopy.web.request_filters import row_number
 
 PAGE = 50
 # The views of the list: name in the address -> words and states.

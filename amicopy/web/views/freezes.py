@@ -8,14 +8,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from amicopy.copies import permissions
-from amicopy.copies.approval import editing
-from amicopy.copies.policy import FreezeWindow
-from amicopy.copies.transitions import InvalidTransition
-from amicopy.web import undoing
+from amicopy.copies.core import permissions
+from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import policy_actions
+from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import BIG
 from amicopy.web.forms.policy_forms import FreezeForm
+from amicopy.web.request_filters import BIG
 
 # Past windows are history; the latest are enough to look up what held a copy.
 MOST_PAST = 20
@@ -51,14 +51,14 @@ def end_freeze(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_rules(signed_in(request))
     window = _find(pk)
     try:
-        editing.end_freeze(actor_of(request), pk)
+        policy_actions.end_freeze(actor_of(request), pk)
     except InvalidTransition as refused:
         messages.error(request, str(refused))
     except FreezeWindow.DoesNotExist:
         messages.error(request, f"Freeze “{window.name}” was deleted meanwhile.")
     else:
         words = f"Freeze “{window.name}” is over. What it held starts within five minutes."
-        undoing.say(request, words, address=reverse("freeze", args=[pk]), **FreezeForm.as_typed(window))
+        undo_links.say(request, words, address=reverse("freeze", args=[pk]), **FreezeForm.as_typed(window))
     return redirect("freezes")
 
 
@@ -70,7 +70,7 @@ def delete_freeze(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "freezes/delete.html", {"window": window, "running": _runs(window)})
     try:
-        editing.delete_freeze(actor_of(request), pk)
+        policy_actions.delete_freeze(actor_of(request), pk)
     except FreezeWindow.DoesNotExist:
         messages.error(request, f"Freeze “{window.name}” was deleted already.")
     else:
@@ -95,7 +95,7 @@ def _edit(request: HttpRequest, window: FreezeWindow) -> HttpResponse:
     form = FreezeForm(request.POST if request.method == "POST" else None, window=window)
     if form.is_valid():
         try:
-            saved = editing.save_freeze(actor_of(request), form.changed_window())
+            saved = policy_actions.save_freeze(actor_of(request), form.changed_window())
         except ValidationError as refused:
             form.refuse(refused)
         except InvalidTransition as refused:

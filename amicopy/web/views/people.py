@@ -18,13 +18,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies import people, permissions
-from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.roles import ROLES
-from amicopy.web import undoing
+from amicopy.copies.core import permissions
+from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.roles import ROLES
+from amicopy.copies.operations import people
+from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, address_of, signed_in
-from amicopy.web.finding import BIG
 from amicopy.web.forms.people_form import EmailForm, PersonForm
+from amicopy.web.request_filters import BIG
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,7 +89,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
         if user.is_active == on:
             messages.success(request, words)
         else:
-            undoing.say(request, words, address=reverse("person-switch", args=[pk]), to="off" if on else "on")
+            undo_links.say(request, words, address=reverse("person-switch", args=[pk]), to="off" if on else "on")
     return redirect("person", pk)
 
 

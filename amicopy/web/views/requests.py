@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from amicopy.aws.partitions import titles
-from amicopy.copies.models import Account, CopyRequest, CopyRequestQuerySet, ImageCopy
-from amicopy.copies.states import REQUEST_OPEN
-from amicopy.web import polling
+from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, ImageCopy
+from amicopy.copies.core.states import REQUEST_OPEN
+from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
-from amicopy.web.finding import ENDED, MINE, OUTCOMES, VIEWS, Search, count_of, requesters, row_number
 from amicopy.web.models import SavedView
-from amicopy.web.paging import PAGE, page_of
+from amicopy.web.pagination import PAGE, page_of
+from amicopy.web.request_filters import ENDED, MINE, OUTCOMES, VIEWS, Search, count_of, requesters, row_number
 
 # What a row of the list shows of its copies.
 COPY_COLUMNS = (
@@ -45,7 +45,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
     newest = _newest() if page.previous is None and search.sort == "newest" else None
     rows = _rows(request, page.rows, search, newest=newest)
     stamps = _stamps([row.pk for row in page.rows])
-    request.poll_tag = polling.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
     return render(
         request,
         "requests/list.html",
@@ -76,12 +76,12 @@ def request_list(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _live_stamps(request: HttpRequest) -> polling.Stamps:
+def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
     return _stamps(_numbers(request))
 
 
 @require_GET
-@polling.polled(_live_stamps)
+@conditional_polls.polled(_live_stamps)
 def live_rows(request: HttpRequest) -> HttpResponse:
     """The rows a page shows, in its order, as they are now; and how many newer ones fit its filters.
 
@@ -151,11 +151,11 @@ def _numbers(request: HttpRequest) -> list[int]:
     return [number for number in numbers if number is not None]
 
 
-def _stamps(numbers: list[int]) -> polling.Stamps:
+def _stamps(numbers: list[int]) -> conditional_polls.Stamps:
     """Versions only grow, so their sum over the same rows changes with any of them."""
-    versions = f"SELECT SUM(version) FROM copies_copyrequest WHERE id IN ({polling.marks(numbers)})"  # noqa: S608, ours
+    versions = f"SELECT SUM(version) FROM copies_copyrequest WHERE id IN ({conditional_polls.marks(numbers)})"  # noqa: S608, ours
     return {
         "list_rows": ",".join(map(str, numbers)),
-        "list_versions": polling.Stamp(versions, numbers),
-        "list_newest": polling.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
+        "list_versions": conditional_polls.Stamp(versions, numbers),
+        "list_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
     }

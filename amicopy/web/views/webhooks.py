@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from amicopy.notify import endpoints
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, State
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import BIG
 from amicopy.web.forms.endpoint_form import EndpointForm
+from amicopy.web.request_filters import BIG
 
 
 @require_GET
