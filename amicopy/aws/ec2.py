@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from amicopy.aws.account import AwsAccount
-from amicopy.aws.errors import Denied, NotFound, Rejected
+from amicopy.aws.errors import NO_IMAGE_ID, Denied, NotFound, Rejected, Unavailable
 from amicopy.aws.sessions import client, home_region, typed_errors
 from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
 
@@ -67,7 +67,10 @@ def copy_image(account: AwsAccount, *, region: str, parameters: Mapping[str, Any
     """
     with typed_errors():
         answer = client("ec2", account, region, once=True).copy_image(**parameters, ClientToken=client_token)
-    return CopyAnswer(image_id=answer["ImageId"], request_id=_request_id(answer))
+        image_id = str(answer.get("ImageId") or "")
+    if not image_id:
+        raise Unavailable(NO_IMAGE_ID, "AWS accepted CopyImage and named no image.", _request_id(answer))
+    return CopyAnswer(image_id=image_id, request_id=_request_id(answer))
 
 
 def dry_run_copy_image(
@@ -176,6 +179,7 @@ def images_named(account: AwsAccount, *, region: str, name: str, quick: bool = T
     return [image_of(raw) for raw in pages]
 
 
+@typed_errors()
 def describe_source(account: AwsAccount, *, region: str, image_id: str, quick: bool = True) -> Image:
     """One image by id, anybody's that the account may see, deprecated and disabled ones included. Raises NotFound."""
     with typed_errors():
@@ -209,6 +213,7 @@ def delete_snapshot(account: AwsAccount, *, region: str, snapshot_id: str) -> st
         return error.request_id
 
 
+@typed_errors()
 def regions(account: AwsAccount, *, quick: bool = True) -> list[Region]:
     """Every Region of the partition, enabled for the account or not."""
     with typed_errors():
@@ -217,6 +222,7 @@ def regions(account: AwsAccount, *, quick: bool = True) -> list[Region]:
     return sorted(found, key=lambda region: region.name)
 
 
+@typed_errors()
 def zones(account: AwsAccount, *, region: str, quick: bool = True) -> list[Zone]:
     """The zones of a Region, Local Zones and those not opted in included."""
     with typed_errors():
@@ -241,6 +247,7 @@ def ebs_encryption(account: AwsAccount, *, region: str, quick: bool = True) -> E
     )
 
 
+@typed_errors()
 def encrypts_by_default(account: AwsAccount, *, region: str, quick: bool = True) -> bool:
     """The first half of `ebs_encryption`, which is a permission of its own."""
     with typed_errors():
@@ -248,6 +255,7 @@ def encrypts_by_default(account: AwsAccount, *, region: str, quick: bool = True)
     return bool(answer["EbsEncryptionByDefault"])
 
 
+@typed_errors()
 def default_key(account: AwsAccount, *, region: str, quick: bool = True) -> str:
     """The second half of `ebs_encryption`, which is a permission of its own."""
     with typed_errors():
