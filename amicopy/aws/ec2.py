@@ -29,12 +29,31 @@ class DryRunAnswer:
     request_id: str
 
 
+# What AWS answered a removal. `gone`: it was removed before, which counts at once. `unknown`: AWS doesn't know it now,
+# which says nothing of something so young that it hasn't reached all of AWS's lists: the caller decides by its age.
+Outcome = Literal["done", "gone", "unknown"]
+
+
 @dataclass(frozen=True)
 class Deregistered:
-    """`snapshots`: what became of each, by id (success, skipped, missing-permissions, internal-error, client-error)."""
+    """`snapshots`: what became of each, by id (success, skipped, missing-permissions, internal-error, client-error).
+    `code` and `message` are AWS's where the outcome isn't `done`."""
 
     request_id: str
     snapshots: Mapping[str, str]
+    outcome: Outcome = "done"
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class SnapshotDeleted:
+    """As `Deregistered`; there is no `gone`, since AWS has one word for a snapshot deleted and one never seen."""
+
+    request_id: str
+    outcome: Outcome = "done"
+    code: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,25 +211,32 @@ def describe_source(account: AwsAccount, *, region: str, image_id: str, quick: b
 
 
 def deregister_image(account: AwsAccount, *, region: str, image_id: str) -> Deregistered:
-    """Deregisters an image and asks AWS to delete its snapshots; an image that is gone already counts as done."""
+    """Deregisters an image and asks AWS to delete its snapshots (API_DeregisterImage.html).
+
+    That the image is deregistered already, or that AWS doesn't know it now, is an answer and no error.
+    """
     try:
         with typed_errors():
             answer = client("ec2", account, region).deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
-    except (Rejected, NotFound) as error:
-        if error.code in {"InvalidAMIID.Unavailable", "InvalidAMIID.NotFound"}:
-            return Deregistered(error.request_id, {})
-        raise
-    results = answer.get("DeleteSnapshotResults") or ()
-    return Deregistered(_request_id(answer), {row["SnapshotId"]: row.get("ReturnCode", "") for row in results})
+            results = answer.get("DeleteSnapshotResults") or ()
+            snapshots = {row["SnapshotId"]: row.get("ReturnCode", "") for row in results}
+    except Rejected as error:
+        if error.code != "InvalidAMIID.Unavailable":
+            raise
+        return Deregistered(error.request_id, {}, "gone", error.code, error.message)
+    except NotFound as error:
+        return Deregistered(error.request_id, {}, "unknown", error.code, error.message)
+    return Deregistered(_request_id(answer), snapshots)
 
 
-def delete_snapshot(account: AwsAccount, *, region: str, snapshot_id: str) -> str:
-    """Deletes a snapshot and returns AWS's request id; one that is gone already counts as done."""
+def delete_snapshot(account: AwsAccount, *, region: str, snapshot_id: str) -> SnapshotDeleted:
+    """Deletes a snapshot (API_DeleteSnapshot.html). That AWS doesn't know it now is an answer and no error."""
     try:
         with typed_errors():
-            return _request_id(client("ec2", account, region).delete_snapshot(SnapshotId=snapshot_id))
+            answer = client("ec2", account, region).delete_snapshot(SnapshotId=snapshot_id)
     except NotFound as error:
-        return error.request_id
+        return SnapshotDeleted(error.request_id, "unknown", error.code, error.message)
+    return SnapshotDeleted(_request_id(answer))
 
 
 @typed_errors()
