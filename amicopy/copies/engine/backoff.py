@@ -21,6 +21,7 @@ class Wait:
 # The first class that fits counts. What is not here is permanent.
 WAITS: tuple[tuple[type[errors.AwsError], Wait], ...] = (
     (errors.NoSlot, Wait(15, 300, Code.NO_SLOT)),
+    (errors.QuotaReached, Wait(300, 3600, Code.QUOTA)),
     (errors.NotReady, Wait(15, 300, Code.SOURCE_PENDING)),
     (errors.Throttled, Wait(2, 60, Code.THROTTLED)),
     (errors.CredentialsExpired, Wait(2, 60, Code.CREDENTIALS_RENEWED)),
