@@ -16,16 +16,12 @@ from urllib.request import Request, urlopen
 import boto3
 import pytest
 
+from tests.ports import free_port
 from tests.sandbox.calls import copy, image, snapshots
 from tests.sandbox.conftest import KEY
 
 pytestmark = pytest.mark.processes
 MANAGE = Path(__file__).parents[2] / "manage.py"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
