@@ -176,7 +176,7 @@ def _bundled_broker(var: Path) -> Iterator[str]:
 
 def _delete_queue(url: str, name: str) -> None:
     with kombu.Connection(url) as connection:
-        connection.channel().queue_delete(name)
+        kombu.Queue(name, channel=connection.channel()).delete()
 
 
 class Person:
