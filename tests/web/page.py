@@ -1,8 +1,8 @@
 """Pages read as people and their screen readers do: by role and name, whatever markup and white space carry them.
 
-`page(answer)` reads an answer; `page(answer).button("Approve")` is the one button whose name has this in it. Singular
+`read(answer)` reads an answer; `read(answer).button("Approve")` is the one button whose name has this in it. Singular
 methods expect exactly one and say what there was instead, plural ones return all. Each also looks inside a part only:
-`page(answer).region("Your decision").buttons()`.
+`read(answer).region("Your decision").buttons()`.
 """
 
 from dataclasses import dataclass
@@ -93,6 +93,19 @@ class Part(Element):
         """What is wrong with a form."""
         return the_one(_by_role(Part, self, "alert"), "alert")
 
+    def bars(self) -> "list[Bar]":
+        """The bars of its charts."""
+        return inside(Bar, self, "rect.bar")
+
+    def items(self) -> "list[Part]":
+        """The items of its lists."""
+        return inside(Part, self, "li")
+
+    def facts(self) -> dict[str, str]:
+        """What its lists of facts say, by their names."""
+        names, values = inside(Part, self, "dt"), inside(Part, self, "dd")
+        return {name.text: value.text for name, value in zip(names, values, strict=True)}
+
     # --- fields and forms ---
 
     def fields(self) -> "list[Field]":
@@ -160,6 +173,13 @@ class Poll(Part):
         return self.attribute("hx-ptag")
 
 
+class Bar(Part):
+    @property
+    def title(self) -> str:
+        """The words that a pointer on it shows."""
+        return the_one(inside(Part, self, "title"), "title").text
+
+
 class Table(Part):
     @property
     def rows(self) -> list[list[str]]:
@@ -216,6 +236,11 @@ class Field(Part):
         """The values one can choose from."""
         return [_value(option) for option in inside(Part, self, "option:not([disabled])")]
 
+    def option(self, value: str) -> Part:
+        """The option of a value, also one that can't be chosen."""
+        options = inside(Part, self, "option")
+        return the_one([option for option in options if _value(option) == value], f"option {value}", options)
+
     @property
     def chosen(self) -> list[str]:
         """The values that are chosen on purpose."""
@@ -250,7 +275,7 @@ class Form(Part):
         return {field.sent_as: field.value for field in sent if field.sent_as != "csrfmiddlewaretoken"}
 
 
-def page(answer: HttpResponseBase | str) -> Page:
+def read(answer: HttpResponseBase | str) -> Page:
     """The page in an answer, or in HTML."""
     source = answer if isinstance(answer, str) else answer.getvalue().decode()
     root = LexborHTMLParser(source).root

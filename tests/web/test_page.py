@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.page import page
+from tests.web.page import read
 
 TIGHT = (
     '<html><head><title>5 waiting – Approvals</title></head><body><nav aria-label="Main"><a href="/r/?a=1&amp;b=2">'
@@ -24,29 +24,29 @@ LOOSE = TIGHT.replace("><", ">\n  <").replace("<small>", "\n<small>\n")
 
 @pytest.mark.parametrize("source", [TIGHT, LOOSE], ids=["tight", "loose"])
 def test_a_page_reads_the_same_with_and_without_white_space_between_its_elements(source: str) -> None:
-    read = page(source)
-    assert read.title == "5 waiting – Approvals"
-    assert read.navigation("Main").link("Requests").address == "/r/?a=1&b=2"
-    decision = read.region("Your decision")
+    page = read(source)
+    assert page.title == "5 waiting – Approvals"
+    assert page.navigation("Main").link("Requests").address == "/r/?a=1&b=2"
+    decision = page.region("Your decision")
     assert decision.text == "Your decision. Approve #5 C"
     assert [button.name for button in decision.buttons()] == ["Approve #5", "Copy the ID"]
-    assert read.form(to="/y").values == {
+    assert page.form(to="/y").values == {
         "Name": "a&b",
         "region": "eu-west-1",
         "reason": "why\n",
         "tell": "ended",
     }
-    name = read.field("Name")
+    name = page.field("Name")
     assert (name.label, name.said, name.described) == ("Name (Name)", "Too short", "Any. Too short")
-    assert read.field("Off").sent_as == "off"
-    assert read.table("Keys").rows == [["Slot 1st of 2"]]
-    assert read.table("Keys").heads[0].text == "Name"
+    assert page.field("Off").sent_as == "off"
+    assert page.table("Keys").rows == [["Slot 1st of 2"]]
+    assert page.table("Keys").heads[0].text == "Name"
 
 
 def test_what_is_not_there_or_there_twice_fails_with_what_there_is() -> None:
-    read = page("<button>Approve #5</button><button>Approve #6</button><button>Approve</button>")
-    assert read.button("Approve").name == "Approve"
+    page = read("<button>Approve #5</button><button>Approve #6</button><button>Approve</button>")
+    assert page.button("Approve").name == "Approve"
     with pytest.raises(AssertionError, match=r"0 times button “Reject”; there is \['Approve #5', "):
-        read.button("Reject")
+        page.button("Reject")
     with pytest.raises(AssertionError, match="2 times button “Approve #”"):
-        read.button("Approve #")
+        page.button("Approve #")
