@@ -89,6 +89,11 @@ class Part(Element):
     def status(self) -> "Part":
         return the_one(self.statuses(), "message about what was done", self.statuses())
 
+    @property
+    def told(self) -> str:
+        """What all messages about what was done say."""
+        return " ".join(status.text for status in self.statuses())
+
     def alert(self) -> "Part":
         """What is wrong with a form."""
         return the_one(_by_role(Part, self, "alert"), "alert")
