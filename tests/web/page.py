@@ -124,6 +124,11 @@ class Part(Element):
         found = [each for each in found if value in {None, each.attribute("value")}]
         return the_one(found, f"field {name}", fields)
 
+    def corrections(self, words: str) -> "list[Link]":
+        """The lines with these words in the summary of what is wrong, each of which leads to a place on the page."""
+        links = self.alert().links(words)
+        return [link for link in links if self.by_id(link.address.removeprefix("#"))]
+
     def has_field(self, name: str) -> bool:
         """Whether there is a field that is sent under this name."""
         return any(field.sent_as == name for field in self.fields())
