@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborNode
 UNREAD = {"script", "style", "template", "title", "textarea", "select", "datalist", "-comment"}
 # What names an element whose own words don't: a part of it, or nothing but a label (no element is called "none").
 NAMED_BY = {"table": "caption", "fieldset": "legend", "details": "summary"}
-NAMED_BY |= dict.fromkeys(("section", "form", "dialog", "nav"), "none")
+NAMED_BY |= dict.fromkeys(("section", "form", "dialog", "aside", "article", "div", "nav"), "none")
 E = TypeVar("E", bound="Element")
 
 

@@ -17,7 +17,7 @@ ROLES = {
     "heading": "h1, h2, h3, h4, h5, h6",
     "button": "button, summary",
     "link": "a[href]",
-    "region": "section, form, dialog",
+    "region": "section, form, dialog, aside, article, [role=region]",
     "navigation": "nav",
     "group": "fieldset, details",
     "table": "table",
@@ -57,6 +57,12 @@ class Part(Element):
 
     def button(self, name: str) -> "Part":
         return the_one(self.buttons(name), f"button “{name}”", self.buttons())
+
+    def following(self, rel: str = "next") -> str:
+        """The address of the next page of a list, or with `prev` of the one before; empty when there is none."""
+        found = [link.address for link in self.links() if link.attribute("rel") == rel]
+        assert len(found) < 2, found
+        return found[0] if found else ""
 
     def links(self, name: str = "", *, to: str = "") -> "list[Link]":
         """The links with this in their name, to this address if one is given."""

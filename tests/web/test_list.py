@@ -28,11 +28,6 @@ def names(page: Page) -> list[str]:
     return [row.links()[0].name for table in page.tables() for row in table.marked("data-request")]
 
 
-def following(page: Page) -> str:
-    """The address of the next page; empty when there is none."""
-    return next((link.address for link in page.navigation("Pages").links() if link.attribute("rel") == "next"), "")
-
-
 def ended(row: CopyRequest, state: str, *, days_ago: int = 0) -> None:
     when = timezone.now() - timedelta(days=days_ago)
     ImageCopy.objects.filter(request=row).update(state=state, ImageId=f"ami-{row.pk:017x}", finished_at=when)
@@ -65,7 +60,7 @@ def test_pages_in_every_order_show_each_request_once(
     for _ in range(3):
         page = read(client.get(f"/requests/{query}"))
         seen += names(page)
-        query = following(page) or query
+        query = page.following() or query
     assert sorted(seen) == sorted(made)
 
 
