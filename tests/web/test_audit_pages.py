@@ -200,10 +200,10 @@ def test_the_newest_page_learns_of_newer_events_and_stays_as_it_is(signed_in: Si
     auditor = signed_in("auditor")
     write(request=5)
     page = auditor.get("/audit/?request=5").content.decode()
-    found = re.search(r'hx-get="([^"]*)" hx-trigger="every 5s"[^>]*hx-ptag="([^"]*)"', page)
+    found = re.search(r'hx-get="([^"]*)" hx-trigger="every 5s"[^>]*data-tag="([^"]*)"', page)
     assert found is not None
     address, tag = found[1].replace("&amp;", "&"), found[2]
-    headers = {"HX-Request": "true", "HX-PTag": tag}
+    headers = {"HX-Request": "true", "If-None-Match": f'"{tag}"'}
     assert auditor.get(address, headers=headers).status_code == 304
     write(request=5)
     write(request=6)

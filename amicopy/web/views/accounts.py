@@ -33,17 +33,9 @@ def account_list(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/list.html", {"rows": rows, "in_flight": _in_flight()})
 
 
-LOOK = "SELECT {} FROM copies_accountcheck WHERE account_id = %s"
-
-
 def _stamps(request: HttpRequest, pk: int) -> conditional_polls.Stamps:
-    known = pk if pk < BIG else 0
-    return {
-        "account": known,
-        "account_asked": conditional_polls.Stamp(LOOK.format("requested_at"), [known]),
-        "account_lease": conditional_polls.Stamp(LOOK.format("lease_until"), [known]),
-        "account_checked": conditional_polls.Stamp(LOOK.format("checked_at"), [known]),
-    }
+    looks = AccountCheck.objects.filter(account=pk if pk < BIG else 0)
+    return {"account": pk, "account_look": looks.values_list("requested_at", "lease_until", "checked_at").first()}
 
 
 @require_GET

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.explanations import explain
-from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, ImageCopy
+from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls
@@ -33,13 +33,12 @@ IN_FLIGHT = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.
 
 
 def _stamps(request: HttpRequest) -> conditional_polls.Stamps:
+    # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
+    opened = CopyRequest.objects.filter(state__in=(RequestState.PENDING, RequestState.APPROVED))
+    last_vote = Decision.objects.order_by("-pk").values("pk")[:1]
     return {
-        "dashboard_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
-        # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
-        "dashboard_open": conditional_polls.Stamp(
-            "SELECT SUM(version) + SUM(id) * 1000 FROM copies_copyrequest WHERE state IN ('PENDING', 'APPROVED')"
-        ),
-        "dashboard_votes": conditional_polls.Stamp("SELECT MAX(id) FROM copies_decision"),
+        "dashboard_open": opened.aggregate(versions=Sum("version"), numbers=Sum("pk")),
+        "dashboard_newest": CopyRequest.objects.order_by("-pk").values_list("pk", Subquery(last_vote)).first(),
         "dashboard_day": timezone.localdate().isoformat(),
     }
 
