@@ -17,7 +17,7 @@ from amicopy.copies.core import explanations, permissions
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import shown
-from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
+from amicopy.copies.core.states import COPY_STARTABLE, COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry, follow_ups
 from amicopy.copies.voting import voters, votes
@@ -43,7 +43,7 @@ def find(request: HttpRequest, number: int) -> CopyRequest:
 
 
 def _stamps(request: HttpRequest, number: int) -> conditional_polls.Stamps:
-    waiting = ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)).order_by()
+    waiting = ImageCopy.objects.filter(state__in=COPY_STARTABLE).order_by()
     # The place in the queue changes with copies of other requests, too.
     queue = waiting.filter(Exists(waiting.filter(request=OuterRef(OuterRef("pk")))))
     total = queue.annotate(all=Value(1)).values("all").annotate(total=Sum("pk")).values("total")
