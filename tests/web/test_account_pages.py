@@ -154,7 +154,7 @@ def test_the_fragment_of_an_unchanged_look_is_a_304(admin: Client, account: Acco
     admin.post(f"/accounts/{account.pk}/check/")
     first = admin.get(f"/accounts/{account.pk}/", headers={"HX-Request": "true"})
     assert not read(first).is_whole
-    known = {"HX-Request": "true", "HX-PTag": first["HX-PTag"]}
+    known = {"HX-Request": "true", "If-None-Match": first["ETag"]}
     assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 304
     AccountCheck.objects.update(checked_at=timezone.now())
     assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 200

@@ -198,7 +198,7 @@ def test_the_newest_page_learns_of_newer_events_and_stays_as_it_is(signed_in: Si
     poll = read(auditor.get("/audit/?request=5")).polled
     assert poll
     assert poll.attribute("hx-trigger") == "every 5s"
-    address, headers = poll.address, {"HX-Request": "true", "HX-PTag": poll.tag}
+    address, headers = poll.address, {"HX-Request": "true", "If-None-Match": f'"{poll.tag}"'}
     assert auditor.get(address, headers=headers).status_code == 304
     write(request=5)
     write(request=6)

@@ -36,8 +36,8 @@ def started(approver: User, request: CopyRequest) -> CopyRequest:
 
 
 def polled(client: Client, number: int, tag: str = "") -> tuple[int, Page, str]:
-    answer = client.get(f"/requests/{number}/", headers={"HX-Request": "true", "HX-PTag": tag})
-    return answer.status_code, read(answer), answer.headers.get("HX-PTag", "")
+    answer = client.get(f"/requests/{number}/", headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
+    return answer.status_code, read(answer), answer.headers.get("ETag", "").strip('"')
 
 
 def test_a_copy_without_a_slot_shows_its_place_and_moves_up_by_itself(
