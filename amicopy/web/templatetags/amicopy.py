@@ -47,6 +47,13 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(KEPT)
+def button_classes(kind: str, small: bool, more: str) -> str:
+    """The classes of a button: `kind` is primary, danger or quiet, or empty; `more` are further ones."""
+    return " ".join(filter(None, ("btn", kind and f"btn-{kind}", "btn-small" if small else "", more)))
+
+
+@register.simple_tag
 def theme_attribute(request: HttpRequest | None) -> SafeString | str:
     """The chosen theme for `<html>`; nothing where the system's counts."""
     theme = preferences.theme_of(request) if request else ""
@@ -132,6 +139,12 @@ def gib(size: float | None) -> str:
 def gib_of_snapshot(snapshot: dict[str, Any]) -> str:
     """Whole GiB of a snapshot that are copied."""
     return f"{snapshot['VolumeSize'] * snapshot['Progress'] // 100:,}"
+
+
+@register.filter
+def at_most_1000(count: int) -> str:
+    """A number as far as lists are counted."""
+    return "1000+" if count > 1000 else str(count)
 
 
 @register.filter
