@@ -1,13 +1,15 @@
 """Small parts of pages: icons, times, sizes, statuses."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
 from django import template
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,9 +20,9 @@ from amicopy.copies.models import CopyRequest, ImageCopy
 from amicopy.copies.parameters import BY_NAME
 from amicopy.copies.states import CopyState, RequestState
 from amicopy.web import preferences
+from amicopy.web.navigation import Navigation, navigation_of
 from amicopy.web.status import Status, copy_status, current, duration, overall, request_status, without_percent
 from amicopy.web.undoing import undo_of
-from amicopy.web.waiting import waiting_numbers
 
 # Of what is drawn from a few words only, so many are kept: polls draw the same again and again.
 KEPT = 2000
@@ -232,10 +234,18 @@ def resource(kind: str, region: str, resource_id: str, where: str = "") -> SafeS
     )
 
 
+@register.simple_tag(takes_context=True)
+def navigation(context: Mapping[str, Any]) -> Navigation:
+    """The menu of the person on the page that is drawn."""
+    request: HttpRequest | None = context.get("request")
+    match = request.resolver_match if request else None
+    return navigation_of(context.get("user") or AnonymousUser(), (match and match.url_name) or "")
+
+
 @register.simple_tag
-def waiting_for(user: User) -> int:
-    """How many requests wait for this person's decision."""
-    return len(waiting_numbers(user))
+def progress_icon(percent: int | None) -> str:
+    """The address of the tab's icon: how far a request is, or amicopy's own."""
+    return static("favicon.svg") if percent is None else reverse("progress-icon", args=[percent])
 
 
 @register.filter
