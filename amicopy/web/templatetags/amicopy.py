@@ -49,6 +49,12 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 
 @register.simple_tag
+def status_icon(name: str) -> SafeString:
+    """The icon of a status or a step; that of what is under way turns."""
+    return icon(name, "spin" if name == "run" else "")
+
+
+@register.simple_tag
 @lru_cache(KEPT)
 def button_classes(kind: str, small: bool, more: str) -> str:
     """The classes of a button: `kind` is primary, danger or quiet, or empty; `more` are further ones."""
@@ -189,7 +195,7 @@ def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeS
         '<span class="status{}" data-state="{}">{}<span>{}{}</span></span>',
         " pill" if pill else "",
         thing.colour,
-        icon(thing.icon, "spin" if thing.icon == "run" else ""),
+        status_icon(thing.icon),
         thing.words,
         small,
     )
