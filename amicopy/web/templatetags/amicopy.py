@@ -1,6 +1,6 @@
 """Small parts of pages: icons, times, sizes, statuses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -131,6 +131,12 @@ def exact(when: datetime) -> str:
 def label(member: str) -> str:
     """A member of CopyImage as the form calls it; anything else is said as it is."""
     return BY_NAME[member].label if member in BY_NAME else member
+
+
+@register.filter
+def properties(checks: Iterable[Mapping[str, Any]]) -> str:
+    """What was compared with what was approved, as the form calls it."""
+    return ", ".join(label(check["property"]) for check in checks)
 
 
 @register.filter
