@@ -19,6 +19,11 @@ class Status:
     words: str
     detail: str = ""
 
+    @property
+    def running(self) -> bool:
+        """Whether it is under way, so that its icon turns and a bar stands below it."""
+        return self.icon == "run"
+
 
 _REQUEST: Mapping[str, Status] = {
     RequestState.PENDING: Status("wait", "person", "Waiting for approval"),

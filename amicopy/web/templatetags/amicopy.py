@@ -1,6 +1,6 @@
 """Small parts of pages: icons, times, sizes, statuses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -46,6 +46,12 @@ def icon(name: str, extra: str = "") -> SafeString:
         static("icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def status_icon(name: str) -> SafeString:
+    """The icon of a status or a step; that of what is under way turns."""
+    return icon(name, "spin" if name == "run" else "")
 
 
 @register.simple_tag
@@ -128,6 +134,12 @@ def label(member: str) -> str:
 
 
 @register.filter
+def properties(checks: Iterable[Mapping[str, Any]]) -> str:
+    """What was compared with what was approved, as the form calls it."""
+    return ", ".join(label(check["property"]) for check in checks)
+
+
+@register.filter
 def gib(size: float | None) -> str:
     """A size in GiB, from 1,024 on in TiB."""
     if size is None:
@@ -189,7 +201,7 @@ def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeS
         '<span class="status{}" data-state="{}">{}<span>{}{}</span></span>',
         " pill" if pill else "",
         thing.colour,
-        icon(thing.icon, "spin" if thing.icon == "run" else ""),
+        status_icon(thing.icon),
         thing.words,
         small,
     )
