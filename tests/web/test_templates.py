@@ -26,8 +26,8 @@ OF_COMPONENTS = {
     "crumbs": ("crumbs/index.html",),
     "empty": ("empty.html",),
     "error": ("error.html",),
-    "errors": ("errors.html",),
-    "field": ("field.html", "input.html"),
+    "errors": ("errors.html", "error_box.html"),
+    "field": ("field.html", "fieldset.html", "input.html"),
     "flash": ("alert.html",),
     "kv": ("kv/index.html",),
     "meter-row": ("meter.html",),
@@ -51,8 +51,8 @@ EXCEPTIONS = {
     ("requests/list.html", "more"): "a disclosure within the filter bar, whose arrow is the bar's own icon",
     ("requests/new/_check.html", "callout"): "its title names it, and is no heading between the form's",
     ("requests/new/_tag_rows.html", "field"): "a group of inputs, which has a name but no label",
-    ("settings.html", "field"): "a fieldset with a legend",
-    ("sign_in.html", "errors"): "says what happened, and lists no inputs",
+    ("people/list.html", "check"): "Django draws the box and names it",
+    ("rules/_requirements.html", "field"): "a group of rows, named by the panel",
 }
 
 
