@@ -58,6 +58,11 @@ class Line:
     here: bool
     waiting: int = 0
 
+    @property
+    def number(self) -> str:
+        """How many wait, as far as there is room."""
+        return "99+" if self.waiting > 99 else str(self.waiting)
+
 
 @dataclass(frozen=True)
 class Navigation:

@@ -8,6 +8,8 @@ from django.test import Client
 
 # Their text is as it is.
 _AS_IT_IS = re.compile(r"(<(?:textarea|pre)\b.*?</(?:textarea|pre)>)", re.DOTALL)
+# Stands for a line break in a value.
+_BREAK = "\0"
 _TAG = re.compile(r"<[a-zA-Z!/](?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
 
 
@@ -19,16 +21,18 @@ def tight(page: str) -> str:
 
 def _tight(html: str) -> str:
     html = _TAG.sub(lambda tag: _in_one_line(tag[0]), html)
+    html = re.sub(r"\s*\n\s*(?=<svg)", "", html)
     html = re.sub(r">\s*\n\s*<", "><", html)
     html = re.sub(r"(<[a-zA-Z][^>]*>|</svg>)\s*\n\s*", r"\1", html)
     html = re.sub(r"\s*\n\s*(</)", r"\1", html)
-    return re.sub(r"\s*\n\s*", " ", html)
+    return re.sub(r"\s*\n\s*", " ", html).replace(_BREAK, "\n")
 
 
 def _in_one_line(tag: str) -> str:
     """A tag with a space between its attributes; what their values hold is left alone."""
     parts = re.split(r"(\"[^\"]*\"|'[^']*')", tag)
-    return "".join(part if at % 2 else re.sub(r"\s+", " ", part) for at, part in enumerate(parts)).replace(" >", ">")
+    kept = [part.replace("\n", _BREAK) if at % 2 else re.sub(r"\s+", " ", part) for at, part in enumerate(parts)]
+    return "".join(kept).replace(" >", ">")
 
 
 class Reader(Client):

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
-from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.parameters import BY_NAME
 from amicopy.copies.states import CopyState, RequestState
 from amicopy.web import preferences
@@ -137,6 +137,25 @@ def label(member: str) -> str:
 def properties(checks: Iterable[Mapping[str, Any]]) -> str:
     """What was compared with what was approved, as the form calls it."""
     return ", ".join(label(check["property"]) for check in checks)
+
+
+@register.filter
+def as_pairs(attempt: Attempt) -> list[tuple[str, SafeString | str, str]]:
+    """What is said of one try at a copy: names, values, and the classes of these."""
+    code = '<span class="mono small">{}</span>'
+    outcome: SafeString | str = "Nothing was made" if attempt.first_called_at else "–"
+    if attempt.in_doubt:
+        outcome = "Not known yet: a call is out, or its answer was lost"
+    elif attempt.error_code or attempt.ImageId:
+        outcome = format_html(code, attempt.error_code or attempt.ImageId)
+    pairs = [
+        ("Called", moment(attempt.first_called_at) or "Not yet", ""),
+        ("Outcome", outcome, ""),
+        ("ClientToken", attempt.ClientToken, "mono small wrap-any"),
+    ]
+    if attempt.aws_request_id:
+        pairs.append(("AWS request ID", attempt.aws_request_id, "mono small wrap-any"))
+    return pairs
 
 
 @register.filter
