@@ -164,6 +164,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    # As it is, without changing TEMPLATES at start: the loader stands below.
+    "django_cotton.apps.SimpleAppConfig",
     "csp",
     "axes",
     "amicopy.audit",
@@ -206,11 +208,19 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
             ],
             "loaders": [
-                ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
+                (
+                    "django.template.loaders.cached.Loader",
+                    # The first compiles components, `<c-…>`; what it doesn't find, it passes on.
+                    ["django_cotton.cotton_loader.Loader", "django.template.loaders.filesystem.Loader"],
+                ),
             ],
+            "builtins": ["django_cotton.templatetags.cotton", "amicopy.web.templatetags.amicopy"],
         },
     }
 ]
+# Components live in templates/_components/ and see nothing but their parameters and what every page has.
+COTTON_DIR = "_components"
+COTTON_ISOLATE_BY_DEFAULT = True
 
 # --- database: PostgreSQL, or SQLite tuned so that writers wait for each other instead of failing ---
 DATABASES: dict[str, Any] = {"default": database_url}
@@ -235,7 +245,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "amicopy.web.views.door.locked_out"
+AXES_LOCKOUT_CALLABLE = "amicopy.web.views.sign_in.locked_out"
 # Sign-ins are in the audit history; a second, changeable log of them helps nobody.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
@@ -293,7 +303,7 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-# --- e-mail: see amicopy/notify/mailing.py ---
+# --- e-mail: see amicopy/notify/mail.py ---
 EMAIL_ON = bool(EMAIL_HOST) or SANDBOX
 EMAIL_BACKEND = (
     f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased' if SANDBOX else 'dummy'}.EmailBackend"
@@ -322,7 +332,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
-# For what only wakes workers, see `copies.nudge`: a person waits for it.
+# For what only wakes workers, see `copies.lifecycle.wakeup`: a person waits for it.
 BROKER_HINT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith(("amqp", "pyamqp")):
     CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"

@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from amicopy.audit.actor import Actor
-from amicopy.copies import workflow
-from amicopy.copies.calls import Call
-from amicopy.copies.models import Account, CopyRequest
-from amicopy.copies.policy import ApprovalRule
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.requests import verbs
 from amicopy.local import broker
 from benchmarks.figures import Figure
 
@@ -71,4 +71,4 @@ def _submit(requester: User, account: Account) -> int:
     }
     calls = [Call(DestinationRegion=region, parameters=parameters) for region in ("eu-west-1", "us-west-2")]
     actor = Actor(name=requester.get_username(), source="page", id=requester.pk)
-    return workflow.submit(actor, account=account, reason="PLAT-1: week 47 image", calls=calls).pk
+    return verbs.submit(actor, account=account, reason="PLAT-1: week 47 image", calls=calls).pk

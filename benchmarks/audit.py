@@ -19,7 +19,7 @@ from django.db import connection, models, transaction
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from amicopy.audit import exporting, verifying
+from amicopy.audit import chain_verification, exports
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
@@ -74,7 +74,7 @@ def measure() -> dict[str, float]:
     with using(few):
         found["audit_write_ratio"] = write_ratio()
     began = time.perf_counter()
-    walk = verifying.walk(verifying.beginning())
+    walk = chain_verification.walk(chain_verification.beginning())
     found["audit_verify_s"] = time.perf_counter() - began
     if walk.finding or walk.place.events < MANY:
         sys.exit(f"The chain of the measurement doesn't hold: {walk}")
@@ -223,7 +223,7 @@ def export_figures() -> dict[str, float]:
     before, most, size = resident_mb(), 0.0, 0
     began = time.perf_counter()
     actor = Actor(name="auditor", source="page")
-    for number, piece in enumerate(exporting.export(AuditEvent.objects.all(), kind="csv", filters={}, actor=actor)):
+    for number, piece in enumerate(exports.export(AuditEvent.objects.all(), kind="csv", filters={}, actor=actor)):
         size += len(piece)
         if number % 100 == 0:
             most = max(most, resident_mb())

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
-from amicopy.copies.states import CopyState, RequestState
+from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.states import CopyState, RequestState
 
 REGIONS = (
     *("us-east-1", "us-east-2", "us-west-2", "ca-central-1", "sa-east-1"),

@@ -14,8 +14,8 @@ import boto3
 from django.conf import settings
 from django.utils import timezone
 
-from amicopy.copies.models import CallBucket, ImageCopy
-from amicopy.copies.states import CopyState
+from amicopy.copies.core.models import CallBucket, ImageCopy
+from amicopy.copies.core.states import CopyState
 from benchmarks import rows
 from benchmarks.figures import Figure
 from tests.journey.conftest import Running, everything, until

@@ -26,9 +26,9 @@ from amicopy.aws import ec2
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
 from amicopy.copies import tasks
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import tracking
-from amicopy.copies.models import ImageCopy
-from amicopy.copies.states import CopyState
 from amicopy.sandbox.server import start
 from amicopy.sandbox.world import world
 from benchmarks import rows

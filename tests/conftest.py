@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from amicopy.audit import triggers
 from amicopy.aws import sessions
-from amicopy.copies.lookups import asking
+from amicopy.copies.lookups import async_queries
 from amicopy.sandbox.server import Server, start
 
 Control = Callable[..., Any]
@@ -66,7 +66,7 @@ def sandbox(server: Server, control: Control, settings: Settings) -> Control:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look-ups may take their time: a busy machine is not what the test is about."""
-    monkeypatch.setattr(asking.deadline, "__defaults__", (30.0,))
+    monkeypatch.setattr(async_queries.deadline, "__defaults__", (30.0,))
     monkeypatch.setattr(sessions, "QUICK", sessions.QUICK.merge(Config(read_timeout=30)))
 
 
@@ -93,5 +93,5 @@ def _no_aws(settings: Settings) -> None:
     settings.AWS_ENDPOINT = "http://127.0.0.1:9"
     sessions.forget_all()
     # What another test found out at its AWS is not known in this one.
-    asking.forget_all()
+    async_queries.forget_all()
     cache.clear()

@@ -17,19 +17,19 @@ TELL = {"record", "move_request", "move_copy"}
 CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
-    "copies.upkeep.checking:claim_next": "who works on it",
-    "copies.engine.clearing:_put_off": "the call to AWS told it",
-    "copies.approval.decisions:_store": "its verb tells it",
+    "copies.operations.account_checks:claim_next": "who works on it",
+    "copies.engine.leftover_jobs:_put_off": "the call to AWS told it",
+    "copies.requests.decide:_store": "its verb tells it",
     "copies.engine.leases": "who works on it",
-    "copies.engine.listening:ended_unheard": "when to look next",
-    "copies.engine.pacing": "how many calls are left",
-    "copies.engine.starting:_remember": "what was seen of the source, for the event that follows",
-    "copies.bookkeeping:mark": "that a part of amicopy lives",
-    "copies.submission:new_attempt": "its verb tells it",
-    "copies.submission:store_calls": "its verb tells it",
+    "copies.engine.ami_events:ended_unheard": "when to look next",
+    "copies.engine.call_buckets": "how many calls are left",
+    "copies.engine.copy_call:_remember": "what was seen of the source, for the event that follows",
+    "copies.core.engine_models:mark": "that a part of amicopy lives",
+    "copies.requests.submission_checks:new_attempt": "its verb tells it",
+    "copies.requests.submission_checks:store_calls": "its verb tells it",
     "notify.outbox": "messages follow events and have a list of their own",
     "web.forms.presets:save": "a person's own form",
-    "web.views.saved:save_view": "a person's own list",
+    "web.views.saved_views:save_view": "a person's own list",
 }
 
 
@@ -81,12 +81,12 @@ def test_every_function_that_writes_tells_it_or_says_why_not() -> None:
 def test_every_call_that_changes_something_at_aws_is_told() -> None:
     found = dict(functions())
     calling = {name for name, node in found.items() if called(node) & CHANGES_AT_AWS}
-    assert {name for name in calling if not name.startswith("copies.engine.starting:")} == {
-        "copies.engine.removing:deregister",
+    assert {name for name in calling if not name.startswith("copies.engine.copy_call:")} == {
+        "copies.engine.aws_removal:deregister",
         # Named like AWS's own, and called by what removes leftovers and cancelled copies.
-        "copies.engine.removing:delete_snapshot",
-        "copies.engine.cancelling:_remove",
-        "copies.engine.leftovers:remove",
+        "copies.engine.aws_removal:delete_snapshot",
+        "copies.engine.cancellation:_remove",
+        "copies.engine.leftover_scan:remove",
     }
     assert calling <= telling(found)
 

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from amicopy.aws import sqs
-from amicopy.copies.models import Account
-from amicopy.copies.policy import ApprovalRule
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.web.forms.context import place_of
 from amicopy.web.forms.rows import rows_of
 from tests.web.conftest import SignedIn, typed

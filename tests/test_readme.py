@@ -5,7 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from amicopy.copies.states import COPY_MOVES, REQUEST_MOVES
+from amicopy.copies.core.states import COPY_MOVES, REQUEST_MOVES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from amicopy.audit import verifying
+from amicopy.audit import chain_verification
 from amicopy.audit.actor import Actor
+from amicopy.audit.chain_verification import Broken, Place, Walk
 from amicopy.audit.heads import Head
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditCheck
-from amicopy.audit.verifying import Broken, Place, Walk
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ def verify_new(*, seconds: float, actor: Actor) -> AuditCheck:
     check = AuditCheck(full=False)
     try:
         start = _start(known)
-        lost = _lost(start) or verifying.protection() or verifying.newest_head()
-        found = Walk(start, lost) if lost else verifying.walk(start, seconds=seconds)
+        lost = _lost(start) or chain_verification.protection() or chain_verification.newest_head()
+        found = Walk(start, lost) if lost else chain_verification.walk(start, seconds=seconds)
     except Broken as broken:
         found = Walk(Place(), str(broken))
     _store(check, found, outcome=Outcome.BROKEN if found.finding else Outcome.GOOD, actor=actor)
@@ -57,8 +57,8 @@ def verify_all(*, seconds: float | None, actor: Actor) -> AuditCheck:
         check = AuditCheck(full=True)
     try:
         start = _start(check if check.pk else None)
-        lost = verifying.protection() or verifying.newest_head()
-        found = Walk(start, lost) if lost else verifying.walk(start, seconds=seconds)
+        lost = chain_verification.protection() or chain_verification.newest_head()
+        found = Walk(start, lost) if lost else chain_verification.walk(start, seconds=seconds)
     except Broken as broken:
         found = Walk(Place(), str(broken))
     good = Outcome.GOOD if found.finished else Outcome.RUNNING
@@ -74,7 +74,7 @@ def full_is_due(now: datetime) -> bool:
 
 def _start(check: AuditCheck | None) -> Place:
     """Where a check ended, or the beginning of the chain if events were archived beyond that."""
-    beginning = verifying.beginning()
+    beginning = chain_verification.beginning()
     if check is None or check.head_id < beginning.id:
         return beginning
     return Place(check.head_id, check.head_hash, check.events)
@@ -82,7 +82,7 @@ def _start(check: AuditCheck | None) -> Place:
 
 def _lost(start: Place) -> str:
     head = Head(at="", id=start.id, hash=start.hash, events=start.events)
-    return verifying.missing_head(head, "the last good check")
+    return chain_verification.missing_head(head, "the last good check")
 
 
 def _store(check: AuditCheck, found: Walk, *, outcome: AuditCheck.Outcome, actor: Actor) -> None:

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from amicopy.audit.chain import FIELDS, stamp
+from amicopy.audit.event_queries import within
 from amicopy.audit.models import AuditEvent
-from amicopy.audit.searching import within
 
 BATCH = 2_000
 # What a line says, in this order. CSV's header says the same names.

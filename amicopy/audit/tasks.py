@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from amicopy.audit import archiving, checks, heads
+from amicopy.audit import archives, checks, heads
 from amicopy.audit.actor import worker
-from amicopy.audit.archiving import NotArchived
+from amicopy.audit.archives import NotArchived
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def archive() -> None:
     """Archives what is older than AUDIT_KEEP_DAYS, where the worker's role may; elsewhere `archive_audit` has to."""
     try:
         for _ in range(FILES):
-            anchor = archiving.archive_next(worker("archive"))
+            anchor = archives.archive_next(worker("archive"))
             if anchor is None:
                 return
             logger.info("Events up to %s archived to %s", anchor.event_id, anchor.file)

@@ -3,7 +3,8 @@
 import logging
 import time
 import uuid
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from celery import shared_task
 from celery.signals import worker_init
@@ -12,20 +13,30 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.aws import errors, sessions
-from amicopy.copies.approval import expiry
-from amicopy.copies.bookkeeping import Pulse
-from amicopy.copies.engine import cancelling, claiming, clearing, leases, starting, stopping, tracking
-from amicopy.copies.models import ImageCopy
-from amicopy.copies.nudge import send
-from amicopy.copies.states import CopyState
-from amicopy.copies.transitions import InvalidTransition
-from amicopy.copies.upkeep import checking, depositing, noticing
+from amicopy.copies.core.engine_models import Pulse
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.states import COPY_STARTABLE, CopyState
+from amicopy.copies.engine import cancellation, claims, copy_call, leases, leftover_jobs, shutdown, tracking
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.lifecycle.wakeup import send
+from amicopy.copies.operations import account_checks, head_upload, startup_audit
+from amicopy.copies.requests import expire
 
 logger = logging.getLogger(__name__)
+Work = TypeVar("Work")
 
 # A task takes no new work after this many seconds; its soft time limit comes later.
 WORK_SECONDS = settings.LEASE_SECONDS / 4
-STARTABLE = (CopyState.QUEUED, CopyState.STARTING)
+
+
+def _until_none_is_due(claim: Callable[[], Work | None]) -> Iterator[Work]:
+    """What `claim` takes, piece by piece, until nothing is due, the task's time is over, or the worker is to stop."""
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline and not shutdown.told():
+        work = claim()
+        if work is None:
+            return
+        yield work
 
 
 @worker_init.connect
@@ -39,19 +50,19 @@ def sweep() -> None:
     now = timezone.now()
     Pulse.mark("sweep")
     due = ImageCopy.objects.filter(leases.due(now))
-    if due.filter(state__in=STARTABLE).exists():
+    if due.filter(state__in=COPY_STARTABLE).exists():
         send("start_due")
     if due.filter(state=CopyState.COPYING).exists():
         send("track_due")
     if due.filter(state=CopyState.CANCELLING).exists():
         send("cancel_due")
-    if expiry.overdue().exists() or expiry.to_remind().exists():
+    if expire.overdue().exists() or expire.to_remind().exists():
         send("expire_due")
-    if checking.wanted(now).exists():
+    if account_checks.wanted(now).exists():
         send("check_accounts")
-    if clearing.to_look().exists():
+    if leftover_jobs.to_look().exists():
         send("look_for_leftovers")
-    if clearing.to_remove().exists():
+    if leftover_jobs.to_remove().exists():
         send("remove_leftovers")
 
 
@@ -66,15 +77,12 @@ def start_due(wake: bool = True) -> None:
     """Calls AWS for the copies that are due, a few at a time; with `wake`, has other workers help when they are
     many."""
     if wake:
-        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=STARTABLE).count()
+        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=COPY_STARTABLE).count()
         for _ in range(min(waiting, settings.START_WORKERS) - 1):
             send("start_due", wake=False)
     deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not stopping.told():
-        claimed = claiming.claim_next()
-        if claimed is None:
-            return
-        _start_in_turn(*claimed, deadline=deadline)
+    for lease, copies in _until_none_is_due(claims.claim_next):
+        _start_in_turn(lease, copies, deadline=deadline)
 
 
 def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float) -> None:
@@ -82,11 +90,11 @@ def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float
     refused: set[tuple[int, str]] = set()
     for copy in copies:
         place = (copy.account_id, copy.DestinationRegion)
-        if place in refused or time.monotonic() >= deadline or stopping.told():
+        if place in refused or time.monotonic() >= deadline or shutdown.told():
             leases.release(lease, [copy])
             continue
         try:
-            if not starting.start(copy, lease=lease, actor=worker("start_due")):
+            if not copy_call.start(copy, lease=lease, actor=worker("start_due")):
                 refused.add(place)
         except InvalidTransition as moved:
             logger.info("%s", moved)
@@ -96,50 +104,35 @@ def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float
 @shared_task
 def track_due() -> None:
     """One round of tracking for every account and Region that is due."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not stopping.told():
-        claimed = tracking.claim_round()
-        if claimed is None:
-            return
-        lease, copies = claimed
+    for lease, copies in _until_none_is_due(tracking.claim_round):
         tracking.track(copies, lease=lease, actor=worker("track_due"))
 
 
 @shared_task
 def cancel_due() -> None:
     """Removes the images of cancelled copies, one after the other."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not stopping.told():
-        claimed = cancelling.claim_next()
-        if claimed is None:
-            return
-        lease, copy = claimed
-        cancelling.cancel(copy, lease=lease, actor=worker("cancel_due"))
+    for lease, copy in _until_none_is_due(cancellation.claim_next):
+        cancellation.cancel(copy, lease=lease, actor=worker("cancel_due"))
 
 
 @shared_task
 def expire_due() -> None:
     """Expires requests nobody decided on in time, and reminds of those that soon will."""
-    expiry.expire_due(actor=worker("expire_due"))
-    expiry.remind_due(actor=worker("expire_due"))
+    expire.expire_due(actor=worker("expire_due"))
+    expire.remind_due(actor=worker("expire_due"))
 
 
 @shared_task
 def check_accounts() -> None:
     """Looks at the accounts for which somebody asked, one after the other."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not stopping.told():
-        asked = checking.claim_next()
-        if asked is None:
-            return
-        checking.check(asked)
+    for asked in _until_none_is_due(account_checks.claim_next):
+        account_checks.check(asked)
 
 
 @shared_task
 def look_for_leftovers() -> None:
     """Looks at AWS for leftovers in the accounts that are due, once a day or when somebody asked."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not stopping.told() and clearing.look():
+    for _ in _until_none_is_due(lambda: leftover_jobs.look() or None):
         pass
 
 
@@ -147,14 +140,16 @@ def look_for_leftovers() -> None:
 def remove_leftovers() -> None:
     """Removes the leftovers that somebody chose, one after the other."""
     deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not stopping.told() and clearing.remove(actor=worker("remove_leftovers")):
+    while (
+        time.monotonic() < deadline and not shutdown.told() and leftover_jobs.remove(actor=worker("remove_leftovers"))
+    ):
         pass
 
 
 @shared_task
 def notice_changes() -> None:
     """Records changes of settings and of people that were made past amicopy."""
-    noticing.notice("worker")
+    startup_audit.notice("worker")
 
 
 @shared_task
@@ -162,6 +157,6 @@ def deposit_head() -> None:
     """Puts the signed head of the history into AUDIT_HEAD_BUCKET, if there is one."""
     if settings.AUDIT_HEAD_BUCKET:
         try:
-            logger.info("Head put into %s as %s", settings.AUDIT_HEAD_BUCKET, depositing.deposit())
+            logger.info("Head put into %s as %s", settings.AUDIT_HEAD_BUCKET, head_upload.deposit())
         except errors.AwsError as error:
             logger.error("%s takes no head: %s", settings.AUDIT_HEAD_BUCKET, error)

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from amicopy.copies.models import Account
-from amicopy.copies.roles import make_roles
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.roles import make_roles
 
 PEOPLE = {
     "requester": ("requester",),

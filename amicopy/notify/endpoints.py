@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import lock_chain, record
-from amicopy.notify import outbox, signing
+from amicopy.notify import outbox, signatures
 from amicopy.notify.addresses import AddressRefused, target_of
 from amicopy.notify.models import DELETED, FOR_WEBHOOKS, Endpoint, Kind, Message
 from amicopy.notify.outbox import Notice
@@ -73,7 +73,7 @@ def show_key(actor: Actor, endpoint: Endpoint) -> str:
     _check(actor)
     with transaction.atomic():
         record("webhook.key_shown", actor=actor, data=_named(endpoint))
-    return signing.key_of(endpoint.salt)
+    return signatures.key_of(endpoint.salt)
 
 
 def new_key(actor: Actor, endpoint: Endpoint) -> str:
@@ -85,7 +85,7 @@ def new_key(actor: Actor, endpoint: Endpoint) -> str:
         endpoint.salt = _new_salt()
         endpoint.save(update_fields=["salt"])
         record("webhook.key_changed", actor=actor, data=_named(endpoint))
-    return signing.key_of(endpoint.salt)
+    return signatures.key_of(endpoint.salt)
 
 
 def try_endpoint(actor: Actor, endpoint: Endpoint) -> Message:

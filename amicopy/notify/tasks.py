@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from amicopy.notify import outbox
-from amicopy.notify.delivering import deliver
+from amicopy.notify.deliveries import deliver
 
 # A task takes no new message after this many seconds. Beat sends the next one by then, and a worker that is told to
 # stop isn't held up: whoever is killed while sending leaves a message in doubt.

@@ -13,7 +13,7 @@ import time
 
 from django.conf import settings
 
-from amicopy.notify import signing
+from amicopy.notify import signatures
 from amicopy.notify.addresses import AddressRefused, Target, resolve, target_of
 from amicopy.notify.models import DELETED, Endpoint, Message
 from amicopy.notify.outbox import NotNeeded, Unsent
@@ -59,9 +59,9 @@ def headers(message: Message, endpoint: Endpoint, body: bytes) -> dict[str, str]
     found = {"Content-Type": "application/json", "User-Agent": "amicopy", "webhook-id": str(message.key)}
     if endpoint.format == Endpoint.Format.SIGNED:
         now = int(time.time())
-        key = signing.key_of(endpoint.salt)
+        key = signatures.key_of(endpoint.salt)
         found["webhook-timestamp"] = str(now)
-        found["webhook-signature"] = signing.signature(key, message_id=str(message.key), timestamp=now, body=body)
+        found["webhook-signature"] = signatures.signature(key, message_id=str(message.key), timestamp=now, body=body)
     return found
 
 

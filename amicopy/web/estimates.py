@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from amicopy.copies.models import ImageCopy
-from amicopy.copies.pace import seconds_per_gib, size_of
-from amicopy.copies.states import CopyState
+from amicopy.copies.core.copy_speed import seconds_per_gib, size_of
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.states import CopyState
 
 # A copy is overdue after this many times what is usual, but not before SHORTEST; without history after a day.
 USUAL_TIMES = 3

@@ -9,11 +9,11 @@ from django.contrib.auth.models import Group, User
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import workflow
-from amicopy.copies.calls import Call
-from amicopy.copies.models import Account, CopyRequest
-from amicopy.copies.policy import ApprovalRule
-from amicopy.copies.roles import make_roles
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.core.roles import make_roles
+from amicopy.copies.requests import verbs
 
 SOURCE = "ami-0a7f3c92d41be6058"
 
@@ -42,7 +42,7 @@ def acting(user: User) -> Actor:
 
 
 def approve(user: User, request: CopyRequest) -> CopyRequest:
-    return workflow.approve(acting(user), request.pk, seen_hash=request.content_hash)
+    return verbs.approve(acting(user), request.pk, seen_hash=request.content_hash)
 
 
 def make_call(region: str = "eu-west-1", **parameters: object) -> Call:
@@ -82,8 +82,6 @@ def submit(requester: User, account: Account) -> Submit:
     """Submits a request as the requester, to eu-west-1 unless told otherwise."""
 
     def _submit(*calls: Call, by: User = requester) -> CopyRequest:
-        return workflow.submit(
-            acting(by), account=account, reason="PLAT-1: week 47 image", calls=calls or (make_call(),)
-        )
+        return verbs.submit(acting(by), account=account, reason="PLAT-1: week 47 image", calls=calls or (make_call(),))
 
     return _submit

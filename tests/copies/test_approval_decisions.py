@@ -8,13 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import workflow
-from amicopy.copies.approval import delegating, voters
-from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.models import Account, CopyRequest, Decision
-from amicopy.copies.permissions import NotAllowed, may_break_glass
-from amicopy.copies.policy import Delegation
-from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies.core.calls import InvalidRequest
+from amicopy.copies.core.models import Account, CopyRequest, Decision
+from amicopy.copies.core.permissions import NotAllowed, may_break_glass
+from amicopy.copies.core.policy_models import Delegation
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import delegation_actions, verbs
+from amicopy.copies.voting import voters
 from tests.copies.conftest import Submit, acting, actions, approve, events, make_call, make_person, make_rule
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +84,7 @@ def test_one_rejection_ends_it_whoever_approved_before(
     waiting: CopyRequest, people: dict[str, User], approver: User
 ) -> None:
     approve(people["security"], waiting)
-    assert workflow.reject(acting(approver), waiting.pk, reason="Not in week 47.").state == "REJECTED"
+    assert verbs.reject(acting(approver), waiting.pk, reason="Not in week 47.").state == "REJECTED"
     with pytest.raises(InvalidTransition, match="rejected already"):
         approve(people["platform"], waiting)
 
@@ -133,11 +133,11 @@ def test_nothing_is_approved_in_a_switched_off_account(submit: Submit, approver:
     Account.objects.filter(pk=account.pk).update(enabled=False)
     with pytest.raises(InvalidTransition, match="switched off"):
         approve(approver, request)
-    assert workflow.reject(acting(approver), request.pk, reason="Account closed.").state == "REJECTED"
+    assert verbs.reject(acting(approver), request.pk, reason="Account closed.").state == "REJECTED"
 
 
 def hand_over(giver: User, receiver: User, *, days: float = 1) -> Delegation:
-    return delegating.delegate(
+    return delegation_actions.delegate(
         acting(giver), receiver=receiver, until=timezone.now() + timedelta(days=days), reason="On leave"
     )
 
@@ -191,7 +191,7 @@ def test_a_requesters_vote_handed_over_does_not_decide_on_their_request(
 
 def test_a_delegation_that_ended_gives_no_vote(waiting: CopyRequest, people: dict[str, User], approver: User) -> None:
     delegation = hand_over(people["security"], approver)
-    delegating.take_back(acting(people["security"]), delegation.pk)
+    delegation_actions.take_back(acting(people["security"]), delegation.pk)
     with pytest.raises(NotAllowed, match="isn't needed"):
         approve(approver, waiting)
     assert AuditEvent.objects.filter(action="delegation.ended").count() == 1
@@ -232,22 +232,22 @@ def test_only_who_may_decide_can_hand_it_over_and_only_they_can_take_it_back(
         hand_over(requester, approver)
     delegation = hand_over(people["security"], approver)
     with pytest.raises(NotAllowed):
-        delegating.take_back(acting(people["platform"]), delegation.pk)
-    delegating.take_back(acting(make_person("admin", "administrator")), delegation.pk)
+        delegation_actions.take_back(acting(people["platform"]), delegation.pk)
+    delegation_actions.take_back(acting(make_person("admin", "administrator")), delegation.pk)
 
 
 def test_breaking_the_glass_needs_its_own_permission(waiting: CopyRequest, approver: User) -> None:
     for user in (approver, make_person("admin", "administrator")):
         assert not may_break_glass(user, waiting)
         with pytest.raises(NotAllowed, match="break-glass role"):
-            workflow.break_glass(acting(user), waiting.pk, reason="Outage", seen_hash=waiting.content_hash)
+            verbs.break_glass(acting(user), waiting.pk, reason="Outage", seen_hash=waiting.content_hash)
 
 
 def test_breaking_the_glass_approves_past_the_plan_and_is_marked(waiting: CopyRequest) -> None:
     firefighter = make_person("admin", "break-glass")
     with pytest.raises(InvalidRequest, match="what the emergency is"):
-        workflow.break_glass(acting(firefighter), waiting.pk, reason=" ", seen_hash=waiting.content_hash)
-    request = workflow.break_glass(
+        verbs.break_glass(acting(firefighter), waiting.pk, reason=" ", seen_hash=waiting.content_hash)
+    request = verbs.break_glass(
         acting(firefighter), waiting.pk, reason="INC-7: region down", seen_hash=waiting.content_hash
     )
     assert (request.state, request.break_glass, request.decided_by) == ("APPROVED", True, firefighter)
@@ -261,23 +261,21 @@ def test_nobody_breaks_the_glass_on_their_own_request(submit: Submit) -> None:
     asking = make_person("admin", "requester", "break-glass")
     request = submit(by=asking)
     with pytest.raises(NotAllowed, match="your own"):
-        workflow.break_glass(acting(asking), request.pk, reason="Outage", seen_hash=request.content_hash)
+        verbs.break_glass(acting(asking), request.pk, reason="Outage", seen_hash=request.content_hash)
 
 
 def test_who_voted_already_can_still_break_the_glass(waiting: CopyRequest, people: dict[str, User]) -> None:
     approve(people["security"], waiting)
     people["security"].groups.add(Group.objects.get(name="break-glass"))
-    request = workflow.break_glass(
-        acting(people["security"]), waiting.pk, reason="Outage", seen_hash=waiting.content_hash
-    )
+    request = verbs.break_glass(acting(people["security"]), waiting.pk, reason="Outage", seen_hash=waiting.content_hash)
     assert request.break_glass
 
 
 def test_many_decisions_give_a_result_each(submit: Submit, approver: User, requester: User) -> None:
     first, second, third = submit(), submit(make_call("us-west-2")), submit()
-    workflow.withdraw(acting(requester), second.pk)
+    verbs.withdraw(acting(requester), second.pk)
     seen = {request.pk: request.content_hash for request in (first, second)} | {third.pk: "0" * 64, 999_999: ""}
-    results = workflow.decide_many(acting(approver), seen, kind="approve", reason="Week 47")
+    results = verbs.decide_many(acting(approver), seen, kind="approve", reason="Week 47")
     assert [(result.number, result.done) for result in results] == [
         (first.pk, True),
         (second.pk, False),
@@ -287,7 +285,7 @@ def test_many_decisions_give_a_result_each(submit: Submit, approver: User, reque
     assert "withdrawn already" in results[1].words
     assert "isn't what you saw" in results[2].words
     assert "no request" in results[3].words
-    [refused] = workflow.decide_many(acting(approver), {third.pk: ""}, kind="reject")
+    [refused] = verbs.decide_many(acting(approver), {third.pk: ""}, kind="reject")
     assert refused.words == "Enter why the request is rejected."
-    [sent_back] = workflow.decide_many(acting(approver), {third.pk: ""}, kind="request-changes", reason="Which ticket?")
+    [sent_back] = verbs.decide_many(acting(approver), {third.pk: ""}, kind="request-changes", reason="Which ticket?")
     assert sent_back.done

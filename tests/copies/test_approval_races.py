@@ -13,14 +13,15 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import tasks, workflow
-from amicopy.copies.approval import decisions, delegating, editing, expiry
-from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.engine import claiming
-from amicopy.copies.models import Account, CopyRequest, ImageCopy
-from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.policy import ApprovalRule, Delegation
-from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies import tasks
+from amicopy.copies.core.calls import InvalidRequest
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.policy_models import ApprovalRule, Delegation
+from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.engine import claims
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import decide, delegation_actions, expire, policy_actions, verbs
 from tests.conftest import Control
 from tests.copies.conftest import acting, actions, approve, make_call, make_person, make_rule
 
@@ -33,10 +34,10 @@ side_by_side = pytest.mark.skipif(
 )
 
 
-def at_once(*verbs: Callable[[], Any]) -> list[Any]:
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
     """Runs the verbs at the same instant, each on a connection of its own; what each returned or was refused with."""
-    barrier = threading.Barrier(len(verbs))
-    outcomes: list[Any] = [None] * len(verbs)
+    barrier = threading.Barrier(len(calls))
+    outcomes: list[Any] = [None] * len(calls)
 
     def run(index: int, verb: Callable[[], Any]) -> None:
         try:
@@ -52,7 +53,7 @@ def at_once(*verbs: Callable[[], Any]) -> list[Any]:
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(index, verb)) for index, verb in enumerate(verbs)]
+    threads = [threading.Thread(target=run, args=(index, verb)) for index, verb in enumerate(calls)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -77,13 +78,13 @@ def waiting(requester: User, account: Account) -> Callable[[], CopyRequest]:
     """Submits a request that waits, one each time."""
 
     def _waiting() -> CopyRequest:
-        return workflow.submit(acting(requester), account=account, reason="PLAT-1", calls=[make_call()])
+        return verbs.submit(acting(requester), account=account, reason="PLAT-1", calls=[make_call()])
 
     return _waiting
 
 
 def seen(user: User, request: CopyRequest) -> Callable[[], CopyRequest]:
-    return lambda: workflow.approve(acting(user), request.pk, seen_hash=request.content_hash)
+    return lambda: verbs.approve(acting(user), request.pk, seen_hash=request.content_hash)
 
 
 @side_by_side
@@ -135,10 +136,10 @@ def test_a_vote_given_by_its_owner_and_its_holder_at_the_same_instant_counts_onc
     make_rule("Two", requirements=[{"group": "security", "count": 1}, {"group": "approver", "count": 1}])
     owner = make_person("security-1", "approver", "security")
     owner.groups.add(Group.objects.get_or_create(name="security")[0])
-    until = timezone.now() + delegating.LONGEST / 2
+    until = timezone.now() + delegation_actions.LONGEST / 2
     Delegation.objects.create(giver=owner, receiver=holder, created_at=timezone.now(), until=until)
     request = waiting()
-    workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+    verbs.approve(acting(approver), request.pk, seen_hash=request.content_hash)
     outcomes = at_once(seen(owner, request), seen(holder, request))
     assert done(outcomes) == 1
     request.refresh_from_db()
@@ -160,10 +161,10 @@ def test_the_last_vote_and_what_ends_the_waiting_at_the_same_instant(
     }[verb]
     approved = ("APPROVED", ["request.approved", "copy.queued"])
     ends: dict[str, Callable[[CopyRequest], Any]] = {
-        "withdraw": lambda row: workflow.withdraw(acting(requester), row.pk),
-        "reject": lambda row: workflow.reject(acting(other), row.pk, reason="No"),
-        "request_changes": lambda row: workflow.request_changes(acting(other), row.pk, reason="Which?"),
-        "expire": lambda row: expiry.expire_due(actor=worker("beat")),
+        "withdraw": lambda row: verbs.withdraw(acting(requester), row.pk),
+        "reject": lambda row: verbs.reject(acting(other), row.pk, reason="No"),
+        "request_changes": lambda row: verbs.request_changes(acting(other), row.pk, reason="Which?"),
+        "expire": lambda row: expire.expire_due(actor=worker("beat")),
     }
     for _ in range(ROUNDS):
         request = waiting()
@@ -189,11 +190,11 @@ def test_an_edit_and_an_approval_of_what_was_before_at_the_same_instant(
     other = make_person("approver-2", "approver")
     for _ in range(ROUNDS):
         request = waiting()
-        workflow.request_changes(acting(other), request.pk, reason="Another name")
+        verbs.request_changes(acting(other), request.pk, reason="Another name")
 
         def edit(row: CopyRequest = request) -> CopyRequest:
             calls = [make_call(Name="golden-al2023-2026.11.25")]
-            return workflow.resubmit(acting(requester), row.pk, reason="PLAT-1", calls=calls)
+            return verbs.resubmit(acting(requester), row.pk, reason="PLAT-1", calls=calls)
 
         outcomes = at_once(seen(approver, request), edit)
         assert isinstance(outcomes[0], InvalidTransition)
@@ -208,7 +209,7 @@ def test_the_same_form_sent_twice_at_the_same_instant_makes_one_request(requeste
         submission = uuid.uuid4()
 
         def submit(key: Any = submission) -> CopyRequest:
-            return workflow.submit(acting(requester), account=account, reason="x", calls=[make_call()], submission=key)
+            return verbs.submit(acting(requester), account=account, reason="x", calls=[make_call()], submission=key)
 
         first, second = at_once(submit, submit)
         assert first.pk == second.pk
@@ -223,8 +224,8 @@ def test_an_approval_and_a_bulk_decision_on_the_same_requests(
     requests = [waiting() for _ in range(10)]
     shown = {request.pk: request.content_hash for request in requests}
     first, second = at_once(
-        lambda: decisions.decide_many(acting(approver), shown, kind="approve"),
-        lambda: decisions.decide_many(acting(other), dict(reversed(shown.items())), kind="reject", reason="No"),
+        lambda: decide.decide_many(acting(approver), shown, kind="approve"),
+        lambda: decide.decide_many(acting(other), dict(reversed(shown.items())), kind="reject", reason="No"),
     )
     by_number = {result.number: result.done for result in second}
     for result in first:
@@ -243,7 +244,7 @@ def test_a_rule_changed_while_requests_are_submitted_leaves_each_with_one_whole_
     def change() -> ApprovalRule:
         mine = ApprovalRule.objects.get(pk=rule.pk)
         mine.requirements = [{"group": "approver", "count": 2}]
-        return editing.save_rule(acting(admin), mine)
+        return policy_actions.save_rule(acting(admin), mine)
 
     _, request = at_once(change, waiting)
     # Read by hand: the thread's object is its own.
@@ -257,12 +258,12 @@ def test_two_administrators_change_one_rule_at_the_same_instant_and_one_is_told(
     people = [make_person(name, "administrator") for name in ("admin-1", "admin-2")]
     for index in range(ROUNDS):
         rule = make_rule(f"Rule {index}", order=index)
-        seen_by_both = editing.seen_of(rule)
+        seen_by_both = policy_actions.seen_of(rule)
 
         def change(person: User, count: int, row: ApprovalRule = rule, seen: str = seen_by_both) -> ApprovalRule:
             mine = ApprovalRule.objects.get(pk=row.pk)
             mine.requirements = [{"group": "approver", "count": count}]
-            return editing.save_rule(acting(person), mine, seen=seen)
+            return policy_actions.save_rule(acting(person), mine, seen=seen)
 
         outcomes = at_once(lambda: change(people[0], 1), lambda: change(people[1], 2))
         assert done(outcomes) == 1
@@ -296,7 +297,7 @@ def test_a_group_emptied_while_a_request_waits_leaves_it_waiting_and_no_vote_cou
         approve(member, request)
     request.refresh_from_db()
     assert (request.state, actions(request)) == ("PENDING", ["request.submitted", "request.vote"])
-    assert decisions.reject(acting(member), request.pk, reason="Nobody is left").state == "REJECTED"
+    assert decide.reject(acting(member), request.pk, reason="Nobody is left").state == "REJECTED"
 
 
 def test_a_rule_changed_or_deleted_while_a_request_waits_leaves_its_plan(
@@ -307,8 +308,8 @@ def test_a_rule_changed_or_deleted_while_a_request_waits_leaves_its_plan(
     request = waiting()
     approve(approver, request)
     rule.requirements = []
-    editing.save_rule(acting(admin), rule)
-    editing.delete_rule(acting(admin), rule.pk)
+    policy_actions.save_rule(acting(admin), rule)
+    policy_actions.delete_rule(acting(admin), rule.pk)
     request.refresh_from_db()
     assert (request.state, request.plan) == ("PENDING", [{"group": "approver", "count": 2}])
     assert approve(other, request).state == "APPROVED"
@@ -352,7 +353,7 @@ def test_an_account_disabled_while_a_request_waits_is_neither_approved_nor_run(
         approve(approver, request)
     tasks.start_due(wake=False)
     copy = approved.copies.get()
-    assert (copy.state, copy.waiting_for) == ("QUEUED", "Held: account sandbox is switched off.")
+    assert (copy.state, copy.wait) == ("QUEUED", Reason(Code.ACCOUNT_OFF, {"account": "sandbox"}))
     request.refresh_from_db()
     assert (request.state, actions(request)) == ("PENDING", ["request.submitted"])
 
@@ -361,21 +362,21 @@ def test_a_rejected_request_never_runs(
     waiting: Callable[[], CopyRequest], approver: User, requester: User, sandbox: Control
 ) -> None:
     request = waiting()
-    workflow.reject(acting(approver), request.pk, reason="No")
+    verbs.reject(acting(approver), request.pk, reason="No")
     other = make_person("approver-2", "approver", "break-glass")
-    verbs: list[Callable[[], object]] = [
+    calls: list[Callable[[], object]] = [
         lambda: approve(other, request),
-        lambda: workflow.break_glass(acting(other), request.pk, seen_hash=request.content_hash, reason="Fire"),
-        lambda: workflow.resubmit(acting(requester), request.pk, reason="Again", calls=request.calls()),
-        lambda: workflow.renew(acting(requester), request.pk),
-        lambda: workflow.withdraw(acting(requester), request.pk),
+        lambda: verbs.break_glass(acting(other), request.pk, seen_hash=request.content_hash, reason="Fire"),
+        lambda: verbs.resubmit(acting(requester), request.pk, reason="Again", calls=request.calls()),
+        lambda: verbs.renew(acting(requester), request.pk),
+        lambda: verbs.withdraw(acting(requester), request.pk),
     ]
-    for verb in verbs:
+    for verb in calls:
         with pytest.raises(InvalidTransition, match="rejected already"):
             verb()
     tasks.sweep()
     tasks.start_due(wake=False)
-    assert claiming.claim_next() is None
+    assert claims.claim_next() is None
     assert [copy.state for copy in request.copies.all()] == ["CANCELLED"]
     assert actions(request) == ["request.submitted", "request.rejected", "copy.cancelled"]
     assert sandbox("calls?action=CopyImage") == []

@@ -8,12 +8,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.actor import worker
-from amicopy.copies import workflow
-from amicopy.copies.approval import expiry
-from amicopy.copies.calls import Call, InvalidRequest
-from amicopy.copies.models import Account, Attempt, CopyRequest
-from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies.core.calls import Call, InvalidRequest
+from amicopy.copies.core.models import Account, Attempt, CopyRequest
+from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import expire, verbs
 from tests.copies.conftest import Submit, acting, actions, approve, events, make_call, make_person, make_rule
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +32,11 @@ def sent_back(submit: Submit, approver: User, second: User) -> CopyRequest:
     make_person("approver-3", "approver")
     request = submit(make_call("eu-west-1"), make_call("us-west-2"))
     approve(approver, request)
-    return workflow.request_changes(acting(second), request.pk, reason="Which ticket?")
+    return verbs.request_changes(acting(second), request.pk, reason="Which ticket?")
 
 
 def again(requester: User, request: CopyRequest, *calls: Call, reason: str = "PLAT-1, as asked") -> CopyRequest:
-    return workflow.resubmit(acting(requester), request.pk, reason=reason, calls=calls or request.calls())
+    return verbs.resubmit(acting(requester), request.pk, reason=reason, calls=calls or request.calls())
 
 
 def test_the_same_content_again_keeps_the_approvals(sent_back: CopyRequest, requester: User, second: User) -> None:
@@ -53,7 +52,7 @@ def test_who_approved_the_same_content_does_not_vote_again(
     request = again(requester, sent_back)
     with pytest.raises(InvalidTransition, match="decided on request"):
         approve(approver, request)
-    assert workflow.reject(acting(approver), request.pk, reason="On second thought").state == "REJECTED"
+    assert verbs.reject(acting(approver), request.pk, reason="On second thought").state == "REJECTED"
 
 
 def test_an_edit_voids_the_approvals(sent_back: CopyRequest, requester: User, approver: User, second: User) -> None:
@@ -68,7 +67,7 @@ def test_an_approval_does_not_come_back_with_the_content_after_an_edit(
 ) -> None:
     first = sent_back.calls()
     request = again(requester, sent_back, make_call("eu-west-1", Name=OTHER_NAME))
-    workflow.request_changes(acting(second), request.pk, reason="The old name was right.")
+    verbs.request_changes(acting(second), request.pk, reason="The old name was right.")
     request = again(requester, request, *first)
     assert approve(second, request).state == "PENDING"
 
@@ -109,8 +108,8 @@ def test_a_token_of_ones_own_that_was_never_sent_can_be_used_again(
     requester: User, approver: User, account: Account
 ) -> None:
     call = Call("eu-west-1", make_call().parameters, "week-47")
-    request = workflow.submit(acting(requester), account=account, reason="x", calls=[call])
-    workflow.request_changes(acting(approver), request.pk, reason="Which ticket?")
+    request = verbs.submit(acting(requester), account=account, reason="x", calls=[call])
+    verbs.request_changes(acting(approver), request.pk, reason="Which ticket?")
     request = again(requester, request, call)
     assert Attempt.objects.get(copy__request=request).ClientToken == "week-47"
     assert approve(approver, request).state == "APPROVED"
@@ -118,9 +117,9 @@ def test_a_token_of_ones_own_that_was_never_sent_can_be_used_again(
 
 def test_a_token_of_another_request_stays_taken(requester: User, approver: User, account: Account) -> None:
     call = Call("eu-west-1", make_call().parameters, "week-47")
-    workflow.submit(acting(requester), account=account, reason="x", calls=[call])
-    request = workflow.submit(acting(requester), account=account, reason="x", calls=[make_call()])
-    workflow.request_changes(acting(approver), request.pk, reason="Which ticket?")
+    verbs.submit(acting(requester), account=account, reason="x", calls=[call])
+    request = verbs.submit(acting(requester), account=account, reason="x", calls=[make_call()])
+    verbs.request_changes(acting(approver), request.pk, reason="Which ticket?")
     with pytest.raises(InvalidRequest, match="used before"):
         again(requester, request, call)
 
@@ -140,32 +139,32 @@ def test_a_request_expires_undecided_after_the_setting(submit: Submit, settings:
     settings.REQUEST_EXPIRES_DAYS = 3
     request = submit()
     assert request.expires_at == request.submitted_at + timedelta(days=3)
-    assert expiry.expire_due(actor=worker("expire_due")) == 0
+    assert expire.expire_due(actor=worker("expire_due")) == 0
     overdue(request)
-    assert expiry.expire_due(actor=worker("expire_due")) == 1
+    assert expire.expire_due(actor=worker("expire_due")) == 1
     request.refresh_from_db()
     assert request.state == "EXPIRED"
     assert [copy.state for copy in request.copies.all()] == ["CANCELLED"]
     assert actions(request) == ["request.submitted", "request.expired", "copy.cancelled"]
-    assert expiry.expire_due(actor=worker("expire_due")) == 0
+    assert expire.expire_due(actor=worker("expire_due")) == 0
 
 
 def test_an_approved_request_does_not_expire(submit: Submit, approver: User) -> None:
     request = submit()
     approve(approver, request)
     overdue(request)
-    assert expiry.expire_due(actor=worker("expire_due")) == 0
+    assert expire.expire_due(actor=worker("expire_due")) == 0
 
 
 def test_an_expired_request_cannot_be_approved_but_renewed(submit: Submit, approver: User, requester: User) -> None:
     request = submit()
     overdue(request)
-    expiry.expire_due(actor=worker("expire_due"))
+    expire.expire_due(actor=worker("expire_due"))
     with pytest.raises(InvalidTransition, match="expired already"):
         approve(approver, request)
     with pytest.raises(NotAllowed):
-        workflow.renew(acting(approver), request.pk)
-    renewed = workflow.renew(acting(requester), request.pk)
+        verbs.renew(acting(approver), request.pk)
+    renewed = verbs.renew(acting(requester), request.pk)
     assert (renewed.state, renewed.round) == ("PENDING", 2)
     assert renewed.expires_at is not None
     assert renewed.expires_at > timezone.now()
@@ -178,8 +177,8 @@ def test_renewing_asks_for_all_approvals_anew(submit: Submit, approver: User, se
     request = submit()
     approve(approver, request)
     overdue(request)
-    expiry.expire_due(actor=worker("expire_due"))
-    renewed = workflow.renew(acting(requester), request.pk)
+    expire.expire_due(actor=worker("expire_due"))
+    renewed = verbs.renew(acting(requester), request.pk)
     assert approve(second, renewed).state == "PENDING"
     assert approve(approver, renewed).state == "APPROVED"
 
@@ -187,8 +186,8 @@ def test_renewing_asks_for_all_approvals_anew(submit: Submit, approver: User, se
 def test_a_reminder_comes_once_and_before_the_end(submit: Submit, settings: Settings, requester: User) -> None:
     settings.REQUEST_EXPIRES_DAYS, settings.REQUEST_REMIND_DAYS = 7, 2
     request = submit()
-    assert expiry.remind_due(actor=worker("expire_due")) == []
+    assert expire.remind_due(actor=worker("expire_due")) == []
     CopyRequest.objects.filter(pk=request.pk).update(expires_at=timezone.now() + timedelta(days=1))
-    assert expiry.remind_due(actor=worker("expire_due")) == [request.pk]
-    assert expiry.remind_due(actor=worker("expire_due")) == []
+    assert expire.remind_due(actor=worker("expire_due")) == [request.pk]
+    assert expire.remind_due(actor=worker("expire_due")) == []
     assert actions(request) == ["request.submitted", "request.reminded"]

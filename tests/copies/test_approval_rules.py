@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 
-from amicopy.copies import workflow
-from amicopy.copies.approval import facts, rulebook
-from amicopy.copies.calls import Call, InvalidRequest
-from amicopy.copies.models import Account, CopyRequest
-from amicopy.copies.policy import ApprovalRule
+from amicopy.copies.core.calls import Call, InvalidRequest
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.requests import verbs
+from amicopy.copies.voting import facts, rulebook
 from tests.copies.conftest import SOURCE, Submit, acting, events, make_call, make_person, make_rule
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_a_source_nobody_saw_does_not_get_round_a_rule(
     make_rule("Small needs nobody", order=1, at_most=100, requirements=[])
     make_rule("The rest", order=2, requirements=SECURITY)
     assert submit().plan == SECURITY
-    seen = workflow.submit(acting(requester), account=account, reason="x", calls=[make_call()], lookups=SEEN)
+    seen = verbs.submit(acting(requester), account=account, reason="x", calls=[make_call()], lookups=SEEN)
     assert seen.plan == []
     assert seen.state == "APPROVED"
 
@@ -185,7 +185,7 @@ def test_a_rule_changed_meanwhile_leaves_requests_that_wait_as_they_are(submit: 
     make_rule("Nobody", requirements=[])
     request.refresh_from_db()
     assert (request.state, request.plan) == ("PENDING", rulebook.DEFAULT_PLAN)
-    assert workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash).state == "APPROVED"
+    assert verbs.approve(acting(approver), request.pk, seen_hash=request.content_hash).state == "APPROVED"
 
 
 def test_an_account_is_for_the_groups_it_names(submit: Submit, account: Account, requester: User) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amicopy.copies.approval.votes import Plan, helps, merged, missing, open_count, satisfied, words
+from amicopy.copies.voting.votes import Plan, helps, merged, missing, open_count, satisfied, words
 
 ANYBODY: Plan = [{"permission": "copies.decide_request", "count": 1}]
 

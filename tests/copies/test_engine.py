@@ -11,10 +11,11 @@ from pytest_django import Settings
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2, sessions
-from amicopy.copies import steering, tasks, workflow
-from amicopy.copies.engine import claiming, starting
-from amicopy.copies.models import Account, Attempt, CopyRequest, ImageCopy
-from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies import tasks
+from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.engine import claims, copy_call
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import cancel_retry, verbs
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, Submit, acting, make_call
 
@@ -26,7 +27,7 @@ def approved(submit: Submit, approver: User, sandbox: Control) -> "Approved":
     def _approved(*calls: object) -> CopyRequest:
         request = submit(*calls)
         if request.state == "PENDING":
-            workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+            verbs.approve(acting(approver), request.pk, seen_hash=request.content_hash)
         return request
 
     return _approved
@@ -97,7 +98,7 @@ def test_a_copy_goes_from_queued_to_available_with_progress(approved: Approved, 
 def test_a_worker_killed_after_the_call_makes_no_second_image(approved: Approved, sandbox: Control) -> None:
     request = approved()
     make_due()
-    claimed = claiming.claim_next()
+    claimed = claims.claim_next()
     assert claimed is not None
     _lease, (copy,) = claimed
     attempt = copy.attempts.get()
@@ -107,7 +108,7 @@ def test_a_worker_killed_after_the_call_makes_no_second_image(approved: Approved
     first = ec2.copy_image(
         copy.account.aws(), region="eu-west-1", parameters=copy.parameters, client_token=attempt.ClientToken
     )
-    assert claiming.claim_next() is None, "the dead worker's lease still holds"
+    assert claims.claim_next() is None, "the dead worker's lease still holds"
     start_all()
     copy.refresh_from_db()
     assert (copy.state, copy.ImageId) == ("COPYING", first.image_id)
@@ -165,7 +166,7 @@ def test_an_unanswered_call_that_is_then_refused_fails_only_when_no_image_can_tu
     start_all()
     copy = request.copies.get()
     assert copy.state == "STARTING"
-    assert "Looking for an image" in copy.waiting_for
+    assert copy.wait_code == "looking-for-image"
     Attempt.objects.update(last_called_at=timezone.now() - timedelta(minutes=11))
     ImageCopy.objects.update(parameters={**copy.parameters, "Name": "a"})  # refused by the rules, so no new call
     start_all()
@@ -192,7 +193,7 @@ def test_a_source_still_being_made_is_waited_for(approved: Approved, sandbox: Co
     start_all()
     copy = request.copies.get()
     assert copy.state == "STARTING"
-    assert "still being made" in copy.waiting_for
+    assert copy.wait_code == "source-pending"
     sandbox("advance", seconds=600)
     start_all()
     assert states(request) == ["COPYING"]
@@ -214,13 +215,13 @@ def test_two_images_that_could_be_the_copy_stop_it_for_a_person(approved: Approv
 def test_a_late_answer_of_a_worker_that_lost_its_lease_changes_nothing(approved: Approved, sandbox: Control) -> None:
     approved()
     make_due()
-    claimed = claiming.claim_next()
+    claimed = claims.claim_next()
     assert claimed is not None
     lease, (copy,) = claimed
     ImageCopy.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     start_all()
     with pytest.raises(InvalidTransition):
-        starting.start(copy, lease=lease, actor=worker("late"))
+        copy_call.start(copy, lease=lease, actor=worker("late"))
     assert ImageCopy.objects.get().state == "COPYING"
     assert len(made(sandbox)) == 1
 
@@ -235,7 +236,7 @@ def test_an_unreachable_aws_leaves_the_copy_waiting_with_the_reason(
     start_all()
     copy = request.copies.get()
     assert copy.state == "STARTING"
-    assert "can't be reached" in copy.waiting_for
+    assert copy.wait_code == "aws-unreachable"
     assert copy.next_step_at is not None
     assert copy.next_step_at > timezone.now()
     settings.AWS_ENDPOINT = reachable
@@ -274,7 +275,7 @@ def test_a_failed_copy_is_retried_with_a_new_token(approved: Approved, sandbox: 
     start_all()
     sandbox("advance", seconds=600)
     track_all()
-    steering.retry(acting(requester), request.pk)
+    cancel_retry.retry(acting(requester), request.pk)
     request.refresh_from_db()
     assert request.state == "APPROVED"
     tokens = list(Attempt.objects.order_by("number").values_list("ClientToken", flat=True))
@@ -285,7 +286,7 @@ def test_a_failed_copy_is_retried_with_a_new_token(approved: Approved, sandbox: 
 
 def test_cancelling_before_the_call_costs_nothing(approved: Approved, sandbox: Control, requester: User) -> None:
     request = approved()
-    steering.cancel(acting(requester), request.pk)
+    cancel_retry.cancel(acting(requester), request.pk)
     start_all()
     request.refresh_from_db()
     assert (request.state, states(request)) == ("CANCELLED", ["CANCELLED"])
@@ -299,7 +300,7 @@ def test_cancelling_a_running_copy_removes_image_and_snapshots(
     start_all()
     track_all()
     copy = request.copies.get()
-    steering.cancel(acting(requester), request.pk)
+    cancel_retry.cancel(acting(requester), request.pk)
     for _ in range(3):
         cancel_all()
     request.refresh_from_db()
@@ -357,7 +358,7 @@ def test_a_missing_image_that_was_never_seen_stays_copying(approved: Approved, s
     track_all()
     copy = request.copies.get()
     assert copy.state == "COPYING"
-    assert "doesn't show" in copy.waiting_for
+    assert copy.wait_code == "not-shown-yet"
 
 
 def test_an_image_deregistered_by_somebody_else_ends_the_copy(
@@ -376,10 +377,10 @@ def test_an_image_deregistered_by_somebody_else_ends_the_copy(
 def test_a_row_is_leased_to_one_worker_at_a_time(approved: Approved) -> None:
     approved()
     make_due()
-    assert claiming.claim_next() is not None
-    assert claiming.claim_next() is None
+    assert claims.claim_next() is not None
+    assert claims.claim_next() is None
     ImageCopy.objects.update(lease_until=F("lease_until") - timedelta(hours=1))
-    assert claiming.claim_next() is not None
+    assert claims.claim_next() is not None
 
 
 def test_the_source_of_the_tests_is_in_the_catalogue(sandbox: Control, account: Account) -> None:

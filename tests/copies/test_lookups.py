@@ -9,10 +9,10 @@ from django.utils import timezone
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.ec2 import EbsEncryption
 from amicopy.aws.shapes import Volume
-from amicopy.copies import workflow
-from amicopy.copies.lookups import asking, encryption, kept, keys, names, places, source
-from amicopy.copies.lookups.asking import Missing, Question, T
-from amicopy.copies.models import Account
+from amicopy.copies.core.models import Account
+from amicopy.copies.lookups import async_queries, encryption, keys, names, places, snapshot, source
+from amicopy.copies.lookups.async_queries import Missing, Question, T
+from amicopy.copies.requests import verbs
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, make_call, make_person
 
@@ -22,7 +22,7 @@ KEY = "alias/golden-images"
 
 
 def answer(question: Question[T], *, seconds: float = 30) -> T | Missing:
-    return asking.start(question).wait(asking.deadline(seconds))
+    return async_queries.start(question).wait(async_queries.deadline(seconds))
 
 
 def source_of(image_id: str, region: str = "us-east-1") -> source.Source:
@@ -60,7 +60,7 @@ def test_what_would_surprise_about_a_source_is_said(
 
 def test_an_id_of_another_region_says_which(sandbox: Control) -> None:
     assert isinstance(answer(source.question(AWS, region="eu-west-1", image_id=SOURCE)), source.NotThere)
-    found = source.elsewhere(AWS, image_id=SOURCE, besides="eu-west-1", until=asking.deadline(30))
+    found = source.elsewhere(AWS, image_id=SOURCE, besides="eu-west-1", until=async_queries.deadline(30))
     assert found == ["us-east-1"]
 
 
@@ -200,12 +200,12 @@ def test_a_request_keeps_what_was_found_and_binds_to_the_source_as_it_was(sandbo
             KmsKeyId="alias/retired",
         ),
     ]
-    request = workflow.submit(
+    request = verbs.submit(
         acting(make_person("requester", "requester")),
         account=account,
         reason="x",
         calls=calls,
-        lookups=kept.gather(account, calls, until=asking.deadline(30)),
+        lookups=snapshot.gather(account, calls, until=async_queries.deadline(30)),
     )
     found = request.lookups
     assert found["source"]["ImageId"] == SOURCE
@@ -227,9 +227,9 @@ def test_a_request_is_accepted_when_aws_does_not_answer_in_time(sandbox: Control
     make_person("approver", "approver")
     sandbox("faults", kind="hang", count=None)
     calls, began = [make_call()], time.monotonic()
-    lookups = kept.gather(account, calls, until=asking.deadline(0.5))
+    lookups = snapshot.gather(account, calls, until=async_queries.deadline(0.5))
     assert time.monotonic() - began < 1.5
-    request = workflow.submit(
+    request = verbs.submit(
         acting(make_person("requester", "requester")), account=account, reason="x", calls=calls, lookups=lookups
     )
     assert request.lookups["missing"] == {"source": "AWS didn't answer in time."}

@@ -6,8 +6,8 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS
-from amicopy.copies.preview import command
+from amicopy.copies.core.cli_command import command
+from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS
 from amicopy.copies.rules import CALL_RULES, REQUEST_RULES, WARNINGS
 from tests.copies.conftest import make_call
 

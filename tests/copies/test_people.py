@@ -12,9 +12,8 @@ from pytest_django import Settings
 from amicopy.audit.actor import worker
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import people
-from amicopy.copies.permissions import NotAllowed
-from amicopy.copies.upkeep import noticing
+from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.operations import people, startup_audit
 from tests.copies.conftest import acting, make_person
 
 pytestmark = pytest.mark.django_db
@@ -187,17 +186,17 @@ def test_events_from_before_addresses_were_kept_make_no_change_of_their_own(boss
 
 
 def test_changed_settings_are_an_event_once_and_without_secrets(settings: Settings) -> None:
-    noticing.notice("web")
+    startup_audit.notice("web")
     first = AuditEvent.objects.get(action="settings.changed")
     assert "AUDIT_KEEP_DAYS" in first.data["settings"]
     assert not {"SECRET_KEY", "DATABASE_URL", "AUDIT_SIGNING_KEY", "SAMPLE_PASSWORD"} & set(first.data["settings"])
-    noticing.notice("web")
-    noticing.notice("worker")
-    noticing.notice("web")
+    startup_audit.notice("web")
+    startup_audit.notice("worker")
+    startup_audit.notice("web")
     assert AuditEvent.objects.filter(action="settings.changed").count() == 2, "one for each kind of process"
     settings.AUDITED_SETTINGS = {**settings.AUDITED_SETTINGS, "AUDIT_KEEP_DAYS": 90}
-    noticing.notice("web")
-    noticing.notice("web")
+    startup_audit.notice("web")
+    startup_audit.notice("web")
     assert AuditEvent.objects.filter(action="settings.changed").count() == 3
     assert last().data["changes"] == {"AUDIT_KEEP_DAYS": ["0", "90"]}
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from amicopy.copies import tasks
-from amicopy.copies.engine import backoff, claiming, slots
-from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.reason_words import words_of
+from amicopy.copies.engine import backoff, claims, slots
 from tests.conftest import Control
 from tests.copies.conftest import Submit, approve, make_call
 from tests.copies.test_engine import made, start_all, states
@@ -27,7 +28,7 @@ def approved(submit: Submit, approver: User) -> Submit:
 
 def place_of(request: CopyRequest) -> str:
     standings = slots.standings(list(request.copies.all()))
-    return ", ".join(standing.words for standing in standings.values())
+    return ", ".join(words_of(standing.reason).sentence for standing in standings.values())
 
 
 def test_a_copy_knows_its_place_and_requests_take_turns(approved: Submit, sandbox: Control, settings: Settings) -> None:
@@ -78,7 +79,7 @@ def test_others_who_copy_in_the_account_cost_one_refused_call_and_not_one_for_ea
     assert place_of(requests[2]) == "Waiting for a slot: 1st of 4 into eu-west-1"
     assert place_of(requests[5]) == "Waiting for a slot: 4th of 4 into eu-west-1"
     # Nobody calls again before the pause of the refused one is over, or a copy of the place has ended.
-    assert claiming.claim_next() is None
+    assert claims.claim_next() is None
     sandbox("advance", seconds=600)
     ImageCopy.objects.filter(state="COPYING").update(next_step_at=timezone.now())
     tasks.track_due()
@@ -121,20 +122,13 @@ def test_the_cost_of_the_place_does_not_grow_with_the_queue(
             assert slots.standings(copies)[copies[0].pk].place == number + 1
 
 
-@pytest.mark.parametrize(
-    ("number", "words"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st"), (113, "113th")]
-)
-def test_ordinals(number: int, words: str) -> None:
-    assert slots.ordinal(number) == words
-
-
 def test_copies_that_are_taken_together_still_take_turns(
     approved: Submit, sandbox: Control, settings: Settings
 ) -> None:
     settings.START_WORKERS = 1
     greedy = approved(*(make_call(region, Name="greedy") for region in ("eu-west-1", "us-west-2", "us-east-2")))
     modest = approved(make_call("eu-west-2", Name="modest"))
-    claimed = claiming.claim_next(most=2)
+    claimed = claims.claim_next(most=2)
     assert claimed is not None
     assert {copy.request_id for copy in claimed[1]} == {greedy.pk, modest.pk}
 
@@ -145,10 +139,10 @@ def test_copies_that_are_taken_together_keep_to_the_slots(
     settings.START_WORKERS, settings.COPIES_AT_ONCE = 1, 2
     for number in range(4):
         approved(make_call(Name=f"image-{number}"))
-    first = claiming.claim_next()
+    first = claims.claim_next()
     assert first is not None
     assert len(first[1]) == 2
-    assert claiming.claim_next() is None, "what a worker is about to start has its slot"
+    assert claims.claim_next() is None, "what a worker is about to start has its slot"
 
 
 def test_a_throttled_call_keeps_the_copies_taken_with_it_from_calling(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amicopy.copies.states import COPY_FINAL, COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
+from amicopy.copies.core.states import COPY_FINAL, COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
 
 
 def test_every_state_has_a_row_and_every_target_is_a_state() -> None:

@@ -10,8 +10,9 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from amicopy.copies.models import Account
+from amicopy.copies.core.models import Account
 from amicopy.local import processes, samples
+from amicopy.web.management.commands import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -90,7 +91,14 @@ def test_samples_are_refused_in_production(db: None, settings: Settings) -> None
 
 
 def test_the_procfile_is_filled_in_from_the_environment() -> None:
-    commands = processes.commands(ROOT / "Procfile", {"PORT": "8001"})
+    commands = processes.commands(ROOT / "Procfile", {"WORKER_CONCURRENCY": "3"})
     assert list(commands) == ["web", "worker", "beat"]
-    assert commands["web"][commands["web"].index("--port") + 1] == "8001"
-    assert commands["web"][commands["web"].index("--host") + 1] == "127.0.0.1"
+    assert commands["web"][1:] == ["manage.py", "serve"]
+    assert commands["worker"][commands["worker"].index("--concurrency") + 1] == "3"
+    assert "4" in processes.commands(ROOT / "Procfile", {})["worker"]
+
+
+def test_the_web_server_listens_where_the_environment_says() -> None:
+    said = serve.arguments({"PORT": "8001"})
+    assert {"--port=8001", "--host=127.0.0.1", "--workers=1"} <= set(said)
+    assert said[-1] == "amicopy.wsgi:application"

@@ -9,10 +9,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.actor import worker
-from amicopy.copies import steering, tasks, workflow
-from amicopy.copies.approval import delegating, expiry
-from amicopy.copies.models import Account, CopyRequest, ImageCopy
-from amicopy.copies.transitions import InvalidTransition
+from amicopy.copies import tasks
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import cancel_retry, delegation_actions, expire, verbs
 from amicopy.notify.models import Endpoint, Kind, Message, Mute, State
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person, make_rule
@@ -49,7 +49,7 @@ def test_whoever_holds_anothers_vote_is_asked_too(submit: Submit, approver: User
     approver.groups.add(group)
     deputy = somebody("deputy", "approver")
     make_rule("security", requirements=[{"group": "security", "count": 1}])
-    delegating.delegate(acting(approver), receiver=deputy, until=timezone.now() + timedelta(days=1))
+    delegation_actions.delegate(acting(approver), receiver=deputy, until=timezone.now() + timedelta(days=1))
     assert told(submit()) == [("approver", "asked"), ("deputy", "asked")]
 
 
@@ -91,7 +91,7 @@ def test_whoever_was_not_told_of_a_request_yet_is_not_told_that_it_is_over(
 @pytest.mark.parametrize("verb", ["reject", "request_changes"])
 def test_a_rejection_is_told_with_its_reason(submit: Submit, approver: User, mail: MailServer, verb: str) -> None:
     request = submit()
-    getattr(workflow, verb)(acting(approver), request.pk, reason="The tag owner is missing.")
+    getattr(verbs, verb)(acting(approver), request.pk, reason="The tag owner is missing.")
     send_all()
     (email,) = mail.to("requester@people.example")
     assert "Reason: The tag owner is missing." in email.get_content()  # type: ignore[attr-defined]
@@ -105,15 +105,15 @@ def test_a_new_round_asks_anew_and_approvals_that_hold_need_no_asking(
     request = submit()
     approve(approver, request)
     second = User.objects.get(username="second")
-    workflow.request_changes(acting(second), request.pk, reason="Why?")
-    workflow.resubmit(acting(requester), request.pk, reason="Because.", calls=request.calls())
+    verbs.request_changes(acting(second), request.pk, reason="Why?")
+    verbs.resubmit(acting(requester), request.pk, reason="Because.", calls=request.calls())
     assert told(request, round=2) == [("second", "asked")]
 
 
 def test_a_withdrawal_is_told_to_whoever_was_asked(submit: Submit, requester: User) -> None:
     request = submit()
     Message.objects.update(state=State.SENT, sent_at=timezone.now())
-    workflow.withdraw(acting(requester), request.pk)
+    verbs.withdraw(acting(requester), request.pk)
     assert told(request) == [("approver", "asked"), ("approver", "decided")]
 
 
@@ -121,9 +121,9 @@ def test_the_reminder_and_the_end_by_expiry(submit: Submit) -> None:
     request = submit()
     CopyRequest.objects.update(expires_at=timezone.now() + timedelta(hours=1))
     for _ in range(2):
-        expiry.remind_due(actor=worker("expire_due"))
+        expire.remind_due(actor=worker("expire_due"))
     CopyRequest.objects.update(expires_at=timezone.now())
-    expiry.expire_due(actor=worker("expire_due"))
+    expire.expire_due(actor=worker("expire_due"))
     assert told(request) == [("approver", "asked"), ("approver", "reminder"), ("requester", "ended")]
 
 
@@ -151,7 +151,7 @@ def test_the_end_is_told_with_what_became_of_each_copy(
 
 def test_cancelled_copies_end_the_request_and_that_is_told_once(submit: Submit, approver: User) -> None:
     request = approve(approver, submit())
-    steering.cancel(acting(approver), request.pk)
+    cancel_retry.cancel(acting(approver), request.pk)
     assert told(request)[-1:] == [("requester", "ended")]
     assert Message.objects.filter(kind=Kind.ENDED).count() == 1
 
@@ -159,7 +159,7 @@ def test_cancelled_copies_end_the_request_and_that_is_told_once(submit: Submit, 
 def test_a_muted_kind_is_not_told(submit: Submit, approver: User, requester: User) -> None:
     Mute.objects.create(person=requester, kind=Kind.DECISION)
     request = approve(approver, submit())
-    steering.cancel(acting(approver), request.pk)
+    cancel_retry.cancel(acting(approver), request.pk)
     assert ("requester", "decision") not in told(request)
     assert ("requester", "ended") in told(request)
 

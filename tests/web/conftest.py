@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from amicopy.copies.models import Account
+from amicopy.copies.core.models import Account
 from tests.copies.conftest import make_person
 
 SignedIn = Callable[..., Client]

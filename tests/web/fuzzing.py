@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from hypothesis import strategies as st
 
-from amicopy.copies.parameters import PARAMETERS
+from amicopy.copies.core.parameters import PARAMETERS
 from tests.copies.rules.cases import KEY, LOCAL_ZONE, LOCAL_ZONE_ID, MULTI_REGION_KEY, OUTPOST, key_arn
 from tests.web.conftest import typed
 

@@ -186,7 +186,7 @@ class Poll(Part):
 
     @property
     def tag(self) -> str:
-        return self.attribute("hx-ptag")
+        return self.attribute("data-tag")
 
 
 class Bar(Part):

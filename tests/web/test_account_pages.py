@@ -13,13 +13,13 @@ from pytest_django import Settings
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import sessions
 from amicopy.copies import tasks
-from amicopy.copies.models import Account, AccountCheck, CopyRequest, ImageCopy, RegionCheck
-from amicopy.copies.upkeep import checking
+from amicopy.copies.core.models import Account, AccountCheck, CopyRequest, ImageCopy, RegionCheck
+from amicopy.copies.operations import account_checks
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import Page, read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 ROLE = "arn:aws:iam::444455556666:role/amicopy"
 
 
@@ -154,7 +154,7 @@ def test_the_fragment_of_an_unchanged_look_is_a_304(admin: Client, account: Acco
     admin.post(f"/accounts/{account.pk}/check/")
     first = admin.get(f"/accounts/{account.pk}/", headers={"HX-Request": "true"})
     assert not read(first).is_whole
-    known = {"HX-Request": "true", "HX-PTag": first["HX-PTag"]}
+    known = {"HX-Request": "true", "If-None-Match": first["ETag"]}
     assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 304
     AccountCheck.objects.update(checked_at=timezone.now())
     assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 200
@@ -218,13 +218,13 @@ def test_a_worker_that_died_leaves_the_look_to_another_and_can_store_nothing_mor
     admin: Client, account: Account, sandbox: Control
 ) -> None:
     admin.post(f"/accounts/{account.pk}/check/")
-    dead = checking.claim_next()
+    dead = account_checks.claim_next()
     assert dead is not None
-    assert checking.claim_next() is None
+    assert account_checks.claim_next() is None
     AccountCheck.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     tasks.check_accounts()
     RegionCheck.objects.all().delete()
-    checking.check(dead)
+    account_checks.check(dead)
     assert RegionCheck.objects.count() == 0
 
 

@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from amicopy.copies import workflow
-from amicopy.copies.models import Account, CopyRequest, Decision, ImageCopy
-from amicopy.copies.policy import Delegation
+from amicopy.copies.core.models import Account, CopyRequest, Decision, ImageCopy
+from amicopy.copies.core.policy_models import Delegation
+from amicopy.copies.requests import verbs
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
 from tests.web.conftest import SignedIn
 from tests.web.page import Page, read
@@ -62,7 +62,7 @@ def lookups(**changes: Any) -> dict[str, Any]:
 def ask(account: Account, *, by: str = "requester", known: dict[str, Any] | None = None, **members: Any) -> CopyRequest:
     call = make_call(Encrypted=True, KmsKeyId="alias/golden", CopyImageTags=True, **members)
     person = make_person(by, "requester")
-    return workflow.submit(
+    return verbs.submit(
         acting(person), account=account, reason="PLAT-1", calls=[call], lookups=lookups() if known is None else known
     )
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from amicopy.audit import searching
+from amicopy.audit import event_queries
 from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
 from amicopy.web.views import audit
@@ -180,7 +180,7 @@ def test_pages_go_down_and_up_by_key_and_newcomers_shift_none(
 def test_words_are_looked_for_in_a_bounded_number_of_events_a_page(
     signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "WINDOW", 5)
+    monkeypatch.setattr(event_queries, "WINDOW", 5)
     auditor = signed_in("auditor")
     needle = write(request=1, data={"reason": "needle in it"})
     for _ in range(7):
@@ -198,7 +198,7 @@ def test_the_newest_page_learns_of_newer_events_and_stays_as_it_is(signed_in: Si
     poll = read(auditor.get("/audit/?request=5")).polled
     assert poll
     assert poll.attribute("hx-trigger") == "every 5s"
-    address, headers = poll.address, {"HX-Request": "true", "HX-PTag": poll.tag}
+    address, headers = poll.address, {"HX-Request": "true", "If-None-Match": f'"{poll.tag}"'}
     assert auditor.get(address, headers=headers).status_code == 304
     write(request=5)
     write(request=6)

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from amicopy.copies.models import ImageCopy
+from amicopy.copies.core.models import ImageCopy
 from amicopy.web.charts import BOTTOM, EDGE, LEFT, RIGHT, TOP, WIDEST, Bar, bars
 from amicopy.web.views.dashboard import DAYS
 from tests.copies.conftest import Submit, make_call, make_person

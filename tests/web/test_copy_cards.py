@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from amicopy.copies import steering, tasks
-from amicopy.copies.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies import tasks
+from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
 from tests.copies.conftest import requester as requester
@@ -30,13 +31,13 @@ def approver(db: None) -> User:
 def started(approver: User, request: CopyRequest) -> CopyRequest:
     approve(approver, request)
     tasks.start_due(wake=False)
-    assert list(request.copies.values_list("state", "waiting_for")) == [("COPYING", "")]
+    assert list(request.copies.values_list("state", "wait_code")) == [("COPYING", "")]
     return request
 
 
 def polled(client: Client, number: int, tag: str = "") -> tuple[int, Page, str]:
-    answer = client.get(f"/requests/{number}/", headers={"HX-Request": "true", "HX-PTag": tag})
-    return answer.status_code, read(answer), answer.headers.get("HX-PTag", "")
+    answer = client.get(f"/requests/{number}/", headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
+    return answer.status_code, read(answer), answer.headers.get("ETag", "").strip('"')
 
 
 def test_a_copy_without_a_slot_shows_its_place_and_moves_up_by_itself(
@@ -50,7 +51,7 @@ def test_a_copy_without_a_slot_shows_its_place_and_moves_up_by_itself(
     assert status == 200
     assert "Waiting for a slot 2nd of 2 into eu-west-1" in page.text
     assert polled(browser, third.pk, tag)[0] == 304
-    steering.cancel(acting(approver), second.pk)
+    cancel_retry.cancel(acting(approver), second.pk)
     status, page, _ = polled(browser, third.pk, tag)
     assert status == 200
     assert "Waiting for a slot 1st of 1 into eu-west-1" in page.text

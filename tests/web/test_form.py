@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pytest_django import Settings
 
-from amicopy.copies.models import CopyRequest
+from amicopy.copies.core.models import CopyRequest
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from amicopy.copies.lookups import asking
-from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.lookups import async_queries
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import Page, read
@@ -79,7 +79,7 @@ def test_a_source_that_is_not_answered_for_says_so(
 def test_an_aws_that_hangs_costs_a_few_seconds_and_never_the_page(
     signed_in: SignedIn, sandbox: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking.deadline, "__defaults__", (0.5,))
+    monkeypatch.setattr(async_queries.deadline, "__defaults__", (0.5,))
     sandbox("faults", kind="hang", count=None)
     client, began = signed_in("requester"), time.monotonic()
     assert "AWS didn't answer in time" in fragment(client, "source").text

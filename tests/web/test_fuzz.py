@@ -22,9 +22,9 @@ from hypothesis import seed as seeded
 
 from amicopy.aws import ec2
 from amicopy.aws.errors import AwsError
-from amicopy.copies.calls import Call, fingerprint
-from amicopy.copies.models import Account, CopyRequest, ImageCopy
-from amicopy.copies.parameters import BY_NAME
+from amicopy.copies.core.calls import Call, fingerprint
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.core.parameters import BY_NAME
 from amicopy.sandbox.ec2 import checks
 from amicopy.sandbox.errors import Refused
 from tests.conftest import Control

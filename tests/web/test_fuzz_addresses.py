@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
-from amicopy.copies.models import CopyRequest
+from amicopy.copies.core.models import CopyRequest
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.fuzzing import HOSTILE, INVALID_UTF8, UNESCAPED, URLENCODED, Submission
@@ -88,7 +88,7 @@ def test_garbage_at_any_address_is_never_an_error_of_the_server(signed_in: Signe
     )
     pairs = st.lists(st.tuples(st.sampled_from(names_in_use(clients["administrator"])), values), max_size=5)
     htmx = st.sampled_from(
-        ({}, {}, {"HX-Request": "true", "HX-PTag": "x"}, {"HX-Request": "true", "HX-Current-URL": "<"})
+        ({}, {}, {"HX-Request": "true", "If-None-Match": "x"}, {"HX-Request": "true", "HX-Current-URL": "<"})
     )
 
     @seeded(SEED)

@@ -3,8 +3,8 @@
 import pytest
 from django.utils import timezone
 
-from amicopy.copies.bookkeeping import LeftoverLook, SeenLeftover
-from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
+from amicopy.copies.core.models import Account, CopyRequest
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from amicopy.copies.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.web.models import SavedView
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import Page, read
@@ -53,7 +53,7 @@ def test_every_sorted_column_sorts_both_ways_and_says_so(signed_in: SignedIn) ->
 def test_pages_in_every_order_show_each_request_once(
     signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, sort: str
 ) -> None:
-    monkeypatch.setattr("amicopy.web.paging.PAGE", 2)
+    monkeypatch.setattr("amicopy.web.pagination.PAGE", 2)
     client = signed_in("requester")
     made = [submitted(client, name).Name for name in ("one-image", "two-image", "two-image", "six-image", "ten-image")]
     query, seen = f"?sort={sort}", list[str]()

@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.upkeep.diagnosing import findings
-from amicopy.notify import endpoints, outbox, signing, tasks
+from amicopy.copies.operations.doctor import findings
+from amicopy.notify import endpoints, outbox, signatures, tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
 from amicopy.web.views import webhooks
 from tests.notify.conftest import hooks
@@ -106,7 +106,7 @@ def test_plain_http_is_for_the_sandbox_only(admin: Client, settings: Settings) -
 def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> None:
     admin.post("/webhooks/new/", webhook_typed())
     endpoint = Endpoint.objects.get()
-    key = signing.key_of(endpoint.salt)
+    key = signatures.key_of(endpoint.salt)
     assert key not in read(admin.get("/webhooks/")).source
     answer = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "show"})
     assert key in read(answer).region("Signing key").text
@@ -115,7 +115,7 @@ def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> 
     page = read(admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "new"}))
     endpoint.refresh_from_db()
     assert key not in page.source
-    assert signing.key_of(endpoint.salt) in page.region("Signing key").text
+    assert signatures.key_of(endpoint.salt) in page.region("Signing key").text
     assert [action for action, _ in events()] == ["webhook.created", "webhook.key_shown", "webhook.key_changed"]
     assert key not in str(events())
 
@@ -151,7 +151,7 @@ def test_a_deleted_webhook_asks_first_and_keeps_what_it_was_sent_readable(admin:
 def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Client) -> None:
     admin.post("/webhooks/new/", webhook_typed())
     endpoint = Endpoint.objects.get()
-    key = signing.key_of(endpoint.salt)
+    key = signatures.key_of(endpoint.salt)
     admin.post(f"/webhooks/{endpoint.pk}/delete/")
     told = events()
     for verb in ("", "delete/", "key/", "try/"):
@@ -160,7 +160,7 @@ def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Cl
     assert Message.objects.count() == 0
     endpoint.refresh_from_db()
     assert (endpoint.url, endpoint.enabled) == ("", False)
-    assert signing.key_of(endpoint.salt) != key
+    assert signatures.key_of(endpoint.salt) != key
     assert admin.post("/webhooks/new/", webhook_typed()).status_code == 302
     assert admin.post("/webhooks/new/", webhook_typed()).status_code == 422
 

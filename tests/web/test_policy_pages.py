@@ -7,9 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.approval import delegating
-from amicopy.copies.models import CopyRequest
-from amicopy.copies.policy import Delegation, FreezeWindow
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.policy_models import Delegation, FreezeWindow
+from amicopy.copies.requests import delegation_actions
 from tests.copies.conftest import acting, make_person
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
@@ -52,7 +52,7 @@ def test_a_freeze_is_added_in_the_persons_time_zone_and_holds_what_is_approved(
     row = CopyRequest.objects.get()
     approver = signed_in("approver")
     approver.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
-    assert "(Year end)" in row.copies.get().waiting_for
+    assert row.copies.get().wait_data["window"] == "Year end"
 
 
 def test_a_running_freeze_is_ended_and_one_to_come_is_changed_or_deleted(admin: Client) -> None:
@@ -116,7 +116,7 @@ def test_a_vote_is_handed_over_used_and_taken_back_on_the_page(signed_in: Signed
 
 def test_others_delegations_are_for_administrators_alone(admin: Client, signed_in: SignedIn) -> None:
     giver, receiver = make_person("giver", "approver"), make_person("receiver", "approver")
-    delegation = delegating.delegate(
+    delegation = delegation_actions.delegate(
         acting(giver), receiver=receiver, until=timezone.now() + timedelta(days=1), reason="Away"
     )
     other = signed_in("approver")

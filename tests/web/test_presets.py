@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from amicopy.copies.models import CopyRequest
+from amicopy.copies.core.models import CopyRequest
 from amicopy.web.forms import presets
 from amicopy.web.models import Preset
 from tests.web.conftest import SignedIn, typed

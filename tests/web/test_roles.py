@@ -16,10 +16,11 @@ from django.urls.resolvers import URLPattern, URLResolver
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import accounts, people, workflow
-from amicopy.copies.models import Account, CopyRequest, ImageCopy, SeenLeftover
-from amicopy.copies.policy import Delegation, FreezeWindow
-from amicopy.copies.roles import PERMISSIONS, ROLES, make_roles
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy, SeenLeftover
+from amicopy.copies.core.policy_models import Delegation, FreezeWindow
+from amicopy.copies.core.roles import PERMISSIONS, ROLES, make_roles
+from amicopy.copies.operations import accounts, people
+from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
 from amicopy.notify.models import State as MessageState
 from amicopy.urls import urlpatterns
@@ -134,7 +135,7 @@ def make_request(by: User) -> CopyRequest:
     by.groups.set(Group.objects.filter(name="requester"))
     somebody("approver-1", "approver")
     account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
-    row = workflow.submit(acting(by), account=account, reason="PLAT-1", calls=[make_call()])
+    row = verbs.submit(acting(by), account=account, reason="PLAT-1", calls=[make_call()])
     by.groups.set(before)
     return row
 
@@ -142,11 +143,11 @@ def make_request(by: User) -> CopyRequest:
 def brought_to(row: CopyRequest, name: str) -> CopyRequest:
     """The request in a state in which what the address is for can be done."""
     if name == "request-edit":
-        workflow.request_changes(acting(User.objects.get(username="approver-1")), row.pk, reason="Which ticket?")
+        verbs.request_changes(acting(User.objects.get(username="approver-1")), row.pk, reason="Which ticket?")
     if name == "request-renew":
         CopyRequest.objects.filter(pk=row.pk).update(state="EXPIRED")
     if name in {"request-cancel", "request-retry"}:
-        workflow.approve(acting(User.objects.get(username="approver-1")), row.pk, seen_hash=row.content_hash)
+        verbs.approve(acting(User.objects.get(username="approver-1")), row.pk, seen_hash=row.content_hash)
     if name == "request-decode":
         refusal = "Encoded authorization failure message: abc"
         ImageCopy.objects.filter(request=row).update(state="FAILED", error_message=refusal)

@@ -8,14 +8,14 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.lookups import asking, source
-from amicopy.copies.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.lookups import async_queries, source
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 
 EVERYTHING = {
     "Description": "Week 47",
@@ -54,7 +54,7 @@ def shown(answer: HttpResponseBase) -> dict[str, str]:
 def requester(signed_in: SignedIn, sandbox: Control, account: Account) -> Client:
     """A requester, with the source looked at already: a busy machine may need longer than a page waits."""
     question = source.question(account.aws(), region="us-east-1", image_id=SOURCE)
-    assert isinstance(asking.start(question).wait(asking.deadline(30)), source.Source)
+    assert isinstance(async_queries.start(question).wait(async_queries.deadline(30)), source.Source)
     return signed_in("requester")
 
 
@@ -138,7 +138,7 @@ def test_a_start_is_typed_in_the_persons_time_zone_and_copies_wait_for_it(
     approver.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
     copy = row.copies.get()
     assert (copy.state, copy.next_step_at) == ("QUEUED", start)
-    assert copy.waiting_for.startswith("Held: starts at")
+    assert copy.wait_code == "start-time"
 
 
 @pytest.mark.parametrize(

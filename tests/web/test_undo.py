@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.approval import delegating, editing
-from amicopy.copies.models import CopyRequest
-from amicopy.copies.policy import ApprovalRule, Delegation, FreezeWindow
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.policy_models import ApprovalRule, Delegation, FreezeWindow
+from amicopy.copies.requests import delegation_actions, policy_actions
 from amicopy.web.models import SavedView
 from tests.copies.conftest import acting, make_person
 from tests.web.conftest import SignedIn, typed
@@ -54,7 +54,7 @@ def test_a_deleted_view_comes_back_under_its_name(signed_in: SignedIn) -> None:
 
 def test_a_switched_rule_is_switched_back_and_that_again(signed_in: SignedIn) -> None:
     admin = signed_in("administrator")
-    rule = editing.save_rule(acting(make_person("admin-2", "administrator")), ApprovalRule(name="Large"))
+    rule = policy_actions.save_rule(acting(make_person("admin-2", "administrator")), ApprovalRule(name="Large"))
     answer = undo(admin, admin.post(f"/rules/{rule.pk}/switch/", {"to": "off"}, follow=True))
     assert "is switched on" in read(answer).told
     assert ApprovalRule.objects.get().enabled
@@ -73,7 +73,7 @@ def test_an_ended_freeze_runs_again_exactly_as_it_was(signed_in: SignedIn) -> No
         starts_at=now - timedelta(hours=1),
         ends_at=now + timedelta(hours=2, microseconds=7),
     )
-    before = editing.save_freeze(acting(make_person("admin-2", "administrator")), window).as_dict()
+    before = policy_actions.save_freeze(acting(make_person("admin-2", "administrator")), window).as_dict()
     answer = admin.post(f"/freezes/{window.pk}/end/", follow=True)
     assert FreezeWindow.objects.get().ends_at <= timezone.now()
     undo(admin, answer)
@@ -96,7 +96,7 @@ def test_a_vote_handed_over_is_taken_back_and_handed_over_again_until_the_same_t
 def test_nobody_is_offered_to_hand_over_anothers_vote_again(signed_in: SignedIn) -> None:
     giver, receiver = make_person("giver", "approver"), signed_in("approver", name="stand-in")
     until = timezone.now() + timedelta(days=3)
-    made = delegating.delegate(acting(giver), receiver=make_person("stand-in", "approver"), until=until)
+    made = delegation_actions.delegate(acting(giver), receiver=make_person("stand-in", "approver"), until=until)
     assert undo_in(receiver.post(f"/delegations/{made.pk}/end/", follow=True)) is None
 
 

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.approval import editing
-from amicopy.copies.models import CopyRequest, ImageCopy
-from amicopy.copies.policy import ApprovalRule
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.requests import policy_actions
 from amicopy.web import charts
 from tests.audit.writing import write
 from tests.copies.conftest import acting, make_person
@@ -128,7 +128,7 @@ def test_cancelling_says_once_what_becomes_of_what_was_made(signed_in: SignedIn)
 def test_a_list_without_rules_says_what_holds_and_what_to_do(signed_in: SignedIn) -> None:
     admin = signed_in("administrator")
     assert "No rules yet" in said(admin, "/rules/")
-    editing.save_rule(acting(make_person("admin-2", "administrator")), ApprovalRule(name="Large"))
+    policy_actions.save_rule(acting(make_person("admin-2", "administrator")), ApprovalRule(name="Large"))
     assert "No rules yet" not in said(admin, "/rules/")
 
 

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from amicopy.copies.models import ImageCopy
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.lifecycle.transitions import LEASE_ENDED
 
 # Longer than a task may run, so that a lease ends only when its worker is gone.
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
@@ -22,8 +23,6 @@ LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 CALL_WITHIN = LEASE / 2
 # This worker, the same in all processes that its pool forks later.
 HOLDER = uuid.uuid4()
-# What a move writes to end the lease with it.
-ENDED: dict[str, None] = {"lease_id": None, "lease_until": None}
 
 
 def due(now: datetime) -> Q:
@@ -62,7 +61,7 @@ def _lease(keys: Sequence[int], *, now: datetime) -> tuple[uuid.UUID, list[Image
 def release(lease_id: uuid.UUID, copies: Sequence[ImageCopy]) -> None:
     """Ends a lease on rows that nothing was done with: they are due as they were."""
     if copies:
-        ImageCopy.objects.filter(lease_id=lease_id, pk__in=[copy.pk for copy in copies]).update(**ENDED)
+        ImageCopy.objects.filter(lease_id=lease_id, pk__in=[copy.pk for copy in copies]).update(**LEASE_ENDED)
 
 
 def hand_back(lease_id: uuid.UUID, *, next_step_at: datetime, copies: list[ImageCopy] | None = None) -> None:

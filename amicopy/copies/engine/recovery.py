@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from amicopy.aws import ec2
 from amicopy.aws.shapes import Image
-from amicopy.copies.models import Attempt, ImageCopy
+from amicopy.copies.core.models import Attempt, ImageCopy
 
 # AWS's clock and ours may differ; an image older than the call by more than this isn't the call's.
 CLOCK_SLACK = timedelta(minutes=5)

@@ -12,8 +12,8 @@ from django.utils import timezone
 from amicopy.aws import ec2, errors
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import partition_of
-from amicopy.copies.calls import Call, fingerprint
-from amicopy.copies.lookups.asking import Question
+from amicopy.copies.core.calls import Call, fingerprint
+from amicopy.copies.lookups.async_queries import Question
 
 # So long an answer is worth keeping with a request. A check that somebody asks for is always made anew.
 KEPT_SECONDS = 900

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from amicopy.aws.ec2 import EbsEncryption
 from amicopy.aws.shapes import Volume
-from amicopy.copies.calls import Call
+from amicopy.copies.core.calls import Call
 
 ZONES = ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId")
 

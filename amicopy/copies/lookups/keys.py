@@ -10,7 +10,7 @@ from amicopy.aws import ec2, errors, kms
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.ec2 import EbsEncryption
 from amicopy.aws.kms import Alias
-from amicopy.copies.lookups.asking import Question
+from amicopy.copies.lookups.async_queries import Question
 
 KEPT_SECONDS = 60
 

@@ -2,7 +2,7 @@
 
 from amicopy.aws import ec2
 from amicopy.aws.account import AwsAccount
-from amicopy.copies.lookups.asking import Question
+from amicopy.copies.lookups.async_queries import Question
 
 KEPT_SECONDS = 30
 

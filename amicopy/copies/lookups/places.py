@@ -8,9 +8,9 @@ from amicopy.aws import ec2, outposts
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.outposts import Outpost
 from amicopy.aws.partitions import region_title, titles
-from amicopy.copies.calls import Call
-from amicopy.copies.lookups import asking
-from amicopy.copies.lookups.asking import Question
+from amicopy.copies.core.calls import Call
+from amicopy.copies.lookups import async_queries
+from amicopy.copies.lookups.async_queries import Question
 
 # Enabling a Region takes AWS minutes to hours.
 REGIONS_KEPT_SECONDS = 1800
@@ -45,7 +45,7 @@ def is_region(account: AwsAccount, region: str) -> bool:
     """Whether this is a Region of the account's partition: one botocore knows, or one AWS has listed."""
     if region in titles(account.partition):
         return True
-    return any(place.name == region for place in asking.known(regions_question(account)) or ())
+    return any(place.name == region for place in async_queries.known(regions_question(account)) or ())
 
 
 def regions_question(account: AwsAccount) -> Question[list[RegionPlace]]:

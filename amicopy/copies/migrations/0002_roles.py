@@ -1,12 +1,6 @@
-"""The roles of `amicopy.copies.roles` as groups."""
+"""The roles of that time; `0013_roles_of_people` makes them all, so nothing is left to do here."""
 
 from django.db import migrations
-
-from amicopy.copies.roles import make_roles
-
-
-def forwards(apps, schema_editor):
-    make_roles(apps)
 
 
 class Migration(migrations.Migration):
@@ -16,4 +10,4 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
-    operations = [migrations.RunPython(forwards, migrations.RunPython.noop)]
+    operations = []

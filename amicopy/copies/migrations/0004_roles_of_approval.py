@@ -1,12 +1,6 @@
-"""The roles again, with what approval rules and emergencies add to them."""
+"""The roles of that time; `0013_roles_of_people` makes them all, so nothing is left to do here."""
 
 from django.db import migrations
-
-from amicopy.copies.roles import make_roles
-
-
-def forwards(apps, schema_editor):
-    make_roles(apps)
 
 
 class Migration(migrations.Migration):
@@ -15,4 +9,4 @@ class Migration(migrations.Migration):
         ("audit", "0001_initial"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
-    operations = [migrations.RunPython(forwards, migrations.RunPython.noop)]
+    operations = []

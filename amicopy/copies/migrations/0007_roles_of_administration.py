@@ -1,12 +1,6 @@
-"""The roles again, with what administrators may do about accounts, webhooks and messages."""
+"""The roles of that time; `0013_roles_of_people` makes them all, so nothing is left to do here."""
 
 from django.db import migrations
-
-from amicopy.copies.roles import make_roles
-
-
-def forwards(apps, schema_editor):
-    make_roles(apps)
 
 
 class Migration(migrations.Migration):
@@ -25,5 +19,4 @@ class Migration(migrations.Migration):
                 "permissions": (("manage_accounts", "Can add and change AWS accounts"),),
             },
         ),
-        migrations.RunPython(forwards, migrations.RunPython.noop),
     ]

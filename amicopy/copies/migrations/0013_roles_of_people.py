@@ -1,12 +1,53 @@
-"""The roles again, with what administrators may do about people."""
+"""The roles as they were at this point, all of them: groups with their permissions. Running it again changes nothing."""
 
 from django.db import migrations
 
-from amicopy.copies.roles import make_roles
+ROLES = {
+    "requester": ("copies.submit_request",),
+    "approver": ("copies.decide_request", "copies.view_all_requests", "audit.view_all"),
+    "auditor": ("copies.view_all_requests", "audit.view_all"),
+    "administrator": (
+        "copies.submit_request",
+        "copies.decide_request",
+        "copies.view_all_requests",
+        "copies.manage_rules",
+        "copies.manage_accounts",
+        "copies.remove_leftovers",
+        "copies.manage_people",
+        "notify.manage_endpoints",
+        "audit.view_all",
+    ),
+    "break-glass": ("copies.break_glass", "copies.view_all_requests"),
+}
+# Where each permission hangs, and its words: this runs before Django makes them itself.
+PERMISSIONS = {
+    "copies.submit_request": ("copyrequest", "Can ask for copies"),
+    "copies.decide_request": ("copyrequest", "Can approve and reject requests of others"),
+    "copies.view_all_requests": ("copyrequest", "Can see everybody's requests"),
+    "copies.break_glass": ("copyrequest", "Can approve alone in an emergency"),
+    "copies.manage_rules": ("approvalrule", "Can change approval rules and freeze windows"),
+    "copies.manage_people": ("copyrequest", "Can add people and give roles"),
+    "copies.manage_accounts": ("account", "Can add and change AWS accounts"),
+    "copies.remove_leftovers": ("seenleftover", "Can see and remove leftovers"),
+    "notify.manage_endpoints": ("endpoint", "Can set up webhooks and see what was sent"),
+    "audit.view_all": ("auditevent", "Can see the whole audit history"),
+}
 
 
 def forwards(apps, schema_editor):
-    make_roles(apps)
+    group_model = apps.get_model("auth", "Group")
+    permission_model = apps.get_model("auth", "Permission")
+    content_type_model = apps.get_model("contenttypes", "ContentType")
+    for role, names in ROLES.items():
+        group, _ = group_model.objects.get_or_create(name=role)
+        for name in names:
+            app_label, codename = name.split(".")
+            model, words = PERMISSIONS[name]
+            content_type, _ = content_type_model.objects.get_or_create(app_label=app_label, model=model)
+            permission, _ = permission_model.objects.get_or_create(
+                content_type=content_type, codename=codename, defaults={"name": words}
+            )
+            group.permissions.add(permission)
 
 
 class Migration(migrations.Migration):

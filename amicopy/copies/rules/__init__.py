@@ -7,7 +7,7 @@ first in its docstring, and the page of AWS it goes by, stand in docs/copyimage.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from amicopy.copies.calls import Call, FieldError
+from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.rules import destinations, encryption, fields, formats, requests, source, tags, timing
 from amicopy.copies.rules.case import Case
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from amicopy.copies.calls import Call
+from amicopy.aws.shapes import carried_tags
+from amicopy.copies.core.calls import Call
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Case:
         shares."""
         tags: Mapping[str, str] = self.source.get("tags") or {}
         own = self.source.get("OwnerId") == self.account_id
-        return {key for key in tags if not key.startswith("aws:") and (own or key.startswith("ec2:SharedTag/"))}
+        return set(carried_tags(tags, own=own))
 
 
 def quoted(text: str) -> str:

@@ -4,8 +4,8 @@ import re
 from typing import NamedTuple
 
 from amicopy.aws.partitions import partition_of
-from amicopy.copies.calls import FieldError
-from amicopy.copies.parameters import OUTPOST_ARN, REGION, ZONE_ID
+from amicopy.copies.core.calls import FieldError
+from amicopy.copies.core.parameters import OUTPOST_ARN, REGION, ZONE_ID
 from amicopy.copies.rules.case import Case
 
 PLACES = ("DestinationOutpostArn", "DestinationAvailabilityZone", "DestinationAvailabilityZoneId")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from amicopy.copies.calls import FieldError
-from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS, Parameter
+from amicopy.copies.core.calls import FieldError
+from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS, Parameter
 from amicopy.copies.rules.case import Case
 
 # EC2 answers in XML, which has no place for these; a carriage return alone comes back as another character.

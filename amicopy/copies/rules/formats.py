@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 
 from amicopy.aws.partitions import partition_of, region_meant, titles
-from amicopy.copies.calls import FieldError
-from amicopy.copies.parameters import (
+from amicopy.copies.core.calls import FieldError
+from amicopy.copies.core.parameters import (
     AMI_ID,
     BY_NAME,
     DESTINATION_REGION,

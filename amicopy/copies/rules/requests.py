@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from amicopy.copies.calls import Call, FieldError
-from amicopy.copies.parameters import PARAMETERS
+from amicopy.copies.core.calls import Call, FieldError
+from amicopy.copies.core.parameters import PARAMETERS
 
 MOST_DESTINATIONS = 50
 # The same in every call of a request, so an error in one is said once.

@@ -1,6 +1,6 @@
 """What the source must be, as far as it was looked at. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/CopyingAMIs.html"""
 
-from amicopy.copies.calls import FieldError
+from amicopy.copies.core.calls import FieldError
 from amicopy.copies.rules.case import Case
 
 NOT_YET = frozenset({"pending", "transient"})

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from amicopy.copies.calls import FieldError
+from amicopy.copies.core.calls import FieldError
 from amicopy.copies.rules.case import Case, quoted
 from amicopy.copies.rules.fields import NOT_TEXT, code_point, hidden_in
 

@@ -2,8 +2,8 @@
 
 import math
 
-from amicopy.copies.calls import FieldError
-from amicopy.copies.parameters import BY_NAME
+from amicopy.copies.core.calls import FieldError
+from amicopy.copies.core.parameters import BY_NAME
 from amicopy.copies.rules.case import Case
 from amicopy.copies.rules.destinations import PLACES
 

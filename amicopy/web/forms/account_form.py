@@ -7,7 +7,7 @@ from django import forms
 from django.contrib.auth.models import Group
 
 from amicopy.aws import partitions
-from amicopy.copies.models import Account
+from amicopy.copies.core.models import Account
 from amicopy.web.forms.rule_form import PlainForm
 
 COLUMNS = ("name", "account_id", "partition", "role_arn", "enabled")

@@ -11,18 +11,18 @@ from django.utils import timezone
 from amicopy.aws import partitions
 from amicopy.aws.kms import Alias
 from amicopy.aws.outposts import Outpost
-from amicopy.copies import preview
-from amicopy.copies.approval import facts, rulebook, votes
-from amicopy.copies.calls import Call
-from amicopy.copies.lookups import asking, kept, keys, places, source
-from amicopy.copies.lookups.asking import Missing, Question
+from amicopy.copies.core import cli_command
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
+from amicopy.copies.lookups import async_queries, keys, places, snapshot, source
+from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
-from amicopy.copies.lookups.kept import Kept
 from amicopy.copies.lookups.places import RegionPlace, ZonePlace
+from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.lookups.source import NotThere, Source
-from amicopy.copies.models import Account
-from amicopy.copies.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.copies.rules.tags import required_in_words
+from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web.forms.notes import notes_of, prediction_words
 from amicopy.web.forms.request_form import RequestForm
 
@@ -84,7 +84,7 @@ def form_context(
     form.source_name = form.source_name or (seen.image.Name if isinstance(seen, Source) else "")
     calls = form.read()
     if found is None:
-        found = kept.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
+        found = snapshot.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
     notes = notes_of(form, calls, found, account)
     return {
         "form": form,
@@ -93,7 +93,7 @@ def form_context(
         "kinds": KINDS,
         "required_tags": required_in_words(),
         "regions": regions_for(account),
-        "regions_known": account is None or asking.known(places.regions_question(account.aws())) is not None,
+        "regions_known": account is None or async_queries.known(places.regions_question(account.aws())) is not None,
         "choices": [choices_for(account, call.DestinationRegion) for call in calls],
         "slots": slots(form, notes),
         "summary": [
@@ -116,7 +116,7 @@ def _on_page(error: tuple[str, Any]) -> int:
 def known_source(form: RequestForm) -> Source | NotThere | None:
     """The source if it was looked at lately."""
     question = source_question(form)
-    return asking.known(question) if question else None
+    return async_queries.known(question) if question else None
 
 
 def source_question(form: RequestForm) -> Question[Source | NotThere] | None:
@@ -129,7 +129,7 @@ def source_question(form: RequestForm) -> Question[Source | NotThere] | None:
 
 def regions_for(account: Account | None) -> list[RegionPlace]:
     """The Regions to choose from: as AWS listed them for the account, or else those botocore knows."""
-    known = asking.known(places.regions_question(account.aws())) if account else None
+    known = async_queries.known(places.regions_question(account.aws())) if account else None
     if known is not None:
         return known
     partition = account.partition if account else "aws"
@@ -142,9 +142,9 @@ def choices_for(account: Account | None, region: str) -> Choices:
         return Choices()
     aws = account.aws()
     return Choices(
-        asking.known(keys.aliases_question(aws, region=region)) or (),
-        asking.known(places.zones_question(aws, region=region)) or (),
-        asking.known(places.outposts_question(aws, region=region)) or (),
+        async_queries.known(keys.aliases_question(aws, region=region)) or (),
+        async_queries.known(places.zones_question(aws, region=region)) or (),
+        async_queries.known(places.outposts_question(aws, region=region)) or (),
     )
 
 
@@ -207,8 +207,9 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     return {
         "plan": plan,
         "calls": calls,
+        "starts": "1 copy starts" if len(calls) == 1 else f"{len(calls)} copies start, one for each destination",
         "dry_run": any(call.dry_run for call in calls),
-        "commands": [(call, preview.command(call), preview.text(call)) for call in calls],
+        "commands": [(call, cli_command.command(call), cli_command.text(call)) for call in calls],
         "size": size,
         "total": size * len(calls) if size else None,
         "usual": (min(usual), max(usual)) if usual else None,

@@ -7,9 +7,9 @@ from typing import Literal
 from django.conf import settings
 
 from amicopy.copies import rules
-from amicopy.copies.calls import Call, FieldError
-from amicopy.copies.lookups.kept import Kept, KeptDestination, KeptPrediction
-from amicopy.copies.models import Account
+from amicopy.copies.core.calls import Call, FieldError
+from amicopy.copies.core.models import Account
+from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction
 from amicopy.web.forms.request_form import RequestForm
 
 PLACES = {

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from amicopy.copies.roles import ROLES
+from amicopy.copies.core.roles import ROLES
 from amicopy.web.forms.rule_form import PlainForm
 
 

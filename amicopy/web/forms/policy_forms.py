@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 
-from amicopy.copies.approval import voters
-from amicopy.copies.models import Account
-from amicopy.copies.policy import FreezeWindow
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.voting import voters
 from amicopy.web.forms.rule_form import PlainForm, regions_field
 
 COLUMNS = ("name", "account", "DestinationRegion", "starts_at", "ends_at")

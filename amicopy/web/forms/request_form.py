@@ -15,12 +15,13 @@ from django.core.exceptions import ValidationError
 from django.forms import DateTimeField
 from django.utils import timezone
 
-from amicopy.copies import naming, workflow
-from amicopy.copies.calls import Call, FieldError
-from amicopy.copies.models import Account, CopyRequest
-from amicopy.copies.parameters import BY_NAME, PARAMETERS, Parameter
-from amicopy.web.finding import row_number
+from amicopy.copies.core import name_templates
+from amicopy.copies.core.calls import Call, FieldError
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.parameters import BY_NAME, PARAMETERS, Parameter
+from amicopy.copies.requests import verbs
 from amicopy.web.forms.rows import MOST, Row, rows_of
+from amicopy.web.request_filters import row_number
 
 KIND_FIELDS: Mapping[str, tuple[str, ...]] = {
     "region": ("SnapshotCopyCompletionDurationMinutes",),
@@ -132,7 +133,7 @@ class RequestForm:
             own = self._members([p for p in PARAMETERS if p.scope != "request"], kept, prefix, inherited)
             region = row.get("DestinationRegion", "").strip()
             if "Name" in own:
-                own["Name"] = naming.expand(own["Name"], now=now, source=self.source_name, region=region)
+                own["Name"] = name_templates.expand(own["Name"], now=now, source=self.source_name, region=region)
             calls.append(Call(DestinationRegion=region, parameters={**shared, **own}, ClientToken=token))
         return calls
 
@@ -161,7 +162,7 @@ class RequestForm:
             self.add_error("start_not_before", "Enter a date and a time, or leave it empty.")
         if account is not None:
             self.refuse(
-                workflow.check_submission(
+                verbs.check_submission(
                     account=account, reason=reason, calls=calls, start_not_before=start, again=self.again
                 )
             )
@@ -179,7 +180,7 @@ class RequestForm:
                 self.add_error(name, error.message)
 
     def _name_problems(self) -> dict[str, str]:
-        found = {name: naming.problem(value, source=self.source_name) for name, value in self.names.items()}
+        found = {name: name_templates.problem(value, source=self.source_name) for name, value in self.names.items()}
         return {name: problem for name, problem in found.items() if problem}
 
     def input_of(self, error: FieldError) -> str:

@@ -7,14 +7,14 @@ from django import forms
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 
-from amicopy.copies.approval import trying
-from amicopy.copies.approval.editing import MOST_APPROVALS
-from amicopy.copies.approval.facts import Facts
-from amicopy.copies.calls import Call
-from amicopy.copies.models import Account, CopyRequest
-from amicopy.copies.policy import ACCOUNT_ID, ApprovalRule
-from amicopy.web.finding import BIG
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule
+from amicopy.copies.requests.policy_actions import MOST_APPROVALS
+from amicopy.copies.voting import rule_trials
+from amicopy.copies.voting.facts import Facts
 from amicopy.web.forms.rows import Row, rows_of
+from amicopy.web.request_filters import BIG
 
 # The columns a person fills in one field each, named alike in form and model.
 COLUMNS = (
@@ -112,6 +112,11 @@ class RuleForm(PlainForm):
         stored = [{"group": each["group"], "count": str(each["count"])} for each in rule.requirements]
         self.rows: list[Row] = (typed if data is not None else stored) or [{"group": "", "count": "1"}]
 
+    @property
+    def requirement_errors(self) -> list[str]:
+        """What is wrong with who has to approve."""
+        return [*self.errors.get("requirements", ()), *self.errors.get("who", ())]
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         requirements: list[dict[str, Any]] = []
@@ -201,11 +206,11 @@ class TrialForm(PlainForm):
                 self.add_error("region", "Enter a Region, such as eu-west-1.")
         return cleaned
 
-    def case(self) -> trying.Case:
+    def case(self) -> rule_trials.Case:
         """What was asked for. Needs a valid form."""
         cleaned = self.cleaned_data
         if cleaned.get("row"):
-            return trying.case_of(cleaned["row"])
+            return rule_trials.case_of(cleaned["row"])
         encryption = cleaned["encryption"]
         parameters = {
             **({"Encrypted": True} if encryption == "encrypted" else {}),
@@ -219,4 +224,4 @@ class TrialForm(PlainForm):
             size=cleaned["size"],
             source_encrypted=None if not encryption else encryption == "encrypted",
         )
-        return trying.Case([Call(DestinationRegion=cleaned["region"].strip(), parameters=parameters)], facts)
+        return rule_trials.Case([Call(DestinationRegion=cleaned["region"].strip(), parameters=parameters)], facts)

@@ -7,14 +7,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from amicopy.copies import permissions
-from amicopy.copies.approval import delegating
-from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.policy import Delegation
-from amicopy.web import undoing
+from amicopy.copies.core import permissions
+from amicopy.copies.core.calls import InvalidRequest
+from amicopy.copies.core.policy_models import Delegation
+from amicopy.copies.requests import delegation_actions
+from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import BIG
 from amicopy.web.forms.policy_forms import DelegationForm
+from amicopy.web.request_filters import BIG
 
 MOST_PAST = 20
 
@@ -31,7 +31,7 @@ def delegations(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         cleaned = form.cleaned_data
         try:
-            made = delegating.delegate(
+            made = delegation_actions.delegate(
                 actor_of(request), receiver=cleaned["receiver"], until=cleaned["until"], reason=cleaned["reason"]
             )
         except InvalidRequest as invalid:
@@ -39,13 +39,14 @@ def delegations(request: HttpRequest) -> HttpResponse:
                 form.add_error(error.field, error.message)
         else:
             words = f"{made.receiver.get_username()} can give your vote now. You keep it too; the first one counts."
-            undoing.say(request, words, address=reverse("delegation-end", args=[made.pk]))
+            undo_links.say(request, words, address=reverse("delegation-end", args=[made.pk]))
             return redirect("delegations")
     now = timezone.now()
-    seen = delegating.visible_to(user).select_related("giver", "receiver")
+    seen = delegation_actions.visible_to(user).select_related("giver", "receiver")
     context = {
         "form": form,
         "may_delegate": may_delegate,
+        "sees_all": user.has_perm("copies.manage_rules"),
         "running": seen.filter(until__gt=now),
         "past": seen.filter(until__lte=now).order_by("-until")[:MOST_PAST],
     }
@@ -57,18 +58,18 @@ def end_delegation(request: HttpRequest, pk: int) -> HttpResponse:
     """Ends one that the person may see, now."""
     user = signed_in(request)
     permissions.check_see_delegations(user)
-    before = delegating.visible_to(user).filter(pk=pk).first() if pk < BIG else None
+    before = delegation_actions.visible_to(user).filter(pk=pk).first() if pk < BIG else None
     if before is None:
         raise Http404(f"There is no delegation {pk} that you may see.")
     try:
-        ended = delegating.take_back(actor_of(request), pk)
+        ended = delegation_actions.take_back(actor_of(request), pk)
     except Delegation.DoesNotExist as gone:
         raise Http404(f"There is no delegation {pk} that you may see.") from gone
     words = f"{ended.receiver.get_username()} can't give {ended.giver.get_username()}'s vote any more."
     words = f"{words} Votes already given stay."
     if ended.giver_id == user.pk and before.until > ended.until:
         again = {"receiver": str(ended.receiver_id), "until": before.until.isoformat(), "reason": ended.reason}
-        undoing.say(request, words, address=reverse("delegations"), **again)
+        undo_links.say(request, words, address=reverse("delegations"), **again)
     else:
         # Only who gives a vote can hand it over, so nobody else can undo this; or there was nothing to end.
         messages.success(request, words)

@@ -1,24 +1,39 @@
 """Freeze windows, for administrators: times in which approved copies wait."""
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from amicopy.copies import permissions
-from amicopy.copies.approval import editing
-from amicopy.copies.policy import FreezeWindow
-from amicopy.copies.transitions import InvalidTransition
-from amicopy.web import undoing
+from amicopy.copies.core import permissions
+from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import policy_actions
+from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import BIG
 from amicopy.web.forms.policy_forms import FreezeForm
+from amicopy.web.request_filters import BIG
 
 # Past windows are history; the latest are enough to look up what held a copy.
 MOST_PAST = 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the list: its windows, what is said where there are `none`, and what can be done with each."""
+
+    name: str
+    title: str
+    windows: QuerySet[FreezeWindow]
+    none: str = ""
+    can_end: bool = False
+    editable: bool = True
 
 
 @require_GET
@@ -27,12 +42,16 @@ def freeze_list(request: HttpRequest) -> HttpResponse:
     permissions.check_manage_rules(signed_in(request))
     now = timezone.now()
     windows = FreezeWindow.objects.select_related("account")
-    context = {
-        "running": windows.filter(starts_at__lte=now, ends_at__gt=now).order_by("ends_at"),
-        "coming": windows.filter(starts_at__gt=now).order_by("starts_at"),
-        "past": windows.filter(ends_at__lte=now).order_by("-ends_at")[:MOST_PAST],
-    }
-    return render(request, "freezes/list.html", context)
+    running = windows.filter(starts_at__lte=now, ends_at__gt=now).order_by("ends_at")
+    coming = windows.filter(starts_at__gt=now).order_by("starts_at")
+    past = windows.filter(ends_at__lte=now).order_by("-ends_at")[:MOST_PAST]
+    parts = [
+        Part("running", "Running now", running, "Nothing is frozen.", can_end=True),
+        Part("coming", "To come", coming, "No freeze is planned."),
+    ]
+    if past:
+        parts.append(Part("past", "Over", past, editable=False))
+    return render(request, "freezes/list.html", {"parts": parts})
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,14 +70,14 @@ def end_freeze(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_rules(signed_in(request))
     window = _find(pk)
     try:
-        editing.end_freeze(actor_of(request), pk)
+        policy_actions.end_freeze(actor_of(request), pk)
     except InvalidTransition as refused:
         messages.error(request, str(refused))
     except FreezeWindow.DoesNotExist:
         messages.error(request, f"Freeze “{window.name}” was deleted meanwhile.")
     else:
         words = f"Freeze “{window.name}” is over. What it held starts within five minutes."
-        undoing.say(request, words, address=reverse("freeze", args=[pk]), **FreezeForm.as_typed(window))
+        undo_links.say(request, words, address=reverse("freeze", args=[pk]), **FreezeForm.as_typed(window))
     return redirect("freezes")
 
 
@@ -70,7 +89,7 @@ def delete_freeze(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "freezes/delete.html", {"window": window, "running": _runs(window)})
     try:
-        editing.delete_freeze(actor_of(request), pk)
+        policy_actions.delete_freeze(actor_of(request), pk)
     except FreezeWindow.DoesNotExist:
         messages.error(request, f"Freeze “{window.name}” was deleted already.")
     else:
@@ -95,7 +114,7 @@ def _edit(request: HttpRequest, window: FreezeWindow) -> HttpResponse:
     form = FreezeForm(request.POST if request.method == "POST" else None, window=window)
     if form.is_valid():
         try:
-            saved = editing.save_freeze(actor_of(request), form.changed_window())
+            saved = policy_actions.save_freeze(actor_of(request), form.changed_window())
         except ValidationError as refused:
             form.refuse(refused)
         except InvalidTransition as refused:

@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from amicopy.copies import permissions
-from amicopy.copies.bookkeeping import LeftoverLook, SeenLeftover
-from amicopy.copies.engine import clearing
+from amicopy.copies.core import permissions
+from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
+from amicopy.copies.engine import leftover_jobs
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import row_number
+from amicopy.web.request_filters import row_number
 
 
 @require_GET
@@ -26,7 +26,7 @@ def leftover_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 def look(request: HttpRequest) -> HttpResponse:
     """Has a worker look now; the page says when it has."""
-    clearing.ask(actor_of(request))
+    leftover_jobs.ask(actor_of(request))
     messages.success(request, "Looking at AWS. What is found appears here by itself.")
     return redirect("leftovers")
 
@@ -42,7 +42,7 @@ def remove(request: HttpRequest) -> HttpResponse:
         return redirect("leftovers")
     if request.POST.get("confirm") != "yes":
         return render(request, "leftovers/remove.html", {"rows": rows, "gib": sum(row.gib for row in rows)})
-    taken = clearing.choose(actor_of(request), [row.pk for row in rows])
+    taken = leftover_jobs.choose(actor_of(request), [row.pk for row in rows])
     count = "1 leftover is" if len(taken) == 1 else f"{len(taken)} leftovers are"
     messages.success(request, f"{count} being removed. They disappear from here once they are gone at AWS.")
     return redirect("leftovers")

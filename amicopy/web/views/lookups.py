@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from amicopy.copies import permissions
-from amicopy.copies.calls import Call
-from amicopy.copies.lookups import asking, dry_run, kept, keys, places, source
-from amicopy.copies.lookups.asking import Missing, Pending
+from amicopy.copies.core import permissions
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account
+from amicopy.copies.lookups import async_queries, dry_run, keys, places, snapshot, source
+from amicopy.copies.lookups.async_queries import Missing, Pending
 from amicopy.copies.lookups.source import NotThere, Source
-from amicopy.copies.models import Account
 from amicopy.web.actor import signed_in
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
 from amicopy.web.forms.request_form import RequestForm
@@ -43,8 +43,8 @@ def form_of(request: HttpRequest, data: dict[str, str]) -> RequestForm:
 @require_POST
 def source_card(request: HttpRequest) -> HttpResponse:
     """The source as AWS shows it, or the Region it is in instead."""
-    form, until = form_of(request, posted(request)), asking.deadline()
-    listed = asking.start(places.regions_question(form.account.aws())) if form.account else None
+    form, until = form_of(request, posted(request)), async_queries.deadline()
+    listed = async_queries.start(places.regions_question(form.account.aws())) if form.account else None
     looked = look_at_source(form, until=until)
     if listed is not None:
         listed.wait(until)
@@ -57,7 +57,7 @@ def messages(request: HttpRequest) -> HttpResponse:
 
     An empty field is not yet wrong, unless the form was refused before.
     """
-    form, until = form_of(request, posted(request)), asking.deadline()
+    form, until = form_of(request, posted(request)), async_queries.deadline()
     name_source(form)
     found = look_at_destinations(form, until=until)
     form.check()
@@ -75,7 +75,7 @@ def aside(request: HttpRequest) -> HttpResponse:
 @require_POST
 def check_permissions(request: HttpRequest) -> HttpResponse:
     """A dry run for every destination."""
-    form, until = form_of(request, posted(request)), asking.deadline(CHECK_SECONDS)
+    form, until = form_of(request, posted(request)), async_queries.deadline(CHECK_SECONDS)
     looked = look_at_source(form, until=until)
     name_source(form)
     calls = form.check()
@@ -90,14 +90,14 @@ def regions(request: HttpRequest) -> HttpResponse:
     """The account's Regions with the ones it can't use; a script puts that into the lists that are there already."""
     form = form_of(request, {"account": request.GET.get("account", "")})
     if form.account is not None:
-        asking.start(places.regions_question(form.account.aws())).wait(asking.deadline())
+        async_queries.start(places.regions_question(form.account.aws())).wait(async_queries.deadline())
     return render(request, "requests/new/_regions.html", {"regions": regions_for(form.account)})
 
 
 def see_source(form: RequestForm, *, until: float) -> Source | NotThere | Missing | None:
     """Asks for the source; None until there is something to ask for."""
     question = source_question(form)
-    return asking.start(question).wait(until) if question else None
+    return async_queries.start(question).wait(until) if question else None
 
 
 def look_at_source(form: RequestForm, *, until: float) -> Looked:
@@ -105,12 +105,12 @@ def look_at_source(form: RequestForm, *, until: float) -> Looked:
     seen = see_source(form, until=until)
     elsewhere: Sequence[str] = ()
     if isinstance(seen, NotThere) and form.account is not None:
-        aws, until = form.account.aws(), max(until, asking.deadline(ELSEWHERE_SECONDS))
+        aws, until = form.account.aws(), max(until, async_queries.deadline(ELSEWHERE_SECONDS))
         elsewhere = source.elsewhere(aws, image_id=seen.ImageId, besides=seen.Region, until=until)
     return Looked(seen, elsewhere)
 
 
-def look_at_destinations(form: RequestForm, *, until: float) -> kept.Kept | None:
+def look_at_destinations(form: RequestForm, *, until: float) -> snapshot.Kept | None:
     """Asks for what the destinations suggest and what a request keeps; the suggestions are found by `form_context`."""
     account = form.account
     if account is None:
@@ -119,10 +119,10 @@ def look_at_destinations(form: RequestForm, *, until: float) -> kept.Kept | None
     suggestions: list[Pending[Any]] = []
     for region in {call.DestinationRegion for call in calls}:
         if places.is_region(aws, region):
-            suggestions.append(asking.start(keys.aliases_question(aws, region=region)))
-            suggestions.append(asking.start(places.zones_question(aws, region=region)))
-            suggestions.append(asking.start(places.outposts_question(aws, region=region)))
-    found = kept.gather(account, calls, until=until)
+            suggestions.append(async_queries.start(keys.aliases_question(aws, region=region)))
+            suggestions.append(async_queries.start(places.zones_question(aws, region=region)))
+            suggestions.append(async_queries.start(places.outposts_question(aws, region=region)))
+    found = snapshot.gather(account, calls, until=until)
     for pending in suggestions:
         pending.wait(until)
     return found
@@ -136,7 +136,7 @@ def name_source(form: RequestForm) -> None:
 
 def dry_runs(account: Account, calls: Sequence[Call], *, until: float) -> list[dry_run.Permission | Missing]:
     """Whether AWS would allow each call, asked anew."""
-    pending = [asking.start(dry_run.question(account.aws(), call), anew=True) for call in calls]
+    pending = [async_queries.start(dry_run.question(account.aws(), call), anew=True) for call in calls]
     return [each.wait(until) for each in pending]
 
 
@@ -145,7 +145,7 @@ def _fragment(
     template: str,
     form: RequestForm,
     looked: Looked | None = None,
-    found: kept.Kept | None = None,
+    found: snapshot.Kept | None = None,
 ) -> HttpResponse:
     user: User = signed_in(request)
     context: dict[str, Any] = form_context(form, user, found, looked)

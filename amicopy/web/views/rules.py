@@ -12,15 +12,17 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from amicopy.copies import permissions
-from amicopy.copies.approval import editing, rulebook, trying, voters, votes
-from amicopy.copies.models import CopyRequest
-from amicopy.copies.policy import ApprovalRule
-from amicopy.copies.transitions import InvalidTransition
-from amicopy.web import undoing
+from amicopy.copies.core import permissions
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import policy_actions
+from amicopy.copies.voting import rule_trials, rulebook, voters, votes
+from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.finding import BIG
 from amicopy.web.forms.rule_form import MOST_GROUPS, RuleForm, TrialForm
+from amicopy.web.request_filters import BIG
+from amicopy.web.status import Status
 
 # Requests a person can choose from without knowing a number.
 RECENT = 20
@@ -31,9 +33,9 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     """The rules in the order they are looked at, and what they ask of a request, if one is tried."""
     user = signed_in(request)
     permissions.check_manage_rules(user)
-    rules = trying.saved_rules()
+    rules = rule_trials.saved_rules()
     trial_form = TrialForm(request.GET if "try" in request.GET else None, user=user)
-    trial = trying.try_rules(trial_form.case(), rules) if trial_form.is_valid() else None
+    trial = rule_trials.try_rules(trial_form.case(), rules) if trial_form.is_valid() else None
     context = {
         "entries": [_entry(rule) for rule in rules],
         "default": votes.words(rulebook.DEFAULT_PLAN),
@@ -60,7 +62,7 @@ def move_rule(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_rules(signed_in(request))
     _find(pk)
     try:
-        editing.move_rule(actor_of(request), pk, up=request.POST.get("to") == "up")
+        policy_actions.move_rule(actor_of(request), pk, up=request.POST.get("to") == "up")
     except ApprovalRule.DoesNotExist:
         messages.error(request, "That rule was deleted meanwhile.")
     return redirect("rules")
@@ -71,7 +73,7 @@ def switch_rule(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_rules(signed_in(request))
     _find(pk)
     try:
-        rule = editing.switch_rule(actor_of(request), pk, on=request.POST.get("to") == "on")
+        rule = policy_actions.switch_rule(actor_of(request), pk, on=request.POST.get("to") == "on")
     except ApprovalRule.DoesNotExist:
         messages.error(request, "That rule was deleted meanwhile.")
     else:
@@ -79,7 +81,7 @@ def switch_rule(request: HttpRequest, pk: int) -> HttpResponse:
             "It counts for what is submitted from now on." if rule.enabled else "It asks nobody until it’s on again."
         )
         words = f"Rule “{rule.name}” is switched {'on' if rule.enabled else 'off'}. {words}"
-        undoing.say(request, words, address=reverse("rule-switch", args=[pk]), to="off" if rule.enabled else "on")
+        undo_links.say(request, words, address=reverse("rule-switch", args=[pk]), to="off" if rule.enabled else "on")
     return redirect("rules")
 
 
@@ -91,7 +93,7 @@ def delete_rule(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "rules/delete.html", _entry(rule))
     try:
-        editing.delete_rule(actor_of(request), pk)
+        policy_actions.delete_rule(actor_of(request), pk)
     except ApprovalRule.DoesNotExist:
         messages.error(request, f"Rule “{rule.name}” was deleted already.")
     else:
@@ -111,7 +113,7 @@ def _edit(request: HttpRequest, rule: ApprovalRule) -> HttpResponse:
     """The form of a rule: shown, changed by a row, tried, or saved."""
     user = signed_in(request)
     permissions.check_manage_rules(user)
-    new, seen = rule.pk is None, editing.seen_of(rule) if rule.pk else ""
+    new, seen = rule.pk is None, policy_actions.seen_of(rule) if rule.pk else ""
     if request.method != "POST":
         return _page(request, RuleForm(rule=rule), TrialForm(user=user), new=new, seen=seen)
     data = {name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)}
@@ -126,7 +128,7 @@ def _edit(request: HttpRequest, rule: ApprovalRule) -> HttpResponse:
     try:
         if "try" in data:
             return _try(request, form, trial_form, new=new, seen=seen)
-        saved = editing.save_rule(actor_of(request), form.changed_rule(), seen=seen)
+        saved = policy_actions.save_rule(actor_of(request), form.changed_rule(), seen=seen)
     except ValidationError as refused:
         form.refuse(refused)
     except InvalidTransition as refused:
@@ -144,12 +146,12 @@ def _try(request: HttpRequest, form: RuleForm, trial_form: TrialForm, *, new: bo
     rule = form.changed_rule()
     if new:
         rule.order = 0
-    editing.check_rule(rule)
+    policy_actions.check_rule(rule)
     if not trial_form.is_valid():
         return _page(request, form, trial_form, new=new, seen=seen, status=422)
     case = trial_form.case()
-    trial = _told(trying.try_rules(case, trying.rules_with(rule)))
-    before = _told(trying.try_rules(case, trying.saved_rules()))
+    trial = _told(rule_trials.try_rules(case, rule_trials.rules_with(rule)))
+    before = _told(rule_trials.try_rules(case, rule_trials.saved_rules()))
     return _page(request, form, trial_form, new=new, seen=seen, trial=trial, before=before)
 
 
@@ -195,23 +197,31 @@ def _trial_context(request: HttpRequest, trial_form: TrialForm) -> dict[str, Any
     return {"trial_form": trial_form, "past": past}
 
 
-def _told(trial: trying.Trial | None) -> dict[str, Any] | None:
+def _told(trial: rule_trials.Trial | None) -> dict[str, Any] | None:
     """A trial in the words of a page."""
     if trial is None:
         return None
     return {
         "asked": votes.words(trial.plans.plan),
-        "nobody": not trial.plans.plan,
+        "outcome": "impossible" if trial.missing else "asked" if trial.plans.plan else "nobody",
         "missing": votes.words(trial.missing) if trial.missing else "",
         "rules": voters.rules_in_words(trial.plans.rules, trial.missing) if trial.missing else "",
         "looked": [
-            {
-                "destinations": destinations,
-                "verdicts": [(verdict, votes.words(verdict.requirements)) for verdict in verdicts],
-            }
+            {"destinations": destinations, "verdicts": [_verdict(verdict) for verdict in verdicts]}
             for destinations, verdicts in trial.by_destination
         ],
     }
+
+
+def _verdict(verdict: rulebook.Verdict) -> Status:
+    why, asked = ", ".join(verdict.why), votes.words(verdict.requirements)
+    if verdict.applies is False:
+        return Status("idle", "x", verdict.rule, f"Doesn’t fit: {why}.")
+    if verdict.applies:
+        return Status("ok", "ok", verdict.rule, f"Fits, so it asks for {asked}. The search ends here.")
+    return Status(
+        "warn", "warn", verdict.rule, f"Can’t be told: {why}. So it asks for {asked}, and the search goes on."
+    )
 
 
 def _entry(rule: ApprovalRule) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amicopy.copies.calls import Call
+from amicopy.copies.core.calls import Call
 from amicopy.copies.rules import Rule
 from amicopy.copies.rules.case import Case
 from tests.copies.conftest import SOURCE, make_call

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from amicopy.aws.partitions import partitions, titles
-from amicopy.copies.parameters import DESTINATION_REGION, PARAMETERS, Parameter
+from amicopy.copies.core.parameters import DESTINATION_REGION, PARAMETERS, Parameter
 from amicopy.copies.rules import CALL_RULES, REQUEST_RULES, WARNINGS
 
 HERE = Path(__file__).parent
@@ -24,8 +24,8 @@ def document() -> str:
     known = ", ".join(f"{name} ({len(titles(name))})" for name in partitions())
     return f"""# CopyImage in amicopy
 
-Made by `make docs` from `amicopy/copies/parameters.py` and `amicopy/copies/rules`; a test fails when this page isn't
-what they say, or when a rule has no test. The call itself: <{API}>.
+Made by `make docs` from `amicopy/copies/core/parameters.py` and `amicopy/copies/rules`; a test fails when this page
+isn't what they say, or when a rule has no test. The call itself: <{API}>.
 
 ## Members
 

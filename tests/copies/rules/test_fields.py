@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from amicopy.copies.calls import Call
-from amicopy.copies.parameters import PARAMETERS
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.parameters import PARAMETERS
 from amicopy.copies.rules import fields
 from tests.copies.conftest import make_call
 from tests.copies.rules.cases import said

@@ -6,8 +6,8 @@ import pytest
 from botocore.loaders import create_loader
 
 from amicopy.aws.partitions import partition_of, partitions, region_meant, titles
-from amicopy.copies.calls import Call
-from amicopy.copies.parameters import KEY_ARN, OUTPOST_ARN
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.parameters import KEY_ARN, OUTPOST_ARN
 from amicopy.copies.rules import check_call, formats
 from tests.copies.conftest import SOURCE, make_call
 from tests.copies.rules.cases import ACCOUNT, KEY, LOCAL_ZONE, LOCAL_ZONE_ID, MULTI_REGION_KEY, OUTPOST, key_arn, said

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amicopy.copies.calls import FieldError
+from amicopy.copies.core.calls import FieldError
 from amicopy.copies.rules import CALL_RULES, REQUEST_RULES, WARNINGS
 from amicopy.copies.rules.case import Case
 from tests.copies.rules import reference

@@ -1,6 +1,6 @@
 """Rules between the calls of one request, and where the answers of all rules are put."""
 
-from amicopy.copies.calls import Call, FieldError
+from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.rules import check_request, requests, warnings
 from tests.copies.conftest import make_call
 from tests.copies.rules.cases import ACCOUNT, LOCAL_ZONE

@@ -5,9 +5,10 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies import tasks, workflow
-from amicopy.copies.calls import InvalidRequest
-from amicopy.copies.models import Account
+from amicopy.copies import tasks
+from amicopy.copies.core.calls import InvalidRequest
+from amicopy.copies.core.models import Account
+from amicopy.copies.requests import verbs
 from amicopy.web.forms.request_form import RequestForm
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, make_call
@@ -26,14 +27,14 @@ def test_rules_run_at_submission_with_what_was_looked_up(requester: User, accoun
     with pytest.raises(InvalidRequest, match="at least 3"):
         submit(make_call(Name="ab"))
     with pytest.raises(InvalidRequest, match="is disabled"):
-        workflow.submit(
+        verbs.submit(
             acting(requester), account=account, reason="x", calls=[make_call()], lookups=seen(State="disabled")
         )
 
 
 def test_rules_run_right_before_the_call(submit: Submit, approver: User, sandbox: Control, settings: Settings) -> None:
     request = submit(make_call(), make_call("us-west-2"))
-    workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+    verbs.approve(acting(approver), request.pk, seen_hash=request.content_hash)
     settings.REQUIRED_TAGS = {"team": ()}
     tasks.start_due(wake=False)
     assert set(request.copies.values_list("state", flat=True)) == {"FAILED"}
@@ -49,10 +50,10 @@ def test_the_rules_before_the_call_know_what_was_looked_up(
     settings.REQUIRED_TAGS = {"team": ()}
     call = make_call(CopyImageTags=True, TagSpecifications=[tagged(("team", "web"), kind="snapshot")])
     with pytest.raises(InvalidRequest, match="to the AMI"):
-        workflow.submit(acting(requester), account=account, reason="x", calls=[call])
+        verbs.submit(acting(requester), account=account, reason="x", calls=[call])
     lookups = seen(tags={"team": "web"})
-    request = workflow.submit(acting(requester), account=account, reason="x", calls=[call], lookups=lookups)
-    workflow.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+    request = verbs.submit(acting(requester), account=account, reason="x", calls=[call], lookups=lookups)
+    verbs.approve(acting(approver), request.pk, seen_hash=request.content_hash)
     tasks.start_due(wake=False)
     # The rules let it pass; what was made up here isn't what the source is.
     assert AuditEvent.objects.get(action="copy.failed").error_code == "SourceChanged"

@@ -4,9 +4,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from amicopy.audit import archiving
+from amicopy.audit import archives
 from amicopy.audit.actor import Actor
-from amicopy.audit.archiving import NotArchived
+from amicopy.audit.archives import NotArchived
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
             return
         actor, files = Actor(name="archive_audit", source="command"), 0
         try:
-            while anchor := archiving.archive_next(actor):
+            while anchor := archives.archive_next(actor):
                 files += 1
                 self.stdout.write(f"Events up to {anchor.event_id} archived to {anchor.file}")
         except NotArchived as error:

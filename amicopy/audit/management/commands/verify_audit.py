@@ -5,10 +5,10 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from amicopy.audit import archiving, checks, heads, verifying
+from amicopy.audit import archives, chain_verification, checks, heads
 from amicopy.audit.actor import Actor
+from amicopy.audit.chain_verification import Broken, Place
 from amicopy.audit.models import AuditCheck
-from amicopy.audit.verifying import Broken, Place
 
 
 class Command(BaseCommand):
@@ -28,13 +28,17 @@ class Command(BaseCommand):
             except heads.InvalidHead as error:
                 raise CommandError(str(error)) from None
             # An archived event is looked for in its file, after the chain.
-            lost = "" if not since_head and verifying.archive_of(known) else verifying.missing_head(known, str(head))
+            lost = (
+                ""
+                if not since_head and chain_verification.archive_of(known)
+                else chain_verification.missing_head(known, str(head))
+            )
             if lost:
                 raise CommandError(lost)
         began = time.monotonic()
         if since_head and known is not None:
-            found = verifying.walk(Place(known.id, known.hash, known.events))
-            finding, place = verifying.protection() or found.finding, found.place
+            found = chain_verification.walk(Place(known.id, known.hash, known.events))
+            finding, place = chain_verification.protection() or found.finding, found.place
             checked = place.events - known.events
         else:
             check = checks.verify_all(seconds=None, actor=Actor(name="verify_audit", source="command"))
@@ -43,7 +47,7 @@ class Command(BaseCommand):
             checked = place.events
             if not finding:
                 try:
-                    archiving.verify_all(known)
+                    archives.verify_all(known)
                 except Broken as broken:
                     raise CommandError(str(broken)) from None
         if finding:

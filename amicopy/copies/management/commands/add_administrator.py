@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
 from amicopy.audit.actor import Actor
-from amicopy.copies import people
+from amicopy.copies.operations import people
 
 
 class Command(BaseCommand):

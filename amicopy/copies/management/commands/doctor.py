@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from amicopy.copies.upkeep.diagnosing import findings
+from amicopy.copies.operations.doctor import findings
 
 
 class Command(BaseCommand):

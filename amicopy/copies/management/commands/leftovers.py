@@ -4,15 +4,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from amicopy.copies.engine import leftovers
-from amicopy.copies.models import Account
+from amicopy.copies.core.models import Account
+from amicopy.copies.engine import leftover_scan
 
 
 class Command(BaseCommand):
     help = "List images and snapshots that amicopy made and no request wants."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found, unreachable = leftovers.find(Account.objects.filter(enabled=True))
+        found, unreachable = leftover_scan.find(Account.objects.filter(enabled=True))
         for item in found:
             self.stdout.write(
                 f"{item.account.account_id} {item.DestinationRegion} {item.ImageId} "

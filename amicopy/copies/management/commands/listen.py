@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from amicopy.aws import sqs
-from amicopy.copies.engine import listening
+from amicopy.copies.engine import ami_events
 
 # A poll can't be cut short; what it brings comes again, so nobody waits for it.
 STOP_SECONDS = 2.0
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
         threads = [
-            threading.Thread(target=listening.run, args=(queue,), kwargs={"stop": stop}, daemon=True)
+            threading.Thread(target=ami_events.run, args=(queue,), kwargs={"stop": stop}, daemon=True)
             for queue in queues
         ]
         for thread in threads:

@@ -1,0 +1,347 @@
+"""What amicopy keeps: accounts, requests, their image copies, every decision; and every attempt at AWS, see `attempts`.
+
+Only the verbs and the engine write here, through `transitions`, so that no state changes without its audit event. The
+constraints say again, in the database, what the code promises.
+"""
+
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.db.models import F, Q
+
+from amicopy.aws.account import AwsAccount
+from amicopy.copies.core.attempts import Attempt
+from amicopy.copies.core.calls import Call, content_hash
+from amicopy.copies.core.engine_models import (
+    AccountCheck,
+    CallBucket,
+    EventQueue,
+    EventSource,
+    LeftoverLook,
+    Pulse,
+    RegionCheck,
+    SeenLeftover,
+)
+from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
+from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# Django looks for models here.
+__all__ = (
+    "Account",
+    "AccountCheck",
+    "ApprovalRule",
+    "Attempt",
+    "CallBucket",
+    "CopyRequest",
+    "Decision",
+    "Delegation",
+    "EventQueue",
+    "EventSource",
+    "FreezeWindow",
+    "ImageCopy",
+    "LeftoverLook",
+    "Pulse",
+    "RegionCheck",
+    "SeenLeftover",
+)
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def open_to(self, user: "User") -> "AccountQuerySet":
+        """The accounts that are switched on and in which this person may ask for copies."""
+        mine = Q(requester_groups__isnull=True) | Q(requester_groups__in=user.groups.all())
+        return self.filter(mine, enabled=True).distinct()
+
+
+class Account(models.Model):
+    """An AWS account amicopy can act in: with the ambient credentials, or with a role to assume."""
+
+    name = models.CharField(max_length=64, unique=True)
+    account_id = models.CharField(max_length=12, unique=True, validators=[ACCOUNT_ID])
+    partition = models.CharField(max_length=16, default="aws")
+    role_arn = models.CharField(max_length=2048, blank=True)
+    external_id = models.CharField(max_length=1224, blank=True)
+    enabled = models.BooleanField(default=True)
+    # Who may ask for copies here: members of any of these groups; none: every requester.
+    requester_groups = models.ManyToManyField(Group, blank=True, related_name="+")
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        permissions = (("manage_accounts", "Can add and change AWS accounts"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.account_id})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For audit rows: every field by its name, groups by theirs."""
+        return {
+            "name": self.name,
+            "account_id": self.account_id,
+            "partition": self.partition,
+            "role_arn": self.role_arn,
+            "external_id": self.external_id,
+            "enabled": self.enabled,
+            "requester_groups": sorted(self.requester_groups.values_list("name", flat=True)) if self.pk else [],
+        }
+
+    def aws(self) -> AwsAccount:
+        """The account as the gateway wants it."""
+        return AwsAccount(
+            account_id=self.account_id,
+            partition=self.partition,
+            role_arn=self.role_arn,
+            external_id=self.external_id,
+        )
+
+
+class CopyRequestQuerySet(models.QuerySet["CopyRequest"]):
+    def visible_to(self, user: "User") -> "CopyRequestQuerySet":
+        """The requests this person may see: all with the permission for that, otherwise their own."""
+        if user.has_perm("copies.view_all_requests"):
+            return self
+        return self.filter(requester=user)
+
+
+class CopyRequest(models.Model):
+    """What one person asks: one source AMI, one or more destinations, why. The unit of approval; `id` is its number."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="requests")
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="copy_requests")
+    reason = models.TextField()
+    state = models.CharField(max_length=20, choices=RequestState.choices, default=RequestState.PENDING)
+    # One submission of the form makes one request, however often it is sent.
+    submission = models.UUIDField(unique=True, default=uuid.uuid4)
+    # The same in every call of the request; kept here for lists and search.
+    SourceRegion = models.CharField(max_length=32)
+    SourceImageId = models.CharField(max_length=64)
+    Name = models.CharField(max_length=128)
+    dry_run = models.BooleanField(default=False)
+    content_hash = models.CharField(max_length=64)
+    # Who has to approve: [{"group": name, "count": n}, ...], frozen at submission. Empty: nobody has to.
+    plan = models.JSONField(default=list)
+    # Whose rules ask for it: [{"id", "name", "destinations", "requirements"}, ...].
+    rules = models.JSONField(default=list)
+    # What the look-ups knew of the source and the destinations at submission; shown to the approver.
+    lookups = models.JSONField(default=dict)
+    # The source image as it was at submission, see `binding`; empty when AWS didn't show it.
+    source_seen = models.JSONField(default=dict)
+    # The finished request that this one adds destinations to, see `continuing`.
+    continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
+    # Goes up with a new submission after changes; decisions belong to a round.
+    round = models.PositiveIntegerField(default=1)
+    # Approvals of this round and later ones count: an edit voids those before it.
+    votes_from_round = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="decided_requests"
+    )
+    finished_at = models.DateTimeField(null=True)
+    # Undecided until then, the request expires; the approvers are reminded once before.
+    expires_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True)
+    # The requester's wish; copies wait for it.
+    start_not_before = models.DateTimeField(null=True)
+    # Approved by one person in an emergency, past the plan.
+    break_glass = models.BooleanField(default=False)
+    # Goes up with every change a page can show, of the request or of a copy: the validator of conditional requests.
+    version = models.PositiveIntegerField(default=1)
+
+    objects = CopyRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        permissions = (
+            ("submit_request", "Can ask for copies"),
+            ("decide_request", "Can approve and reject requests of others"),
+            ("view_all_requests", "Can see everybody's requests"),
+            ("break_glass", "Can approve alone in an emergency"),
+            ("manage_people", "Can add people and give roles"),
+        )
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(decided_at__isnull=True, decided_by__isnull=True)
+                | Q(decided_at__isnull=False, decided_by__isnull=False),
+                name="request_decided_by_and_at_together",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requester")),
+                name="request_not_decided_by_requester",
+            ),
+            models.CheckConstraint(condition=Q(state__in=RequestState.values), name="request_state_known"),
+        )
+        indexes = (
+            models.Index(fields=("state", "-id"), name="request_by_state"),
+            models.Index(fields=("requester", "-id"), name="request_by_requester"),
+            models.Index(fields=("SourceImageId",), name="request_by_source"),
+            models.Index(fields=("Name",), name="request_by_name"),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.Name}"
+
+    def copies_of_round(self) -> "models.QuerySet[ImageCopy]":
+        """The copies of the current round, in the order of the request."""
+        return self.copies.filter(round=self.round).order_by("position")
+
+    def calls(self) -> list[Call]:
+        """The calls of the current round, as they were frozen."""
+        return [copy.call() for copy in self.copies_of_round()]
+
+    def hash_of_calls(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
+        """The content hash, computed anew from what is stored; `copies` are those of the round, where they are at
+        hand."""
+        calls = self.calls() if copies is None else [copy.call() for copy in copies]
+        return content_hash(self.account.account_id, calls, self.source_seen)
+
+
+class Decision(models.Model):
+    """One person's approve, reject or request for changes, in one round of one request."""
+
+    class Kind(models.TextChoices):
+        APPROVE = "approve", "Approved"
+        REJECT = "reject", "Rejected"
+        REQUEST_CHANGES = "request-changes", "Asked for changes"
+        BREAK_GLASS = "break-glass", "Approved in an emergency"
+
+    request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="decisions")
+    round = models.PositiveIntegerField()
+    # Stands here too so that the constraint below can compare.
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
+    decided_at = models.DateTimeField()
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    reason = models.TextField(blank=True)
+    # The person whose vote it is, where that was handed to the one who decided.
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="decisions_by_others"
+    )
+    # What the approver saw and bound the decision to.
+    content_hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("decided_at", "id")
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(
+                fields=("request", "round", "decided_by"),
+                condition=~Q(kind="break-glass"),
+                name="decision_one_a_person",
+            ),
+            models.CheckConstraint(condition=~Q(decided_by=F("requester")), name="decision_not_by_requester"),
+            models.CheckConstraint(
+                condition=Q(on_behalf_of__isnull=True)
+                | (~Q(on_behalf_of=F("requester")) & ~Q(on_behalf_of=F("decided_by"))),
+                name="decision_for_neither_requester_nor_self",
+            ),
+            models.CheckConstraint(condition=Q(kind="approve") | ~Q(reason=""), name="decision_reason_unless_approved"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} #{self.request_id}"
+
+
+class ImageCopy(models.Model):
+    """One CopyImage call for one destination: its frozen parameters and its life at AWS."""
+
+    request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="copies")
+    round = models.PositiveIntegerField(default=1)
+    position = models.PositiveIntegerField()
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="copies")
+    DestinationRegion = models.CharField(max_length=32)
+    destination = models.CharField(max_length=255)
+    # The exact keyword arguments of the call, without ClientToken. Written once.
+    parameters = models.JSONField()
+    # The person's own token for the first attempt, or empty.
+    ClientToken = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.HELD)
+
+    # The engine's: when something is due, who works on it, what it waits for.
+    next_step_at = models.DateTimeField(null=True)
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # The worker that took the lease; who it was once it has ended says nothing.
+    lease_holder = models.UUIDField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    # Why it waits, see `reasons`; empty when it doesn't.
+    wait_code = models.CharField(max_length=24, blank=True)
+    wait_data = models.JSONField(default=dict)
+    # The last wait for a person that was told, so that one that comes and goes isn't told twice.
+    wait_told = models.CharField(max_length=24, blank=True)
+
+    # What AWS answered.
+    ImageId = models.CharField(max_length=64, blank=True)
+    progress = models.PositiveSmallIntegerField(default=0)
+    # [{"SnapshotId", "DeviceName", "VolumeSize" (GiB), "Progress" (0..100), "State"}, ...]
+    snapshots = models.JSONField(default=list)
+    # [{"property", "expected", "found", "ok"}, ...]: the finished image against what was approved.
+    verification = models.JSONField(default=list)
+    error_code = models.CharField(max_length=128, blank=True)
+    error_message = models.TextField(blank=True)
+    error_request_id = models.CharField(max_length=64, blank=True)
+
+    queued_at = models.DateTimeField(null=True)
+    called_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("request", "round", "position")
+        verbose_name_plural = "image copies"
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("request", "round", "position"), name="copy_one_a_position"),
+            models.CheckConstraint(
+                condition=~Q(state__in=("COPYING", "AVAILABLE")) | ~Q(ImageId=""),
+                name="copy_has_image_once_copying",
+            ),
+            models.CheckConstraint(condition=Q(state__in=CopyState.values), name="copy_state_known"),
+            models.CheckConstraint(condition=Q(progress__lte=100), name="copy_progress_in_percent"),
+            models.UniqueConstraint(
+                fields=("account", "DestinationRegion", "ImageId"),
+                condition=~Q(ImageId=""),
+                name="copy_one_an_image",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("state", "next_step_at"), name="copy_due"),
+            models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
+            models.Index(fields=("finished_at",), name="copy_by_finish"),
+        )
+
+    def __str__(self) -> str:
+        return f"copy of #{self.request_id} to {self.destination}"
+
+    def call(self) -> Call:
+        """The call as it was approved and as it will be made."""
+        return Call(DestinationRegion=self.DestinationRegion, parameters=self.parameters, ClientToken=self.ClientToken)
+
+    @property
+    def wait(self) -> Reason | None:
+        """Why the copy waits, or None."""
+        return Reason(Code(self.wait_code), self.wait_data) if self.wait_code else None
+
+    @wait.setter
+    def wait(self, reason: Reason | None) -> None:
+        self.wait_code, self.wait_data = (reason.code, dict(reason.data)) if reason else ("", {})
+
+    @property
+    def dry_run(self) -> bool:
+        return self.call().dry_run
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state in COPY_UNFINISHED

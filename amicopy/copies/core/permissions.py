@@ -1,0 +1,140 @@
+"""May this person do this to this request. Each rule has a raising form, for verbs, and a yes/no form, for buttons."""
+
+from collections.abc import Callable
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+
+from amicopy.audit.actor import Actor
+from amicopy.copies.core.models import Account, CopyRequest
+
+Check = Callable[[User, CopyRequest], None]
+
+
+class NotAllowed(PermissionDenied):
+    """The person may not do this; the words say why and are fit to be shown."""
+
+
+def person(actor: Actor) -> User:
+    """The person behind an actor, with the permissions they have now. Raises NotAllowed for amicopy itself."""
+    if actor.id is None:
+        raise NotAllowed("Only a person can do this.")
+    return User.objects.get(pk=actor.id)
+
+
+def check_submit(user: User) -> None:
+    """Raises NotAllowed unless the person may ask for copies."""
+    if not user.is_active or not user.has_perm("copies.submit_request"):
+        raise NotAllowed("You can't ask for copies. Ask an administrator for the requester role.")
+
+
+def check_decide(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the person may approve, reject or send back this request; superusers are no
+    exception."""
+    if request.requester_id == user.pk:
+        raise NotAllowed("You can't decide on your own request. Somebody else has to.")
+    if not user.is_active or not user.has_perm("copies.decide_request"):
+        raise NotAllowed("You can't decide on requests. Ask an administrator for the approver role.")
+
+
+def check_break_glass(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the person may approve this request alone in an emergency; never their own."""
+    if request.requester_id == user.pk:
+        raise NotAllowed("You can't decide on your own request. Somebody else has to.")
+    if not user.is_active or not user.has_perm("copies.break_glass"):
+        raise NotAllowed("You can't approve in an emergency. Ask an administrator for the break-glass role.")
+
+
+def check_resubmit(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the request is the person's own and they may still ask for copies."""
+    if request.requester_id != user.pk:
+        raise NotAllowed("Only the person who made a request can submit it again.")
+    check_submit(user)
+
+
+def check_manage_rules(user: User) -> None:
+    """Raises NotAllowed unless the person may change approval rules and freeze windows."""
+    if not may_manage_rules(user):
+        raise NotAllowed("You can't change approval rules. Ask an administrator for the administrator role.")
+
+
+def check_see_delegations(user: User) -> None:
+    """Raises NotAllowed unless the person may hand over the right to decide, or end what others handed over."""
+    if not may_manage_rules(user) and not (user.is_active and user.has_perm("copies.decide_request")):
+        raise NotAllowed("You can't decide on requests, so there is nothing to hand over.")
+
+
+def check_manage_accounts(user: User) -> None:
+    """Raises NotAllowed unless the person may add and change AWS accounts."""
+    if not user.is_active or not user.has_perm("copies.manage_accounts"):
+        raise NotAllowed("You can't see or change AWS accounts. Ask an administrator for the administrator role.")
+
+
+def check_remove_leftovers(user: User) -> None:
+    """Raises NotAllowed unless the person may see and remove what failed and cancelled copies left at AWS."""
+    if not user.is_active or not user.has_perm("copies.remove_leftovers"):
+        raise NotAllowed("You can't see or remove leftovers. Ask an administrator for the administrator role.")
+
+
+def check_manage_people(user: User) -> None:
+    """Raises NotAllowed unless the person may add people, give roles and switch people off."""
+    if not user.is_active or not user.has_perm("copies.manage_people"):
+        raise NotAllowed("You can't manage people. Ask an administrator for the administrator role.")
+
+
+def check_withdraw(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the request is the person's own."""
+    if request.requester_id != user.pk or not user.is_active:
+        raise NotAllowed("Only the person who made a request can withdraw it.")
+
+
+def check_manage_copies(user: User, request: CopyRequest) -> None:
+    """Raises NotAllowed unless the person may cancel or retry the request's copies: its requester, or an approver."""
+    if not user.is_active or (request.requester_id != user.pk and not user.has_perm("copies.decide_request")):
+        raise NotAllowed("Only the requester or an approver can cancel or retry copies.")
+
+
+def may_see(user: User, request: CopyRequest) -> bool:
+    """As `CopyRequest.objects.visible_to`, for a request at hand."""
+    return request.requester_id == user.pk or user.has_perm("copies.view_all_requests")
+
+
+def may_submit(user: User) -> bool:
+    return user.is_active and user.has_perm("copies.submit_request")
+
+
+def may_ask_in(user: User, account: Account) -> bool:
+    """Whether the account's setting lets this person ask for copies in it."""
+    return Account.objects.open_to(user).filter(pk=account.pk).exists()
+
+
+def may_manage_rules(user: User) -> bool:
+    return user.is_active and user.has_perm("copies.manage_rules")
+
+
+def may_break_glass(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_break_glass, user, request)
+
+
+def may_resubmit(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_resubmit, user, request)
+
+
+def may_decide(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_decide, user, request)
+
+
+def may_withdraw(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_withdraw, user, request)
+
+
+def may_manage_copies(user: User, request: CopyRequest) -> bool:
+    return _allowed(check_manage_copies, user, request)
+
+
+def _allowed(check: Check, user: User, request: CopyRequest) -> bool:
+    try:
+        check(user, request)
+    except NotAllowed:
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""The states of a request and of an image copy, and the moves between them. The README's picture is compared with
+this."""
+
+from collections.abc import Mapping
+
+from django.db.models import TextChoices
+
+
+class RequestState(TextChoices):
+    PENDING = "PENDING", "Waiting for approval"
+    CHANGES_REQUESTED = "CHANGES_REQUESTED", "Changes requested"
+    APPROVED = "APPROVED", "Approved"
+    REJECTED = "REJECTED", "Rejected"
+    WITHDRAWN = "WITHDRAWN", "Withdrawn"
+    EXPIRED = "EXPIRED", "Expired"
+    COMPLETED = "COMPLETED", "Completed"
+    PARTIAL = "PARTIAL", "Partly done"
+    FAILED = "FAILED", "Failed"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+class CopyState(TextChoices):
+    HELD = "HELD", "Waiting for approval"
+    QUEUED = "QUEUED", "Queued"
+    STARTING = "STARTING", "Starting"
+    COPYING = "COPYING", "Copying"
+    AVAILABLE = "AVAILABLE", "Available"
+    CHECKED = "CHECKED", "Permissions checked"
+    FAILED = "FAILED", "Failed"
+    CANCELLING = "CANCELLING", "Cancelling"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+R, C = RequestState, CopyState
+
+REQUEST_MOVES: Mapping[str, frozenset[str]] = {
+    R.PENDING: frozenset({R.APPROVED, R.REJECTED, R.CHANGES_REQUESTED, R.WITHDRAWN, R.EXPIRED}),
+    R.CHANGES_REQUESTED: frozenset({R.PENDING, R.WITHDRAWN, R.EXPIRED}),
+    R.EXPIRED: frozenset({R.PENDING}),
+    R.APPROVED: frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.CANCELLED}),
+    # A retry sets a finished request to work again; its approval still holds.
+    R.PARTIAL: frozenset({R.APPROVED}),
+    R.FAILED: frozenset({R.APPROVED}),
+    R.REJECTED: frozenset(),
+    R.WITHDRAWN: frozenset(),
+    R.COMPLETED: frozenset(),
+    R.CANCELLED: frozenset(),
+}
+
+COPY_MOVES: Mapping[str, frozenset[str]] = {
+    C.HELD: frozenset({C.QUEUED, C.CANCELLED}),
+    C.QUEUED: frozenset({C.STARTING, C.CANCELLED}),
+    C.STARTING: frozenset({C.COPYING, C.CHECKED, C.FAILED, C.CANCELLING}),
+    C.COPYING: frozenset({C.AVAILABLE, C.FAILED, C.CANCELLING}),
+    C.CANCELLING: frozenset({C.CANCELLED}),
+    C.FAILED: frozenset({C.QUEUED}),
+    C.AVAILABLE: frozenset(),
+    C.CHECKED: frozenset(),
+    C.CANCELLED: frozenset(),
+}
+
+# What a worker starts when it is due.
+COPY_STARTABLE = frozenset({C.QUEUED, C.STARTING})
+# What AWS may have something of.
+COPY_AT_AWS = frozenset({C.STARTING, C.COPYING, C.CANCELLING})
+# A copy that AWS or a worker may still move; its page asks again.
+COPY_UNFINISHED = COPY_STARTABLE | COPY_AT_AWS
+COPY_DONE = frozenset({C.AVAILABLE, C.CHECKED})
+COPY_FINAL = frozenset({C.AVAILABLE, C.CHECKED, C.FAILED, C.CANCELLED})
+# Requests on which something still happens by itself or waits for a person.
+REQUEST_OPEN = frozenset({R.PENDING, R.CHANGES_REQUESTED, R.APPROVED})
+
+
+def outcome(states: list[str]) -> str | None:
+    """The state of a request whose copies are in these states, or None while one of them is not final."""
+    if not states or any(state not in COPY_FINAL for state in states):
+        return None
+    if all(state in COPY_DONE for state in states):
+        return R.COMPLETED
+    if any(state in COPY_DONE for state in states):
+        return R.PARTIAL
+    return R.FAILED if C.FAILED in states else R.CANCELLED

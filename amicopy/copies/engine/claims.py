@@ -1,0 +1,51 @@
+"""Which copies a worker starts next: those that are due, in turn, with a slot and a call to spare."""
+
+import uuid
+from collections import Counter
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.states import COPY_STARTABLE
+from amicopy.copies.engine import call_buckets, leases, slots
+
+# As many copies a worker takes at once: turn, slots and pace are worked out for all of them together.
+MOST = 8
+# Workers that reach for the same copies at the same moment look again this often before they leave it to the sweep.
+TRIES = 8
+
+
+def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
+    """Leases the next copies that are due, whose Regions have room and a call to spare; fewer than `most` where others
+    can help. A copy already STARTING keeps the room it has; the others take turns, see `slots`.
+    """
+    spent: set[slots.Place] = set()
+    for _ in range(TRIES):
+        now = timezone.now()
+        keys = slots.next_up(now, without=spent, most=most * settings.START_WORKERS)
+        if not keys:
+            return None
+        with transaction.atomic():
+            lease, copies = leases.claim_first(
+                ImageCopy.objects.filter(state__in=COPY_STARTABLE),
+                keys,
+                now=now,
+                most=-(-len(keys) // settings.START_WORKERS),
+            )
+            places = Counter((copy.account_id, copy.DestinationRegion) for copy in copies)
+            calls = Counter(
+                {place: call_buckets.take(*place, wanted=wanted) for place, wanted in sorted(places.items())}
+            )
+            spent |= {place for place, wanted in places.items() if calls[place] < wanted}
+            paced: list[ImageCopy] = []
+            for copy in copies:
+                place = (copy.account_id, copy.DestinationRegion)
+                if calls[place]:
+                    calls[place] -= 1
+                    paced.append(copy)
+            leases.release(lease, [copy for copy in copies if copy not in paced])
+        if paced:
+            return lease, paced
+    return None

@@ -1,0 +1,86 @@
+"""Why an approved copy waits: the requester's start time, a freeze window, an account that is switched off.
+
+Told when copies are queued, and asked again right before the call, so that a window laid down later holds too.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.lifecycle.transitions import LEASE_ENDED, note_copy
+from amicopy.copies.voting.rulebook import region_fits
+
+# A window can be ended early and an account switched on again, so what they hold is looked at this often.
+LOOK_AGAIN = timedelta(minutes=5)
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why a copy waits, until when as far as that is known, and when to look again."""
+
+    reason: Reason
+    until: datetime | None
+    look_at: datetime
+
+    def as_dict(self) -> dict[str, str]:
+        """For audit rows."""
+        return {**self.reason.as_dict(), "until": self.until.isoformat() if self.until else ""}
+
+
+def windows_at(account: Account, *, now: datetime) -> QuerySet[FreezeWindow]:
+    """The freeze windows that an account is in, for any of its Regions; asked for once, and only if somebody looks."""
+    every_or_own = Q(account__isnull=True) | Q(account=account)
+    return FreezeWindow.objects.filter(every_or_own, starts_at__lte=now, ends_at__gt=now)
+
+
+def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime) -> Hold | None:
+    """What keeps a copy from starting now, the longest first; None when nothing does. `windows` are those of its
+    account. Dry runs make nothing, so windows don't hold them."""
+    holds: list[Hold] = []
+    wish = copy.request.start_not_before
+    if wish is not None and wish > now:
+        holds.append(Hold(Reason(Code.START_TIME, {"until": wish.isoformat()}), wish, wish))
+    if not copy.dry_run:
+        holds += [
+            Hold(
+                Reason(Code.FROZEN, {"until": window.ends_at.isoformat(), "window": window.name}),
+                window.ends_at,
+                min(window.ends_at, now + LOOK_AGAIN),
+            )
+            for window in windows
+            if region_fits(window.DestinationRegion, copy.DestinationRegion)
+        ]
+    if not copy.account.enabled:
+        holds.append(Hold(Reason(Code.ACCOUNT_OFF, {"account": copy.account.name}), None, now + LOOK_AGAIN))
+    return max(holds, key=lambda hold: hold.until or FOR_EVER, default=None)
+
+
+def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
+    """Hands a leased copy back when it has to wait, with an event when the reason is new. True: it waits."""
+    now = timezone.now()
+    found = hold_for(copy, windows_at(copy.account, now=now), now=now)
+    if found is None:
+        return False
+    if found.reason == copy.wait:
+        same = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state)
+        same.update(next_step_at=found.look_at, **LEASE_ENDED)
+    else:
+        note_copy(
+            copy,
+            found.reason,
+            actor=actor,
+            action="copy.held",
+            lease=lease,
+            fields={"next_step_at": found.look_at, **LEASE_ENDED},
+            data=found.as_dict(),
+        )
+    return True

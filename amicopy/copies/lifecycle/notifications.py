@@ -1,0 +1,228 @@
+"""Who is told of what happened to a request, and in which words. Called with the audit event of the change, in its
+transaction; `notify` sends."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.reason_words import who_in_words, words_of
+from amicopy.copies.core.reasons import Reason
+from amicopy.copies.core.states import CopyState
+from amicopy.copies.voting import voters, votes
+from amicopy.notify import outbox
+from amicopy.notify.models import Kind
+from amicopy.notify.outbox import Notice
+
+# A reason is quoted up to here; all of it is on the page.
+QUOTED = 1000
+
+
+@dataclass(frozen=True)
+class Story:
+    """An event with its request as it is after it, and the copies of the round; read once for all messages."""
+
+    event: AuditEvent
+    request: CopyRequest
+    copies: list[ImageCopy]
+
+    @property
+    def places(self) -> str:
+        return ", ".join(copy.destination for copy in self.copies)
+
+    @property
+    def who(self) -> str:
+        behalf = self.event.data.get("on_behalf_of")
+        return f"{self.event.actor} (for {behalf})" if behalf else self.event.actor
+
+    @property
+    def facts(self) -> str:
+        account = f"{self.request.account.name} ({self.request.account.account_id})"
+        return f"Name: {self.request.Name}\nDestinations: {self.places}\nAccount: {account}"
+
+    @property
+    def reason(self) -> str:
+        reason = self.event.data.get("reason", "")
+        return f"\nReason: {_quoted(reason)}" if reason else ""
+
+
+def ask(event: AuditEvent, request: CopyRequest) -> None:
+    """Tells everybody whose vote could bring a submitted request on; nobody when it needs none."""
+    story = _story(event, request)
+    first = f"{request.requester.get_username()} asks for a copy of {request.SourceImageId} in {request.SourceRegion}."
+    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {request.Name} to {story.places}", first)
+
+
+def remind(event: AuditEvent, request: CopyRequest) -> None:
+    """Tells those whose vote could still bring it on that a request expires soon."""
+    story = _story(event, request)
+    first = f"The request of {request.requester.get_username()} expires unless it is decided on."
+    _to_whom_it_waits_for(story, Kind.REMINDER, f"Expires soon, approval needed: {request.Name}", first)
+
+
+def tell(event: AuditEvent, request: CopyRequest) -> None:
+    """Tells of a decision or an end; of any other event nobody is told."""
+    teller = TELLERS.get(event.action)
+    if teller is not None:
+        teller(_story(event, request))
+
+
+def stuck(event: AuditEvent, copy: ImageCopy, reason: Reason) -> None:
+    """Tells the requester and the administrators of accounts that a copy waits for a person."""
+    story, words = _story(event, copy.request), words_of(reason)
+    said = reason.data.get("AwsMessage")
+    text = "\n\n".join(
+        filter(
+            None,
+            (
+                f"The copy to {copy.destination} waits. {words.title}: {words.detail}",
+                f"AWS said: {_quoted(str(said))}" if said else "",
+                f"{who_in_words(reason.who)} can help: {words.next_step}",
+                story.facts,
+            ),
+        )
+    )
+    administrators = User.objects.with_perm("copies.manage_accounts", backend=voters.BACKEND)
+    people = {copy.request.requester_id, *administrators.values_list("pk", flat=True)}
+    outbox.put(_notice(story, Kind.STUCK, f"Waits for a person: {copy.request.Name}", text), people=people)
+
+
+def _voted(story: Story) -> None:
+    waits = votes.words(story.event.data["waits_for"])
+    text = f"{story.who} approved your request. It still waits for {waits}.\n\n{story.facts}{story.reason}"
+    subject = f"Approved by {story.event.actor}, more needed: {story.request.Name}"
+    _to_requester(story, Kind.DECISION, subject, text)
+
+
+def _decided(story: Story) -> None:
+    event, request = story.event, story.request
+    if event.actor_id in (None, request.requester_id):
+        # By a rule that asks nobody, or by submitting again what has its approvals: no news to its requester.
+        return
+    said, then = DECISIONS[event.action]
+    text = f"{story.who} {said} your request. {then}\n\n{story.facts}{story.reason}"
+    _to_requester(story, Kind.DECISION, f"{said.capitalize()} by {event.actor}: {request.Name}", text)
+    _to_others(story, said)
+
+
+def _withdrawn(story: Story) -> None:
+    _to_others(story, "withdrawn")
+
+
+def _ended(story: Story) -> None:
+    said, then = ENDS[story.event.action]
+    each = "" if story.event.action == "request.expired" else "\n".join(map(_became, story.copies)) + "\n\n"
+    text = f"{then}\n\n{each}{story.facts}"
+    _to_requester(story, Kind.ENDED, f"{said}: {story.request.Name}", text)
+
+
+# What an approver did, as subject and sentence say it, and what it means.
+DECISIONS: Mapping[str, tuple[str, str]] = {
+    "request.approved": ("approved", "Its copies start by themselves."),
+    "request.break_glass": ("approved in an emergency", "Its copies start by themselves."),
+    "request.rejected": ("rejected", "Nothing was copied."),
+    "request.changes_requested": ("sent back", "Change it and submit it again."),
+}
+ENDS: Mapping[str, tuple[str, str]] = {
+    "request.completed": ("Done", "Every copy of your request is done."),
+    "request.partial": ("Partly done", "Some copies of your request didn't work. The others stay."),
+    "request.failed": ("Failed", "No copy of your request worked. The page says why and what to do next."),
+    "request.cancelled": ("Cancelled", "Your request is cancelled."),
+    "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
+}
+Teller = Callable[[Story], None]
+TELLERS: Mapping[str, Teller] = {
+    "request.vote": _voted,
+    "request.withdrawn": _withdrawn,
+    **dict.fromkeys(DECISIONS, _decided),
+    **dict.fromkeys(ENDS, _ended),
+}
+
+
+def _to_whom_it_waits_for(story: Story, kind: Kind, subject: str, first: str) -> None:
+    request = story.request
+    people = voters.who_can_help(request)
+    if people:
+        waits = f"Waits for: {votes.words(voters.still_needed(request))}{_expiry(request)}"
+        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}"
+        outbox.put(_notice(story, kind, subject, text), people=[person.pk for person in people])
+
+
+def _to_requester(story: Story, kind: Kind, subject: str, text: str) -> None:
+    outbox.put(_notice(story, kind, subject, text), people=[story.request.requester_id])
+
+
+def _to_others(story: Story, said: str) -> None:
+    """Tells those who were asked and did nothing yet that they needn't; who wasn't told so far isn't told at all."""
+    event, request = story.event, story.request
+    asked = (Kind.ASKED, Kind.REMINDER)
+    words = f"{said.capitalize()} before this was sent."
+    people = outbox.overtake(asked, request=request.pk, round=request.round, words=words)
+    if not people:
+        return
+    done = request.decisions.filter(round=request.round).values_list("decided_by", flat=True)
+    text = f"{story.who} {said} the request. There is nothing left for you to do.\n\n{story.facts}"
+    notice = _notice(story, Kind.DECIDED, f"Already {said} by {event.actor}: {request.Name}", text)
+    outbox.put(notice, people=people - set(done) - {event.actor_id}, webhooks=False)
+
+
+def _story(event: AuditEvent, request: CopyRequest) -> Story:
+    return Story(event, request, list(request.copies_of_round()))
+
+
+def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:
+    request = story.request
+    return Notice(
+        event=story.event.pk,
+        kind=kind,
+        request=request.pk,
+        round=request.round,
+        subject=f"[amicopy #{request.pk}] {subject}",
+        text=text.strip(),
+        path=reverse("request", args=[request.pk]),
+        payload=_payload(story),
+    )
+
+
+def _payload(story: Story) -> dict[str, Any]:
+    event, request = story.event, story.request
+    return {
+        "type": event.action,
+        "event": event.pk,
+        "at": event.at.isoformat(),
+        "actor": event.actor,
+        "reason": event.data.get("reason", ""),
+        "request": {
+            "number": request.pk,
+            "round": request.round,
+            "state": request.state,
+            "requester": request.requester.get_username(),
+            "account": request.account.account_id,
+            "SourceRegion": request.SourceRegion,
+            "SourceImageId": request.SourceImageId,
+            "Name": request.Name,
+            "copies": [
+                {"destination": copy.destination, "state": copy.state, "ImageId": copy.ImageId} for copy in story.copies
+            ],
+        },
+    }
+
+
+def _expiry(request: CopyRequest) -> str:
+    if request.expires_at is None:
+        return ""
+    return f"\nExpires: {request.expires_at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= QUOTED else text[:QUOTED].rstrip() + "…"
+
+
+def _became(copy: ImageCopy) -> str:
+    words = CopyState(copy.state).label.lower()
+    return " ".join(filter(None, (f"{copy.destination}: {words}", copy.ImageId, copy.error_code)))

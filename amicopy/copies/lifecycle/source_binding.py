@@ -1,0 +1,95 @@
+"""An approval holds for the source image as it was seen: it is looked at again right before the call.
+
+An image's id stays the same while its owner changes tags or IMDS support, and an id can be gone by the time of the
+call. Compared is what goes into the copy; state, permissions and deprecation don't.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from amicopy.aws import ec2, errors
+from amicopy.aws.shapes import Image
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.voting.facts import source_in
+
+MEMBERS = (
+    "ImageId",
+    "OwnerId",
+    "Name",
+    "Architecture",
+    "PlatformDetails",
+    "UsageOperation",
+    "RootDeviceType",
+    "VirtualizationType",
+    "BootMode",
+    "ImdsSupport",
+    "TpmSupport",
+    "ProductCodes",
+)
+VOLUME_MEMBERS = ("DeviceName", "SnapshotId", "VolumeSize", "VolumeType", "Encrypted", "KmsKeyId")
+# An image in one of these states will never be copied.
+GONE = frozenset({"deregistered", "invalid", "failed", "error"})
+
+
+def seen(lookups: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, Any]:
+    """The fingerprint of the source in the look-ups, empty when AWS didn't show it; its tags only if they are
+    copied."""
+    source = source_in(lookups)
+    return _fingerprint(source, tags=any(call.parameters.get("CopyImageTags") for call in calls)) if source else {}
+
+
+def check_source(copy: ImageCopy) -> None:
+    """Looks at a copy's source and compares it with what was approved.
+
+    Raises Rejected with the code SourceGone or SourceChanged, NotReady while it is being made, and whatever
+    AWS answers when it can't be looked at.
+    Without a fingerprint there is nothing to compare: AWS's own check of the id has to do.
+    """
+    approved = copy.request.source_seen
+    if not approved:
+        return
+    source_id, region = copy.parameters["SourceImageId"], copy.parameters["SourceRegion"]
+    try:
+        image = ec2.describe_source(copy.account.aws(), region=region, image_id=source_id, quick=False)
+    except errors.NotFound as error:
+        words = f"The source {source_id} isn't in {region} any more."
+        raise errors.Rejected("SourceGone", words, error.request_id) from error
+    if image.State == "pending":
+        raise errors.NotReady("SourcePending", f"The source {source_id} is still being made.")
+    if image.State in GONE:
+        raise errors.Rejected("SourceGone", f"The source {source_id} is {image.State} now.")
+    found = _fingerprint(asdict(image), tags="tags" in approved)
+    differing = [member for member in approved if found.get(member) != approved[member]]
+    if differing:
+        raise errors.Rejected(
+            "SourceChanged",
+            f"The source {source_id} isn't what was approved any more. Changed: {', '.join(differing)}.",
+        )
+
+
+def source_pending(copy: ImageCopy) -> bool:
+    """Whether the source is still being made. Raises AwsError when it can't be looked at."""
+    source_id, region = copy.parameters["SourceImageId"], copy.parameters["SourceRegion"]
+    return ec2.describe_source(copy.account.aws(), region=region, image_id=source_id, quick=False).State == "pending"
+
+
+def lookup_of(image: Image) -> dict[str, Any]:
+    """A source image as the look-ups of a request keep it, under the key "source"."""
+    members = asdict(image)
+    for member in ("CreationDate", "DeprecationTime"):
+        members[member] = members[member].isoformat() if members[member] else ""
+    return members
+
+
+def _fingerprint(source: Mapping[str, Any], *, tags: bool) -> dict[str, Any]:
+    members: dict[str, Any] = {member: source.get(member, "") for member in MEMBERS}
+    members["ProductCodes"] = sorted(source.get("ProductCodes") or ())
+    members["volumes"] = sorted(
+        ({member: volume.get(member) for member in VOLUME_MEMBERS} for volume in source.get("volumes") or ()),
+        key=lambda volume: str(volume["DeviceName"]),
+    )
+    if tags:
+        members["tags"] = dict(source.get("tags") or {})
+    return members

@@ -1,0 +1,190 @@
+"""The only place where a state changes: a conditional UPDATE and its audit event, in one transaction.
+
+Locks are always taken in one order, request row before audit chain, and a transaction touches one request; so verbs,
+workers and tracking can meet on one request without a deadlock.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.reasons import Reason
+from amicopy.copies.core.states import COPY_FINAL, COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
+from amicopy.copies.lifecycle import notifications
+
+# What a move writes to end a worker's lease with it.
+LEASE_ENDED: Mapping[str, None] = {"lease_id": None, "lease_until": None}
+
+
+class InvalidTransition(Exception):
+    """Somebody or something was first; the words say what the state is now and are fit to be shown."""
+
+
+def lock_request(number: int) -> CopyRequest:
+    """The request, locked until the transaction ends. Raises CopyRequest.DoesNotExist."""
+    return CopyRequest.objects.select_for_update(of=("self",)).select_related("account", "requester").get(pk=number)
+
+
+def move_request(
+    request: CopyRequest,
+    to: str,
+    *,
+    actor: Actor,
+    action: str,
+    data: dict[str, Any] | None = None,
+    **fields: Any,
+) -> AuditEvent:
+    """Moves a request from the state this object shows, writes `fields` with it, records the event, which it returns,
+    and has those told who should know.
+
+    Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is no longer in that
+    state.
+    """
+    old = request.state
+    if to not in REQUEST_MOVES[old]:
+        raise InvalidTransition(f"Request #{request.pk} is {RequestState(old).label.lower()} already.")
+    with transaction.atomic():
+        changed = CopyRequest.objects.filter(pk=request.pk, state=old).update(
+            state=to, version=F("version") + 1, **fields
+        )
+        if not changed:
+            now = CopyRequest.objects.values_list("state", flat=True).get(pk=request.pk)
+            raise InvalidTransition(f"Request #{request.pk} is {RequestState(now).label.lower()} already.")
+        event = record(
+            action,
+            actor=actor,
+            request=request.pk,
+            requester=request.requester_id,
+            account=request.account.account_id,
+            image_id=fields.get("SourceImageId") or request.SourceImageId,
+            old=old,
+            new=to,
+            data=data,
+        )
+        request.state = to
+        for name, value in fields.items():
+            setattr(request, name, value)
+        notifications.tell(event, request)
+    return event
+
+
+def move_copy(
+    copy: ImageCopy,
+    to: str,
+    *,
+    actor: Actor,
+    action: str,
+    lease: uuid.UUID | None = None,
+    locked: CopyRequest | None = None,
+    aws_request_id: str = "",
+    data: dict[str, Any] | None = None,
+    **fields: Any,
+) -> None:
+    """Moves a copy from the state this object shows, records the event, and ends the request when this was its last
+    copy.
+
+    With `lease` the move also needs that lease, so that a worker which lost it can't write a late answer. `locked` is
+    the copy's request, where this transaction has locked and moved it already.
+    Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is not as expected.
+    """
+    old = copy.state
+    if to not in COPY_MOVES[old]:
+        raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(old).label.lower()} already.")
+    with transaction.atomic():
+        if locked is None:
+            # This also locks the request, before the copy and the chain.
+            CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
+        expected: dict[str, Any] = {"pk": copy.pk, "state": old}
+        if lease is not None:
+            expected["lease_id"] = lease
+        if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
+            now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
+            raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")
+        record(
+            action,
+            actor=actor,
+            request=copy.request_id,
+            copy=copy.pk,
+            requester=copy.request.requester_id,
+            account=copy.account.account_id,
+            region=copy.DestinationRegion,
+            image_id=fields.get("ImageId") or copy.ImageId or copy.parameters["SourceImageId"],
+            aws_request_id=aws_request_id,
+            error_code=fields.get("error_code", ""),
+            old=old,
+            new=to,
+            data=data,
+        )
+        if to in COPY_FINAL:
+            _end_request(locked or lock_request(copy.request_id), actor=actor)
+    copy.state = to
+    for name, value in fields.items():
+        setattr(copy, name, value)
+
+
+def note_copy(
+    copy: ImageCopy,
+    reason: Reason,
+    *,
+    actor: Actor,
+    action: str,
+    lease: uuid.UUID,
+    fields: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
+    aws_request_id: str = "",
+    error_code: str = "",
+) -> bool:
+    """Writes why a leased copy waits, with `fields`, records the event, and has a person told once where one is
+    needed. False, and nothing is written, when the lease was lost or the state is another."""
+    news = bool(reason.who) and reason.code != copy.wait_told
+    columns = {**fields, **reason.fields, **({"wait_told": reason.code} if news else {})}
+    with transaction.atomic():
+        # As in a move: this locks the request, before the copy and the chain.
+        CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
+        if not ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(**columns):
+            transaction.set_rollback(True)
+            return False
+        event = record(
+            action,
+            actor=actor,
+            request=copy.request_id,
+            copy=copy.pk,
+            requester=copy.request.requester_id,
+            account=copy.account.account_id,
+            region=copy.DestinationRegion,
+            aws_request_id=aws_request_id,
+            error_code=error_code,
+            old=copy.state,
+            new=copy.state,
+            data={**reason.as_dict(), **(data or {})},
+        )
+        if news:
+            notifications.stuck(event, copy, reason)
+    return True
+
+
+def _end_request(request: CopyRequest, *, actor: Actor) -> None:
+    """Ends an approved request once every copy is final. Runs under the request's lock, so the last copy sees the
+    others."""
+    if request.state != RequestState.APPROVED:
+        return
+    states = list(request.copies_of_round().values_list("state", flat=True))
+    end = outcome(states)
+    if end is not None:
+        counts = {state: states.count(state) for state in sorted(set(states))}
+        move_request(
+            request,
+            end,
+            actor=actor,
+            action=f"request.{end.lower()}",
+            data={"copies": counts},
+            finished_at=timezone.now(),
+        )

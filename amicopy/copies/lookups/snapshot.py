@@ -1,0 +1,218 @@
+"""What a request keeps of its look-ups, in `CopyRequest.lookups`: JSON, written at submission, never asked for again.
+
+The approver's page is drawn from it, approval rules read it (`approval.facts`), and the fingerprint that an approval
+binds to is made from it (`binding`). A part that AWS didn't answer in time is absent, and `missing` says why, by the
+part's name; a page must hold without any part. An older request may have an empty mapping or only `source`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any, TypedDict, cast
+
+from django.utils import timezone
+
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.ec2 import EbsEncryption
+from amicopy.copies.core import copy_speed
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account
+from amicopy.copies.lifecycle import source_binding
+from amicopy.copies.lookups import async_queries, dry_run, encryption, keys, names, places, source
+from amicopy.copies.lookups.async_queries import Missing, Question
+
+
+class KeptWarning(TypedDict):
+    """`stops`: AWS would refuse the copy as things were."""
+
+    code: str
+    message: str
+    stops: bool
+
+
+class KeptPrediction(TypedDict):
+    """One snapshot of a copy; `Encrypted` is None and `KmsKeyId` empty where AWS decides. `words` say it."""
+
+    DeviceName: str
+    SnapshotId: str
+    Encrypted: bool | None
+    KmsKeyId: str
+    words: str
+
+
+class KeptKey(TypedDict):
+    """The chosen key as KMS knows it; `problem` is empty when it can encrypt the copy."""
+
+    asked: str
+    Arn: str
+    KeyState: str
+    KeyManager: str
+    problem: str
+
+
+class KeptPermission(TypedDict):
+    """The answer to a dry run; `action` and `statement` are what a policy lacks, empty when it isn't that."""
+
+    asked_at: str
+    allowed: bool
+    code: str
+    message: str
+    action: str
+    statement: str
+
+
+class KeptDestination(TypedDict, total=False):
+    """One destination, in the order of the request's copies.
+
+    `place` says why the account can't copy there, absent when nothing speaks against it. `encrypts_by_default` and
+    `default_key` are the Region's settings; `clashes` the ids of images there that have the new name already;
+    `usual_seconds` how long as much data took lately; `dry_run` is there when permissions were checked with exactly
+    these parameters shortly before.
+    """
+
+    destination: str
+    DestinationRegion: str
+    place: str
+    encrypts_by_default: bool
+    default_key: str
+    encryption: list[KeptPrediction]
+    key: KeptKey
+    clashes: list[str]
+    usual_seconds: float
+    dry_run: KeptPermission
+    missing: dict[str, str]
+
+
+class Kept(TypedDict, total=False):
+    """`source` is the image as `binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes, `bytes` of
+    their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id. `tags_copied` and
+    `tags_left` are the source's tags when CopyImageTags is on."""
+
+    asked_at: str
+    source: dict[str, Any]
+    warnings: list[KeptWarning]
+    not_copied: list[str]
+    tags_copied: dict[str, str]
+    tags_left: dict[str, str]
+    size: dict[str, int | None]
+    snapshots: dict[str, dict[str, int]]
+    destinations: list[KeptDestination]
+    missing: dict[str, str]
+
+
+# From a question to the function that waits for its answer.
+Begin = Callable[[Question[Any]], Callable[[float], Any]]
+_UNASKED = Missing("Not asked.")
+
+
+def gather(account: Account, calls: Sequence[Call], *, until: float) -> Kept:
+    """Everything that could be found out about these calls until a `asking.deadline`, side by side. Asks only what has
+    a shape AWS can be asked for; never raises for what AWS does."""
+    return _kept(account, calls, lambda question: async_queries.start(question).wait, until)
+
+
+def recall(account: Account, calls: Sequence[Call]) -> Kept:
+    """The same from what was found out lately; asks nothing and waits for nothing."""
+
+    def remembered(question: Question[Any]) -> Callable[[float], Any]:
+        answer = async_queries.known(question)
+        return lambda _until: _UNASKED if answer is None else answer
+
+    return _kept(account, calls, remembered, 0.0)
+
+
+def _kept(account: Account, calls: Sequence[Call], begin: Begin, until: float) -> Kept:
+    aws = account.aws()
+    first = calls[0].parameters if calls else {}
+    region, image_id = str(first.get("SourceRegion", "")), str(first.get("SourceImageId", ""))
+    kept: Kept = {"asked_at": timezone.now().isoformat(), "missing": {}, "destinations": []}
+    looking = (
+        begin(source.question(aws, region=region, image_id=image_id))
+        if source.askable(aws, region=region, image_id=image_id)
+        else None
+    )
+    waits = [{name: begin(question) for name, question in _questions(aws, call).items()} for call in calls]
+    seen = looking(until) if looking else Missing("The source's Region or ID isn't one.")
+    found = seen if isinstance(seen, source.Source) else None
+    if found is not None:
+        _keep_source(kept, found, account_id=account.account_id, calls=calls)
+    elif isinstance(seen, source.NotThere):
+        kept["missing"]["source"] = f"{image_id} isn't in {region}."
+    elif isinstance(seen, Missing) and seen is not _UNASKED:
+        kept["missing"]["source"] = seen.reason
+    for call, each in zip(calls, waits, strict=True):
+        answers = {name: wait(until) for name, wait in each.items()}
+        kept["destinations"].append(_destination(account, call, found, answers))
+    return kept
+
+
+def _questions(account: AwsAccount, call: Call) -> dict[str, Question[Any]]:
+    """The questions about one destination, by the name of the part they answer."""
+    region = call.DestinationRegion
+    if not places.is_region(account, region):
+        return {}
+    asked: dict[str, Question[Any]] = {
+        "regions": places.regions_question(account),
+        "encryption": keys.defaults_question(account, region=region),
+    }
+    if name := str(call.parameters.get("Name") or ""):
+        asked["clashes"] = names.clash_question(account, region=region, name=name)
+    if key_id := str(call.parameters.get("KmsKeyId") or ""):
+        asked["key"] = keys.key_question(account, region=region, key_id=key_id)
+    if call.parameters.get("DestinationOutpostArn"):
+        asked["outposts"] = places.outposts_question(account, region=region)
+    elif call.destination != region:
+        asked["zones"] = places.zones_question(account, region=region)
+    return asked
+
+
+def _keep_source(kept: Kept, found: source.Source, *, account_id: str, calls: Sequence[Call]) -> None:
+    kept["source"] = source_binding.lookup_of(found.image)
+    kept["warnings"] = [
+        KeptWarning(code=each.code, message=each.message, stops=each.stops)
+        for each in source.warnings(found, account_id=account_id, now=timezone.now())
+    ]
+    kept["not_copied"] = source.not_copied(found)
+    if any(call.parameters.get("CopyImageTags") for call in calls):
+        kept["tags_copied"], kept["tags_left"] = source.tags_carried(found.image, account_id=account_id)
+    kept["snapshots"] = {
+        snapshot_id: {"FullSnapshotSizeInBytes": snapshot.FullSnapshotSizeInBytes}
+        for snapshot_id, snapshot in found.snapshots.items()
+        if snapshot.FullSnapshotSizeInBytes
+    }
+    kept["size"] = {"GiB": found.size, "bytes": source.total_bytes(list(found.snapshots.values()))}
+
+
+def _destination(account: Account, call: Call, found: source.Source | None, answers: dict[str, Any]) -> KeptDestination:
+    row = KeptDestination(
+        destination=call.destination,
+        DestinationRegion=call.DestinationRegion,
+        missing={
+            name: answer.reason
+            for name, answer in answers.items()
+            if isinstance(answer, Missing) and answer is not _UNASKED
+        },
+    )
+    if problem := places.problem(call, answers):
+        row["place"] = problem
+    defaults = answers.get("encryption")
+    if isinstance(defaults, EbsEncryption):
+        row["encrypts_by_default"], row["default_key"] = defaults.by_default, defaults.KmsKeyId
+    if found is not None:
+        predictions = encryption.predict(
+            call,
+            found.image.volumes,
+            own=found.image.OwnerId == account.account_id,
+            defaults=defaults if isinstance(defaults, EbsEncryption) else None,
+        )
+        row["encryption"] = [cast("KeptPrediction", asdict(each)) for each in predictions]
+        per_gib = copy_speed.seconds_per_gib(account.pk, call.DestinationRegion)
+        if per_gib is not None:
+            row["usual_seconds"] = per_gib * found.size
+    if isinstance(checked := answers.get("key"), keys.KeyCheck):
+        row["key"] = cast("KeptKey", asdict(checked))
+    if isinstance(clashes := answers.get("clashes"), list):
+        row["clashes"] = clashes
+    permission = async_queries.known(dry_run.question(account.aws(), call))
+    if permission is not None:
+        row["dry_run"] = cast("KeptPermission", asdict(permission))
+    return row

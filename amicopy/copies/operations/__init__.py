@@ -1,0 +1,1 @@
+"""Looking after an installation: accounts, people, doctor, the signed head, changes made past amicopy."""

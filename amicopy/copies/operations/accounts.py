@@ -1,0 +1,121 @@
+"""The verbs of administrators on AWS accounts: add and change, each with its difference in the history; and what the
+role in an account has to say."""
+
+import json
+import re
+import secrets
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.aws import partitions
+from amicopy.copies.core import permissions
+from amicopy.copies.core.calls import fingerprint
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.permissions import person
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.operations import account_checks
+
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html: name and path.
+ROLE = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):role/[!-~]{0,511}[\w+=,.@-]{1,64}", re.ASCII)
+# In these a new value would be another account: what was approved in it would no longer hold.
+IDENTITY = ("account_id", "partition")
+# Where the policy has to name who amicopy is and nobody has looked yet.
+UNKNOWN_PRINCIPAL = "arn:aws:iam::ACCOUNT-OF-AMICOPY:role/ROLE-OF-AMICOPY"
+
+
+def seen_of(account: Account) -> str:
+    """What a form was filled in on: an edit of anything else is refused."""
+    return fingerprint(account.as_dict())
+
+
+def save(actor: Actor, account: Account, *, groups: Collection[Group], seen: str = "") -> Account:
+    """Adds an account, or changes one as it was `seen`, records the difference and has it looked at.
+
+    The ExternalId is made here and never anybody's choice: who could choose it could have amicopy enter an account of
+    somebody else's. Raises NotAllowed, ValidationError by field, and InvalidTransition when somebody else was first.
+    """
+    permissions.check_manage_accounts(person(actor))
+    with transaction.atomic():
+        stored = Account.objects.select_for_update().filter(pk=account.pk).first() if account.pk else None
+        before = stored.as_dict() if stored else {}
+        if stored and seen != seen_of(stored):
+            raise InvalidTransition(f"Account {stored.name} was changed meanwhile. Look at it again.")
+        account.external_id = before.get("external_id") or f"amicopy-{secrets.token_hex(16)}"
+        _check(account, before)
+        try:
+            with transaction.atomic():
+                account.save()
+        except IntegrityError:
+            raise InvalidTransition("An account of that name or number was added meanwhile. Look at it.") from None
+        account.requester_groups.set(groups)
+        _record(account, before, actor=actor)
+        account_checks.want(account)
+    return account
+
+
+def check_now(actor: Actor, account: Account) -> None:
+    """Has a worker look at an account. Raises NotAllowed."""
+    permissions.check_manage_accounts(person(actor))
+    with transaction.atomic():
+        account_checks.want(account)
+
+
+def trust_policy(account: Account, *, own_arn: str) -> str:
+    """The trust policy of the role to assume: amicopy's own principal, with this account's ExternalId."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": _principal(own_arn)},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": account.external_id}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
+
+
+def _principal(own_arn: str) -> str:
+    """What a policy can name of a session: its role. The role's path isn't in the session's ARN."""
+    session = re.fullmatch(r"arn:([^:]+):sts::([0-9]{12}):assumed-role/([^/]+)/.+", own_arn)
+    return f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else own_arn or UNKNOWN_PRINCIPAL
+
+
+def _check(account: Account, before: dict[str, Any]) -> None:
+    errors: dict[str, Any] = {}
+    try:
+        account.clean_fields(exclude=["external_id"])
+    except ValidationError as refused:
+        errors = refused.error_dict
+    others = Account.objects.exclude(pk=account.pk)
+    if others.filter(name=account.name).exists():
+        errors["name"] = ["Choose another name. There is an account of that name."]
+    if not re.fullmatch("[0-9]{12}", account.account_id):
+        errors["account_id"] = ["Enter the 12 digits of the account."]
+    elif others.filter(account_id=account.account_id).exists():
+        errors["account_id"] = ["Change the account that is here already. It has this number."]
+    if account.partition not in partitions.partitions():
+        errors["partition"] = ["Choose a partition that AWS has."]
+    for name in IDENTITY:
+        if before and before[name] != getattr(account, name) and CopyRequest.objects.filter(account=account).exists():
+            errors[name] = [f"Add another account. Requests were made in this one, whose value is {before[name]}."]
+    role = ROLE.fullmatch(account.role_arn)
+    if account.role_arn and role is None:
+        errors["role_arn"] = ["Enter a role's ARN, such as arn:aws:iam::111122223333:role/amicopy."]
+    elif role is not None and (role["partition"], role["account"]) != (account.partition, account.account_id):
+        errors["role_arn"] = ["Enter a role in this account. This one is in another account or partition."]
+    if errors:
+        raise ValidationError(errors)
+
+
+def _record(account: Account, before: dict[str, Any], *, actor: Actor) -> None:
+    now = account.as_dict()
+    about = {"id": account.pk, "name": account.name}
+    if not before:
+        record("account.created", actor=actor, account=account.account_id, data={**about, "account": now})
+        return
+    changes = {name: [before[name], value] for name, value in now.items() if before[name] != value}
+    if changes:
+        record("account.changed", actor=actor, account=account.account_id, data={**about, "changes": changes})

@@ -1,0 +1,193 @@
+"""People and their roles: added, given an address, given and taken roles, switched off, and what was done to them past
+these verbs.
+
+Nobody changes their own roles, and somebody who can do this is always left. A password is set by the person alone,
+through a link that works once.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import lock_chain, record
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.core import permissions
+from amicopy.copies.core.permissions import NotAllowed, person
+from amicopy.copies.core.roles import ROLES
+
+ADMINISTRATOR = "administrator"
+# What an event says of a person; together the events say how everybody stands.
+State = dict[str, Any]
+BASELINE = "person.found_changed"
+CHANGES = (
+    "person.added",
+    "person.email_changed",
+    "person.role_given",
+    "person.role_taken",
+    "person.switched_off",
+    "person.switched_on",
+)
+
+
+def add(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
+    """Adds a person who can't sign in before they have set a password. Raises NotAllowed and ValidationError by
+    field."""
+    permissions.check_manage_people(person(actor))
+    return _added(actor, name=name, email=email, roles=roles)
+
+
+def add_administrator(actor: Actor, *, name: str, email: str) -> User:
+    """Adds somebody who can add everybody else: for an operator at the command line, who needs no role."""
+    return _added(actor, name=name, email=email, roles=[ADMINISTRATOR])
+
+
+def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> User:
+    """Makes these the person's roles, with an event for each given and each taken one. Raises NotAllowed."""
+    with transaction.atomic():
+        user = _other(actor, user_id)
+        wanted = {role for role in roles if role in ROLES}
+        held = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
+        for role, action in [
+            *((role, "person.role_given") for role in sorted(wanted - held)),
+            *((role, "person.role_taken") for role in sorted(held - wanted)),
+        ]:
+            group = Group.objects.get(name=role)
+            (user.groups.add if action == "person.role_given" else user.groups.remove)(group)
+            _tell(action, user, actor=actor, role=role)
+        _check_somebody_is_left()
+    return user
+
+
+def set_email(actor: Actor, user_id: int, email: str) -> User:
+    """Makes this the person's address; empty takes it away. An administrator's own is no exception: it gives nobody a
+    right. Raises NotAllowed and ValidationError by field."""
+    permissions.check_manage_people(person(actor))
+    field = User._meta.get_field("email")
+    with transaction.atomic():
+        user = _locked(user_id)
+        old = user.email
+        try:
+            user.email = field.clean(email.strip(), user)
+        except ValidationError as refused:
+            raise ValidationError({"email": refused.messages}) from None
+        if user.email != old:
+            user.save(update_fields=["email"])
+            _tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
+    return user
+
+
+def switch(actor: Actor, user_id: int, *, on: bool) -> User:
+    """Lets a person sign in, or ends every session of theirs with the next click. Raises NotAllowed."""
+    with transaction.atomic():
+        user = _other(actor, user_id)
+        if user.is_active != on:
+            user.is_active = on
+            user.save(update_fields=["is_active"])
+            _tell("person.switched_on" if on else "person.switched_off", user, actor=actor)
+        _check_somebody_is_left()
+    return user
+
+
+def password_link(actor: Actor, user_id: int) -> tuple[str, str]:
+    """The two parts of a link with which the person sets a password, once and within PASSWORD_RESET_TIMEOUT. Raises
+    NotAllowed, for a superuser too: their password is set at the command line."""
+    with transaction.atomic():
+        user = _other(actor, user_id)
+        if user.is_superuser:
+            raise NotAllowed("A superuser's password is set with manage.py changepassword.")
+        record("person.link_made", actor=actor, data=_about(user))
+    return link_parts(user)
+
+
+def link_parts(user: User) -> tuple[str, str]:
+    return urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+
+
+def notice(actor: Actor) -> None:
+    """Records, in one event, how people differ from what the events say of them, if they do: changes made in a shell,
+    by SQL or with Django's own commands leave no other trace."""
+    with transaction.atomic():
+        lock_chain()
+        known, now = _known(), {user.username: _state(user) for user in User.objects.prefetch_related("groups")}
+        changes = {
+            name: [_words(known.get(name)), _words(now.get(name))]
+            for name in sorted({*known, *now})
+            if known.get(name) != now.get(name)
+        }
+        if changes:
+            record(BASELINE, actor=actor, data={"changes": changes, "people": now})
+
+
+def _added(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
+    user = User(username=name, email=email)
+    user.set_unusable_password()
+    user.full_clean()
+    with transaction.atomic():
+        user.save()
+        user.groups.set(Group.objects.filter(name__in=set(roles) & set(ROLES)))
+        _tell("person.added", user, actor=actor)
+    return user
+
+
+def _other(actor: Actor, user_id: int) -> User:
+    """The person, who must not be the actor."""
+    permissions.check_manage_people(person(actor))
+    if user_id == actor.id:
+        raise NotAllowed("You can't change your own roles or account. Somebody else has to.")
+    return _locked(user_id)
+
+
+def _locked(user_id: int) -> User:
+    """The person. One change at a time: the chain is locked until the transaction ends."""
+    lock_chain()
+    return User.objects.select_for_update().get(pk=user_id)
+
+
+def _check_somebody_is_left() -> None:
+    active = User.objects.filter(is_active=True)
+    if not (active.filter(is_superuser=True) | active.filter(groups__name=ADMINISTRATOR)).exists():
+        raise NotAllowed("Nobody would be left who can manage people. Make somebody else administrator first.")
+
+
+def _tell(action: str, user: User, *, actor: Actor, **more: Any) -> None:
+    record(action, actor=actor, data={**_about(user), **more, "state": _state(user)})
+
+
+def _about(user: User) -> dict[str, Any]:
+    return {"person": user.username, "person_id": user.pk}
+
+
+def _state(user: User) -> State:
+    return {
+        "email": user.email,
+        "active": user.is_active,
+        "superuser": user.is_superuser,
+        "roles": sorted(group.name for group in user.groups.all()),
+        "permissions": sorted(user.user_permissions.values_list("codename", flat=True)),
+    }
+
+
+def _words(state: Mapping[str, Any] | None) -> str | None:
+    if state is None:
+        return None
+    extra = [word for word, said in (("superuser", state["superuser"]), ("switched off", not state["active"])) if said]
+    roles = ", ".join([*state["roles"], *state["permissions"], *extra]) or "no role"
+    return f"{roles}; {state['email']}" if state["email"] else roles
+
+
+def _known() -> dict[str, State]:
+    """How everybody stands by the events: the last look at all, and the changes since."""
+    look = AuditEvent.objects.filter(action=BASELINE).order_by("-id").first()
+    known: dict[str, State] = dict(look.data["people"]) if look else {}
+    since = AuditEvent.objects.filter(action__in=CHANGES, id__gt=look.pk if look else 0).order_by("id")
+    for data in since.values_list("data", flat=True):
+        known[data["person"]] = data["state"]
+    # Older events say nothing of addresses.
+    return {name: {"email": "", **state} for name, state in known.items()}

@@ -1,0 +1,61 @@
+"""What a process notices when it starts: settings and people that aren't as the history last said."""
+
+import logging
+from typing import Any
+
+from celery.signals import worker_ready
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import lock_chain, record
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.operations import people
+
+logger = logging.getLogger(__name__)
+
+# Of these events the last one of a kind of process counts; there are few kinds.
+MOST = 50
+
+
+def notice(process: str) -> None:
+    """Records changed settings and people. `process` is a kind, `web` or `worker`: many of a kind leave one event.
+
+    A database that isn't there or not migrated yet stops no process; the next start notices.
+    """
+    actor = Actor(name=f"amicopy {process}", source="worker")
+    try:
+        notice_settings(process, actor=actor)
+        people.notice(actor)
+    except DatabaseError as error:
+        logger.warning("Settings and people weren't compared with the history: %s", error)
+
+
+@worker_ready.connect
+def _worker_started(**kwargs: object) -> None:
+    notice("worker")
+
+
+def notice_settings(process: str, *, actor: Actor) -> None:
+    """One event with what changed in the settings since this kind of process last started; without secrets."""
+    now: dict[str, Any] = {name: str(value) for name, value in sorted(settings.AUDITED_SETTINGS.items())}
+    with transaction.atomic():
+        lock_chain()
+        before = _last(process)
+        if before != now:
+            changes = {
+                name: [(before or {}).get(name), now.get(name)]
+                for name in sorted({*(before or {}), *now})
+                if (before or {}).get(name) != now.get(name)
+            }
+            data = {"process": process, "settings": now} | ({"changes": changes} if before is not None else {})
+            record("settings.changed", actor=actor, data=data)
+
+
+def _last(process: str) -> dict[str, Any] | None:
+    for data in (
+        AuditEvent.objects.filter(action="settings.changed").order_by("-id").values_list("data", flat=True)[:MOST]
+    ):
+        if data.get("process") == process:
+            return dict(data["settings"])
+    return None

@@ -1,0 +1,99 @@
+"""The verbs of copies under way or failed: cancel and retry, for one copy or for a whole request."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.copies.core import permissions
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.permissions import person
+from amicopy.copies.core.reasons import NO_WAIT
+from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
+from amicopy.copies.lifecycle.wakeup import nudge
+from amicopy.copies.requests.submission_checks import new_attempt
+
+CANCELLABLE = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING)
+
+
+def cancel(actor: Actor, number: int, *, copy_id: int | None = None) -> list[ImageCopy]:
+    """Cancels one copy of an approved request, or all that aren't over; returns those it cancelled.
+
+    Free before the call; after it, a worker deregisters the image and removes its snapshots. Raises NotAllowed, and
+    InvalidTransition when nothing is left to cancel.
+    """
+    with transaction.atomic():
+        request = lock_request(number)
+        permissions.check_manage_copies(person(actor), request)
+        copies = _chosen(request, CANCELLABLE, copy_id, "cancelled")
+        now = timezone.now()
+        for copy in copies:
+            if copy.state == CopyState.QUEUED:
+                move_copy(
+                    copy,
+                    CopyState.CANCELLED,
+                    actor=actor,
+                    action="copy.cancelled",
+                    finished_at=now,
+                    next_step_at=None,
+                    **NO_WAIT,
+                )
+            else:
+                # The lease stays: a worker in the middle of the call still stores the image's id.
+                move_copy(
+                    copy, CopyState.CANCELLING, actor=actor, action="copy.cancelling", next_step_at=now, **NO_WAIT
+                )
+        nudge("cancel_due")
+    return copies
+
+
+def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[ImageCopy]:
+    """Queues one failed copy, or all failed ones, again with a new token; the approval holds while the hash does.
+
+    Raises NotAllowed, and InvalidTransition when nothing failed or what is stored isn't what was approved.
+    """
+    with transaction.atomic():
+        request = lock_request(number)
+        permissions.check_manage_copies(person(actor), request)
+        copies = _chosen(request, (CopyState.FAILED,), copy_id, "retried")
+        if request.hash_of_calls() != request.content_hash:
+            raise InvalidTransition(f"Request #{number} isn't what was approved any more. Make a new one.")
+        if request.state != RequestState.APPROVED:
+            move_request(request, RequestState.APPROVED, actor=actor, action="request.retried", finished_at=None)
+        now = timezone.now()
+        for copy in copies:
+            attempt = new_attempt(copy)
+            move_copy(
+                copy,
+                CopyState.QUEUED,
+                actor=actor,
+                action="copy.retried",
+                data={**attempt.as_dict(), "replaces": copy.ImageId, "failed_with": copy.error_code},
+                queued_at=now,
+                next_step_at=now,
+                called_at=None,
+                seen_at=None,
+                finished_at=None,
+                failures=0,
+                **NO_WAIT,
+                ImageId="",
+                progress=0,
+                snapshots=[],
+                error_code="",
+                error_message="",
+                error_request_id="",
+            )
+        nudge("start_due")
+    return copies
+
+
+def _chosen(request: CopyRequest, states: Iterable[str], copy_id: int | None, done: str) -> list[ImageCopy]:
+    copies = request.copies_of_round().filter(state__in=list(states)).select_related("account")
+    if copy_id is not None:
+        copies = copies.filter(pk=copy_id)
+    chosen = list(copies)
+    if not chosen:
+        raise InvalidTransition(f"Nothing of request #{request.pk} can be {done} now.")
+    return chosen

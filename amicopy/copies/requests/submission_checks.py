@@ -1,0 +1,185 @@
+"""What a requester hands in: checked against rules, account and people, and frozen as copies with their tokens."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from amicopy.copies import rules
+from amicopy.copies.core import permissions
+from amicopy.copies.core.calls import Call, FieldError, InvalidRequest, content_hash
+from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.states import CopyState
+from amicopy.copies.lifecycle import source_binding
+from amicopy.copies.requests import follow_ups
+from amicopy.copies.voting import facts, rulebook, voters, votes
+
+# How far ahead a start may be asked for.
+LATEST_START = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
+    that these are more destinations of."""
+
+    account: Account
+    reason: str
+    calls: Sequence[Call]
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    start_not_before: datetime | None = None
+    continues: CopyRequest | None = None
+
+    def columns(self, requester: User) -> dict[str, Any]:
+        """What a request keeps of it, with the plan that the rules of this moment ask for."""
+        first, now = self.calls[0].parameters, timezone.now()
+        plans = rulebook.plan_for(self.calls, facts.facts_for(self.account, requester, self.lookups))
+        source_seen = source_binding.seen(self.lookups, self.calls)
+        return {
+            "reason": self.reason.strip(),
+            "SourceRegion": first["SourceRegion"],
+            "SourceImageId": first["SourceImageId"],
+            "Name": first["Name"],
+            "dry_run": all(call.dry_run for call in self.calls),
+            "content_hash": content_hash(self.account.account_id, self.calls, source_seen),
+            "plan": plans.plan,
+            "rules": plans.rules,
+            "lookups": dict(self.lookups),
+            "source_seen": source_seen,
+            "submitted_at": now,
+            "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
+            "start_not_before": self.start_not_before,
+            "continues": self.continues,
+        }
+
+
+def refuse(handed_in: Submission, requester: User, again: int | None = None) -> None:
+    """Raises InvalidRequest with everything that speaks against a submission."""
+    errors = check_submission(
+        account=handed_in.account,
+        reason=handed_in.reason,
+        calls=handed_in.calls,
+        requester=requester,
+        lookups=handed_in.lookups,
+        start_not_before=handed_in.start_not_before,
+        again=again,
+    )
+    if handed_in.continues is not None:
+        errors += follow_ups.refusals(
+            handed_in.continues, account=handed_in.account, calls=handed_in.calls, requester=requester
+        )
+    if errors:
+        raise InvalidRequest(errors)
+
+
+def check_submission(
+    *,
+    account: Account,
+    reason: str,
+    calls: Sequence[Call],
+    requester: User | None = None,
+    lookups: Mapping[str, Any] | None = None,
+    start_not_before: datetime | None = None,
+    again: int | None = None,
+) -> list[FieldError]:
+    """Everything that speaks against these calls, by field; the same for the form and for whoever calls `submit`.
+
+    `again` is the number of the request that is submitted again: its own unused tokens are free.
+    """
+    errors: list[FieldError] = []
+    if not reason.strip():
+        errors.append(FieldError("reason", "Enter why this copy is needed."))
+    if not account.enabled:
+        errors.append(FieldError("account", f"Choose another account. {account.name} is switched off."))
+    elif requester is not None and not permissions.may_ask_in(requester, account):
+        errors.append(FieldError("account", f"Choose another account. {account.name} is for other groups than yours."))
+    if start_not_before is not None and start_not_before > timezone.now() + LATEST_START:
+        errors.append(FieldError("start_not_before", f"Enter a start in the next {LATEST_START.days} days."))
+    errors += rules.check_request(calls, account_id=account.account_id, partition=account.partition, lookups=lookups)
+    for index, call in enumerate(calls):
+        if call.ClientToken and _token_taken(account, call, again):
+            errors.append(
+                FieldError(
+                    "ClientToken",
+                    f"Enter another token or leave it empty. This one was used before in {call.DestinationRegion}.",
+                    index,
+                )
+            )
+    errors += _names_taken(calls, lookups or {})
+    if requester is not None and not errors:
+        errors += _nobody_could(account, requester, calls, lookups or {})
+    return errors
+
+
+def _names_taken(calls: Sequence[Call], lookups: Mapping[str, Any]) -> list[FieldError]:
+    """Where the setting wants it, refuses names that are in use where a copy goes, as far as that was looked up."""
+    if settings.NAME_CLASH != "refuse":
+        return []
+    return [
+        FieldError(
+            "Name",
+            f"Enter another name. {call.DestinationRegion} has an AMI of this name: {', '.join(row['clashes'])}.",
+            index,
+        )
+        for index, (call, row) in enumerate(zip(calls, lookups.get("destinations") or (), strict=False))
+        if row.get("clashes") and row.get("DestinationRegion") == call.DestinationRegion and not call.dry_run
+    ]
+
+
+def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
+    """The next attempt at a copy, with a token of its own, stored before any call."""
+    return Attempt.objects.create(
+        copy=copy,
+        number=copy.attempts.count() + 1,
+        account_id=copy.account_id,
+        DestinationRegion=copy.DestinationRegion,
+        ClientToken=ClientToken or str(uuid.uuid4()),
+        created_at=timezone.now(),
+    )
+
+
+def _nobody_could(
+    account: Account, requester: User, calls: Sequence[Call], lookups: Mapping[str, Any]
+) -> list[FieldError]:
+    """Refuses a request that would wait for ever: too few people could give what its rules ask for."""
+    plans = rulebook.plan_for(calls, facts.facts_for(account, requester, lookups))
+    missing = voters.impossible(plans.plan, requester=requester)
+    if not missing:
+        return []
+    wanted = votes.words(plans.plan)
+    return [
+        FieldError(
+            "account",
+            f"Ask an administrator: nobody could approve this. {voters.rules_in_words(plans.rules, missing)} asks for "
+            f"{wanted}, and too few people can give that. Missing: {votes.words(missing)}.",
+        )
+    ]
+
+
+def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
+    """Freezes the calls as image copies of the request's current round, each with its first token."""
+    for position, call in enumerate(calls):
+        copy = ImageCopy.objects.create(
+            request=request,
+            round=request.round,
+            position=position,
+            account=request.account,
+            DestinationRegion=call.DestinationRegion,
+            destination=call.destination,
+            parameters=dict(call.parameters),
+            ClientToken=call.ClientToken,
+            state=CopyState.HELD,
+        )
+        new_attempt(copy, ClientToken=call.ClientToken)
+
+
+def _token_taken(account: Account, call: Call, again: int | None) -> bool:
+    taken = Attempt.objects.filter(
+        account=account, DestinationRegion=call.DestinationRegion, ClientToken=call.ClientToken
+    )
+    return taken.exclude(copy__request=again, first_called_at__isnull=True).exists()

@@ -1,0 +1,233 @@
+"""The verbs of a requester: submit, submit again, renew, withdraw; those of who decides come from `decisions`.
+
+Each is told who acts, checks that the person may, changes state and writes the event in one transaction, and nudges the
+workers after the commit. All of them raise NotAllowed and InvalidTransition, whose words are fit to be shown.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.copies.core import permissions
+from amicopy.copies.core.call_changes import changes
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account, Attempt, CopyRequest
+from amicopy.copies.core.permissions import person
+from amicopy.copies.core.states import RequestState
+from amicopy.copies.lifecycle import notifications
+from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_request
+from amicopy.copies.requests import follow_ups
+from amicopy.copies.requests.decide import (
+    approve,
+    approve_if_satisfied,
+    break_glass,
+    cancel_held,
+    decide_many,
+    reject,
+    request_changes,
+)
+from amicopy.copies.requests.submission_checks import Submission, check_submission, new_attempt, refuse, store_calls
+from amicopy.copies.voting.facts import source_in
+
+__all__ = (
+    "approve",
+    "break_glass",
+    "check_submission",
+    "decide_many",
+    "new_attempt",
+    "person",
+    "reject",
+    "renew",
+    "request_changes",
+    "resubmit",
+    "submit",
+    "withdraw",
+)
+
+
+def submit(
+    actor: Actor,
+    *,
+    account: Account,
+    reason: str,
+    calls: Sequence[Call],
+    submission: uuid.UUID | None = None,
+    lookups: Mapping[str, Any] | None = None,
+    start_not_before: datetime | None = None,
+    continues: int | None = None,
+) -> CopyRequest:
+    """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
+
+    `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
+    source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
+    finished request that these are more destinations of. Raises InvalidRequest with errors by field.
+    """
+    user = person(actor)
+    permissions.check_submit(user)
+    submission = submission or uuid.uuid4()
+    original = follow_ups.original_of(user, continues) if continues is not None else None
+    handed_in = Submission(account, reason, calls, lookups or {}, start_not_before, original)
+
+    def store() -> CopyRequest:
+        earlier = CopyRequest.objects.filter(submission=submission, requester=user).first()
+        if earlier is not None:
+            return earlier
+        refuse(handed_in, user)
+        with transaction.atomic():
+            columns = handed_in.columns(user)
+            request = CopyRequest.objects.create(
+                account=account, requester=user, submission=submission, created_at=columns["submitted_at"], **columns
+            )
+            store_calls(request, calls)
+            event = record(
+                "request.submitted",
+                actor=actor,
+                request=request.pk,
+                requester=user.pk,
+                account=account.account_id,
+                image_id=request.SourceImageId,
+                new=RequestState.PENDING,
+                data=_event(request, calls),
+            )
+            notifications.ask(event, request)
+            if original is not None:
+                CopyRequest.objects.filter(pk=original.pk).update(version=F("version") + 1)
+                record(
+                    "request.continued",
+                    actor=actor,
+                    request=original.pk,
+                    requester=original.requester_id,
+                    account=account.account_id,
+                    data={"by": request.pk},
+                )
+            approve_if_satisfied(lock_request(request.pk), actor=actor)
+        return request
+
+    request = _twice(store)
+    request.refresh_from_db()
+    return request
+
+
+def resubmit(
+    actor: Actor,
+    number: int,
+    *,
+    reason: str,
+    calls: Sequence[Call],
+    account: Account | None = None,
+    lookups: Mapping[str, Any] | None = None,
+    start_not_before: datetime | None = None,
+) -> CopyRequest:
+    """Submits a request again that was sent back: a new round with these calls, under the rules of now.
+
+    Approvals given before are kept when the content is the same and so is its source, and void when anything was
+    edited or the source isn't what was approved any more. Raises as `submit`.
+    """
+    request = _own(actor, number)
+    seen = _seen_before(request, calls, lookups)
+    handed_in = Submission(account or request.account, reason, calls, seen, start_not_before, request.continues)
+    return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
+
+
+def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
+    """Submits an expired request again as it is: a new round that asks for all approvals anew. Raises as `submit`."""
+    request = _own(actor, number)
+    calls = request.calls()
+    seen = _seen_before(request, calls, lookups)
+    handed_in = Submission(request.account, request.reason, calls, seen, request.start_not_before, request.continues)
+    return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
+
+
+def withdraw(actor: Actor, number: int) -> CopyRequest:
+    """The requester takes the request back before it was decided."""
+    with transaction.atomic():
+        request = lock_request(number)
+        permissions.check_withdraw(person(actor), request)
+        move_request(request, RequestState.WITHDRAWN, actor=actor, action="request.withdrawn")
+        cancel_held(request, actor=actor)
+    return request
+
+
+def _twice(store: Callable[[], CopyRequest]) -> CopyRequest:
+    """Runs it again after a constraint refused: the same form sent twice at the same instant, or a token taken a moment
+    ago, is now seen by the checks."""
+    try:
+        return store()
+    except IntegrityError:
+        return store()
+
+
+def _own(actor: Actor, number: int) -> CopyRequest:
+    request = CopyRequest.objects.select_related("account", "requester").get(pk=number)
+    permissions.check_resubmit(person(actor), request)
+    return request
+
+
+def _seen_before(request: CopyRequest, calls: Sequence[Call], lookups: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The new look-ups, with the source as it was seen before where AWS didn't show it this time."""
+    where = {(call.parameters.get("SourceRegion"), call.parameters.get("SourceImageId")) for call in calls}
+    same = where == {(request.SourceRegion, request.SourceImageId)}
+    if lookups is None:
+        return request.lookups if same else {}
+    before = source_in(request.lookups)
+    return {**lookups, "source": before} if same and before and not source_in(lookups) else lookups
+
+
+def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, action: str) -> CopyRequest:
+    with transaction.atomic():
+        request = lock_request(number)
+        if request.state != expected:
+            raise InvalidTransition(f"Request #{number} is {request.get_state_display().lower()} already.")
+        before, user = request.calls(), person(actor)
+        cancel_held(request, actor=actor)
+        # What was never sent to AWS used no token.
+        Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()
+        refuse(handed_in, user, again=number)
+        columns = handed_in.columns(user)
+        edited = columns["content_hash"] != request.content_hash
+        request.round += 1
+        voided = edited or expected == RequestState.EXPIRED
+        request.account = handed_in.account
+        event = move_request(
+            request,
+            RequestState.PENDING,
+            actor=actor,
+            action=action,
+            data={
+                **_event(request, handed_in.calls, columns),
+                "approvals_kept": not voided,
+                "changes": changes(before, handed_in.calls),
+            },
+            account=handed_in.account,
+            round=request.round,
+            votes_from_round=request.round if voided else request.votes_from_round,
+            decided_by=None,
+            decided_at=None,
+            reminded_at=None,
+            **columns,
+        )
+        store_calls(request, handed_in.calls)
+        notifications.ask(event, request)
+        approve_if_satisfied(request, actor=actor)
+    return request
+
+
+def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    columns = columns or vars(request)
+    start = columns["start_not_before"]
+    return {
+        "reason": columns["reason"],
+        "content_hash": columns["content_hash"],
+        "plan": columns["plan"],
+        "rules": columns["rules"],
+        "source_seen": columns["source_seen"],
+        "start_not_before": start.isoformat() if start else "",
+        "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
+        "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
+    }

@@ -1,1 +1,0 @@
-"""Looking after an installation: its accounts, its own health, changes made past it, the head of its history."""

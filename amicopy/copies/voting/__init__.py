@@ -1,0 +1,1 @@
+"""Whose votes a request needs, whose count, and what rules would ask for."""

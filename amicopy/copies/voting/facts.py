@@ -1,0 +1,52 @@
+"""What rules look at: the account, the requester and the source as it was seen, each unknown where nobody knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.models import Account, CopyRequest
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`size` is the GiB of all volumes of the source. None: not known."""
+
+    account: Account
+    requester_groups: frozenset[str]
+    SourceAccount: str | None = None
+    size: int | None = None
+    source_encrypted: bool | None = None
+
+
+def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> Facts:
+    """The facts of a request that this person makes in this account; `lookups` is what was found out at AWS."""
+    source = source_in(lookups)
+    volumes = source.get("volumes") or []
+    return Facts(
+        account=account,
+        requester_groups=frozenset(requester.groups.values_list("name", flat=True)),
+        SourceAccount=source.get("OwnerId") or None,
+        size=sum(int(volume["VolumeSize"]) for volume in volumes) or None,
+        source_encrypted=all(volume["Encrypted"] for volume in volumes) if volumes else None,
+    )
+
+
+def facts_of(request: CopyRequest) -> Facts:
+    """The facts of a request that was made already, with the groups its requester has now."""
+    return facts_for(request.account, request.requester, request.lookups)
+
+
+def source_in(lookups: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The source image in the look-ups, members as in `amicopy.aws.shapes.Image`; empty when it wasn't seen."""
+    source = lookups.get("source")
+    return source if isinstance(source, Mapping) and source.get("ImageId") else {}
+
+
+def encrypted(call: Call, facts: Facts) -> bool | None:
+    """Whether the copy will be encrypted: as asked, as every copy on an Outpost is, or as the source is."""
+    if call.parameters.get("Encrypted") is True or call.parameters.get("DestinationOutpostArn"):
+        return True
+    return facts.source_encrypted

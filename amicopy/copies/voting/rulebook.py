@@ -1,0 +1,163 @@
+"""From rules to the plan of a request: for each destination the first rule that fits, and all of them together.
+
+What amicopy doesn't know counts against the request: while a condition can't be told, its rule asks for its approvals
+and the search goes on below it. So neither an outage of the look-ups nor one more destination gets round a rule.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.voting.facts import Facts, encrypted
+from amicopy.copies.voting.votes import Plan, merged
+
+DEFAULT_PLAN: Plan = [{"permission": "copies.decide_request", "count": 1}]
+DEFAULT_NAME = "No rule fits: one approval"
+DEFAULT_DRY_RUN_NAME = "No rule fits: dry runs need nobody"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a rule applies to a destination: yes, no, or None when a condition can't be told; `why` in words."""
+
+    rule: str
+    rule_id: int | None
+    destination: str
+    applies: bool | None
+    why: tuple[str, ...]
+    requirements: Plan
+
+
+@dataclass(frozen=True)
+class Plans:
+    """`plan` is what the request needs; `rules` those that ask, for the request's own record: [{"id", "name",
+    "destinations", "requirements"}, ...]; `verdicts` say how it came about, in the order of looking."""
+
+    plan: Plan
+    rules: list[dict[str, Any]]
+    verdicts: tuple[Verdict, ...]
+
+
+def plan_for(calls: Sequence[Call], facts: Facts, rules: Iterable[ApprovalRule] | None = None) -> Plans:
+    """The approvals a request with these calls needs, under these rules or else the enabled ones of the database."""
+    if rules is None:
+        rules = ApprovalRule.objects.filter(enabled=True).select_related("account", "requester_group")
+    in_order = [rule for rule in rules if rule.enabled]
+    verdicts = [verdict for call in calls for verdict in _verdicts(call, facts, in_order)]
+    asked: dict[tuple[int | None, str], dict[str, Any]] = {}
+    for verdict in verdicts:
+        if verdict.applies is False:
+            continue
+        entry = asked.setdefault(
+            (verdict.rule_id, verdict.rule),
+            {
+                "id": verdict.rule_id,
+                "name": verdict.rule,
+                "destinations": [],
+                "requirements": verdict.requirements,
+            },
+        )
+        entry["destinations"].append(verdict.destination)
+    found = list(asked.values())
+    return Plans(merged([entry["requirements"] for entry in found]), found, tuple(verdicts))
+
+
+def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterable[Verdict]:
+    for rule in rules:
+        answers = [(condition(rule, call, facts), condition.__name__) for condition in CONDITIONS]
+        no = [name for answer, name in answers if answer is False]
+        unknown = [name for answer, name in answers if answer is None]
+        applies = False if no else None if unknown else True
+        why = tuple(SAID[name][0 if applies is False else 1] for name in (no or unknown))
+        yield Verdict(rule.name, rule.pk, call.destination, applies, why, list(rule.requirements))
+        if applies:
+            return
+    if call.dry_run:
+        yield Verdict(DEFAULT_DRY_RUN_NAME, None, call.destination, True, (), [])
+    else:
+        yield Verdict(DEFAULT_NAME, None, call.destination, True, (), DEFAULT_PLAN)
+
+
+def account(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
+    return rule.account_id is None or rule.account_id == facts.account.pk
+
+
+def region(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
+    return region_fits(rule.DestinationRegion, call.DestinationRegion)
+
+
+def source_account(rule: ApprovalRule, call: Call, facts: Facts) -> bool | None:
+    if not rule.SourceAccount:
+        return True
+    return None if facts.SourceAccount is None else facts.SourceAccount == rule.SourceAccount
+
+
+def encryption(rule: ApprovalRule, call: Call, facts: Facts) -> bool | None:
+    if not rule.encryption:
+        return True
+    will_be = encrypted(call, facts)
+    return None if will_be is None else will_be == (rule.encryption == ApprovalRule.Encryption.ENCRYPTED)
+
+
+def dry_run(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
+    if rule.dry_runs == ApprovalRule.DryRuns.BOTH:
+        return True
+    return call.dry_run == (rule.dry_runs == ApprovalRule.DryRuns.DRY_RUNS)
+
+
+def size(rule: ApprovalRule, call: Call, facts: Facts) -> bool | None:
+    if rule.larger_than is None and rule.at_most is None:
+        return True
+    if facts.size is None:
+        return None
+    large_enough = rule.larger_than is None or facts.size > rule.larger_than
+    return large_enough and (rule.at_most is None or facts.size <= rule.at_most)
+
+
+def requester_group(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
+    return rule.requester_group is None or rule.requester_group.name in facts.requester_groups
+
+
+Condition = Callable[[ApprovalRule, Call, Facts], bool | None]
+CONDITIONS: tuple[Condition, ...] = (
+    account,
+    region,
+    source_account,
+    encryption,
+    dry_run,
+    size,
+    requester_group,
+)
+# Why a rule doesn't apply, and why it can't be told.
+SAID: dict[str, tuple[str, str]] = {
+    "account": ("another account", ""),
+    "region": ("another Region", ""),
+    "source_account": ("another source account", "the source's account isn't known"),
+    "encryption": ("encryption differs", "the source's encryption isn't known"),
+    "dry_run": ("not for this kind of call", ""),
+    "size": ("another size", "the source's size isn't known"),
+    "requester_group": ("the requester isn't in its group", ""),
+}
+
+
+def conditions_in_words(rule: ApprovalRule) -> list[str]:
+    """What a rule looks at, such as "into eu-*" and "larger than 500 GiB"; empty when it fits every copy."""
+    found = [
+        (rule.account, f"in account {rule.account.name}" if rule.account else ""),
+        (rule.DestinationRegion, f"into {rule.DestinationRegion}"),
+        (rule.SourceAccount, f"from account {rule.SourceAccount}"),
+        (rule.encryption, str(rule.get_encryption_display()).lower()),
+        (rule.larger_than is not None, f"larger than {rule.larger_than} GiB"),
+        (rule.at_most is not None, f"at most {rule.at_most} GiB"),
+        (rule.requester_group, f"asked for by {rule.requester_group.name}" if rule.requester_group else ""),
+        (rule.dry_runs != ApprovalRule.DryRuns.COPIES, str(rule.get_dry_runs_display()).lower()),
+    ]
+    return [words for wanted, words in found if wanted]
+
+
+def region_fits(patterns: str, name: str) -> bool:
+    """Whether a Region is among patterns with commas between them, such as "eu-*, us-east-1"; no pattern fits all."""
+    return not patterns or any(fnmatchcase(name, pattern.strip()) for pattern in patterns.split(","))

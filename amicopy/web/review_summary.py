@@ -1,0 +1,167 @@
+"""What was found out at AWS when a request was submitted, for whoever decides on it; see `copies.lookups.snapshot`.
+
+A request holds without any part of it: what wasn't found out is said, or left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from amicopy.copies.core.call_changes import changes
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptWarning
+from amicopy.copies.voting.facts import source_in
+from amicopy.web.forms.notes import prediction_words
+
+
+@dataclass(frozen=True)
+class Check:
+    """One answer, with its colour and icon."""
+
+    colour: str
+    icon: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One property of the source beside what the copies will have. `kind` is new, chg, lost or same."""
+
+    kind: str
+    name: str
+    api: str
+    source: Any
+    copies: Any
+
+    @property
+    def sign(self) -> tuple[str, str]:
+        """The sign of the row, and what it means."""
+        return {"new": ("+", "added"), "chg": ("→", "changed"), "lost": ("!", "not copied")}.get(
+            self.kind, ("=", "same")
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """`total` is GiB of all copies together, `usual` the shortest and longest time in seconds."""
+
+    checks: list[Check]
+    warnings: Sequence[KeptWarning]
+    changes: list[Change] = field(default_factory=list)
+    total: int = 0
+    usual: tuple[float, float] | None = None
+
+
+def found_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> Found:
+    """What is known of a request with these copies."""
+    kept = cast("Kept", row.lookups or {})
+    source = source_in(row.lookups)
+    places = _places(kept, copies)
+    usual = [place["usual_seconds"] for place in places if "usual_seconds" in place]
+    volumes = source.get("volumes") or []
+    gib = sum(int(volume["VolumeSize"]) for volume in volumes)
+    return Found(
+        checks=_checks(kept, source, places, keys=any("KmsKeyId" in copy.parameters for copy in copies)),
+        warnings=kept.get("warnings") or [],
+        changes=_changes(row, kept, source, places, copies) if source else [],
+        total=gib * len(copies),
+        usual=(min(usual), max(usual)) if usual else None,
+    )
+
+
+def edits_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
+    """What the requester changed since the round before, for who decides on the new one with these copies."""
+    if row.round == 1:
+        return []
+    before = [copy.call() for copy in row.copies.all() if copy.round == row.round - 1]
+    return changes(before, [copy.call() for copy in copies])
+
+
+def _places(kept: Kept, copies: Sequence[ImageCopy]) -> list[KeptDestination]:
+    """What is known of each copy's destination, empty where it was about another."""
+    rows = {each.get("destination"): each for each in kept.get("destinations") or []}
+    return [rows.get(copy.destination) or KeptDestination(destination=copy.destination) for copy in copies]
+
+
+def _checks(kept: Kept, source: Mapping[str, Any], places: Sequence[KeptDestination], *, keys: bool) -> list[Check]:
+    checks = [] if source else [Check("warn", "warn", _unseen(kept))]
+    refused = [
+        f"{place['destination']}: AWS would refuse it. {place['dry_run']['message']}"
+        for place in places
+        if "dry_run" in place and not place["dry_run"]["allowed"]
+    ]
+    checks += [Check("fail", "fail", words) for words in refused]
+    if all("dry_run" in place for place in places) and not refused:
+        checks.append(Check("ok", "ok", "Permissions checked"))
+    elif not refused:
+        checks.append(Check("idle", "info", "Permissions not checked"))
+    problems = [f"{p['destination']}: {p['key']['problem']}" for p in places if "key" in p and p["key"]["problem"]]
+    checks += [Check("fail", "fail", words) for words in problems]
+    if keys and not problems:
+        known = all("key" in place for place in places)
+        checks.append(Check("ok", "ok", "KMS key usable") if known else Check("idle", "info", "KMS key not checked"))
+    taken = [p for p in places if p.get("clashes")]
+    checks += [
+        Check("warn", "warn", f"{place['destination']} has an AMI of this name: {', '.join(place['clashes'])}")
+        for place in taken
+    ]
+    if not taken and all("clashes" in place for place in places):
+        checks.append(Check("ok", "ok", "Name free" if len(places) == 1 else "Name free in each Region"))
+    return checks
+
+
+def _unseen(kept: Kept) -> str:
+    reason = (kept.get("missing") or {}).get("source")
+    return f"The source wasn’t looked at. {reason}" if reason else "The source wasn’t looked at"
+
+
+def _changes(
+    row: CopyRequest,
+    kept: Kept,
+    source: Mapping[str, Any],
+    places: Sequence[KeptDestination],
+    copies: Sequence[ImageCopy],
+) -> list[Change]:
+    volumes = source.get("volumes") or []
+    encrypted = {bool(volume["Encrypted"]) for volume in volumes}
+    was = "Encrypted" if encrypted == {True} else "Not encrypted" if encrypted == {False} else "Partly encrypted"
+    rows = [
+        Change("chg", "Region", "", row.SourceRegion, ", ".join(copy.destination for copy in copies)),
+        _name(source, copies),
+    ]
+    for words, where in _grouped([(prediction_words(p["encryption"]), p) for p in places if p.get("encryption")]):
+        said = words[:1].upper() + words[1:]
+        same = said.startswith(("Unencrypted", "Encrypted as")) and len(encrypted) == 1
+        at = "" if len(where) == len(places) else f" ({', '.join(where)})"
+        rows.append(Change("same" if same else "chg", "Encryption", "Encrypted", was, f"{said}{at}"))
+    first = copies[0].parameters if copies else {}
+    if first.get("TagSpecifications"):
+        rows.append(Change("new", "New tags", "TagSpecifications", "", first["TagSpecifications"]))
+    if first.get("CopyImageTags"):
+        taken, left = kept.get("tags_copied") or {}, kept.get("tags_left") or {}
+        if taken:
+            rows.append(Change("same", "Source tags", "CopyImageTags", taken, "Same"))
+        if left:
+            rows.append(Change("lost", "Other tags", "CopyImageTags", left, "Not copied"))
+    elif source.get("tags"):
+        rows.append(Change("lost", "Source tags", "CopyImageTags", dict(source["tags"]), "Not copied"))
+    rows += [
+        Change("lost", words[:1].upper() + words[1:], "", "", "Not copied") for words in kept.get("not_copied") or []
+    ]
+    built = f"{source.get('Architecture', '')}, {source.get('PlatformDetails', '')}"
+    sizes = " + ".join(str(volume["VolumeSize"]) for volume in volumes)
+    return [*rows, Change("same", "Architecture and volumes", "", f"{built}; {sizes} GiB", "Same")]
+
+
+def _name(source: Mapping[str, Any], copies: Sequence[ImageCopy]) -> Change:
+    was = str(source.get("Name") or "")
+    names = list(dict.fromkeys(str(copy.parameters.get("Name", "")) for copy in copies))
+    return Change("same" if names == [was] else "chg", "Name", "Name", was, ", ".join(names))
+
+
+def _grouped(said: Sequence[tuple[str, KeptDestination]]) -> list[tuple[str, list[str]]]:
+    """Each sentence once, with the destinations it is about."""
+    groups: dict[str, list[str]] = {}
+    for words, place in said:
+        groups.setdefault(words, []).append(place["destination"])
+    return list(groups.items())

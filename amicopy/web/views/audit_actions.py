@@ -1,0 +1,56 @@
+"""What can be done with the history: taking a copy of it, and looking whether it holds."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from amicopy.audit import checks, exports
+from amicopy.audit.log import record
+from amicopy.audit.models import AuditCheck
+from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.audit_filters import question_of, visible_to
+
+# How long a person may wait for a look at the newest events; the daily walk looks at all of them.
+VERIFY_SECONDS = 3.0
+
+
+@require_POST
+def export(request: HttpRequest) -> HttpResponseBase:
+    """What the filters in the address show, all pages of it, as a file; each person's as much as they may see."""
+    user, question, kind = signed_in(request), question_of(request.GET), request.POST.get("format", "")
+    if question.filter is None or kind not in exports.FORMATS:
+        problems = list(question.problems.values()) or ["Export as CSV or as JSON Lines."]
+        return render(request, "audit/not_exported.html", {"problems": problems, "question": question}, status=400)
+    events = question.filter.apply(visible_to(user))
+    pieces = exports.export(events, kind=kind, filters=question.typed, actor=actor_of(request))
+    answer = StreamingHttpResponse(pieces, content_type=exports.FORMATS[kind][1])
+    answer["Content-Disposition"] = f'attachment; filename="amicopy-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{kind}"'
+    answer["Cache-Control"] = "private, no-store"
+    # A proxy that collects the answer first would make a long export look dead.
+    answer["X-Accel-Buffering"] = "no"
+    return answer
+
+
+@require_POST
+def verify(request: HttpRequest) -> HttpResponse:
+    """Checks the events since the last good check at once, for a few seconds at most."""
+    if not signed_in(request).has_perm("audit.view_all"):
+        raise PermissionDenied("You can't verify the history. Ask an administrator for the auditor role.")
+    actor = actor_of(request)
+    check = checks.verify_new(seconds=VERIFY_SECONDS, actor=actor)
+    with transaction.atomic():
+        record(
+            "audit.verified",
+            actor=actor,
+            data={"outcome": check.outcome, "events": check.events, "event": check.head_id, "finding": check.finding},
+        )
+    if check.outcome == AuditCheck.Outcome.BROKEN:
+        messages.error(request, f"The history doesn't hold. {check.finding}")
+    else:
+        messages.success(request, f"The chain holds up to event {check.head_id}. {check.events:,} events are good.")
+    return redirect(reverse("audit"))

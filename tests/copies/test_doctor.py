@@ -1,0 +1,100 @@
+"""The doctor, against the sandbox."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from amicopy.aws import sessions
+from amicopy.copies import tasks
+from amicopy.copies.core.engine_models import Pulse
+from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.operations.doctor import beat, clock, findings
+from amicopy.copies.requests import verbs
+from tests.conftest import Control
+from tests.copies.conftest import Submit, acting
+
+pytestmark = pytest.mark.django_db
+
+
+def wrong() -> dict[str, str]:
+    """What is wrong but for broker, workers and beat, which `tests/journey` has."""
+    absent = {"broker", "workers", "beat"}
+    return {finding.what: finding.words for finding in findings() if not finding.ok and finding.what not in absent}
+
+
+def test_a_sound_installation_has_nothing_wrong(sandbox: Control, account: Account) -> None:
+    assert wrong() == {}
+
+
+def test_the_doctor_names_the_account_whose_credentials_do_not_work(sandbox: Control, account: Account) -> None:
+    Account.objects.create(
+        name="broken", account_id="444455556666", role_arn="arn:aws:iam::444455556666:role/amicopy", external_id="wrong"
+    )
+    assert list(wrong()) == ["account broken"]
+
+
+def test_the_doctor_notices_another_account_than_the_row_says(sandbox: Control, account: Account) -> None:
+    Account.objects.filter(pk=account.pk).update(account_id="999999999999")
+    assert "are of account 111122223333" in wrong()["account sandbox"]
+
+
+def test_the_doctor_says_when_aws_is_out_of_reach(sandbox: Control, account: Account, settings: Settings) -> None:
+    settings.AWS_ENDPOINT = "http://127.0.0.1:9"
+    sessions.forget_all()
+    assert "don't work" in wrong()["account sandbox"]
+
+
+def test_the_doctor_notices_work_that_nobody_does(sandbox: Control, submit: Submit, approver: User) -> None:
+    request = submit()
+    verbs.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+    ImageCopy.objects.update(next_step_at=timezone.now() - timedelta(hours=1))
+    assert "Is a worker running" in wrong()["work"]
+
+
+def test_permissions_are_tried_where_copies_went_and_the_missing_actions_named(
+    sandbox: Control, submit: Submit, approver: User
+) -> None:
+    request = submit()
+    verbs.approve(acting(approver), request.pk, seen_hash=request.content_hash)
+    tasks.start_due(wake=False)
+    sandbox("advance", seconds=900)
+    ImageCopy.objects.update(next_step_at=timezone.now())
+    tasks.track_due()
+    before = sandbox("images")
+    assert wrong() == {}
+    assert sandbox("images") == before, "trying changes nothing"
+    said = [finding.words for finding in findings() if finding.what == "account sandbox, eu-west-1"]
+    assert said == ["10 actions are allowed."]
+    denied = ("CopyImage", "DeregisterImage", "DeleteSnapshot", "GetEbsDefaultKmsKeyId", "DescribeSnapshots")
+    for action in denied:
+        sandbox("faults", kind="error", code="UnauthorizedOperation", message="No.", action=action, count=None)
+    said = [finding.words for finding in findings() if finding.what == "account sandbox, eu-west-1" and not finding.ok]
+    assert [words.split(" ")[0] for words in said] == [
+        "ec2:DescribeSnapshots",
+        "ec2:GetEbsDefaultKmsKeyId",
+        "ec2:CopyImage",
+        "ec2:CreateTags",
+        "ec2:DeregisterImage",
+        "ec2:DeleteSnapshot",
+    ]
+
+
+def test_what_cannot_be_tried_yet_is_said_to_be_unknown(sandbox: Control, account: Account) -> None:
+    [words] = [finding.words for finding in findings() if finding.what == "account sandbox, us-east-1"]
+    assert "Not known before the first copy: ec2:CopyImage" in words
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0, 0), (30, 0), (-30, 0), (120, 1), (-600, 1)])
+def test_a_clock_that_is_wrong_is_noticed(seconds: int, found: int) -> None:
+    assert len(list(clock("account sandbox", timezone.now() + timedelta(seconds=seconds)))) == found
+
+
+def test_a_beat_that_is_silent_is_noticed() -> None:
+    tasks.sweep()
+    swept = Pulse.objects.get(name="sweep").at
+    assert beat(swept).ok
+    assert not beat(swept - timedelta(minutes=1)).ok
+    assert "never" in beat(None).words
