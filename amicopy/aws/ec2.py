@@ -177,6 +177,27 @@ def snapshots_of_copy(account: AwsAccount, *, region: str, image_id: str) -> lis
     return snapshots_of_copies(account, region=region, image_ids=[image_id])[image_id]
 
 
+def made_for(snapshot: Snapshot) -> str:
+    """The image that AWS's description says a snapshot was made for, or empty (observed wording, not documented)."""
+    if not snapshot.Description.startswith(MADE_FOR):
+        return ""
+    return snapshot.Description.removeprefix(MADE_FOR).split(" ")[0]
+
+
+def images_marked(account: AwsAccount, *, region: str, key: str, value: str) -> list[Image]:
+    """The account's own images with this tag; `*` in the value stands for anything."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]}]
+    pages = _pages(account, region, "describe_images", "Images", False, Filters=filters, Owners=["self"])
+    return [image_of(raw) for raw in pages]
+
+
+def snapshots_marked(account: AwsAccount, *, region: str, key: str, value: str) -> list[Snapshot]:
+    """As `images_marked`, for snapshots."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]}]
+    pages = _pages(account, region, "describe_snapshots", "Snapshots", False, Filters=filters, OwnerIds=["self"])
+    return [snapshot_of(raw) for raw in pages]
+
+
 def find_copies(
     account: AwsAccount, *, region: str, source_image_id: str, source_region: str, name: str
 ) -> list[Image]:
