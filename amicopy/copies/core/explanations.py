@@ -203,10 +203,10 @@ BY_CODE: Mapping[str, Explanation] = {
     "NotADryRun": _OURS,
     "ImageGone": Explanation(
         "AWS doesn't show the new AMI any more",
-        "It was listed while it was being copied, and then left out of many looks over minutes. Somebody may have removed "
-        "it. The source and the other destinations are not affected.",
-        "Look for it at AWS; CloudTrail shows who removed it. Then retry: should it be there after all, amicopy goes on "
-        "with it.",
+        "It was listed while it was being copied, and then left out of many looks over minutes. Somebody may have "
+        "removed it. The source and the other destinations are not affected.",
+        "Look for it at AWS; CloudTrail shows who removed it. Then retry: should it be there after all, amicopy goes "
+        "on with it.",
     ),
     "ImageDeregistered": Explanation(
         "The new AMI was deregistered while it was being copied",
@@ -215,8 +215,8 @@ BY_CODE: Mapping[str, Explanation] = {
     ),
     "UnclearImage": Explanation(
         "amicopy can't tell which AMI is this copy",
-        "Earlier calls made an AMI that isn't what was approved, or more than one. To be sure never to make two, amicopy "
-        "made none.",
+        "Earlier calls made an AMI that isn't what was approved, or more than one. To be sure never to make two, "
+        "amicopy made none.",
         "Look at the AMIs named below, deregister those that nobody needs, then retry.",
     ),
     "SourceChanged": Explanation(

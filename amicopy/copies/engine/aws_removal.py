@@ -15,6 +15,7 @@ from django.db import transaction
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import ec2, errors
+from amicopy.aws import marks as aws_marks
 from amicopy.aws.shapes import Snapshot
 from amicopy.copies.core.marks import Mark
 from amicopy.copies.core.models import Account, ImageCopy
@@ -38,6 +39,11 @@ class Removal:
     region: str
     answers: dict[str, str] = field(default_factory=dict)
     request_id: str = ""
+
+    @property
+    def number(self) -> int | None:
+        """The number of the request that it is about, for the session's name."""
+        return self.copy.request_id if self.copy else None
 
     def settled(self, resource_id: str) -> bool:
         """Whether AWS has said that this image or snapshot is gone."""
@@ -91,7 +97,9 @@ def deregister(removal: Removal, image_id: str) -> None:
     answer."""
     data = {"operation": "DeregisterImage"}
     try:
-        answer = ec2.deregister_image(removal.account.aws(), region=removal.region, image_id=image_id)
+        answer = ec2.deregister_image(
+            removal.account.aws(), region=removal.region, image_id=image_id, for_request=removal.number
+        )
     except errors.AwsError as error:
         _refused(removal, image_id, image_id, error, data)
         raise
@@ -105,7 +113,9 @@ def delete_snapshot(removal: Removal, snapshot_id: str) -> None:
     """Deletes a snapshot. Raises AwsError when AWS refuses or doesn't answer."""
     data = {"operation": "DeleteSnapshot", "SnapshotId": snapshot_id}
     try:
-        answer = ec2.delete_snapshot(removal.account.aws(), region=removal.region, snapshot_id=snapshot_id)
+        answer = ec2.delete_snapshot(
+            removal.account.aws(), region=removal.region, snapshot_id=snapshot_id, for_request=removal.number
+        )
     except errors.AwsError as error:
         _refused(removal, snapshot_id, "", error, data)
         raise
@@ -137,7 +147,7 @@ def _snapshots_of(
     if mark is not None:
         found = {name: snapshot for name, snapshot in found.items() if mark.fits("snapshot", snapshot.tags)}
         if all_marked and "snapshot" in mark.on:
-            listed = ec2.snapshots_marked(account, region=region, key=mark.key, value=mark.value)
+            listed = aws_marks.snapshots_marked(account, region=region, key=mark.key, value=mark.value)
             found |= {snapshot.SnapshotId: snapshot for snapshot in listed}
     return found
 

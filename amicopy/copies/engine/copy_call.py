@@ -57,6 +57,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
             region=copy.DestinationRegion,
             parameters=copy.parameters,
             client_token=attempt.ClientToken,
+            for_request=copy.request_id,
         )
     except errors.AwsError as error:
         call_outcomes.starting(copy, lease=lease, actor=actor)
@@ -155,7 +156,12 @@ def _check(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     """A dry run: asks AWS whether the call would be allowed and makes nothing."""
     try:
         _refuse_broken(copy)
-        answer = ec2.dry_run_copy_image(copy.account.aws(), region=copy.DestinationRegion, parameters=copy.parameters)
+        answer = ec2.dry_run_copy_image(
+            copy.account.aws(),
+            region=copy.DestinationRegion,
+            parameters=copy.parameters,
+            for_request=copy.request_id,
+        )
     except errors.AwsError as error:
         wait = backoff.wait_for(error)
         if wait is not None:

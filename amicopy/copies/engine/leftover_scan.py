@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 
 from amicopy.aws import ec2, errors
+from amicopy.aws import marks as aws_marks
 from amicopy.aws.shapes import Image
 from amicopy.copies.core import marks
 from amicopy.copies.core.engine_models import RegionCheck, SeenLeftover
@@ -120,7 +121,9 @@ def _marked(account: Account, region: str) -> list[Image]:
     """The images with a mark of this installation."""
     if not settings.MARK_TAG_KEY:
         return []
-    return ec2.images_marked(account.aws(), region=region, key=settings.MARK_TAG_KEY, value=f"{mark_prefix()}*")
+    return aws_marks.images_marked(
+        account.aws(), region=region, key=settings.MARK_TAG_KEY, value=mark_prefix(), beginning=True
+    )
 
 
 def _mark_on(image: Image | None) -> Mark | None:

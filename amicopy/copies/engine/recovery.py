@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from amicopy.aws import ec2, errors
+from amicopy.aws import marks as aws_marks
 from amicopy.aws.shapes import Image
 from amicopy.copies.core import absence
 from amicopy.copies.core.marks import Mark
@@ -112,9 +113,9 @@ def _marked(copy: ImageCopy, mark: Mark) -> list[Image]:
     """The images with the copy's mark. It can be copied with an image's tags, so the source has to be the copy's."""
     account, region = copy.account.aws(), copy.DestinationRegion
     if "image" in mark.on:
-        found = ec2.images_marked(account, region=region, key=mark.key, value=mark.value)
+        found = aws_marks.images_marked(account, region=region, key=mark.key, value=mark.value)
     else:
-        snapshots = ec2.snapshots_marked(account, region=region, key=mark.key, value=mark.value)
+        snapshots = aws_marks.snapshots_marked(account, region=region, key=mark.key, value=mark.value)
         ids = sorted({image_id for snapshot in snapshots if (image_id := ec2.made_for(snapshot))})
         found = list(ec2.describe_images(account, region=region, image_ids=ids).values()) if ids else []
     return [image for image in found if image.SourceImageId in {"", copy.parameters["SourceImageId"]}]
