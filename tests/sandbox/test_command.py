@@ -16,16 +16,12 @@ from urllib.request import Request, urlopen
 import boto3
 import pytest
 
+from tests.ports import free_port
 from tests.sandbox.calls import copy, image, snapshots
 from tests.sandbox.conftest import KEY
 
 pytestmark = pytest.mark.processes
 MANAGE = Path(__file__).parents[2] / "manage.py"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -96,7 +92,7 @@ def test_an_option_that_makes_no_sense_is_one_line(options: list[str], line: str
 
 
 def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
-    port, options = free_port(), ["--journal", str(tmp_path / "journal.jsonl"), "--limit", "9"]
+    port, options = free_port(), ["--journal", str(tmp_path / "journal.jsonl"), "--limit", "9", "--copy-seconds", "300"]
     with running(port, *options):
         assert control(port)["settings"]["limit"] == 9
         kept = copy(ec2(port), Name="kept", ClientToken="kept", CopyImageTags=True)
