@@ -4,21 +4,25 @@ source and name only without a mark. Counted at the sandbox."""
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
+from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
-from amicopy.aws import ec2, sessions
+from amicopy.aws import ec2
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
-from amicopy.copies.engine import leftover_jobs, recovery
+from amicopy.copies.engine import claims, copy_call, leases, leftover_jobs, recovery
+from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
-from tests.copies.passing_time import let_pass, look_again
+from tests.copies.passing_time import let_pass, look_again, make_due
 from tests.copies.test_lagging_lists import good_images, left_at_aws, started
 
 pytestmark = pytest.mark.django_db
@@ -233,10 +237,16 @@ def test_m46_a_cancel_uses_the_id_that_the_call_brought_when_the_search_is_blind
     approved: Submit, sandbox: Control
 ) -> None:
     request = approved()
-    copy = started(request)
-    # Cancelled during the call: the worker had left STARTING, and stores the id for who removes it.
     ImageCopy.objects.update(state="STARTING")
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    # Cancelled during the call: the worker stores the id that it brings for the one that removes the image.
     cancel_retry.cancel(acting(request.requester), request.pk)
+    with pytest.raises(InvalidTransition):
+        copy_call.start(copy, lease=lease, actor=worker("start_due"))
+    leases.hand_back(lease, next_step_at=timezone.now())
     sandbox("faults", kind="hide", action="DescribeImages", since="rule", count=None)
     look_again("cancel_due", times=2)
     copy.refresh_from_db()
@@ -270,7 +280,9 @@ def test_a_snapshot_that_only_aws_words_call_ours_is_never_deleted(
     copy = started(approved())
     aws = account.aws()
     ids = [row.SnapshotId for row in ec2.snapshots_of_copy(aws, region="eu-west-1", image_id=copy.ImageId)]
-    sessions.client("ec2", aws, "eu-west-1").delete_tags(Resources=ids, Tags=[{"Key": "amicopy:copy"}])
+    session = boto3.Session("AKIASANDBOX000000000", "sandbox")
+    somebody = session.client("ec2", "eu-west-1", endpoint_url=django_settings.AWS_ENDPOINT)
+    somebody.delete_tags(Resources=ids, Tags=[{"Key": "amicopy:copy"}])
     cancel_retry.cancel(acting(copy.request.requester), copy.request_id)
     look_again("cancel_due", times=4, minutes=6)
     copy.refresh_from_db()
