@@ -185,6 +185,13 @@ def snapshots_of_copy(account: AwsAccount, *, region: str, image_id: str) -> lis
     return snapshots_of_copies(account, region=region, image_ids=[image_id])[image_id]
 
 
+def made_for(snapshot: Snapshot) -> str:
+    """The image that AWS's description says a snapshot was made for, or empty (observed wording, not documented)."""
+    if not snapshot.Description.startswith(MADE_FOR):
+        return ""
+    return snapshot.Description.removeprefix(MADE_FOR).split(" ")[0]
+
+
 def find_copies(
     account: AwsAccount, *, region: str, source_image_id: str, source_region: str, name: str
 ) -> list[Image]:

@@ -17,6 +17,7 @@ from amicopy.copies.requests import verbs
 from amicopy.copies.voting import voters, votes
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, approve, events, make_call, make_person, make_rule
+from tests.copies.passing_time import look_again
 
 pytestmark = pytest.mark.django_db
 
@@ -63,8 +64,11 @@ def test_a_vanished_source_stops_the_copy(asked: Asked, approver: User, account:
     request = asked()
     ec2.deregister_image(account.aws(), region="us-east-1", image_id=SOURCE)
     copy = start(request, approver)
+    assert (copy.state, copy.wait_code) == ("STARTING", "source-unseen")
+    look_again("start_due", times=2, minutes=6)
+    copy.refresh_from_db()
     assert (copy.state, copy.error_code) == ("FAILED", "SourceGone")
-    assert copy.error_message == f"The source {SOURCE} isn't in us-east-1 any more."
+    assert copy.error_message == f"AWS doesn't show the source {SOURCE} in us-east-1 any more."
     assert sandbox("calls?action=CopyImage") == []
     assert events(request)[-2].error_code == "SourceGone"
 
@@ -155,7 +159,7 @@ def again(request: CopyRequest, account: Account, requester: User, *, seen: bool
         {"source": source_binding.lookup_of(source)} if seen else {"missing": {"source": "AWS didn't answer in time."}}
     )
     return verbs.resubmit(
-        acting(requester), request.pk, reason="PLAT-1", calls=request.calls(), account=account, lookups=lookups
+        acting(requester), request.pk, reason="PLAT-1", calls=request.calls_as_asked(), account=account, lookups=lookups
     )
 
 
