@@ -223,6 +223,11 @@ BY_CODE: Mapping[str, Explanation] = {
         _NEW_REQUEST,
         retry=False,
     ),
+    "KeyChanged": Explanation(
+        "The alias points at another KMS key than was approved",
+        "Somebody changed the alias since the request was submitted, so amicopy did not copy with it.",
+        "Clone the request, look at the key and submit it again, or have the alias changed back and retry.",
+    ),
     "RefusedByRules": Explanation(
         "amicopy's own rules refuse the call",
         "The rules have changed since the request was submitted, or the stored parameters have.",

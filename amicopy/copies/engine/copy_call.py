@@ -46,6 +46,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
         _refuse_broken(copy)
         if not was_in_doubt:
             source_binding.check_source(copy)
+            source_binding.check_key(copy)
         if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease=lease, actor=actor):
             return True
         if copy.lease_until is None or copy.lease_until - timezone.now() < leases.LEASE - leases.CALL_WITHIN:

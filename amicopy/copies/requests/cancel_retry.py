@@ -57,7 +57,7 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
         request = lock_request(number)
         permissions.check_manage_copies(person(actor), request)
         copies = _chosen(request, (CopyState.FAILED,), copy_id, "retried")
-        if request.hash_of_calls() != request.content_hash:
+        if request.hash_of_content() != request.content_hash:
             raise InvalidTransition(f"Request #{number} isn't what was approved any more. Make a new one.")
         if request.state != RequestState.APPROVED:
             move_request(request, RequestState.APPROVED, actor=actor, action="request.retried", finished_at=None)

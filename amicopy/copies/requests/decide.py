@@ -232,7 +232,7 @@ def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reas
         raise InvalidRequest([FieldError("reason", NEEDS_REASON[kind])])
     approving = kind in (Kind.APPROVE, Kind.BREAK_GLASS)
     copies = list(request.copies_of_round())
-    current = request.hash_of_calls(copies)
+    current = request.hash_of_content(copies)
     if current != request.content_hash or (approving and seen_hash != current):
         raise InvalidTransition(f"Request #{request.pk} isn't what you saw any more. Look at it again.")
     if approving and not request.account.enabled:

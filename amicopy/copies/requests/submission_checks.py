@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from amicopy.copies import rules
 from amicopy.copies.core import permissions
-from amicopy.copies.core.calls import Call, FieldError, InvalidRequest, content_hash
+from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
+from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import source_binding
@@ -39,18 +40,28 @@ class Submission:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
         first, now = self.calls[0].parameters, timezone.now()
         plans = rulebook.plan_for(self.calls, facts.facts_for(self.account, requester, self.lookups))
-        source_seen = source_binding.seen(self.lookups, self.calls)
+        content = Content(
+            account_id=self.account.account_id,
+            calls=self.calls,
+            keys=source_binding.keys_seen(self.lookups, self.calls),
+            source_seen=source_binding.seen(self.lookups, self.calls),
+            reason=self.reason.strip(),
+            start_not_before=self.start_not_before,
+            plan=plans.plan,
+            rules=plans.rules,
+        )
         return {
-            "reason": self.reason.strip(),
+            "reason": content.reason,
             "SourceRegion": first["SourceRegion"],
             "SourceImageId": first["SourceImageId"],
             "Name": first["Name"],
             "dry_run": all(call.dry_run for call in self.calls),
-            "content_hash": content_hash(self.account.account_id, self.calls, source_seen),
+            "content_hash": content_hash(content),
+            "hash_version": HASH_VERSION,
             "plan": plans.plan,
             "rules": plans.rules,
             "lookups": dict(self.lookups),
-            "source_seen": source_seen,
+            "source_seen": content.source_seen,
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
@@ -162,8 +173,9 @@ def _nobody_could(
 
 
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
-    """Freezes the calls as image copies of the request's current round, each with its first token."""
-    for position, call in enumerate(calls):
+    """Freezes the calls as image copies of the request's current round, each with its first token and its key."""
+    keys = source_binding.keys_seen(request.lookups, calls)
+    for position, (call, key) in enumerate(zip(calls, keys, strict=True)):
         copy = ImageCopy.objects.create(
             request=request,
             round=request.round,
@@ -173,6 +185,7 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             destination=call.destination,
             parameters=dict(call.parameters),
             ClientToken=call.ClientToken,
+            key_seen=key,
             state=CopyState.HELD,
         )
         new_attempt(copy, ClientToken=call.ClientToken)

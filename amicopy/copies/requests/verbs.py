@@ -20,7 +20,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, Attempt, CopyRequest
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.states import RequestState
-from amicopy.copies.lifecycle import notifications
+from amicopy.copies.lifecycle import notifications, source_binding
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_request
 from amicopy.copies.requests import follow_ups
 from amicopy.copies.requests.decide import (
@@ -33,7 +33,6 @@ from amicopy.copies.requests.decide import (
     request_changes,
 )
 from amicopy.copies.requests.submission_checks import Submission, check_submission, new_attempt, refuse, store_calls
-from amicopy.copies.voting.facts import source_in
 
 __all__ = (
     "approve",
@@ -170,13 +169,12 @@ def _own(actor: Actor, number: int) -> CopyRequest:
 
 
 def _seen_before(request: CopyRequest, calls: Sequence[Call], lookups: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The new look-ups, with the source as it was seen before where AWS didn't show it this time."""
+    """The new look-ups, with what AWS didn't show this time as it was seen before."""
     where = {(call.parameters.get("SourceRegion"), call.parameters.get("SourceImageId")) for call in calls}
     same = where == {(request.SourceRegion, request.SourceImageId)}
     if lookups is None:
         return request.lookups if same else {}
-    before = source_in(request.lookups)
-    return {**lookups, "source": before} if same and before and not source_in(lookups) else lookups
+    return source_binding.seen_before(request.lookups, lookups, calls, same_source=same)
 
 
 def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, action: str) -> CopyRequest:
@@ -227,6 +225,7 @@ def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, An
         "plan": columns["plan"],
         "rules": columns["rules"],
         "source_seen": columns["source_seen"],
+        "keys_seen": source_binding.keys_seen(columns["lookups"], calls),
         "start_not_before": start.isoformat() if start else "",
         "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
