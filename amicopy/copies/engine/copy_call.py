@@ -17,7 +17,7 @@ from amicopy.aws import ec2, errors, sessions
 from amicopy.copies import rules
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import backoff, call_buckets, leases, recovery
+from amicopy.copies.engine import backoff, call_buckets, gate, leases, recovery
 from amicopy.copies.lifecycle import holds, source_binding
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy, note_copy
 
@@ -40,7 +40,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
     was_in_doubt = attempt.in_doubt
     if copy.dry_run:
         _starting(copy, lease=lease, actor=actor)
-        _check(copy, lease=lease, actor=actor)
+        _check(copy, attempt, lease=lease, actor=actor)
         return True
     try:
         _refuse_broken(copy)
@@ -51,6 +51,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
             return True
         if copy.lease_until is None or copy.lease_until - timezone.now() < leases.LEASE - leases.CALL_WITHIN:
             raise InvalidTransition("The lease is too old for a call.")
+        gate.check(copy, attempt)
         with transaction.atomic():
             _starting(copy, lease=lease, actor=actor)
             _mark_called(attempt)
@@ -187,15 +188,15 @@ def _copying(
         )
 
 
-def _check(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
+def _check(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor) -> None:
     """A dry run: asks AWS whether the call would be allowed and makes nothing."""
     try:
         _refuse_broken(copy)
+        gate.check(copy, attempt)
         answer = ec2.dry_run_copy_image(copy.account.aws(), region=copy.DestinationRegion, parameters=copy.parameters)
     except errors.AwsError as error:
         wait = backoff.wait_for(error)
         if wait is not None:
-            attempt = copy.attempts.order_by("-number")[0]
             _wait(copy, attempt, error, wait, doubt=False, lease=lease, actor=actor)
         else:
             _fail(copy, error, lease=lease, actor=actor)

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.permissions import administrators
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.voting import voters, votes
 from amicopy.notify import outbox
@@ -69,6 +70,20 @@ def tell(event: AuditEvent, request: CopyRequest) -> None:
         teller(_story(event, request))
 
 
+def tell_of_copy(event: AuditEvent, copy: ImageCopy) -> None:
+    """Tells the administrators, once a round, of a copy that was stopped because it isn't what was approved; of any
+    other event of a copy nobody is told."""
+    request = copy.request
+    if event.error_code not in ALARMS or outbox.told(Kind.ALARM, request=request.pk, round=request.round):
+        return
+    story = _story(event, request)
+    said = event.data["message"]
+    text = f"amicopy sent nothing to AWS for the copy to {copy.destination}. {said}\n\n{story.facts}"
+    text += "\n\nSomebody or something changed the database. The history says what was approved, by whom and when."
+    people = administrators().values_list("pk", flat=True)
+    outbox.put(_notice(story, Kind.ALARM, f"Not what was approved: {request.Name}", text), people=people)
+
+
 def _voted(story: Story) -> None:
     waits = votes.words(story.event.data["waits_for"])
     text = f"{story.who} approved your request. It still waits for {waits}.\n\n{story.facts}{story.reason}"
@@ -112,6 +127,8 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "request.cancelled": ("Cancelled", "Your request is cancelled."),
     "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
 }
+# Codes of failures that point at a hand in the database.
+ALARMS = frozenset({"NotApproved"})
 Teller = Callable[[Story], None]
 TELLERS: Mapping[str, Teller] = {
     "request.vote": _voted,
