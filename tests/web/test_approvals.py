@@ -117,6 +117,14 @@ def test_what_speaks_against_a_copy_is_said_and_what_is_not_known_too(
         assert words in approver.get(address).content.decode(), address
 
 
+def test_whoever_decides_reads_that_another_request_has_the_name(approver: Client, account: Account) -> None:
+    first, second = ask(account, known=lookups()), ask(account, known=lookups())
+    for address in ("/approvals/", f"/requests/{second.pk}/"):
+        page = text_of(approver.get(address).content.decode())
+        assert f"eu-west-1 gets an AMI of this name by request #{first.pk}" in page
+    assert "Name free" not in text_of(approver.get(f"/requests/{second.pk}/").content.decode())
+
+
 def test_the_queue_is_filtered_and_the_oldest_comes_first(approver: Client, account: Account) -> None:
     other = Account.objects.create(name="shared", account_id="444455556666")
     first, second, third = (

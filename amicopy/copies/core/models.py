@@ -284,6 +284,8 @@ class ImageCopy(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="copies")
     DestinationRegion = models.CharField(max_length=32)
     destination = models.CharField(max_length=255)
+    # As in the parameters, to find who has a name.
+    Name = models.CharField(max_length=128, blank=True)
     # The exact keyword arguments of the call, without ClientToken. Written once.
     parameters = models.JSONField()
     # The person's own token for the first attempt, or empty.
@@ -339,6 +341,7 @@ class ImageCopy(models.Model):
             models.Index(fields=("state", "next_step_at"), name="copy_due"),
             models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
             models.Index(fields=("finished_at",), name="copy_by_finish"),
+            models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),
         )
 
     def __str__(self) -> str:

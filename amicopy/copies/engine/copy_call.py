@@ -18,7 +18,7 @@ from amicopy.copies import rules
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff, call_buckets, gate, leases, recovery
-from amicopy.copies.lifecycle import holds, source_binding
+from amicopy.copies.lifecycle import holds, name_holders, source_binding
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy, note_copy
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
         if not was_in_doubt:
             source_binding.check_source(copy)
             source_binding.check_key(copy)
+            name_holders.check_call(copy)
         if was_in_doubt and _forgotten(attempt) and _adopt(copy, attempt, lease=lease, actor=actor):
             return True
         if copy.lease_until is None or copy.lease_until - timezone.now() < leases.LEASE - leases.CALL_WITHIN:

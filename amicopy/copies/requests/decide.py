@@ -17,7 +17,7 @@ from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed, person
 from amicopy.copies.core.states import CopyState, RequestState
-from amicopy.copies.lifecycle import holds, notifications
+from amicopy.copies.lifecycle import holds, name_holders, notifications
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
 from amicopy.copies.lifecycle.wakeup import nudge, together
 from amicopy.copies.voting import approvals, voters, votes
@@ -239,9 +239,25 @@ def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reas
         raise InvalidTransition(f"Request #{request.pk} isn't what you saw any more. Look at it again.")
     if approving and not request.account.enabled:
         raise InvalidTransition(f"Account {request.account.name} is switched off, so nothing can be approved in it.")
+    if approving:
+        _check_names(request, copies)
     if kind != Kind.BREAK_GLASS and _has_decided(request, user, kind):
         raise InvalidTransition(f"You have decided on request #{request.pk} already.")
     return copies
+
+
+def _check_names(request: CopyRequest, copies: Sequence[ImageCopy]) -> None:
+    """Where each name is wanted once: another request that was approved first has it. Raises InvalidTransition."""
+    if not name_holders.refused():
+        return
+    name_holders.lock(request.account)
+    account, calls = request.account_id, [copy.call() for copy in copies]
+    approved = name_holders.candidates([(account, call) for call in calls], name_holders.APPROVED)
+    taken = name_holders.holders(account, calls, request.lookups, besides=request.pk, among=approved)
+    for call, others in zip(calls, taken, strict=True):
+        if others:
+            words = f"{name_holders.words(call, others)}, so #{request.pk} can't be approved. Send it back."
+            raise InvalidTransition(words)
 
 
 def _has_decided(request: CopyRequest, user: User, kind: Kind) -> bool:

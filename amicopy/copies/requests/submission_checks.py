@@ -16,7 +16,7 @@ from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.lifecycle import source_binding
+from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.requests import follow_ups
 from amicopy.copies.voting import facts, rulebook, voters, votes
 
@@ -121,25 +121,41 @@ def check_submission(
                     index,
                 )
             )
-    errors += _names_taken(calls, lookups or {})
+    errors += _names_taken(account, calls, lookups or {}, again)
     if requester is not None and not errors:
         errors += _nobody_could(account, requester, calls, lookups or {})
     return errors
 
 
-def _names_taken(calls: Sequence[Call], lookups: Mapping[str, Any]) -> list[FieldError]:
-    """Where the setting wants it, refuses names that are in use where a copy goes, as far as that was looked up."""
-    if settings.NAME_CLASH != "refuse":
+def claim_names(handed_in: Submission, again: int | None = None) -> None:
+    """Where the setting wants each name once: looks again whether they are free, with everybody else shut out until the
+    transaction ends, so that of two requests sent in one second one has the name. Raises InvalidRequest."""
+    if name_holders.refused():
+        name_holders.lock(handed_in.account)
+        if errors := _names_taken(handed_in.account, handed_in.calls, handed_in.lookups, again):
+            raise InvalidRequest(errors)
+
+
+def _names_taken(
+    account: Account, calls: Sequence[Call], lookups: Mapping[str, Any], again: int | None
+) -> list[FieldError]:
+    """Where the setting wants it, refuses names that are in use where a copy goes, as far as that was looked up, and
+    those that other requests have asked for."""
+    if not name_holders.refused():
         return []
-    return [
-        FieldError(
-            "Name",
-            f"Enter another name. {call.DestinationRegion} has an AMI of this name: {', '.join(row['clashes'])}.",
-            index,
-        )
-        for index, (call, row) in enumerate(zip(calls, lookups.get("destinations") or (), strict=False))
-        if row.get("clashes") and row.get("DestinationRegion") == call.DestinationRegion and not call.dry_run
-    ]
+    errors: list[FieldError] = []
+    listed = lookups.get("destinations") or ()
+    for index, (call, copies) in enumerate(
+        zip(calls, name_holders.holders(account.pk, calls, lookups, besides=again), strict=True)
+    ):
+        row = listed[index] if index < len(listed) else {}
+        clashes = row.get("clashes") if row.get("DestinationRegion") == call.DestinationRegion else None
+        if copies:
+            errors.append(FieldError("Name", f"Enter another name. {name_holders.words(call, copies)}.", index))
+        elif clashes and not call.dry_run:
+            said = f"Enter another name. {call.DestinationRegion} has an AMI of this name: {', '.join(clashes)}."
+            errors.append(FieldError("Name", said, index))
+    return errors
 
 
 def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
@@ -183,6 +199,7 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             account=request.account,
             DestinationRegion=call.DestinationRegion,
             destination=call.destination,
+            Name=str(call.parameters["Name"]),
             parameters=dict(call.parameters),
             ClientToken=call.ClientToken,
             key_seen=key,

@@ -32,7 +32,14 @@ from amicopy.copies.requests.decide import (
     reject,
     request_changes,
 )
-from amicopy.copies.requests.submission_checks import Submission, check_submission, new_attempt, refuse, store_calls
+from amicopy.copies.requests.submission_checks import (
+    Submission,
+    check_submission,
+    claim_names,
+    new_attempt,
+    refuse,
+    store_calls,
+)
 
 __all__ = (
     "approve",
@@ -79,6 +86,7 @@ def submit(
             return earlier
         refuse(handed_in, user)
         with transaction.atomic():
+            claim_names(handed_in)
             columns = handed_in.columns(user)
             request = CopyRequest.objects.create(
                 account=account, requester=user, submission=submission, created_at=columns["submitted_at"], **columns
@@ -186,6 +194,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         cancel_held(request, actor=actor)
         # What was never sent to AWS used no token.
         Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()
+        claim_names(handed_in, again=number)
         refuse(handed_in, user, again=number)
         columns = handed_in.columns(user)
         edited = columns["content_hash"] != request.content_hash

@@ -26,7 +26,7 @@ from amicopy.web.actor import signed_in
 from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.plain import rows
 from amicopy.web.request_filters import BIG
-from amicopy.web.review_summary import edits_of, found_of
+from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import copy_status, counted, duration, gib_done, overall, request_status, seconds_left
 from amicopy.web.timeline import next_steps, steps_of
 
@@ -70,7 +70,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     visible = CopyRequest.objects.visible_to(signed_in(request))
     context |= {
         "calls": calls_of(context["copies"]),
-        "found": found_of(row, context["copies"]),
+        "found": found_of(row, context["copies"], names_of([(row, context["copies"])])),
         "edits": edits_of(row, context["copies"]),
         "may_continue": follow_ups.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
