@@ -13,11 +13,11 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu import Message
 
 logger = logging.getLogger(__name__)
-# Headers that delay or limit a task, or make it another's: amicopy's own messages have none of them.
+# Headers that delay or end a task, or make it another's: amicopy's own messages have none of them.
 UNUSED = ("eta", "expires", "group", "retries")
 
 
-class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery's types don't know it
+class Consumer(CeleryConsumer):
     """Celery's consumer, with a way out for every message. Named by the setting `CELERY_WORKER_CONSUMER`."""
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Message], None]:
@@ -29,7 +29,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery's types don't kn
             if fault:
                 # Nothing of the message itself goes into the log: who knows what somebody put into it.
                 logger.error("A message that isn't amicopy's is rejected: %s.", fault)
-                message.reject_log_error(logger, self.connection_errors)
+                message.reject_log_error(logger, self.connection_errors)  # type: ignore[attr-defined]  # celery's own
             else:
                 handle(message)
 
@@ -38,13 +38,14 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # celery's types don't kn
 
 def fault_of(message: Message, tasks: Any) -> str:
     """What keeps a message from being one of amicopy's, such as "its body isn't a task's"; empty when nothing does."""
-    headers = message.headers
+    headers: Any = message.headers
     if not isinstance(headers, dict) or not isinstance(headers.get("task"), str) or headers["task"] not in tasks:
         return "it names no task of amicopy"
     if not isinstance(headers.get("id"), str) or any(headers.get(name) for name in UNUSED):
         return "its headers aren't those of amicopy"
-    if headers.get("timelimit") not in (None, [None, None]):
-        return "it sets a time limit"
+    limits: Any = headers.get("timelimit") or []
+    if not isinstance(limits, list) or len(limits) not in (0, 2) or not all(map(_is_limit, limits)):
+        return "its time limits aren't numbers"
     try:
         body = message.payload
     except Exception as error:  # any decoder's own error
@@ -53,3 +54,7 @@ def fault_of(message: Message, tasks: Any) -> str:
     if [type(part) for part in body] != [list, dict, dict] if isinstance(body, list) else True:
         return "its body isn't a task's"
     return "its body asks for more than a task" if any(body[2].values()) else ""
+
+
+def _is_limit(limit: Any) -> bool:
+    return limit is None or (isinstance(limit, int | float) and not isinstance(limit, bool) and limit > 0)

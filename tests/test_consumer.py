@@ -17,17 +17,14 @@ AFTERWARDS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 def message(body: Any = None, *, raw: bytes | None = None, content_type: str = JSON, **headers: Any) -> Message:
     """A message as amicopy sends it but for what is given."""
     body = [[], {}, AFTERWARDS] if body is None else body
-    return Message(
-        body=json.dumps(body).encode() if raw is None else raw,
-        content_type=content_type,
-        content_encoding="utf-8",
-        headers={"task": TASK, "id": str(uuid.uuid4()), "retries": 0, "timelimit": [None, None], **headers},
-        accept={JSON},
-    )
+    own: dict[str, Any] = {"task": TASK, "id": str(uuid.uuid4()), "retries": 0, "timelimit": [120.0, 90.0]}
+    sent: Any = json.dumps(body).encode() if raw is None else raw
+    return Message(body=sent, content_type=content_type, content_encoding="utf-8", headers=own | headers, accept={JSON})
 
 
 def test_amicopys_own_messages_have_no_fault() -> None:
     assert fault_of(message(), {TASK}) == ""
+    assert fault_of(message(timelimit=[None, None]), {TASK}) == ""
     assert fault_of(message([[], {"wake": False}, AFTERWARDS]), {TASK}) == ""
 
 
@@ -44,9 +41,11 @@ STRANGE = {
     "another task afterwards": message([[], {}, {"callbacks": [{"task": "x"}]}]),
     "a time": message(eta="nonsense"),
     "an end": message(expires="nonsense"),
-    "a time limit": message(timelimit="nonsense"),
+    "time limits in words": message(timelimit="nonsense"),
+    "time limits of other types": message(timelimit=[{}, "x"]),
+    "three time limits": message(timelimit=[1, 2, 3]),
     "retries": message(retries="x"),
-    "no headers": Message(body=b"{}", content_type=JSON, headers={}),
+    "no headers": Message(body="{}", content_type=JSON, headers={}),
 }
 
 

@@ -13,7 +13,7 @@ from amicopy.copies.core.calls import Call, InvalidRequest
 from amicopy.copies.core.models import Account, Attempt, CopyRequest
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.policy_models import ApprovalRule
-from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request
 from amicopy.copies.requests import expire, verbs
 from amicopy.copies.voting import voters, votes
 from tests.copies.conftest import Submit, acting, actions, approve, events, make_call, make_person, make_rule
@@ -203,11 +203,10 @@ def test_a_renewal_between_the_list_and_the_lock_is_not_expired(
 ) -> None:
     request = submit()
     overdue(request)
-    lock = expire.lock_request
 
     def renewed_first(number: int) -> CopyRequest:
         CopyRequest.objects.filter(pk=number).update(expires_at=timezone.now() + timedelta(days=1))
-        return lock(number)
+        return lock_request(number)
 
     monkeypatch.setattr(expire, "lock_request", renewed_first)
     assert expire.expire_due(actor=worker("expire_due")) == 0

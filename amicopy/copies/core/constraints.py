@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import BaseConstraint, Model
 
 
@@ -15,7 +14,7 @@ class CompositeForeignKey(BaseConstraint):
         self.fields, self.to_table, self.to_columns = tuple(fields), to_table, tuple(to_columns)
         super().__init__(name=name)
 
-    def constraint_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> str:
         """As a part of CREATE TABLE, which is how SQLite gets every constraint."""
         quote = schema_editor.quote_name
         columns = ", ".join(quote(model._meta.get_field(name).column) for name in self.fields)
@@ -23,25 +22,26 @@ class CompositeForeignKey(BaseConstraint):
         to_table = quote(self.to_table)
         return f"CONSTRAINT {quote(self.name)} FOREIGN KEY ({columns}) REFERENCES {to_table} ({others})"
 
-    def create_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         """As a statement of its own, for PostgreSQL."""
         return f"ALTER TABLE {self._table(model, schema_editor)} ADD {self.constraint_sql(model, schema_editor)}"
 
-    def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         """The opposite of `create_sql`."""
         return f"ALTER TABLE {self._table(model, schema_editor)} DROP CONSTRAINT {schema_editor.quote_name(self.name)}"
 
     def validate(self, model: type[Model], instance: Model, exclude: Any = None, using: str = "default") -> None:
         """Nothing: only the database looks."""
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         """For migrations, as Django asks for it."""
         path, args, kwargs = super().deconstruct()
         return path, args, {**kwargs, **self._parts()}
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, CompositeForeignKey) and self.name == other.name
-        return same and self._parts() == other._parts()
+        if not isinstance(other, CompositeForeignKey):
+            return NotImplemented
+        return (self.name, self._parts()) == (other.name, other._parts())
 
     def __hash__(self) -> int:
         return hash((self.name, self.fields, self.to_table, self.to_columns))
@@ -49,5 +49,5 @@ class CompositeForeignKey(BaseConstraint):
     def _parts(self) -> dict[str, Any]:
         return {"fields": self.fields, "to_table": self.to_table, "to_columns": self.to_columns}
 
-    def _table(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
-        return schema_editor.quote_name(model._meta.db_table)
+    def _table(self, model: Any, schema_editor: Any) -> str:
+        return str(schema_editor.quote_name(model._meta.db_table))
