@@ -71,9 +71,9 @@ class Persistent(Person):
 
         def state_and_copies() -> tuple[str, list[str]]:
             page = self.get(f"/requests/{number}/")
-            state = re.search(rf'data-request="{number}" data-state="(\w+)"', page)
+            state = re.search(rf'data-request="{number}"\s+data-state="(\w+)"', page)
             assert state, page
-            return state[1], re.findall(r'data-copy="\d+" data-state="(\w+)"', page)
+            return state[1], re.findall(r'data-copy="\d+"\s+data-state="(\w+)"', page)
 
         return persist(state_and_copies)
 

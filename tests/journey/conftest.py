@@ -195,12 +195,12 @@ class Person:
         self.post(f"/requests/{number}/approve/", page=page, content_hash=seen[1])
 
     def state(self, number: int) -> str:
-        found = re.search(rf'data-request="{number}" data-state="(\w+)"', self.get(f"/requests/{number}/"))
+        found = re.search(rf'data-request="{number}"\s+data-state="(\w+)"', self.get(f"/requests/{number}/"))
         assert found
         return found[1]
 
     def copies(self, number: int) -> list[str]:
-        return re.findall(r'data-copy="\d+" data-state="(\w+)"', self.get(f"/requests/{number}/"))
+        return re.findall(r'data-copy="\d+"\s+data-state="(\w+)"', self.get(f"/requests/{number}/"))
 
 
 def typed(**changes: str) -> dict[str, str]:
