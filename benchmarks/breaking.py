@@ -27,14 +27,14 @@ FAULTS: dict[str, dict[str, Any]] = {
     "answered by a proxy after the call": {"kind": "answer-after", "status": 403, "body": "html", "chance": 0.04},
     "answered by a proxy instead": {"kind": "answer", "status": 429, "body": "html", "chance": 0.03},
     "answers cut off": {"kind": "answer-after", "status": 200, "body": "cut", "chance": 0.02},
-    "copies failed": {"kind": "fail", "action": "CopyImage", "percent": 50, "reason": "Chaos.", "chance": 0.06},
+    "copies failed": {"kind": "fail", "action": "CopyImage", "percent": 50, "reason": "Chaos.", "chance": 0.15},
     "copies failed and finished later": {
         "kind": "fail",
         "action": "CopyImage",
         "percent": 50,
         "reason": "Chaos.",
         "seconds": 6,
-        "chance": 0.06,
+        "chance": 0.15,
     },
 }
 # As much as is copied at once in a Region of an account; one more is refused.

@@ -51,7 +51,6 @@ def stack(
         changed = {
             **SETTINGS,
             "ABSENT_SECONDS": str(round(absent)),
-            "LOST_ANSWER_SECONDS": str(round(absent)),
             "DATABASE_URL": database.url if database else "",
             "CELERY_BROKER_URL": broker.url if broker else "",
         }
