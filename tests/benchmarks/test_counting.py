@@ -115,9 +115,9 @@ def test_words_that_aws_said_are_true() -> None:
             "says it was done, AWS said InvalidAMIID.NotFound",
         ),
         (
-            event(action="copy.failed", error_code="Odd"),
+            event(action="copy.failed", error_code="InvalidRegion"),
             answer(code="InvalidRequest"),
-            "says Odd, AWS said InvalidRequest",
+            "says InvalidRegion, AWS said InvalidRequest",
         ),
     ],
 )
