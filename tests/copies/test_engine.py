@@ -68,10 +68,11 @@ def made(control: Control) -> list[dict[str, object]]:
 
 
 def test_a_copy_goes_from_queued_to_available_with_progress(approved: Approved, sandbox: Control) -> None:
+    sandbox("settings", copy_seconds=200)
     request = approved(make_call("eu-west-1", Encrypted=True), make_call("us-west-2"))
     start_all()
     assert states(request) == ["COPYING", "COPYING"]
-    sandbox("advance", seconds=12)
+    sandbox("advance", seconds=100)
     track_all()
     copy = request.copies.get(DestinationRegion="eu-west-1")
     assert 0 < copy.progress < 100

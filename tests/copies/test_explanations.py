@@ -8,7 +8,18 @@ from amicopy.copies.core.models import ImageCopy
 
 PERMANENT = [code for kind in (errors.Rejected, errors.Denied, errors.NotFound) for code in errors.KINDS[kind]]
 # Codes of our own, for what AWS has none.
-OURS = ["ImageDeregistered", "ImageGone", "UnclearImage", "SourceChanged", "SourceGone", "RefusedByRules", "NotADryRun"]
+OURS = [
+    "ImageDeregistered",
+    "ImageGone",
+    "KeyChanged",
+    "NameTaken",
+    "NotADryRun",
+    "NotApproved",
+    "RefusedByRules",
+    "SourceChanged",
+    "SourceGone",
+    "UnclearImage",
+]
 BOTOCORES = ["NoCredentialsError", "ParamValidationError"]
 
 

@@ -43,10 +43,10 @@ def test_every_copy_carries_a_mark_of_its_own_on_image_and_snapshots(submit: Sub
     assert first.mark.startswith(mark_prefix())
     assert len(first.mark) < 64
     # What was approved binds the mark, too.
-    assert request.content_hash == request.hash_of_calls()
+    assert request.content_hash == request.hash_of_content()
     first.parameters["TagSpecifications"][0]["Tags"][1]["Value"] = "x"
     first.save(update_fields=["parameters"])
-    assert request.content_hash != request.hash_of_calls()
+    assert request.content_hash != request.hash_of_content()
     # A person gets back what they typed.
     assert request.calls_as_asked()[1] == make_call("us-west-2", TagSpecifications=own)
 
@@ -136,7 +136,7 @@ def test_where_the_source_brings_the_key_only_snapshots_carry_the_mark_and_find_
     # The call's answer is lost, and its token forgotten.
     CopyRequest.objects.update(source_seen={}, content_hash="")
     request.refresh_from_db()
-    CopyRequest.objects.update(content_hash=request.hash_of_calls())
+    CopyRequest.objects.update(content_hash=request.hash_of_content())
     request.refresh_from_db()
     approve(approver, request)
     sandbox("faults", kind="drop-after", action="CopyImage")

@@ -114,7 +114,7 @@ def test_a_late_image_that_is_not_what_was_approved_stops_for_a_person(approved:
     sandbox("advance", seconds=7200)
     image_id = copy.ImageId
     ImageCopy.objects.update(parameters={**copy.parameters, "Description": "asked for, and not there"})
-    CopyRequest.objects.update(content_hash=CopyRequest.objects.get().hash_of_calls())
+    CopyRequest.objects.update(content_hash=CopyRequest.objects.get().hash_of_content())
     copy = retried(copy)
     assert (copy.state, copy.error_code) == ("FAILED", "UnclearImage")
     assert image_id in copy.error_message

@@ -13,11 +13,17 @@ SignedIn = Callable[..., Client]
 
 
 @pytest.fixture
+def client() -> Client:
+    """A client nobody is signed in with."""
+    return Reader()
+
+
+@pytest.fixture
 def signed_in(db: None) -> SignedIn:
     """A client signed in as a person with these roles; the name is the first role unless given."""
 
     def make(*roles: str, name: str = "") -> Client:
-        client = Reader()
+        client = Client()
         client.force_login(make_person(name or roles[0], *roles))
         return client
 

@@ -231,6 +231,23 @@ BY_CODE: Mapping[str, Explanation] = {
         _NEW_REQUEST,
         retry=False,
     ),
+    "NotApproved": Explanation(
+        "It isn't what was approved",
+        "What is stored differs from what the history says was approved, so amicopy sent nothing to AWS. The "
+        "administrators are told.",
+        "Ask an administrator what was changed, and make a new request.",
+        retry=False,
+    ),
+    "NameTaken": Explanation(
+        "The name is taken in this Region",
+        "Another AMI of the account has it by now, or another copy is about to. This amicopy wants each name once.",
+        "Rename or deregister the other AMI and retry, or clone the request with another name.",
+    ),
+    "KeyChanged": Explanation(
+        "The alias points at another KMS key than was approved",
+        "Somebody changed the alias since the request was submitted, so amicopy did not copy with it.",
+        "Clone the request, look at the key and submit it again, or have the alias changed back and retry.",
+    ),
     "RefusedByRules": Explanation(
         "amicopy's own rules refuse the call",
         "The rules have changed since the request was submitted, or the stored parameters have.",
