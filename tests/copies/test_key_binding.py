@@ -104,7 +104,7 @@ def sent_back(asked: Asked, approver: User) -> CopyRequest:
 
 def again(request: CopyRequest, requester: User, lookups: dict[str, Any]) -> int:
     """How many approvals the same content still lacks when it is submitted again."""
-    calls = request.calls()
+    calls = request.calls_as_asked()
     row = verbs.resubmit(acting(requester), request.pk, reason=request.reason, calls=calls, lookups=lookups)
     return votes.open_count(voters.still_needed(row))
 

@@ -7,15 +7,8 @@ from django.test import Client
 
 from amicopy.copies.core.models import Account
 from tests.copies.conftest import make_person
-from tests.web.pages import Reader
 
 SignedIn = Callable[..., Client]
-
-
-@pytest.fixture
-def client() -> Client:
-    """A client nobody is signed in with."""
-    return Reader()
 
 
 @pytest.fixture
