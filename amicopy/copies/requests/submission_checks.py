@@ -14,7 +14,7 @@ from amicopy.copies import rules
 from amicopy.copies.core import marks, permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
-from amicopy.copies.core.installation import mark_value
+from amicopy.copies.core.installation import mark_values
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import name_holders, source_binding
@@ -81,12 +81,12 @@ def marked_calls(
 ) -> list[Call]:
     """Calls as a person asked for them, each with the mark of its place in the request."""
     found: list[Call] = []
-    for position, call in enumerate(calls):
+    for call, value in zip(calls, mark_values(submission, len(calls)), strict=True):
         case = Case(call, account.account_id, account.partition, lookups)
         copied = case.source_tags if call.parameters.get("CopyImageTags") else set[str]()
         # An image in S3 has no snapshots.
         kinds = marks.KINDS[:1] if case.source.get("RootDeviceType") == "instance-store" else marks.KINDS
-        found.append(marks.marked(call, mark_value(submission, position), copied=copied, kinds=kinds))
+        found.append(marks.marked(call, value, copied=copied, kinds=kinds))
     return found
 
 
@@ -211,9 +211,8 @@ def _nobody_could(
 
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
     """Freezes the marked calls as image copies of the current round, each with its first token and its key."""
-    keys = source_binding.keys_seen(request.lookups, calls)
-    for position, (call, key) in enumerate(zip(calls, keys, strict=True)):
-        mark = mark_value(request.submission, position)
+    keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
+    for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True)):
         copy = ImageCopy.objects.create(
             request=request,
             round=request.round,
