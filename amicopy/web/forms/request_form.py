@@ -28,7 +28,14 @@ KIND_FIELDS: Mapping[str, tuple[str, ...]] = {
     "outpost": ("DestinationOutpostArn",),
     "zone": ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId"),
 }
-PLACE_FIELDS = (*KIND_FIELDS["outpost"], *KIND_FIELDS["zone"])
+# Where it is said that a chosen kind has no place yet, and in which words.
+PLACE_OF_KIND: Mapping[str, tuple[str, str]] = {
+    "outpost": ("DestinationOutpostArn", "Enter the Outpost's ARN, or choose “Region” for this destination."),
+    "zone": (
+        "DestinationAvailabilityZone",
+        "Enter the Local Zone's name or ID, or choose “Region” for this destination.",
+    ),
+}
 OF_A_KIND = frozenset(name for names in KIND_FIELDS.values() for name in names)
 # A destination's own answer where the default for all is to encrypt.
 AS_SOURCE = "source"
@@ -119,8 +126,11 @@ class RequestForm:
             shared["TagSpecifications"] = tags
         defaults = {p.name: self.data.get(p.name, "") for p in PARAMETERS if p.scope == "both"}
         calls, now = [], datetime.now(UTC)
-        for index, row in enumerate(self.destinations):
+        for index, typed in enumerate(self.destinations):
             prefix = f"destinations-{index}-"
+            # The fields of another kind aren't on the page.
+            hidden = OF_A_KIND - set(KIND_FIELDS[typed["kind"]])
+            row = {name: value for name, value in typed.items() if name not in hidden}
             # An own "same as the source" takes no key from the default either.
             inherited = {
                 name
@@ -128,8 +138,6 @@ class RequestForm:
                 if not row.get(name) and not (name == "KmsKeyId" and row.get("Encrypted") == AS_SOURCE)
             }
             kept = {**row, **{name: defaults[name] for name in inherited}}
-            for name in OF_A_KIND - set(KIND_FIELDS[row["kind"]]):
-                kept.pop(name, None)
             own = self._members([p for p in PARAMETERS if p.scope != "request"], kept, prefix, inherited)
             region = row.get("DestinationRegion", "").strip()
             if "Name" in own:
@@ -150,7 +158,7 @@ class RequestForm:
             self.add_error("account", "Choose the AWS account to copy into.")
         if len(self.destinations) > MOST or len(self.tags) > MOST:
             self.add_error("destinations", f"Send at most {MOST} rows.")
-        for name, problem in self._name_problems().items():
+        for name, problem in {**self._name_problems(), **self._empty_kinds()}.items():
             self.add_error(name, problem)
         if "\0" in "".join(self.data.values()):
             self.add_error("reason", "Remove the NUL character: it isn't text.")
@@ -182,6 +190,15 @@ class RequestForm:
     def _name_problems(self) -> dict[str, str]:
         found = {name: name_templates.problem(value, source=self.source_name) for name, value in self.names.items()}
         return {name: problem for name, problem in found.items() if problem}
+
+    def _empty_kinds(self) -> dict[str, str]:
+        """What is missing at destinations whose kind was chosen and whose place of that kind wasn't filled in: sent as
+        they are they would be plain copies to the Region."""
+        return {
+            f"destinations-{index}-{PLACE_OF_KIND[row['kind']][0]}": PLACE_OF_KIND[row["kind"]][1]
+            for index, row in enumerate(self.destinations)
+            if row["kind"] in PLACE_OF_KIND and not any(row.get(name, "").strip() for name in KIND_FIELDS[row["kind"]])
+        }
 
     def input_of(self, error: FieldError) -> str:
         """The name of the input that an error or a note of the rules belongs to."""
