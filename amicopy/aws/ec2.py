@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from amicopy.aws.account import AwsAccount
-from amicopy.aws.errors import Denied, NotFound, Rejected
+from amicopy.aws.errors import NO_IMAGE_ID, Denied, NotFound, Rejected, Unavailable
 from amicopy.aws.sessions import client, home_region, typed_errors
 from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
 
@@ -29,12 +29,31 @@ class DryRunAnswer:
     request_id: str
 
 
+# What AWS answered a removal. `gone`: it was removed before, which counts at once. `unknown`: AWS doesn't know it now,
+# which says nothing of something so young that it hasn't reached all of AWS's lists: the caller decides by its age.
+Outcome = Literal["done", "gone", "unknown"]
+
+
 @dataclass(frozen=True)
 class Deregistered:
-    """`snapshots`: what became of each, by id (success, skipped, missing-permissions, internal-error, client-error)."""
+    """`snapshots`: what became of each, by id (success, skipped, missing-permissions, internal-error, client-error).
+    `code` and `message` are AWS's where the outcome isn't `done`."""
 
     request_id: str
     snapshots: Mapping[str, str]
+    outcome: Outcome = "done"
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class SnapshotDeleted:
+    """As `Deregistered`; there is no `gone`, since AWS has one word for a snapshot deleted and one never seen."""
+
+    request_id: str
+    outcome: Outcome = "done"
+    code: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,10 @@ def copy_image(account: AwsAccount, *, region: str, parameters: Mapping[str, Any
     """
     with typed_errors():
         answer = client("ec2", account, region, once=True).copy_image(**parameters, ClientToken=client_token)
-    return CopyAnswer(image_id=answer["ImageId"], request_id=_request_id(answer))
+        image_id = str(answer.get("ImageId") or "")
+    if not image_id:
+        raise Unavailable(NO_IMAGE_ID, "AWS accepted CopyImage and named no image.", _request_id(answer))
+    return CopyAnswer(image_id=image_id, request_id=_request_id(answer))
 
 
 def dry_run_copy_image(
@@ -176,6 +198,7 @@ def images_named(account: AwsAccount, *, region: str, name: str, quick: bool = T
     return [image_of(raw) for raw in pages]
 
 
+@typed_errors()
 def describe_source(account: AwsAccount, *, region: str, image_id: str, quick: bool = True) -> Image:
     """One image by id, anybody's that the account may see, deprecated and disabled ones included. Raises NotFound."""
     with typed_errors():
@@ -188,27 +211,35 @@ def describe_source(account: AwsAccount, *, region: str, image_id: str, quick: b
 
 
 def deregister_image(account: AwsAccount, *, region: str, image_id: str) -> Deregistered:
-    """Deregisters an image and asks AWS to delete its snapshots; an image that is gone already counts as done."""
+    """Deregisters an image and asks AWS to delete its snapshots (API_DeregisterImage.html).
+
+    That the image is deregistered already, or that AWS doesn't know it now, is an answer and no error.
+    """
     try:
         with typed_errors():
             answer = client("ec2", account, region).deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
-    except (Rejected, NotFound) as error:
-        if error.code in {"InvalidAMIID.Unavailable", "InvalidAMIID.NotFound"}:
-            return Deregistered(error.request_id, {})
-        raise
-    results = answer.get("DeleteSnapshotResults") or ()
-    return Deregistered(_request_id(answer), {row["SnapshotId"]: row.get("ReturnCode", "") for row in results})
+            results = answer.get("DeleteSnapshotResults") or ()
+            snapshots = {row["SnapshotId"]: row.get("ReturnCode", "") for row in results}
+    except Rejected as error:
+        if error.code != "InvalidAMIID.Unavailable":
+            raise
+        return Deregistered(error.request_id, {}, "gone", error.code, error.message)
+    except NotFound as error:
+        return Deregistered(error.request_id, {}, "unknown", error.code, error.message)
+    return Deregistered(_request_id(answer), snapshots)
 
 
-def delete_snapshot(account: AwsAccount, *, region: str, snapshot_id: str) -> str:
-    """Deletes a snapshot and returns AWS's request id; one that is gone already counts as done."""
+def delete_snapshot(account: AwsAccount, *, region: str, snapshot_id: str) -> SnapshotDeleted:
+    """Deletes a snapshot (API_DeleteSnapshot.html). That AWS doesn't know it now is an answer and no error."""
     try:
         with typed_errors():
-            return _request_id(client("ec2", account, region).delete_snapshot(SnapshotId=snapshot_id))
+            answer = client("ec2", account, region).delete_snapshot(SnapshotId=snapshot_id)
     except NotFound as error:
-        return error.request_id
+        return SnapshotDeleted(error.request_id, "unknown", error.code, error.message)
+    return SnapshotDeleted(_request_id(answer))
 
 
+@typed_errors()
 def regions(account: AwsAccount, *, quick: bool = True) -> list[Region]:
     """Every Region of the partition, enabled for the account or not."""
     with typed_errors():
@@ -217,6 +248,7 @@ def regions(account: AwsAccount, *, quick: bool = True) -> list[Region]:
     return sorted(found, key=lambda region: region.name)
 
 
+@typed_errors()
 def zones(account: AwsAccount, *, region: str, quick: bool = True) -> list[Zone]:
     """The zones of a Region, Local Zones and those not opted in included."""
     with typed_errors():
@@ -241,6 +273,7 @@ def ebs_encryption(account: AwsAccount, *, region: str, quick: bool = True) -> E
     )
 
 
+@typed_errors()
 def encrypts_by_default(account: AwsAccount, *, region: str, quick: bool = True) -> bool:
     """The first half of `ebs_encryption`, which is a permission of its own."""
     with typed_errors():
@@ -248,6 +281,7 @@ def encrypts_by_default(account: AwsAccount, *, region: str, quick: bool = True)
     return bool(answer["EbsEncryptionByDefault"])
 
 
+@typed_errors()
 def default_key(account: AwsAccount, *, region: str, quick: bool = True) -> str:
     """The second half of `ebs_encryption`, which is a permission of its own."""
     with typed_errors():

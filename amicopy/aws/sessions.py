@@ -4,6 +4,7 @@ An account with a role is entered by AssumeRole, with credentials that refresh t
 ones.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ from botocore.parsers import ResponseParserError
 from django.conf import settings
 
 from amicopy.aws.account import AwsAccount
-from amicopy.aws.errors import Unavailable, translate
+from amicopy.aws.answers import CheckingParserFactory
+from amicopy.aws.errors import NOT_AWS, UNREADABLE, Unavailable, translate
+
+logger = logging.getLogger(__name__)
 
 Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs"]
 
@@ -84,13 +88,17 @@ def forget_all() -> None:
 
 @contextmanager
 def typed_errors() -> Iterator[None]:
-    """Turns botocore's errors into those of `amicopy.aws.errors`."""
+    """Turns whatever a call of botocore and reading its answer raise into the errors of `amicopy.aws.errors`."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
         raise translate(error) from error
     except ResponseParserError as error:
-        raise Unavailable("UnreadableAnswer", str(error)[:500]) from error
+        raise Unavailable(NOT_AWS, str(error)[:500]) from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # Something AWS always sends is missing or of another form; or the mistake is ours, which only the log tells.
+        logger.warning("An answer of AWS can't be read.", exc_info=True)
+        raise Unavailable(UNREADABLE, f"{type(error).__name__}: {error}"[:500]) from error
 
 
 def _make(session: botocore.session.Session, service: Service, region: str, config: Config) -> Any:
@@ -122,6 +130,7 @@ def _session(account: AwsAccount) -> botocore.session.Session:
 def _ambient() -> botocore.session.Session:
     session = botocore.session.Session()
     session.register_component("data_loader", _loader)
+    session.register_component("response_parser_factory", CheckingParserFactory())
     if settings.AWS_ENDPOINT:
         session.set_credentials(SANDBOX_KEY["aws_access_key_id"], SANDBOX_KEY["aws_secret_access_key"])
     return session

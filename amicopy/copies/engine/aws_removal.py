@@ -42,7 +42,7 @@ def delete_snapshot(removal: Removal, snapshot_id: str) -> str:
     return _told(
         removal,
         "aws.snapshot_deleted",
-        lambda: ec2.delete_snapshot(removal.account.aws(), region=removal.region, snapshot_id=snapshot_id),
+        lambda: ec2.delete_snapshot(removal.account.aws(), region=removal.region, snapshot_id=snapshot_id).request_id,
         lambda request_id: request_id,
         {"operation": "DeleteSnapshot", "SnapshotId": snapshot_id},
     )

@@ -20,6 +20,7 @@ NO_SLOT = "Waiting for a slot: AWS has as many copies in progress as it allows."
 # The first class that fits counts. What is not here is permanent.
 WAITS: tuple[tuple[type[errors.AwsError], Wait], ...] = (
     (errors.NoSlot, Wait(15, 300, NO_SLOT)),
+    (errors.QuotaReached, Wait(300, 3600, "Waiting: a quota of the account is used up. Somebody has to make room.")),
     (errors.NotReady, Wait(15, 300, "Waiting for the source AMI: it is still being made.")),
     (errors.Throttled, Wait(2, 60, "Waiting: AWS asks to slow down.")),
     (errors.CredentialsExpired, Wait(2, 60, "Waiting for new AWS credentials.")),
