@@ -98,7 +98,7 @@ def test_an_aws_that_cannot_be_reached_is_waited_for(asked: Asked, approver: Use
     sandbox("faults", kind="error", action="DescribeImages", status=503, code="Unavailable", count=None)
     copy = start(request, approver)
     assert copy.state == "STARTING"
-    assert copy.waiting_for.startswith("Waiting: AWS")
+    assert copy.wait_code == "aws-unreachable"
     assert not copy.attempts.get().in_doubt
     sandbox("faults", method="DELETE")
     ImageCopy.objects.update(next_step_at=timezone.now())

@@ -31,7 +31,7 @@ def approver(db: None) -> User:
 def started(approver: User, request: CopyRequest) -> CopyRequest:
     approve(approver, request)
     tasks.start_due(wake=False)
-    assert list(request.copies.values_list("state", "waiting_for")) == [("COPYING", "")]
+    assert list(request.copies.values_list("state", "wait_code")) == [("COPYING", "")]
     return request
 
 

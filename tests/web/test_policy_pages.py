@@ -52,7 +52,7 @@ def test_a_freeze_is_added_in_the_persons_time_zone_and_holds_what_is_approved(
     row = CopyRequest.objects.get()
     approver = signed_in("approver")
     approver.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
-    assert "(Year end)" in row.copies.get().waiting_for
+    assert row.copies.get().wait_data["window"] == "Year end"
 
 
 def test_a_running_freeze_is_ended_and_one_to_come_is_changed_or_deleted(admin: Client) -> None:

@@ -161,7 +161,7 @@ def _attempt(**fields: Any) -> Callable[[ImageCopy], object]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_copy(waiting_for="AWS can't be reached."), "AWS can&#x27;t be reached."),
+        (_copy(wait_code="aws-unreachable"), "AWS can&#x27;t be reached right now."),
         (_copy(snapshots=[]), "copy-"),
         (_copy(state="CANCELLING"), "Cancelling"),
         (_copy(state="FAILED", error_code="Client.Odd", error_message="Odd"), "Client.Odd"),

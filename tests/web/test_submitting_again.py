@@ -168,7 +168,7 @@ def test_a_start_is_typed_in_the_persons_time_zone_and_copies_wait_for_it(
     approver.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
     copy = row.copies.get()
     assert (copy.state, copy.next_step_at) == ("QUEUED", start)
-    assert copy.waiting_for.startswith("Held: starts at")
+    assert copy.wait_code == "start-time"
 
 
 @pytest.mark.parametrize(

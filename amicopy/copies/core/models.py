@@ -27,6 +27,7 @@ from amicopy.copies.core.engine_models import (
     SeenLeftover,
 )
 from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
+from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.core.states import CopyState, RequestState
 
 if TYPE_CHECKING:
@@ -275,7 +276,11 @@ class ImageCopy(models.Model):
     # The worker that took the lease; who it was once it has ended says nothing.
     lease_holder = models.UUIDField(null=True)
     failures = models.PositiveIntegerField(default=0)
-    waiting_for = models.CharField(max_length=500, blank=True)
+    # Why it waits, see `reasons`; empty when it doesn't.
+    wait_code = models.CharField(max_length=24, blank=True)
+    wait_data = models.JSONField(default=dict)
+    # The last wait for a person that was told, so that one that comes and goes isn't told twice.
+    wait_told = models.CharField(max_length=24, blank=True)
 
     # What AWS answered.
     ImageId = models.CharField(max_length=64, blank=True)
@@ -323,6 +328,15 @@ class ImageCopy(models.Model):
     def call(self) -> Call:
         """The call as it was approved and as it will be made."""
         return Call(DestinationRegion=self.DestinationRegion, parameters=self.parameters, ClientToken=self.ClientToken)
+
+    @property
+    def wait(self) -> Reason | None:
+        """Why the copy waits, or None."""
+        return Reason(Code(self.wait_code), self.wait_data) if self.wait_code else None
+
+    @wait.setter
+    def wait(self, reason: Reason | None) -> None:
+        self.wait_code, self.wait_data = (reason.code, dict(reason.data)) if reason else ("", {})
 
     @property
     def dry_run(self) -> bool:

@@ -23,6 +23,7 @@ from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import partition_of
 from amicopy.copies.core.engine_models import EventQueue, EventSource
 from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.reasons import Code
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff
 from amicopy.copies.lifecycle.wakeup import send
@@ -59,7 +60,7 @@ def run(queue: sqs.Queue, *, stop: threading.Event) -> None:
         except (errors.AwsError, DatabaseError) as error:
             failures += 1
             logger.warning("Queue %s: %s", queue.url, error)
-            stop.wait(backoff.delay(backoff.Wait(2, 60, ""), failures).total_seconds())
+            stop.wait(backoff.delay(backoff.Wait(2, 60, Code.AWS_UNREACHABLE), failures).total_seconds())
     close_old_connections()
 
 

@@ -4,15 +4,16 @@ import logging
 import uuid
 from datetime import timedelta
 
-from django.db.models import F
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, sessions
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import aws_removal, backoff, leases, recovery, slots
 from amicopy.copies.engine.aws_removal import Removal
+from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy
 
 logger = logging.getLogger(__name__)
@@ -30,14 +31,16 @@ def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     try:
         image_id = copy.ImageId or _find(copy)
         if image_id is None:
-            _again(copy, lease, pause=timedelta(seconds=30), words="Looking for an image AWS may have made.")
+            looking = Reason(Code.LOOKING_FOR_IMAGE)
+            wait(copy, looking, lease=lease, actor=actor, pause=timedelta(seconds=30))
             return
         request_id, removed, left = _remove(copy, image_id, actor=actor) if image_id else ("", [], [])
     except errors.AwsError as error:
-        _error(copy, error, lease)
+        _error(copy, error, lease=lease, actor=actor)
         return
     if left:
-        _again(copy, lease, pause=timedelta(seconds=15), words=f"Removing {len(left)} snapshots of the copy.")
+        removing = Reason(Code.REMOVING, {"snapshots": left})
+        wait(copy, removing, lease=lease, actor=actor, pause=timedelta(seconds=15))
         return
     move_copy(
         copy,
@@ -50,7 +53,7 @@ def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         ImageId=image_id,
         finished_at=timezone.now(),
         next_step_at=None,
-        waiting_for="",
+        **NO_WAIT,
         **LEASE_ENDED,
     )
     slots.freed(copy.account_id, copy.DestinationRegion)
@@ -92,20 +95,14 @@ def _remove(copy: ImageCopy, image_id: str, *, actor: Actor) -> tuple[str, list[
     return answer.request_id, sorted(ids), sorted(set(left))
 
 
-def _error(copy: ImageCopy, error: errors.AwsError, lease: uuid.UUID) -> None:
+def _error(copy: ImageCopy, error: errors.AwsError, *, lease: uuid.UUID, actor: Actor) -> None:
     """AWS can't or won't: the copy stays CANCELLING, says why, and is tried again."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copy.account.aws())
-    wait = backoff.wait_for(error)
-    if wait is None:
-        words = f"AWS refuses to remove the image ({error.code}). An administrator may have to help."
-        _again(copy, lease, pause=timedelta(minutes=5), words=words)
+    known = backoff.wait_for(error)
+    if known is None:
+        refused = backoff.because(Code.REMOVAL_REFUSED, error)
+        wait(copy, refused, lease=lease, actor=actor, pause=timedelta(minutes=5))
     else:
-        _again(copy, lease, pause=backoff.delay(wait, copy.failures + 1), words=wait.words)
-
-
-def _again(copy: ImageCopy, lease: uuid.UUID, *, pause: timedelta, words: str) -> None:
-    if words != copy.waiting_for:
-        CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
-    ImageCopy.objects.filter(lease_id=lease).update(waiting_for=words, failures=F("failures") + 1)
-    leases.hand_back(lease, next_step_at=timezone.now() + pause)
+        pause = backoff.delay(known, copy.failures + 1)
+        wait(copy, backoff.because(known.code, error), lease=lease, actor=actor, pause=pause)

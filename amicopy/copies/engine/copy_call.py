@@ -16,6 +16,7 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import ec2, errors, sessions
 from amicopy.copies import rules
 from amicopy.copies.core.models import Attempt, ImageCopy
+from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff, call_buckets, leases, recovery
 from amicopy.copies.lifecycle import holds, source_binding
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 # AWS does not say how long it remembers a token of CopyImage. Older than this, it is not relied on.
 TOKEN_LIFE = timedelta(hours=1)
 # After a refusal, while the image of an earlier call may still turn up.
-LOOKING = backoff.Wait(30, 60, "Looking for an image that AWS may have made before it refused.")
+LOOKING = backoff.Wait(30, 60, Code.LOOKING_FOR_IMAGE)
 
 
 def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
@@ -74,7 +75,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
 
 def _starting(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     if copy.state == CopyState.QUEUED:
-        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, waiting_for="")
+        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, **NO_WAIT)
 
 
 def _remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str, *, lease: uuid.UUID) -> None:
@@ -177,8 +178,8 @@ def _copying(
             ImageId=image_id,
             called_at=attempt.first_called_at or now,
             next_step_at=now,
-            waiting_for="",
             failures=0,
+            **NO_WAIT,
             **LEASE_ENDED,
         )
         Attempt.objects.filter(pk=attempt.pk).update(
@@ -212,7 +213,7 @@ def _check(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         aws_request_id=answer.request_id,
         finished_at=timezone.now(),
         next_step_at=None,
-        waiting_for="",
+        **NO_WAIT,
         **LEASE_ENDED,
     )
 
@@ -239,7 +240,7 @@ def _fail(
             error_request_id=error.request_id,
             finished_at=timezone.now(),
             next_step_at=None,
-            waiting_for="",
+            **NO_WAIT,
             **LEASE_ENDED,
         )
         if attempt is not None:
@@ -265,9 +266,11 @@ def _wait(
         call_buckets.empty(copy.account_id, copy.DestinationRegion)
     failures = copy.failures + 1
     pause = backoff.delay(wait, failures)
+    reason = backoff.because(wait.code, error, action="CopyImage")
     with transaction.atomic():
         noted = note_copy(
             copy,
+            reason,
             actor=actor,
             action="copy.waiting",
             lease=lease,
@@ -275,7 +278,6 @@ def _wait(
             error_code=error.code,
             fields={
                 "failures": failures,
-                "waiting_for": wait.words,
                 "next_step_at": timezone.now() + pause,
                 **LEASE_ENDED,
             },

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Count, F, OuterRef, Q, Subquery, Window
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
 from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.reasons import NEEDS, Code, Reason
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine.backoff import NO_SLOT
 from amicopy.copies.engine.leases import due
 from amicopy.copies.lifecycle.wakeup import send
 
 IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
-REFUSED = Q(state=CopyState.STARTING, waiting_for=NO_SLOT)
+REFUSED = Q(state=CopyState.STARTING, wait_code=Code.NO_SLOT)
+# A copy that only a person can bring on makes nothing meanwhile: it keeps nobody from a slot.
+STUCK = Q(state=CopyState.STARTING, wait_code__in=tuple(NEEDS))
 # An account, by its primary key, and a Region.
 Place = tuple[int, str]
 
@@ -36,8 +38,9 @@ class Standing:
     region: str
 
     @property
-    def words(self) -> str:
-        return f"Waiting for a slot: {ordinal(self.place)} of {self.of} into {self.region}"
+    def reason(self) -> Reason:
+        """Why the copy waits, with its place in the queue."""
+        return Reason(Code.NO_SLOT, {"place": self.place, "of": self.of, "Region": self.region})
 
 
 def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int]:
@@ -58,8 +61,9 @@ def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int
         .values("n")
     )
     place_in_request = Window(RowNumber(), partition_by=[F("request"), F("state")], order_by=["next_step_at", "pk"])
-    found = rows.annotate(turn=Coalesce(Subquery(begun), 0) + place_in_request).order_by(
-        "-state", "turn", "next_step_at", "pk"
+    begun_first = Case(When(state=CopyState.STARTING, then=0), default=1)
+    found = rows.annotate(begun_first=begun_first, turn=Coalesce(Subquery(begun), 0) + place_in_request).order_by(
+        "begun_first", "turn", "next_step_at", "pk"
     )
     chosen: list[int] = []
     for pk, state, account_id, region in found.values_list("pk", "state", "account_id", "DestinationRegion")[:most]:
@@ -71,7 +75,7 @@ def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int
 
 def _taken(now: datetime) -> Q:
     """What has a slot: copies under way, and those a worker is about to start."""
-    return Q(state__in=IN_FLIGHT) | Q(state=CopyState.QUEUED, lease_until__gt=now)
+    return (Q(state__in=IN_FLIGHT) & ~STUCK) | Q(state=CopyState.QUEUED, lease_until__gt=now)
 
 
 def _taken_places(now: datetime) -> Counter[Place]:
@@ -125,10 +129,3 @@ def standings(copies: Iterable[ImageCopy]) -> dict[int, Standing]:
             before[request] += state != CopyState.STARTING
         found |= {turn[-1]: Standing(place, len(turns), region) for place, turn in enumerate(sorted(turns), start=1)}
     return {copy.pk: found[copy.pk] for copy in copies if copy.pk in found}
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th, … 11th, … 21st."""
-    if number % 100 in {11, 12, 13}:
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

@@ -19,8 +19,10 @@ from amicopy.aws import ec2, errors, kms, sessions
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import ami_events, backoff, image_verification, leases, slots
+from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 MOST = 200
 OVER_BADLY = frozenset({"failed", "invalid", "error"})
 GONE = frozenset({"deregistered"})
+# AWS refuses to show the images at all.
+UNSEEN = backoff.Wait(30, 300, Code.PERMISSION)
 # How much rarer looks are while events arrive.
 PUSHED_TIMES = 4
 # Slow copies are asked for less often, but never less often than this.
@@ -57,7 +61,7 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
         images = ec2.describe_images(account, region=region, image_ids=[copy.ImageId for copy in copies])
         snapshots = _snapshots(account, region, copies, images)
     except errors.AwsError as error:
-        _round_failed(copies, error, lease=lease)
+        _round_failed(copies, error, lease=lease, actor=actor)
         return
     still: list[ImageCopy] = []
     for copy in copies:
@@ -175,7 +179,7 @@ def _seen(
     copy.snapshots = rows
     copy.progress = max(copy.progress, progress_of(rows))
     copy.seen_at = copy.seen_at or timezone.now()
-    copy.waiting_for = ""
+    copy.wait = None
     return False
 
 
@@ -205,7 +209,7 @@ def _key_arn(copy: ImageCopy, account: AwsAccount) -> str:
 def _missing(copy: ImageCopy, account: AwsAccount, *, lease: uuid.UUID, actor: Actor) -> bool:
     """An image AWS doesn't list: not visible yet, or, when it was seen before and AWS says so by id, gone."""
     if copy.seen_at is None:
-        copy.waiting_for = "AWS doesn't show the new image yet."
+        copy.wait = Reason(Code.NOT_SHOWN_YET)
         return False
     try:
         ec2.describe_source(account, region=copy.DestinationRegion, image_id=copy.ImageId, quick=False)
@@ -246,7 +250,7 @@ def _over(**fields: Any) -> dict[str, Any]:
     return {
         "finished_at": timezone.now(),
         "next_step_at": None,
-        "waiting_for": "",
+        **NO_WAIT,
         **LEASE_ENDED,
         **fields,
     }
@@ -260,19 +264,20 @@ def _store_progress(copies: Sequence[ImageCopy]) -> None:
         return
     # A value of its own for each row is what costs; the other columns are the same in many rows.
     ImageCopy.objects.bulk_update(changed, ["snapshots", "progress"])
-    by_words: dict[str, list[int]] = {}
+    by_wait: dict[str, list[ImageCopy]] = {}
     for copy in changed:
         copy.failures = 0
-        by_words.setdefault(copy.waiting_for, []).append(copy.pk)
-    for words, keys in by_words.items():
-        ImageCopy.objects.filter(pk__in=keys).update(waiting_for=words, failures=0)
+        by_wait.setdefault(copy.wait_code, []).append(copy)
+    for alike in by_wait.values():
+        columns = alike[0].wait.fields if alike[0].wait else NO_WAIT
+        ImageCopy.objects.filter(pk__in=[copy.pk for copy in alike]).update(**columns, failures=0)
     seen = [copy.pk for copy in changed if copy.seen_at is not None]
     ImageCopy.objects.filter(pk__in=seen, seen_at=None).update(seen_at=timezone.now())
     CopyRequest.objects.filter(pk__in={copy.request_id for copy in changed}).update(version=F("version") + 1)
 
 
 def _shown(copy: ImageCopy) -> tuple[Any, ...]:
-    return (copy.snapshots, copy.progress, copy.seen_at, copy.waiting_for)
+    return (copy.snapshots, copy.progress, copy.seen_at, copy.wait)
 
 
 def _hand_back(copies: Sequence[ImageCopy], *, lease: uuid.UUID, pushed: bool) -> None:
@@ -295,14 +300,18 @@ def _pause(copy: ImageCopy, now: datetime, *, pushed: bool) -> timedelta:
     return min(pause, max(SLOWEST, timedelta(seconds=settings.TRACK_SECONDS)))
 
 
-def _round_failed(copies: Sequence[ImageCopy], error: errors.AwsError, *, lease: uuid.UUID) -> None:
+def _round_failed(copies: Sequence[ImageCopy], error: errors.AwsError, *, lease: uuid.UUID, actor: Actor) -> None:
     """AWS didn't answer the look. The copies go on at AWS; the page says that their progress is not known now."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copies[0].account.aws())
     failures = max(copy.failures for copy in copies) + 1
-    wait = backoff.wait_for(error)
-    words = wait.words if wait else f"AWS refuses to show the copy's progress ({error.code})."
-    pause = backoff.delay(wait or backoff.Wait(30, 300, words), failures)
-    ImageCopy.objects.filter(lease_id=lease).update(failures=failures, waiting_for=words)
+    known = backoff.wait_for(error) or UNSEEN
+    pause = backoff.delay(known, failures)
+    reason = backoff.because(known.code, error, action="DescribeImages")
+    if reason.who:
+        for copy in copies:
+            wait(copy, reason, lease=lease, actor=actor, pause=pause)
+        return
+    ImageCopy.objects.filter(lease_id=lease).update(failures=failures, **reason.fields)
     CopyRequest.objects.filter(pk__in={copy.request_id for copy in copies}).update(version=F("version") + 1)
     leases.hand_back(lease, next_step_at=timezone.now() + pause)

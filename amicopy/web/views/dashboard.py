@@ -15,11 +15,12 @@ from django.views.decorators.http import require_GET
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.explanations import explain
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, ImageCopy
+from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import usual_seconds
-from amicopy.web.status import gib_done, overall, seconds_left
+from amicopy.web.status import first_wait, gib_done, overall, seconds_left
 from amicopy.web.views.requests import drawn
 
 WEEK = timedelta(days=7)
@@ -118,14 +119,14 @@ def _regions(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
 def _region(region: str, rows: Sequence[ImageCopy]) -> dict[str, Any]:
     copying = [copy for copy in rows if copy.state == CopyState.COPYING]
     left = [seconds for copy in copying if (seconds := seconds_left(copy, usual=usual_seconds(copy))) is not None]
-    waits = next((copy.waiting_for for copy in rows if copy.waiting_for), "")
+    waits = first_wait(rows)
     return {
         "region": region,
         "copies": rows,
         "percent": overall(rows),
         "gib_done": gib_done(rows),
         "left": max(left) if left else None,
-        "words": waits or ("" if copying else "Starting"),
+        "words": words_of(waits).sentence if waits else "" if copying else "Starting",
     }
 
 

@@ -119,7 +119,7 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     copies = copies_of(row)
     for copy_id, standing in slots.standings(copies).items():
         # For the page only: who is before whom changes with every copy that starts.
-        next(copy for copy in copies if copy.pk == copy_id).waiting_for = standing.words
+        next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason
     manage = permissions.may_manage_copies(user, row)
     attempts = _attempts(row)
     cards = [_card(user, copy, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, [])) for copy in copies]

@@ -26,7 +26,8 @@ COPY_COLUMNS = (
     "state",
     "progress",
     "snapshots",
-    "waiting_for",
+    "wait_code",
+    "wait_data",
     "called_at",
 )
 
