@@ -138,6 +138,8 @@ class CopyRequest(models.Model):
     source_seen = models.JSONField(default=dict)
     # The finished request that this one adds destinations to, see `continuing`.
     continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
+    # The failed copy of another request that this one asks for again, mended.
+    mends = models.ForeignKey("ImageCopy", null=True, on_delete=models.PROTECT, related_name="mended_by")
     # Goes up with a new submission after changes; decisions belong to a round.
     round = models.PositiveIntegerField(default=1)
     # Approvals of this round and later ones count: an edit voids those before it.

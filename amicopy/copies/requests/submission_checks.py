@@ -26,7 +26,7 @@ LATEST_START = timedelta(days=90)
 @dataclass(frozen=True)
 class Submission:
     """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
-    that these are more destinations of."""
+    that these are more destinations of, `mends` the failed copy that is asked for again."""
 
     account: Account
     reason: str
@@ -34,6 +34,7 @@ class Submission:
     lookups: Mapping[str, Any] = field(default_factory=dict)
     start_not_before: datetime | None = None
     continues: CopyRequest | None = None
+    mends: ImageCopy | None = None
 
     def columns(self, requester: User) -> dict[str, Any]:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
@@ -55,6 +56,7 @@ class Submission:
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
             "continues": self.continues,
+            "mends": self.mends,
         }
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME, PARAMETERS, Parameter
 from amicopy.copies.requests import verbs
 from amicopy.web.forms.rows import MOST, Row, rows_of
@@ -301,6 +301,12 @@ def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) 
     for index, row in enumerate(tags.values()):
         data |= {f"tags-{index}-{name}": value for name, value in row.items()}
     return data
+
+
+def mended_of(copy: ImageCopy) -> dict[str, str]:
+    """The form's data for a failed copy that is asked for again: its destination only, and a link to it."""
+    data = initial_of([copy.call()], account=copy.request.account, reason=copy.request.reason)
+    return {**data, "mends": str(copy.pk)}
 
 
 def more_of(request_calls: Sequence[Call], *, account: Account, number: int) -> dict[str, str]:

@@ -102,7 +102,7 @@ def _own_open(user: User, visible: CopyRequestQuerySet) -> list[CopyRequest]:
 def _failures(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
     rows = copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)
     return [
-        {"copy": copy, "title": explain(copy).title}
+        {"copy": copy, "title": explain(copy, copy.request.lookups).title}
         for copy in rows.select_related("request").order_by("-finished_at")[:MOST]
     ]
 

@@ -1,7 +1,7 @@
 """One request: the page, the part of it that keeps itself current, and its evidence for print."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -75,6 +75,8 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
         "may_continue": follow_ups.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
         "continued_by": visible.filter(continues=row).order_by("pk"),
+        "mended": ImageCopy.objects.filter(pk=row.mends_id, request__in=visible).first() if row.mends_id else None,
+        "mended_by": visible.filter(mends__request=row).order_by("pk"),
     }
     return render(request, "requests/detail.html", context)
 
@@ -122,7 +124,10 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason
     manage = permissions.may_manage_copies(user, row)
     attempts = _attempts(row)
-    cards = [_card(user, copy, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, [])) for copy in copies]
+    cards = [
+        _card(user, copy, row.lookups, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, []))
+        for copy in copies
+    ]
     left = [card["left"] for card in cards if card["left"] is not None]
     begun = [copy.called_at for copy in copies if copy.called_at]
     unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
@@ -197,10 +202,13 @@ def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
     return found
 
 
-def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[Attempt]) -> dict[str, Any]:
-    """One of so many copies, with all that its card says of it, and the fingerprint of that."""
+def _card(
+    user: User, copy: ImageCopy, lookups: Mapping[str, Any], *, of: int, manage: bool, attempts: list[Attempt]
+) -> dict[str, Any]:
+    """One of so many copies, with all that its card says of it, and the fingerprint of that. `lookups` are those of its
+    request."""
     failed = copy.state == CopyState.FAILED
-    explanation = explanations.explain(copy) if failed else None
+    explanation = explanations.explain(copy, lookups) if failed else None
     usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
     card: dict[str, Any] = {
         "copy": copy,
@@ -211,7 +219,7 @@ def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[
         "explanation": explanation,
         "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
         "may_retry": failed and manage,
-        "may_clone": explanation is not None and not explanation.retry and user.has_perm("copies.submit_request"),
+        "may_mend": failed and user.has_perm("copies.submit_request"),
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
         "gib": size_of(copy),
         "gib_done": gib_done([copy]),
