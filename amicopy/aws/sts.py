@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
+from botocore.session import Session
+
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.sessions import client, home_region, typed_errors
 
@@ -26,6 +28,15 @@ def identity(account: AwsAccount, *, quick: bool = True) -> Identity:
 
 
 @typed_errors()
+def uses_global_endpoint() -> bool:
+    """Whether botocore is told to ask STS's global endpoint, whose tokens aren't valid in Regions that have to be
+    enabled: by AWS_STS_REGIONAL_ENDPOINTS or its like in a profile.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
+    """
+    return bool(Session().get_config_variable("sts_regional_endpoints") == "legacy")
+
+
 def decode_authorization_message(account: AwsAccount, *, message: str, quick: bool = True) -> str:
     """The JSON behind the encoded blob of an UnauthorizedOperation. Sensitive: for administrators only."""
     answer = client("sts", account, home_region(account), quick=quick).decode_authorization_message(

@@ -98,3 +98,14 @@ def test_a_beat_that_is_silent_is_noticed() -> None:
     assert beat(swept).ok
     assert not beat(swept - timedelta(minutes=1)).ok
     assert "never" in beat(None).words
+
+
+def test_f17_the_doctor_says_when_tokens_are_of_the_global_endpoint(
+    sandbox: Control, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+    assert "tokens" not in {finding.what for finding in findings()}
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
+    found = next(finding for finding in findings() if finding.what == "tokens")
+    assert "AWS_STS_REGIONAL_ENDPOINTS is legacy" in found.words
+    assert found.warning

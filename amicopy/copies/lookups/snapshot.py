@@ -205,9 +205,9 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
             defaults=defaults if isinstance(defaults, EbsEncryption) else None,
         )
         row["encryption"] = [cast("KeptPrediction", asdict(each)) for each in predictions]
-        per_gib = copy_speed.seconds_per_gib(account.pk, call.DestinationRegion)
-        if per_gib is not None:
-            row["usual_seconds"] = per_gib * found.size
+        pace = copy_speed.pace_of(account.pk, call.DestinationRegion)
+        if pace is not None:
+            row["usual_seconds"] = pace.middle * found.size
     if isinstance(checked := answers.get("key"), keys.KeyCheck):
         row["key"] = cast("KeptKey", asdict(checked))
     if isinstance(clashes := answers.get("clashes"), list):

@@ -21,13 +21,12 @@ from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry, follow_ups
 from amicopy.copies.voting import voters, votes
-from amicopy.web import approval_queue, conditional_polls
+from amicopy.web import approval_queue, conditional_polls, estimates
 from amicopy.web.actor import signed_in
-from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.plain import rows
 from amicopy.web.request_filters import BIG
 from amicopy.web.review_summary import edits_of, found_of
-from amicopy.web.status import copy_status, counted, duration, gib_done, overall, request_status, seconds_left
+from amicopy.web.status import copy_status, counted, gib_done, overall, request_status
 from amicopy.web.timeline import next_steps, steps_of
 
 REDRAWN_SECONDS = 300
@@ -128,7 +127,7 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         _card(user, copy, row.lookups, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, []))
         for copy in copies
     ]
-    left = [card["left"] for card in cards if card["left"] is not None]
+    copying = [card for card in cards if card["copy"].state == CopyState.COPYING]
     begun = [copy.called_at for copy in copies if copy.called_at]
     unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
         copy.state in COPY_UNFINISHED for copy in copies
@@ -146,7 +145,7 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "gib": sum(size_of(copy) for copy in copies if copy.state not in {CopyState.FAILED, CopyState.CANCELLED}),
         "gib_done": gib_done(copies),
         "any_left_out": any(copy.state in {CopyState.FAILED, CopyState.CANCELLED} for copy in copies),
-        "left": max(left) if left else None,
+        "left": estimates.words(estimates.last_of(card["span"] for card in copying)),
         "running": (timezone.now() - min(begun)).total_seconds() if begun and row.finished_at is None else None,
         "took": (row.finished_at - min(begun)).total_seconds() if begun and row.finished_at else None,
         "legend": _legend(copies),
@@ -209,13 +208,14 @@ def _card(
     request."""
     failed = copy.state == CopyState.FAILED
     explanation = explanations.explain(copy, lookups) if failed else None
-    usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
+    usual = estimates.usual(copy) if copy.state == CopyState.COPYING else None
+    left = estimates.left(copy, usual=usual)
     card: dict[str, Any] = {
         "copy": copy,
         # The first token is there from the submission on; it says nothing before it is used.
         "attempts": [attempt for attempt in attempts if attempt.first_called_at or attempt.number > 1],
-        "left": seconds_left(copy, usual=usual),
-        "overdue": overdue(copy, usual=usual),
+        "left": estimates.words(left),
+        "overdue": estimates.overdue(copy, usual=usual),
         "explanation": explanation,
         "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
         "may_retry": failed and manage,
@@ -230,10 +230,9 @@ def _card(
     drawn_from = card | {
         "copy": _values(copy, without=_ENGINES),
         "attempts": [_values(attempt) for attempt in card["attempts"]],
-        # As the card says it: the seconds themselves are never the same twice.
-        "left": duration(card["left"]),
     }
-    return card | {"part": conditional_polls.fingerprint(drawn_from)}
+    # Not among what the card is drawn from: the seconds themselves are never the same twice, and nobody sees them.
+    return card | {"span": left, "part": conditional_polls.fingerprint(drawn_from)}
 
 
 def _values(row: Model, *, without: Collection[str] = ()) -> dict[str, Any]:
