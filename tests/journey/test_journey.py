@@ -59,6 +59,7 @@ def test_a_wrong_key_fails_one_copy_with_the_reason_and_spares_the_other(request
     assert "What AWS said" in page
 
 
+@pytest.mark.slow
 def test_a_worker_killed_with_its_answer_lost_makes_one_image(
     running: Running, requester: Person, approver: Person
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_worker_killed_with_its_answer_lost_makes_one_image(
     assert len([image for image in running.control("images") if image["Name"] == "golden-killed"]) == 1
 
 
+@pytest.mark.slow
 def test_an_unreachable_aws_is_shown_and_waited_out(running: Running, requester: Person, approver: Person) -> None:
     running.kill("sandbox")
     number = requester.submit(Name="golden-outage")
@@ -82,6 +84,7 @@ def test_an_unreachable_aws_is_shown_and_waited_out(running: Running, requester:
     assert until(lambda: requester.state(number) == "COMPLETED", seconds=180)
 
 
+@pytest.mark.slow
 def test_the_job_is_done_against_motos_own_server_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     """An EC2 that isn't ours: what sandbox and gateway both got wrong would show here."""
     with everything(tmp_path_factory.mktemp("moto"), "amicopy_moto", moto=True) as running:

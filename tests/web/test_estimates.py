@@ -1,4 +1,4 @@
-"""How much longer copies take: from their own progress and from history, as ranges, and nothing where nothing is known."""
+"""How much longer copies take: from their own progress and from history, as ranges, or nothing."""
 
 import pytest
 

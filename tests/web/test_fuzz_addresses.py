@@ -87,7 +87,7 @@ def test_garbage_at_any_address_is_never_an_error_of_the_server(signed_in: Signe
     )
     pairs = st.lists(st.tuples(st.sampled_from(names_in_use(clients["administrator"])), values), max_size=5)
     htmx = st.sampled_from(
-        ({}, {}, {"HX-Request": "true", "HX-PTag": "x"}, {"HX-Request": "true", "HX-Current-URL": "<"})
+        ({}, {}, {"HX-Request": "true", "If-None-Match": "x"}, {"HX-Request": "true", "HX-Current-URL": "<"})
     )
 
     @seeded(SEED)

@@ -28,7 +28,7 @@ from amicopy.copies.core.engine_models import (
 )
 from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.core.reasons import Code, Reason
-from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -346,4 +346,4 @@ class ImageCopy(models.Model):
 
     @property
     def unfinished(self) -> bool:
-        return self.state in {CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING}
+        return self.state in COPY_UNFINISHED

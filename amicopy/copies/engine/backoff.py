@@ -1,11 +1,11 @@
-"""How long a copy waits after an answer that another try can mend: full jitter under a cap that doubles."""
+"""Which answers of AWS another try can mend, and how long a copy waits for it."""
 
-import random
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from amicopy.aws import errors
+from amicopy.backoff import pause
 from amicopy.copies.core.reasons import Code, Reason
 
 
@@ -42,5 +42,4 @@ def because(code: Code, error: errors.AwsError, *, action: str = "", **data: Any
 
 def delay(wait: Wait, failures: int) -> timedelta:
     """The pause before the next try, after `failures` tries in a row (at least 1)."""
-    ceiling = min(wait.cap, wait.base * 2.0 ** min(failures - 1, 16))
-    return timedelta(seconds=random.uniform(min(1.0, ceiling), ceiling))  # noqa: S311, jitter is no secret
+    return timedelta(seconds=pause(base=wait.base, cap=wait.cap, failures=failures))

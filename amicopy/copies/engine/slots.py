@@ -17,11 +17,10 @@ from django.utils import timezone
 
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.reasons import NEEDS, Code, Reason
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.states import COPY_AT_AWS, COPY_STARTABLE, CopyState
 from amicopy.copies.engine.leases import due
 from amicopy.copies.lifecycle.wakeup import send
 
-IN_FLIGHT = (CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 REFUSED = Q(state=CopyState.STARTING, wait_code=Code.NO_SLOT)
 # A copy that only a person can bring on makes nothing meanwhile: it keeps nobody from a slot.
 STUCK = Q(state=CopyState.STARTING, wait_code__in=tuple(NEEDS))
@@ -47,7 +46,7 @@ def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int
     """The primary keys of up to `most` copies that may start now, in their turn: those begun first, then the requests
     take turns, the one with the fewest copies in flight before the others. No more of a place than it has slots, and
     none of the places in `without`."""
-    rows = ImageCopy.objects.filter(due(now), state__in=(CopyState.QUEUED, CopyState.STARTING))
+    rows = ImageCopy.objects.filter(due(now), state__in=COPY_STARTABLE)
     taken = _taken_places(now)
     for account_id, region in _full(taken):
         rows = rows.exclude(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
@@ -75,7 +74,7 @@ def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int
 
 def _taken(now: datetime) -> Q:
     """What has a slot: copies under way, and those a worker is about to start."""
-    return (Q(state__in=IN_FLIGHT) & ~STUCK) | Q(state=CopyState.QUEUED, lease_until__gt=now)
+    return (Q(state__in=COPY_AT_AWS) & ~STUCK) | Q(state=CopyState.QUEUED, lease_until__gt=now)
 
 
 def _taken_places(now: datetime) -> Counter[Place]:
@@ -109,13 +108,13 @@ def standings(copies: Iterable[ImageCopy]) -> dict[int, Standing]:
     may_wait = {
         (copy.account_id, copy.DestinationRegion)
         for copy in copies
-        if copy.state in {CopyState.QUEUED, CopyState.STARTING} and copy.next_step_at is not None
+        if copy.state in COPY_STARTABLE and copy.next_step_at is not None
     }
     places = may_wait & _full(_taken_places(now)) if may_wait else set()
     if not places:
         return {}
     begun = dict(
-        ImageCopy.objects.filter(state__in=IN_FLIGHT).order_by().values_list("request").annotate(n=Count("pk"))
+        ImageCopy.objects.filter(state__in=COPY_AT_AWS).order_by().values_list("request").annotate(n=Count("pk"))
     )
     found: dict[int, Standing] = {}
     for account_id, region in places:

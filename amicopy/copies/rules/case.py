@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from amicopy.aws.shapes import carried_tags
 from amicopy.copies.core.calls import Call
 
 
@@ -42,7 +43,7 @@ class Case:
         shares."""
         tags: Mapping[str, str] = self.source.get("tags") or {}
         own = self.source.get("OwnerId") == self.account_id
-        return {key for key in tags if not key.startswith("aws:") and (own or key.startswith("ec2:SharedTag/"))}
+        return set(carried_tags(tags, own=own))
 
 
 def quoted(text: str) -> str:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from amicopy.aws.partitions import region_title
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, AccountCheck, ImageCopy
-from amicopy.copies.engine.slots import IN_FLIGHT
+from amicopy.copies.core.states import COPY_AT_AWS
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import accounts
 from amicopy.web import conditional_polls
@@ -33,17 +33,9 @@ def account_list(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/list.html", {"rows": rows, "in_flight": _in_flight()})
 
 
-LOOK = "SELECT {} FROM copies_accountcheck WHERE account_id = %s"
-
-
 def _stamps(request: HttpRequest, pk: int) -> conditional_polls.Stamps:
-    known = pk if pk < BIG else 0
-    return {
-        "account": known,
-        "account_asked": conditional_polls.Stamp(LOOK.format("requested_at"), [known]),
-        "account_lease": conditional_polls.Stamp(LOOK.format("lease_until"), [known]),
-        "account_checked": conditional_polls.Stamp(LOOK.format("checked_at"), [known]),
-    }
+    looks = AccountCheck.objects.filter(account=pk if pk < BIG else 0)
+    return {"account": pk, "account_look": looks.values_list("requested_at", "lease_until", "checked_at").first()}
 
 
 @require_GET
@@ -105,7 +97,7 @@ def _find(pk: int) -> Account:
 def _in_flight() -> dict[int, dict[str, int]]:
     """How many copies are under way at AWS, by account and Region."""
     counts: dict[int, dict[str, int]] = {}
-    copies = ImageCopy.objects.filter(state__in=IN_FLIGHT).order_by()
+    copies = ImageCopy.objects.filter(state__in=COPY_AT_AWS).order_by()
     for account, region, count in copies.values_list("account", "DestinationRegion").annotate(Count("pk")):
         counts.setdefault(account, {})[region] = count
     return counts

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch
+from django.db.models import Max, Prefetch, Sum
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -60,7 +60,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         # All that was there is decided; what is left is before it.
         return redirect(reverse("approvals") + search.address(queue=queue))
     stamps = _stamps([row.pk for row in page.rows])
-    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    conditional_polls.tag(request, stamps)
     place = _place(request) | {"more": "1" if page.following else ""}
     accounts = list(Account.objects.order_by("name"))
     context = {
@@ -217,12 +217,9 @@ def _numbers(texts: Sequence[str]) -> list[int]:
 
 
 def _stamps(numbers: Sequence[int]) -> conditional_polls.Stamps:
-    marks = conditional_polls.marks(numbers)
-    versions = f"SELECT SUM(version) FROM copies_copyrequest WHERE id IN ({marks})"  # noqa: S608, ours
-    votes = f"SELECT COUNT(*) FROM copies_decision WHERE request_id IN ({marks})"  # noqa: S608, ours
+    shown, pending = CopyRequest.objects.filter(pk__in=numbers), CopyRequest.objects.filter(state=RequestState.PENDING)
     return {
-        "queue_rows": ",".join(map(str, numbers)),
-        "queue_versions": conditional_polls.Stamp(versions, numbers),
-        "queue_votes": conditional_polls.Stamp(votes, numbers),
-        "queue_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest WHERE state = 'PENDING'"),
+        "queue_rows": numbers,
+        "queue_shown": shown.aggregate(versions=Sum("version"), vote=Max("decisions")),
+        "queue_newest": pending.aggregate(newest=Max("pk")),
     }

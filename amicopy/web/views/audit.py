@@ -64,7 +64,7 @@ def _page(request: HttpRequest, events: QuerySet[AuditEvent], question: Question
     first = before is None and after is None
     paused = request.GET.get("live") == "off"
     stamps = _live_stamps(request)
-    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    conditional_polls.tag(request, stamps)
     return {
         "question": question,
         # By names that no mapping has as a method.
@@ -104,7 +104,7 @@ def _around(user: User) -> dict[str, Any]:
 
 
 def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
-    return {"audit_newest": conditional_polls.Stamp("SELECT MAX(id) FROM audit_auditevent")}
+    return {"audit_newest": _newest()}
 
 
 @require_GET

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET
 
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.explanations import explain
-from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, ImageCopy
+from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
 from amicopy.copies.core.reason_words import words_of
-from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls, estimates
 from amicopy.web.actor import signed_in
 from amicopy.web.status import first_wait, gib_done, overall
@@ -28,17 +28,15 @@ DAYS = 14
 MOST = 5
 # A dashboard over more copies in flight than this says so instead of drawing each.
 MOST_IN_FLIGHT = 500
-IN_FLIGHT = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 
 
 def _stamps(request: HttpRequest) -> conditional_polls.Stamps:
+    # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
+    opened = CopyRequest.objects.filter(state__in=(RequestState.PENDING, RequestState.APPROVED))
+    last_vote = Decision.objects.order_by("-pk").values("pk")[:1]
     return {
-        "dashboard_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
-        # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
-        "dashboard_open": conditional_polls.Stamp(
-            "SELECT SUM(version) + SUM(id) * 1000 FROM copies_copyrequest WHERE state IN ('PENDING', 'APPROVED')"
-        ),
-        "dashboard_votes": conditional_polls.Stamp("SELECT MAX(id) FROM copies_decision"),
+        "dashboard_open": opened.aggregate(versions=Sum("version"), numbers=Sum("pk")),
+        "dashboard_newest": CopyRequest.objects.order_by("-pk").values_list("pk", Subquery(last_vote)).first(),
         "dashboard_day": timezone.localdate().isoformat(),
     }
 
@@ -85,7 +83,7 @@ def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]
     return {
         **own,
         "running": visible.filter(state=RequestState.APPROVED)[:1000].count(),
-        "in_flight": copies.filter(state__in=IN_FLIGHT)[:1000].count(),
+        "in_flight": copies.filter(state__in=COPY_UNFINISHED)[:1000].count(),
         "failed": copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)[:1000].count(),
         "done": week[:10000].count(),
         "done_gib": sum(size_of(copy) for copy in week.only("snapshots")[:10000]),
@@ -109,7 +107,7 @@ def _failures(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
 def _regions(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
     """The Regions copies are on their way to, those with most left first."""
     by_region: dict[str, list[ImageCopy]] = {}
-    for copy in copies.filter(state__in=IN_FLIGHT).defer("parameters", "verification")[:MOST_IN_FLIGHT]:
+    for copy in copies.filter(state__in=COPY_UNFINISHED).defer("parameters", "verification")[:MOST_IN_FLIGHT]:
         by_region.setdefault(copy.DestinationRegion, []).append(copy)
     found = [_region(region, rows) for region, rows in by_region.items()]
     return sorted(found, key=lambda each: (-len(each["copies"]), each["region"]))

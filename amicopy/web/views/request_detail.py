@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Model
+from django.db.models import Exists, Model, OuterRef, Subquery, Sum, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -17,13 +17,12 @@ from amicopy.copies.core import explanations, permissions
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import shown
-from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
+from amicopy.copies.core.states import COPY_STARTABLE, COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry, follow_ups
 from amicopy.copies.voting import voters, votes
 from amicopy.web import approval_queue, conditional_polls, estimates
 from amicopy.web.actor import signed_in
-from amicopy.web.plain import rows
 from amicopy.web.request_filters import BIG
 from amicopy.web.review_summary import edits_of, found_of
 from amicopy.web.status import copy_status, counted, gib_done, overall, request_status
@@ -32,29 +31,34 @@ from amicopy.web.timeline import next_steps, steps_of
 REDRAWN_SECONDS = 300
 # The columns of a copy that only the engine reads. They change often, and no card shows them.
 _ENGINES = frozenset({"next_step_at", "lease_id", "lease_until", "lease_holder", "failures", "seen_at"})
-_QUEUE = """SELECT SUM(id) FROM copies_imagecopy WHERE state IN ('QUEUED', 'STARTING') AND EXISTS
-  (SELECT 1 FROM copies_imagecopy WHERE request_id = %s AND state IN ('QUEUED', 'STARTING'))"""
 
 
 def find(request: HttpRequest, number: int) -> CopyRequest:
     """A request the person may see. Raises Http404 for any other, existing or not."""
-    found = next(iter(rows(CopyRequest, "id = %s", [number if number < BIG else 0])), None)
+    found = CopyRequest.objects.filter(pk=number if number < BIG else 0).first()
     if found is None or not permissions.may_see(signed_in(request), found):
         raise Http404(f"There is no request #{number} that you may see.")
     return found
 
 
 def _stamps(request: HttpRequest, number: int) -> conditional_polls.Stamps:
-    known = number if number < BIG else 0
+    waiting = ImageCopy.objects.filter(state__in=COPY_STARTABLE).order_by()
+    # The place in the queue changes with copies of other requests, too.
+    queue = waiting.filter(Exists(waiting.filter(request=OuterRef(OuterRef("pk")))))
+    total = queue.annotate(all=Value(1)).values("all").annotate(total=Sum("pk")).values("total")
+    events = AuditEvent.objects.filter(request=OuterRef("pk")).order_by("-id").values("id")[:1]
+    rows = CopyRequest.objects.filter(pk=number if number < BIG else 0).order_by()
+    version, queued, event = rows.values_list("version", Subquery(total), Subquery(events)).first() or (
+        None,
+        None,
+        None,
+    )
     return {
-        "detail": known,
-        # The place in the queue changes with copies of other requests, too.
-        "detail_queue": conditional_polls.Stamp(_QUEUE, [known]),
+        "detail": (number, version, queued),
         # What grows old without anything happening, such as a copy that is overdue, is drawn again now and then.
         "detail_age": int(time.time() // REDRAWN_SECONDS),
-        "detail_version": conditional_polls.Stamp("SELECT version FROM copies_copyrequest WHERE id = %s", [known]),
         # A vote that isn't the last one needed changes no state.
-        "detail_event": conditional_polls.Stamp("SELECT MAX(id) FROM audit_auditevent WHERE request = %s", [known]),
+        "detail_event": event,
     }
 
 
@@ -98,7 +102,7 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
 
 def copies_of(row: CopyRequest) -> list[ImageCopy]:
     """The copies of the request's current round, in their order."""
-    return rows(ImageCopy, "request_id = %s AND round = %s ORDER BY position", [row.pk, row.round])
+    return list(row.copies_of_round())
 
 
 def calls_of(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
@@ -195,8 +199,7 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
 def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
     """Every try at the request's copies, by copy, the first one first."""
     found: dict[int, list[Attempt]] = {}
-    of_copies = "copy_id IN (SELECT id FROM copies_imagecopy WHERE request_id = %s) ORDER BY copy_id, number"
-    for attempt in rows(Attempt, of_copies, [row.pk]):
+    for attempt in Attempt.objects.filter(copy__request=row).order_by("copy_id", "number"):
         found.setdefault(attempt.copy_id, []).append(attempt)
     return found
 
