@@ -27,7 +27,6 @@ def identity(account: AwsAccount, *, quick: bool = True) -> Identity:
     return Identity(answer["Account"], answer["Arn"], parsedate_to_datetime(date) if date else None)
 
 
-@typed_errors()
 def uses_global_endpoint() -> bool:
     """Whether botocore is told to ask STS's global endpoint, whose tokens aren't valid in Regions that have to be
     enabled: by AWS_STS_REGIONAL_ENDPOINTS or its like in a profile.
@@ -37,6 +36,7 @@ def uses_global_endpoint() -> bool:
     return bool(Session().get_config_variable("sts_regional_endpoints") == "legacy")
 
 
+@typed_errors()
 def decode_authorization_message(account: AwsAccount, *, message: str, quick: bool = True) -> str:
     """The JSON behind the encoded blob of an UnauthorizedOperation. Sensitive: for administrators only."""
     answer = client("sts", account, home_region(account), quick=quick).decode_authorization_message(
