@@ -30,6 +30,7 @@ test-all: $(VENV)/.installed ## run all tests, those in a browser and those that
 check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/djangofmt --check --quiet templates
 	$(BIN)/python -m mypy
 	$(BIN)/python manage.py check
 	@key=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(60))'); echo 'manage.py check --deploy, as in production'; \

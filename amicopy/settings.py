@@ -164,6 +164,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    # As it is, without changing TEMPLATES at start: the loader stands below.
+    "django_cotton.apps.SimpleAppConfig",
     "csp",
     "axes",
     "amicopy.audit",
@@ -206,11 +208,19 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
             ],
             "loaders": [
-                ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
+                (
+                    "django.template.loaders.cached.Loader",
+                    # The first compiles components, `<c-…>`; what it doesn't find, it passes on.
+                    ["django_cotton.cotton_loader.Loader", "django.template.loaders.filesystem.Loader"],
+                ),
             ],
+            "builtins": ["django_cotton.templatetags.cotton", "amicopy.web.templatetags.amicopy"],
         },
     }
 ]
+# Components live in templates/_components/ and see nothing but their parameters and what every page has.
+COTTON_DIR = "_components"
+COTTON_ISOLATE_BY_DEFAULT = True
 
 # --- database: PostgreSQL, or SQLite tuned so that writers wait for each other instead of failing ---
 DATABASES: dict[str, Any] = {"default": database_url}

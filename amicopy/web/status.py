@@ -21,6 +21,11 @@ class Status:
     detail: str = ""
     short: str = ""
 
+    @property
+    def running(self) -> bool:
+        """Whether it is under way, so that its icon turns and a bar stands below it."""
+        return self.icon == "run"
+
 
 _REQUEST: Mapping[str, Status] = {
     RequestState.PENDING: Status("wait", "person", "Waiting for approval"),

@@ -218,6 +218,7 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     return {
         "plan": plan,
         "calls": calls,
+        "starts": "1 copy starts" if len(calls) == 1 else f"{len(calls)} copies start, one for each destination",
         "dry_run": any(call.dry_run for call in calls),
         "commands": [(call, cli_command.command(call), cli_command.text(call)) for call in calls],
         "size": size,

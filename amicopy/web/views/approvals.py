@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from amicopy.aws.partitions import titles
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.core.states import RequestState
@@ -26,11 +25,17 @@ from amicopy.web.review_summary import edits_of, found_of
 from amicopy.web.status import current
 from amicopy.web.views.request_actions import reason_of
 from amicopy.web.views.request_detail import calls_of
+from amicopy.web.views.requests import region_choices
 
 # An expiry this close is said in words of warning.
 SOON = timedelta(days=2)
 # As many on a page as anybody decides in one sitting.
 PAGE = 50
+# What a decision on many is called: what the button does, what it has done, how it looks.
+_WORDS = {
+    "approve": {"verb": "Approve", "done_words": "approved", "look": "primary", "reason_optional": True},
+    "reject": {"verb": "Reject", "done_words": "rejected", "look": "danger", "reason_optional": False},
+}
 QUEUES = {"mine": "Waiting for you", "others": "Waiting for others", "decided": "Decided by you"}
 
 
@@ -63,6 +68,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
     conditional_polls.tag(request, stamps)
     place = _place(request) | {"more": "1" if page.following else ""}
     accounts = list(Account.objects.order_by("name"))
+    total = count_of(found)
     context = {
         "queue": queue,
         "queues": [
@@ -71,19 +77,49 @@ def approvals(request: HttpRequest) -> HttpResponse:
                 "words": words,
                 "address": f"?queue={name}" if name != "mine" else "?",
                 "count": count_of(rows_in[name]),
+                "here": name == queue,
             }
             for name, words in QUEUES.items()
         ],
-        "total": count_of(found),
+        "total": total,
+        "mine": queue == "mine",
+        "nothing": _nothing(search, queue),
         "previous": search.address(queue=queue, before=str(page.previous)) if page.previous else "",
         "following": search.address(queue=queue, after=str(page.following)) if page.following else "",
         "search": search,
-        "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
-        "accounts": accounts,
-        "people": requesters(),
+        "regions": region_choices(accounts),
+        "accounts": [(each.account_id, each.name) for each in accounts],
+        "people": [(name, name) for name in requesters()],
     }
     shown = _shown(request, user, page.rows, queue=queue, search=search, place=place)
     return render(request, "approvals.html", context | shown)
+
+
+def _nothing(search: Search, queue: str) -> dict[str, str]:
+    """What an empty queue says, and where to go from there, if anywhere."""
+    if search.narrowed:
+        return {
+            "title": "No request matches these filters",
+            "words": "Widen them, or look at all that waits.",
+            "action": "Clear filters",
+            "address": f"?queue={queue}",
+        }
+    return {
+        "mine": {
+            "title": "Nothing waits for you",
+            "words": "A new request shows up here as soon as somebody submits it.",
+            "action": "Show all requests",
+            "address": reverse("requests"),
+        },
+        "others": {
+            "title": "Nothing waits for others",
+            "words": "Your own requests, and those you’ve decided on while more approvals are needed, wait here.",
+        },
+        "decided": {
+            "title": "No decisions yet",
+            "words": "Each request you approve, reject or send back is listed here.",
+        },
+    }[queue]
 
 
 def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
@@ -120,7 +156,9 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     rows = list(_drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers)).order_by("submitted_at", "pk"))
     if not rows:
         return redirect("approvals")
-    context: dict[str, Any] = {"kind": kind, "entries": _entries(user, rows)}
+    context: dict[str, Any] = {"kind": kind, **_WORDS[kind], "entries": _entries(user, rows)}
+    for entry in context["entries"]:
+        entry["counts"] = entry["may_decide"] and (kind == "reject" or entry["may_approve"])
     if "confirm" not in request.POST:
         return render(request, "approvals_bulk.html", context)
     reason = reason_of(request)
@@ -132,7 +170,7 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     results = verbs.decide_many(actor_of(request), seen, kind=kind, reason=reason)
     outcomes = [{"row": by_number[result.number], "words": result.words, "done": result.done} for result in results]
     done_count = sum(result.done for result in results)
-    return render(request, "approvals_done.html", {"kind": kind, "outcomes": outcomes, "done": done_count})
+    return render(request, "approvals_done.html", {**_WORDS[kind], "outcomes": outcomes, "done": done_count})
 
 
 def _page(rows: CopyRequestQuerySet, queue: str, user: User, query: QueryDict) -> Page:
@@ -165,9 +203,18 @@ def _shown(
     """What page and fragment both show."""
     paused = request.GET.get("live") == "off"
     ids = ",".join(str(row.pk) for row in rows)
+    entries = _entries(user, rows)
+    for entry in entries:
+        # The only one is shown as far as deciding on it takes.
+        opened = len(entries) == 1 and entry["may_decide"]
+        entry |= {
+            "changes_open": opened and bool(entry["found"].changes),
+            "calls_open": opened and not entry["found"].changes,
+        }
     return {
-        "entries": _entries(user, rows),
+        "entries": entries,
         "queue": queue,
+        "over": queue == "decided",
         "live": not paused and queue != "decided",
         "paused": paused,
         "live_address": search.address(ids=ids, queue=queue, **place),

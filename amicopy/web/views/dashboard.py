@@ -1,6 +1,6 @@
 """The start page: what waits for the person, what is running, what failed, and how long it all takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -52,11 +52,16 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     decides = user.has_perm("copies.decide_request")
     numbers = approval_queue.waiting_numbers(user)
     waiting_now = list(approval_queue.waiting_for(user, numbers).select_related("requester")[:MOST])
+    tiles = _tiles(user, visible, copies) | {
+        "waiting": len(numbers),
+        "oldest": waiting_now[0].submitted_at if waiting_now else None,
+    }
     context = {
         "decides": decides,
+        "may_start": user.has_perm("copies.submit_request") and not decides,
         "everyone": user.has_perm("copies.view_all_requests"),
-        "tiles": _tiles(user, visible, copies)
-        | {"waiting": len(numbers), "oldest": waiting_now[0].submitted_at if waiting_now else None},
+        "tiles": tiles,
+        "lead": _lead(tiles, decides=decides) if visible.exists() else "Nothing has been copied yet.",
         "todo": waiting_now if decides else _own_open(user, visible),
         "failures": _failures(copies),
         "regions": _regions(copies),
@@ -65,7 +70,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "days": DAYS,
         "live": not paused,
         "paused": paused,
-        "any": visible.exists(),
         "now": timezone.now(),
     }
     template = "_dashboard.html" if getattr(request, "htmx", False) else "dashboard.html"
@@ -88,6 +92,22 @@ def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]
         "done": week[:10000].count(),
         "done_gib": sum(size_of(copy) for copy in week.only("snapshots")[:10000]),
     }
+
+
+def _lead(tiles: Mapping[str, Any], *, decides: bool) -> str:
+    """What the tiles say, in one sentence."""
+    asked, sent_back, running, failed = (tiles[name] for name in ("asked", "sent_back", "running", "failed"))
+    if decides:
+        first = f"{tiles['waiting'] or 'No'} request{' waits' if tiles['waiting'] == 1 else 's wait'} for you"
+    else:
+        first = f"{asked or 'None'} of your requests"
+        if sent_back:
+            were = "was" if sent_back == 1 else "were"
+            first = f"{sent_back} of your requests {were} sent back for changes, {asked or 'none'}"
+        first += f" {'waits' if asked == 1 else 'wait'} for approval"
+    look = f"{failed} failed cop{'y needs' if failed == 1 else 'ies need'} a look"
+    are = "is" if running == 1 else "are"
+    return f"{first}, {running or 'none'} {are} in progress, and {look if failed else 'nothing failed this week'}."
 
 
 def _own_open(user: User, visible: CopyRequestQuerySet) -> list[CopyRequest]:
@@ -167,9 +187,16 @@ def _minutes(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
         "rows": bars,
         "count": len(bars),
         "summary": summary + (f", {failed_count} failed" if failed_count else ""),
-        "first": rows[0].finished_at,
-        "last": rows[-1].finished_at,
+        **_ends(rows[0], rows[-1]),
     }
+
+
+def _ends(first: ImageCopy, last: ImageCopy) -> dict[str, str]:
+    """What stands below the two ends of a chart: the days, or the times where all is of one day."""
+    begin, end = (timezone.localtime(copy.finished_at) for copy in (first, last))
+    if begin.date() == end.date():
+        return {"first_words": f"{begin:%H:%M}", "last_words": f"{end:%-d %b, %H:%M}"}
+    return {"first_words": f"{begin:%-d %b}", "last_words": f"{end:%-d %b}"}
 
 
 def _volume(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
@@ -198,5 +225,6 @@ def _volume(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
         "chart": charts.bars(rows),
         "rows": rows,
         "summary": f"GiB that arrived on each of the last {DAYS} days: {total} in all, at most {max(by_day.values())}",
-        "first": min(by_day),
+        "first_words": f"{min(by_day):%-d %b}",
+        "last_words": "today",
     }

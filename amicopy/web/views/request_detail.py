@@ -75,6 +75,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
         "calls": calls_of(context["copies"]),
         "found": found_of(row, context["copies"]),
         "edits": edits_of(row, context["copies"]),
+        "may_clone": signed_in(request).has_perm("copies.submit_request"),
         "may_continue": follow_ups.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
         "continued_by": visible.filter(continues=row).order_by("pk"),
@@ -137,6 +138,16 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         copy.state in COPY_UNFINISHED for copy in copies
     )
     paused = request.GET.get("live") == "off"
+    cancellable = [copy for copy in copies if copy.state in cancel_retry.CANCELLABLE]
+    failed = sum(copy.state == CopyState.FAILED for copy in copies)
+    may = {
+        "may_edit": row.state == RequestState.CHANGES_REQUESTED and permissions.may_resubmit(user, row),
+        "may_renew": row.state == RequestState.EXPIRED and permissions.may_resubmit(user, row),
+        "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
+        and permissions.may_withdraw(user, row),
+        "may_cancel": manage and bool(cancellable),
+        "may_retry_all": manage and failed > 1,
+    }
     percent = overall(copies)
     status = request_status(row, copies)
     return {
@@ -157,14 +168,12 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "unfinished": unfinished,
         "paused": paused,
         "own": row.requester_id == user.pk,
-        "may_edit": row.state == RequestState.CHANGES_REQUESTED and permissions.may_resubmit(user, row),
-        "may_renew": row.state == RequestState.EXPIRED and permissions.may_resubmit(user, row),
-        "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
-        and permissions.may_withdraw(user, row),
-        "may_cancel": manage and any(copy.state in cancel_retry.CANCELLABLE for copy in copies),
-        "cancels_all": all(copy.state in cancel_retry.CANCELLABLE for copy in copies),
-        "arrived": [copy for copy in copies if copy.state == CopyState.AVAILABLE],
-        "failed": sum(copy.state == CopyState.FAILED for copy in copies) if manage else 0,
+        **may,
+        "may_anything": any(may.values()),
+        "cancel_words": _cancel_words(len(copies), of_them=len(cancellable)),
+        "failed": failed,
+        "arrived": _arrived(copies),
+        "standing": _standing(row, own=row.requester_id == user.pk),
         **decision_context(user, row),
         # Called where it is drawn: a timeline that is kept isn't looked up. A history only grows, so that its last
         # event tells it from any other.
@@ -177,15 +186,47 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     }
 
 
+def _arrived(copies: Sequence[ImageCopy]) -> dict[str, Any] | None:
+    """The new AMIs as a text to copy, a line each; None where there are less than two."""
+    there = [copy for copy in copies if copy.state == CopyState.AVAILABLE]
+    text = "\n".join(f"{copy.destination} {copy.ImageId}" for copy in there)
+    return {"count": len(there), "text": text} if len(there) > 1 else None
+
+
+def _cancel_words(count: int, *, of_them: int) -> str:
+    """What the button says that cancels so many of the copies."""
+    if of_them < count:
+        return "Cancel the rest…"
+    return "Cancel all copies…" if count > 1 else "Cancel the copy…"
+
+
+def _standing(row: CopyRequest, *, own: bool) -> str:
+    """Why nothing happens to the request, where its status doesn't say."""
+    if row.state == RequestState.PENDING and own:
+        return "You asked for this copy, so somebody else has to decide."
+    return {
+        RequestState.CHANGES_REQUESTED: "The requester changes it and submits it again.",
+        RequestState.EXPIRED: "Nobody decided in time. Nothing was copied.",
+    }.get(RequestState(row.state), "")
+
+
 def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
     """What a page has to say about deciding on this request: whether the person may, and what it waits for."""
     if row.state != RequestState.PENDING:
-        return {"may_decide": False, "may_approve": False, "may_break_glass": False, "needed": "", "voted": False}
+        return {
+            "pending": False,
+            "may_decide": False,
+            "may_approve": False,
+            "may_break_glass": False,
+            "needed": "",
+            "voted": False,
+        }
     decisions = row.decisions.all()
     has_voted = approval_queue.voted(user, decisions, row)
     may_decide = permissions.may_decide(user, row) and not has_voted
     vote = voters.votes_of(user, [row]).get(row.pk) if may_decide else None
     return {
+        "pending": True,
         "may_decide": may_decide,
         "may_approve": vote is not None,
         "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
@@ -224,6 +265,9 @@ def _card(
         "may_retry": failed and manage,
         "may_mend": failed and user.has_perm("copies.submit_request"),
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
+        "meter": {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
+        "copying": copy.state == CopyState.COPYING,
+        "ended": "Took" if copy.state == CopyState.AVAILABLE else "Stopped after",
         "gib": size_of(copy),
         "gib_done": gib_done([copy]),
         "differs": [check for check in copy.verification if not check["ok"]],
