@@ -18,7 +18,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lookups import async_queries, dry_run, encryption, keys, names, places, source
-from amicopy.copies.lookups.async_queries import Missing, Question
+from amicopy.copies.lookups.async_queries import Begin, Missing, Question, begin
 
 
 class KeptWarning(TypedDict):
@@ -82,6 +82,14 @@ class KeptDestination(TypedDict, total=False):
     missing: dict[str, str]
 
 
+class KeptAbsence(TypedDict):
+    """A source that AWS doesn't show in its Region, and the Regions where it does."""
+
+    ImageId: str
+    Region: str
+    elsewhere: list[str]
+
+
 class Kept(TypedDict, total=False):
     """`source` is the image as `binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes, `bytes` of
     their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id. `tags_copied` and
@@ -89,6 +97,7 @@ class Kept(TypedDict, total=False):
 
     asked_at: str
     source: dict[str, Any]
+    source_not_there: KeptAbsence
     warnings: list[KeptWarning]
     not_copied: list[str]
     tags_copied: dict[str, str]
@@ -99,15 +108,13 @@ class Kept(TypedDict, total=False):
     missing: dict[str, str]
 
 
-# From a question to the function that waits for its answer.
-Begin = Callable[[Question[Any]], Callable[[float], Any]]
 _UNASKED = Missing("Not asked.")
 
 
 def gather(account: Account, calls: Sequence[Call], *, until: float) -> Kept:
     """Everything that could be found out about these calls until a `asking.deadline`, side by side. Asks only what has
     a shape AWS can be asked for; never raises for what AWS does."""
-    return _kept(account, calls, lambda question: async_queries.start(question).wait, until)
+    return _kept(account, calls, begin, until)
 
 
 def recall(account: Account, calls: Sequence[Call]) -> Kept:
@@ -120,23 +127,26 @@ def recall(account: Account, calls: Sequence[Call]) -> Kept:
     return _kept(account, calls, remembered, 0.0)
 
 
-def _kept(account: Account, calls: Sequence[Call], begin: Begin, until: float) -> Kept:
+def _kept(account: Account, calls: Sequence[Call], ask: Begin, until: float) -> Kept:
     aws = account.aws()
     first = calls[0].parameters if calls else {}
     region, image_id = str(first.get("SourceRegion", "")), str(first.get("SourceImageId", ""))
     kept: Kept = {"asked_at": timezone.now().isoformat(), "missing": {}, "destinations": []}
     looking = (
-        begin(source.question(aws, region=region, image_id=image_id))
+        ask(source.question(aws, region=region, image_id=image_id))
         if source.askable(aws, region=region, image_id=image_id)
         else None
     )
-    waits = [{name: begin(question) for name, question in _questions(aws, call).items()} for call in calls]
+    waits = [{name: ask(question) for name, question in _questions(aws, call).items()} for call in calls]
     seen = looking(until) if looking else Missing("The source's Region or ID isn't one.")
     found = seen if isinstance(seen, source.Source) else None
     if found is not None:
         _keep_source(kept, found, account_id=account.account_id, calls=calls)
     elif isinstance(seen, source.NotThere):
-        kept["missing"]["source"] = f"{image_id} isn't in {region}."
+        elsewhere = source.elsewhere(aws, image_id=image_id, besides=region, until=until, ask=ask)
+        kept["source_not_there"] = KeptAbsence(ImageId=image_id, Region=region, elsewhere=elsewhere)
+        where = f" It is in {' and '.join(elsewhere)}." if elsewhere else ""
+        kept["missing"]["source"] = f"{image_id} isn't in {region}.{where}"
     elif isinstance(seen, Missing) and seen is not _UNASKED:
         kept["missing"]["source"] = seen.reason
     for call, each in zip(calls, waits, strict=True):
