@@ -154,6 +154,8 @@ class CopyRequest(models.Model):
     # Undecided until then, the request expires; the approvers are reminded once before.
     expires_at = models.DateTimeField(null=True)
     reminded_at = models.DateTimeField(null=True)
+    # Something wasn't found out at submission: when to look at it again, see `look_again`.
+    look_again_at = models.DateTimeField(null=True)
     # The requester's wish; copies wait for it.
     start_not_before = models.DateTimeField(null=True)
     # Approved by one person in an emergency, past the plan.
@@ -190,6 +192,11 @@ class CopyRequest(models.Model):
             models.Index(fields=("requester", "-id"), name="request_by_requester"),
             models.Index(fields=("SourceImageId",), name="request_by_source"),
             models.Index(fields=("Name",), name="request_by_name"),
+            models.Index(
+                fields=("look_again_at",),
+                condition=Q(look_again_at__isnull=False),
+                name="request_to_look_at_again",
+            ),
         )
 
     def __str__(self) -> str:

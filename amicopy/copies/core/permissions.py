@@ -120,6 +120,11 @@ def may_resubmit(user: User, request: CopyRequest) -> bool:
     return _allowed(check_resubmit, user, request)
 
 
+def may_look_again(user: User, request: CopyRequest) -> bool:
+    """Whether the person may have AWS asked again about a request: whoever asks for it or decides on such."""
+    return may_see(user, request) and (request.requester_id == user.pk or user.has_perm("copies.decide_request"))
+
+
 def may_decide(user: User, request: CopyRequest) -> bool:
     return _allowed(check_decide, user, request)
 

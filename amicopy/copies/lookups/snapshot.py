@@ -5,7 +5,7 @@ binds to is made from it (`binding`). A part that AWS didn't answer in time is a
 part's name; a page must hold without any part. An older request may have an empty mapping or only `source`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict, cast
 
@@ -96,6 +96,7 @@ class Kept(TypedDict, total=False):
     `tags_left` are the source's tags when CopyImageTags is on."""
 
     asked_at: str
+    looked_again_at: str
     source: dict[str, Any]
     source_not_there: KeptAbsence
     warnings: list[KeptWarning]
@@ -125,6 +126,44 @@ def recall(account: Account, calls: Sequence[Call]) -> Kept:
         return lambda _until: _UNASKED if answer is None else answer
 
     return _kept(account, calls, remembered, 0.0)
+
+
+def missing_parts(kept: Mapping[str, Any]) -> set[str]:
+    """What wasn't found out, by name: the source, and parts of destinations as "eu-west-1: key". Look-ups that were
+    never made lack the source at least."""
+    lacking = {
+        f"{row['destination']}: {name}" for row in kept.get("destinations") or () for name in row.get("missing") or ()
+    }
+    return lacking | (set() if kept.get("source") else {"source"})
+
+
+def incomplete(kept: Mapping[str, Any]) -> bool:
+    """Whether AWS may know more than a request keeps."""
+    return bool(missing_parts(kept))
+
+
+def completed(kept: Mapping[str, Any], later: Kept) -> Kept:
+    """What a request keeps, with what a later look found of what was missing; what was known stays as it was."""
+    merged = cast("Kept", dict(kept))
+    if not kept.get("source"):
+        parts = ("source", "warnings", "not_copied", "tags_copied", "tags_left", "size", "snapshots", "missing")
+        merged.update(cast("Kept", {name: later[name] for name in parts if name in later}))  # type: ignore[literal-required]
+    was = {row["destination"]: row for row in kept.get("destinations") or ()}
+    merged["destinations"] = [_completed(was.get(row["destination"]), row) for row in later["destinations"]]
+    merged["looked_again_at"] = later["asked_at"]
+    return merged
+
+
+def _completed(was: KeptDestination | None, later: KeptDestination) -> KeptDestination:
+    """One destination: what was known of it counts, and what is missing is what neither look found."""
+    if was is None:
+        return later
+    before = was.get("missing") or {}
+    lacking = {name: reason for name, reason in later["missing"].items() if name in before}
+    # What becomes of the snapshots was foretold without knowing the Region's defaults.
+    stale = {"encryption"} if "encryption" in before else set()
+    known = {name: value for name, value in was.items() if name not in stale}
+    return cast("KeptDestination", {**later, **known, "missing": lacking})
 
 
 def _kept(account: Account, calls: Sequence[Call], ask: Begin, until: float) -> Kept:

@@ -16,7 +16,8 @@ from amicopy.copies.core.calls import Call, FieldError, InvalidRequest, content_
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import source_binding
-from amicopy.copies.requests import follow_ups
+from amicopy.copies.lookups import snapshot
+from amicopy.copies.requests import follow_ups, look_again
 from amicopy.copies.voting import facts, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
@@ -55,6 +56,7 @@ class Submission:
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
+            "look_again_at": now + look_again.SOON if snapshot.incomplete(self.lookups) else None,
             "continues": self.continues,
             "mends": self.mends,
         }

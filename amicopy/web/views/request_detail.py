@@ -71,10 +71,9 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     if getattr(request, "htmx", False):
         return render(request, "requests/_progress.html", context)
     visible = CopyRequest.objects.visible_to(signed_in(request))
+    context |= found_context(signed_in(request), row, context["copies"])
     context |= {
         "calls": calls_of(context["copies"]),
-        "found": found_of(row, context["copies"]),
-        "edits": edits_of(row, context["copies"]),
         "may_clone": signed_in(request).has_perm("copies.submit_request"),
         "may_continue": follow_ups.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
@@ -83,6 +82,26 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
         "mended_by": visible.filter(mends__request=row).order_by("pk"),
     }
     return render(request, "requests/detail.html", context)
+
+
+@require_GET
+def found(request: HttpRequest, number: int) -> HttpResponse:
+    """What is known of a request from AWS: the panel, which asks again as long as something is missing."""
+    row = find(request, number)
+    context = found_context(signed_in(request), row, copies_of(row))
+    return render(request, "requests/_found_panel.html", {**context, **decision_context(signed_in(request), row)})
+
+
+def found_context(user: User, row: CopyRequest, copies: Sequence[ImageCopy]) -> dict[str, Any]:
+    """What the panel of what was found out shows; `looks` while something is missing and looked for."""
+    return {
+        "row": row,
+        "copies": copies,
+        "found": found_of(row, copies),
+        "edits": edits_of(row, copies),
+        "looks": row.state == RequestState.PENDING and row.look_again_at is not None,
+        "may_look": permissions.may_look_again(user, row),
+    }
 
 
 @require_GET
