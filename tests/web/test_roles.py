@@ -44,6 +44,7 @@ SILENT = {
     "password-set",
     "settings",
     "theme",
+    "request-look",
     "view-save",
     "view-delete",
     "account-check",

@@ -91,11 +91,10 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def look(request: HttpRequest, number: int) -> HttpResponse:
     """Looks at AWS once more for what isn't known of a request that waits for a decision; takes seconds at most."""
-    row, actor = find(request, number), actor_of(request)
+    actor = actor_of(request)
+    permissions.check_look_again(signed_in(request), find(request, number))
 
     def do() -> str:
-        if not permissions.may_look_again(signed_in(request), row):
-            raise permissions.NotAllowed("Only who asked for a request or decides on it can have AWS asked again.")
         if look_again.look(number, actor=actor, seconds=CHECK_SECONDS):
             return f"AWS was asked again about request #{number}. What is known now is on its page."
         return "AWS was asked again. Nothing more is known now."
