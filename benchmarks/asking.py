@@ -2,7 +2,6 @@
 
 import heapq
 import random
-import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,7 +11,8 @@ from itertools import count, cycle, islice
 from typing import TypeVar
 
 from benchmarks.counting import APPROVED, CANCELLED, DRY_RUN, ONE_CANCELLED, REJECTED, WITHDRAWN, Asked
-from tests.journey.conftest import Person, Running
+from tests.journey.conftest import Person, Running, state_of, states_of_copies
+from tests.web.page import read
 
 REGIONS = ("us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1", "us-east-1")
 # Of twenty requests.
@@ -70,10 +70,8 @@ class Persistent(Person):
         """The state of a request and those of its copies."""
 
         def state_and_copies() -> tuple[str, list[str]]:
-            page = self.get(f"/requests/{number}/")
-            state = re.search(rf'data-request="{number}" data-state="(\w+)"', page)
-            assert state, page
-            return state[1], re.findall(r'data-copy="\d+" data-state="(\w+)"', page)
+            page = read(self.get(f"/requests/{number}/"))
+            return state_of(page), states_of_copies(page)
 
         return persist(state_and_copies)
 
@@ -81,14 +79,15 @@ class Persistent(Person):
         """Does one thing to a request, as often as it takes to be answered; the second time finds it done."""
 
         def post() -> None:
-            page = self.get(f"/requests/{number}/")
-            seen = re.search(r'name="content_hash" value="([^"]+)"', page)
-            values = {"content_hash": seen[1] if seen else "", **fields}
+            source = self.get(f"/requests/{number}/")
+            page = read(source)
+            seen = [field.value for field in page.fields() if field.sent_as == "content_hash"]
+            values = {"content_hash": seen[0] if seen else "", **fields}
             if fields.get("copy") == "first":
-                found = re.search(r'data-copy="(\d+)"', page)
-                assert found, page
-                values["copy"] = found[1]
-            path, answer = self.post(f"/requests/{number}/{verb}/", page=page, **values)
+                copies = page.marks("data-copy")
+                assert copies, page.text
+                values["copy"] = copies[0]
+            path, answer = self.post(f"/requests/{number}/{verb}/", page=source, **values)
             assert path == f"/requests/{number}/", answer
 
         persist(post)

@@ -29,7 +29,7 @@ from benchmarks.servers import Postgres, RabbitMQ, postgres, rabbitmq
 from tests.journey.conftest import ROOT, Running, everything
 
 # Faster than AWS would take the calls, and with so few slots that copies wait for one.
-SETTINGS = {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20", "COPIES_AT_ONCE": "10", "LOST_ANSWER_SECONDS": "20"}
+SETTINGS = {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20", "COPIES_AT_ONCE": "10", "ABSENT_SECONDS": "20"}
 
 
 @contextmanager

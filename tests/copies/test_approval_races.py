@@ -367,7 +367,7 @@ def test_a_rejected_request_never_runs(
     calls: list[Callable[[], object]] = [
         lambda: approve(other, request),
         lambda: verbs.break_glass(acting(other), request.pk, seen_hash=request.content_hash, reason="Fire"),
-        lambda: verbs.resubmit(acting(requester), request.pk, reason="Again", calls=request.calls()),
+        lambda: verbs.resubmit(acting(requester), request.pk, reason="Again", calls=request.calls_as_asked()),
         lambda: verbs.renew(acting(requester), request.pk),
         lambda: verbs.withdraw(acting(requester), request.pk),
     ]

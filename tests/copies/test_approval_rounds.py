@@ -36,7 +36,7 @@ def sent_back(submit: Submit, approver: User, second: User) -> CopyRequest:
 
 
 def again(requester: User, request: CopyRequest, *calls: Call, reason: str = "PLAT-1, as asked") -> CopyRequest:
-    return verbs.resubmit(acting(requester), request.pk, reason=reason, calls=calls or request.calls())
+    return verbs.resubmit(acting(requester), request.pk, reason=reason, calls=calls or request.calls_as_asked())
 
 
 def test_the_same_content_again_keeps_the_approvals(sent_back: CopyRequest, requester: User, second: User) -> None:
@@ -65,7 +65,7 @@ def test_an_edit_voids_the_approvals(sent_back: CopyRequest, requester: User, ap
 def test_an_approval_does_not_come_back_with_the_content_after_an_edit(
     sent_back: CopyRequest, requester: User, second: User
 ) -> None:
-    first = sent_back.calls()
+    first = sent_back.calls_as_asked()
     request = again(requester, sent_back, make_call("eu-west-1", Name=OTHER_NAME))
     verbs.request_changes(acting(second), request.pk, reason="The old name was right.")
     request = again(requester, request, *first)

@@ -153,7 +153,7 @@ def test_f23_the_others_are_awss(code: str) -> None:
 def test_h4_of_an_unknown_refusal_nothing_untrue_is_said() -> None:
     found = explain(copy_of("SomethingNew", "?"))
     assert "never creates a second image" not in found.next_step
-    assert "A retry is a new call with a new token." in found.next_step
+    assert "first looks for what this attempt may have made" in found.next_step
 
 
 def test_what_the_look_ups_knew_against_a_source_is_said_again() -> None:

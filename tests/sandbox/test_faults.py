@@ -207,6 +207,7 @@ def test_an_action_can_be_refused_for_good_while_others_work(
     assert caught.value.response["Error"] == {"Code": code, "Message": message}
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
     assert caught.value.operation_name == action
+    assert [(row["code"], row["message"]) for row in control(f"answers?action={action}")] == [(code, message)] * 2
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import Page, read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 ROLE = "arn:aws:iam::444455556666:role/amicopy"
 
 

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from pytest_django import Settings
 
 from tests.web.conftest import SignedIn
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 # What a first page may weigh over the wire, itself included.
@@ -73,7 +74,6 @@ def test_a_cold_first_page_is_light(collected: Path, signed_in: SignedIn, place:
 
 
 def test_htmx_is_where_the_page_says(client: Client) -> None:
-    page = client.get("/sign-in/").content.decode()
-    scripts = re.findall(r'<script src="/static/([^"]+)"', page)
+    scripts = [each.removeprefix("/static/") for each in read(client.get("/sign-in/")).marks("src")]
     assert len(scripts) >= 2
     assert all(finders.find(name) for name in scripts)

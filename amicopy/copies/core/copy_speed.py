@@ -24,17 +24,17 @@ class Pace:
     high: float
 
 
-def pace_of(account_id: int, region: str) -> Pace | None:
+def pace_of(account_pk: int, region: str) -> Pace | None:
     """How fast an account's latest copies into a Region were; None without history.
 
-    `account_id` is the account's primary key. A copy of less than 1 GiB counts as one.
+    A copy of less than 1 GiB counts as one.
     """
     if not partition_of(region):
         return None
-    key = f"pace:{account_id}:{region}"
+    key = f"pace:{account_pk}:{region}"
     known = cache.get(key)
     if known is None:
-        known = pace(_latest(account_id, region)) or ""
+        known = pace(_latest(account_pk, region)) or ""
         cache.set(key, known, KEPT_SECONDS)
     return known or None
 
@@ -54,9 +54,9 @@ def size_of(copy: ImageCopy) -> int:
     return sum(row["VolumeSize"] for row in copy.snapshots)
 
 
-def _latest(account_id: int, region: str) -> list[float]:
+def _latest(account_pk: int, region: str) -> list[float]:
     rows = (
-        ImageCopy.objects.filter(account_id=account_id, DestinationRegion=region, state=CopyState.AVAILABLE)
+        ImageCopy.objects.filter(account_id=account_pk, DestinationRegion=region, state=CopyState.AVAILABLE)
         .order_by("-pk")
         .only("snapshots", "called_at", "finished_at")[:LATEST]
     )

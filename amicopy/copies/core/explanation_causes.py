@@ -3,10 +3,17 @@
 from collections.abc import Mapping
 
 from amicopy.aws.causes import Cause
-from amicopy.copies.core.explanation_table import NEW_REQUEST, Explanation
+from amicopy.copies.core.explanation_table import LATE_STEP, NEW_REQUEST, Explanation
 
 # Codes that no AWS has: what amicopy found, or refused, by itself.
 OURS: Mapping[str, Explanation] = {
+    "ImageGone": Explanation(
+        "AWS doesn't show the new AMI any more",
+        "It was listed while it was being copied, and then left out of many looks over minutes. Somebody may have "
+        "removed it. The source and the other destinations are not affected.",
+        "Look for it at AWS; CloudTrail shows who removed it. Then retry: should it be there after all, amicopy goes "
+        "on with it.",
+    ),
     "ImageDeregistered": Explanation(
         "The new AMI was deregistered while it was being copied",
         "Somebody or something in the account removed it. The source and the other destinations are not affected.",
@@ -15,11 +22,12 @@ OURS: Mapping[str, Explanation] = {
     "ImageFailed": Explanation(
         "AWS gave up on this copy",
         "AWS accepted the copy and ended it later, without a reason. The other destinations are not affected.",
-        "Retry: it uses a new token, and the approval still counts.",
+        LATE_STEP,
     ),
     "UnclearImage": Explanation(
         "amicopy can't tell which AMI is this copy",
-        "AWS's answer was lost, and more than one new AMI fits. To be sure never to make two, amicopy made none.",
+        "Earlier calls made an AMI that isn't what was approved, or more than one. To be sure never to make two, "
+        "amicopy made none.",
         "Look at the AMIs named below, deregister those that nobody needs, then retry.",
     ),
     "SourceChanged": Explanation(

@@ -22,6 +22,7 @@ class Explanation:
 # Where a copy goes, by whichever member says it.
 PLACE = "place"
 ADMIN = "Ask an administrator of the AWS account. Then retry; the approval still counts."
+LATE_STEP = "Retry: amicopy first looks for what this attempt made, then uses a new token. The approval still counts."
 NEW_REQUEST = "Fix it and ask again: the form is filled in, and says where."
 
 _DENIED = Explanation(

@@ -8,7 +8,7 @@ from typing import Any
 
 from amicopy.aws.causes import Cause, cause_of
 from amicopy.copies.core.explanation_causes import BOTOCORES, BY_CAUSE, OURS
-from amicopy.copies.core.explanation_table import ADMIN, BY_CODE, PLACE, Explanation
+from amicopy.copies.core.explanation_table import ADMIN, BY_CODE, LATE_STEP, PLACE, Explanation
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.parameters import BY_NAME
 
@@ -20,13 +20,13 @@ PLACES = ("DestinationOutpostArn", "DestinationAvailabilityZone", "DestinationAv
 _LATE = Explanation(
     "AWS gave up on this copy",
     "AWS accepted the copy and ended it later. The source and the other destinations are not affected.",
-    "Retry: it uses a new token, and the approval still counts.",
+    LATE_STEP,
 )
 _UNKNOWN = Explanation(
     "AWS refused this copy",
     "amicopy has no explanation of its own for this answer; AWS's words are below.",
-    "If they don't say what to change, show them to an administrator of the AWS account. A retry is a new call with a "
-    "new token.",
+    "If they don't say what to change, show them to an administrator of the AWS account. Retrying is safe: amicopy "
+    "first looks for what this attempt may have made, and goes on with that.",
 )
 
 

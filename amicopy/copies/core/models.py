@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
+from amicopy.copies.core import marks
+from amicopy.copies.core.absence import Missable
 from amicopy.copies.core.attempts import Attempt
 from amicopy.copies.core.calls import Call, content_hash
 from amicopy.copies.core.engine_models import (
@@ -26,6 +28,7 @@ from amicopy.copies.core.engine_models import (
     RegionCheck,
     SeenLeftover,
 )
+from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
@@ -47,6 +50,7 @@ __all__ = (
     "EventSource",
     "FreezeWindow",
     "ImageCopy",
+    "Installation",
     "LeftoverLook",
     "Pulse",
     "RegionCheck",
@@ -210,6 +214,10 @@ class CopyRequest(models.Model):
         """The calls of the current round, as they were frozen."""
         return [copy.call() for copy in self.copies_of_round()]
 
+    def calls_as_asked(self) -> list[Call]:
+        """The same without amicopy's own marks: what a person typed, for the form and for submitting it anew."""
+        return [marks.unmarked(copy.call(), copy.mark) for copy in self.copies_of_round()]
+
     def hash_of_calls(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
         """The content hash, computed anew from what is stored; `copies` are those of the round, where they are at
         hand."""
@@ -263,7 +271,7 @@ class Decision(models.Model):
         return f"{self.get_kind_display()} #{self.request_id}"
 
 
-class ImageCopy(models.Model):
+class ImageCopy(Missable):
     """One CopyImage call for one destination: its frozen parameters and its life at AWS."""
 
     request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="copies")
@@ -274,6 +282,8 @@ class ImageCopy(models.Model):
     destination = models.CharField(max_length=255)
     # The exact keyword arguments of the call, without ClientToken. Written once.
     parameters = models.JSONField()
+    # The value of the mark in them, see `marks`; empty for copies without one.
+    mark = models.CharField(max_length=128, blank=True)
     # The person's own token for the first attempt, or empty.
     ClientToken = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.HELD)
@@ -296,6 +306,8 @@ class ImageCopy(models.Model):
     progress = models.PositiveSmallIntegerField(default=0)
     # [{"SnapshotId", "DeviceName", "VolumeSize" (GiB), "Progress" (0..100), "State"}, ...]
     snapshots = models.JSONField(default=list)
+    # What AWS answered last when it was asked to remove an image or a snapshot, by id: `done`, or AWS's code.
+    removal = models.JSONField(default=dict)
     # [{"property", "expected", "found", "ok"}, ...]: the finished image against what was approved.
     verification = models.JSONField(default=list)
     error_code = models.CharField(max_length=128, blank=True)
@@ -329,6 +341,7 @@ class ImageCopy(models.Model):
             models.Index(fields=("state", "next_step_at"), name="copy_due"),
             models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
             models.Index(fields=("finished_at",), name="copy_by_finish"),
+            models.Index(fields=("mark",), name="copy_by_mark"),
         )
 
     def __str__(self) -> str:
@@ -337,6 +350,11 @@ class ImageCopy(models.Model):
     def call(self) -> Call:
         """The call as it was approved and as it will be made."""
         return Call(DestinationRegion=self.DestinationRegion, parameters=self.parameters, ClientToken=self.ClientToken)
+
+    @property
+    def frozen_mark(self) -> marks.Mark | None:
+        """The mark as it stands in the frozen parameters, or None."""
+        return marks.found_in(self.parameters, self.mark)
 
     @property
     def wait(self) -> Reason | None:

@@ -55,7 +55,7 @@ def to_mend(user: User, number: int) -> ImageCopy:
 
 
 def _differences(original: CopyRequest, calls: Sequence[Call]) -> list[FieldError]:
-    was = original.calls()[0].parameters
+    was = original.calls_as_asked()[0].parameters
     return [
         FieldError(name, f"Leave it as it is in request #{original.pk}, or clone that request to change it.")
         for name in sorted(SHARED - {"ClientToken"})

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.copies import rules
-from amicopy.copies.core import permissions
+from amicopy.copies.core import marks, permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest, content_hash
+from amicopy.copies.core.installation import mark_value
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import source_binding
@@ -37,6 +38,11 @@ class Submission:
     continues: CopyRequest | None = None
     mends: ImageCopy | None = None
 
+    def marked(self, submission: uuid.UUID) -> "Submission":
+        """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
+        request's."""
+        return replace(self, calls=marked_calls(self.account, self.calls, submission, self.lookups))
+
     def columns(self, requester: User) -> dict[str, Any]:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
         first, now = self.calls[0].parameters, timezone.now()
@@ -60,6 +66,20 @@ class Submission:
             "continues": self.continues,
             "mends": self.mends,
         }
+
+
+def marked_calls(
+    account: Account, calls: Sequence[Call], submission: uuid.UUID | str, lookups: Mapping[str, Any]
+) -> list[Call]:
+    """Calls as a person asked for them, each with the mark of its place in the request."""
+    found: list[Call] = []
+    for position, call in enumerate(calls):
+        case = rules.Case(call, account.account_id, account.partition, lookups)
+        copied = case.source_tags if call.parameters.get("CopyImageTags") else set[str]()
+        # An image in S3 has no snapshots.
+        kinds = marks.KINDS[:1] if case.source.get("RootDeviceType") == "instance-store" else marks.KINDS
+        found.append(marks.marked(call, mark_value(submission, position), copied=copied, kinds=kinds))
+    return found
 
 
 def refuse(handed_in: Submission, requester: User, again: int | None = None) -> None:
@@ -166,8 +186,9 @@ def _nobody_could(
 
 
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
-    """Freezes the calls as image copies of the request's current round, each with its first token."""
+    """Freezes the marked calls as image copies of the request's current round, each with its first token."""
     for position, call in enumerate(calls):
+        mark = mark_value(request.submission, position)
         copy = ImageCopy.objects.create(
             request=request,
             round=request.round,
@@ -176,6 +197,7 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             DestinationRegion=call.DestinationRegion,
             destination=call.destination,
             parameters=dict(call.parameters),
+            mark=mark if marks.found_in(call.parameters, mark) else "",
             ClientToken=call.ClientToken,
             state=CopyState.HELD,
         )

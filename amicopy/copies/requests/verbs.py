@@ -83,11 +83,12 @@ def submit(
             return earlier
         refuse(handed_in, user)
         with transaction.atomic():
-            columns = handed_in.columns(user)
+            frozen = handed_in.marked(submission)
+            columns = frozen.columns(user)
             request = CopyRequest.objects.create(
                 account=account, requester=user, submission=submission, created_at=columns["submitted_at"], **columns
             )
-            store_calls(request, calls)
+            store_calls(request, frozen.calls)
             event = record(
                 "request.submitted",
                 actor=actor,
@@ -96,7 +97,7 @@ def submit(
                 account=account.account_id,
                 image_id=request.SourceImageId,
                 new=RequestState.PENDING,
-                data=_event(request, calls),
+                data=_event(request, frozen.calls),
             )
             notifications.ask(event, request)
             if original is not None:
@@ -137,7 +138,7 @@ def resubmit(
 def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
     """Submits an expired request again as it is: a new round that asks for all approvals anew. Raises as `submit`."""
     request = _own(actor, number)
-    calls = request.calls()
+    calls = request.calls_as_asked()
     seen = _seen_before(request, calls, lookups)
     handed_in = Submission(
         request.account, request.reason, calls, seen, request.start_not_before, request.continues, request.mends
@@ -207,6 +208,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         # What was never sent to AWS used no token.
         Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()
         refuse(handed_in, user, again=number)
+        handed_in = handed_in.marked(request.submission)
         columns = handed_in.columns(user)
         edited = columns["content_hash"] != request.content_hash
         request.round += 1

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from django.utils import timezone
 
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
+from amicopy.copies.core.marks import unmarked
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME, PARAMETERS, Parameter
 from amicopy.copies.requests import verbs
@@ -72,7 +74,7 @@ class RequestForm:
             return self.accounts[0]
         return next((each for each in self.accounts if wanted in {str(each.pk), each.name, each.account_id}), None)
 
-    @property
+    @cached_property
     def submission(self) -> str:
         """Identifies this sending of the form, so that a second click makes no second request."""
         try:
@@ -271,7 +273,7 @@ def _with_kind(row: Row) -> Row:
 
 def initial_again(request: CopyRequest) -> dict[str, str]:
     """The form's data for a request that was sent back: all of it, its unused token and its start included."""
-    calls = request.calls()
+    calls = request.calls_as_asked()
     start = request.start_not_before
     return initial_of(calls, account=request.account, reason=request.reason) | {
         "again": str(request.pk),
@@ -305,7 +307,7 @@ def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) 
 
 def mended_of(copy: ImageCopy) -> dict[str, str]:
     """The form's data for a failed copy that is asked for again: its destination only, and a link to it."""
-    data = initial_of([copy.call()], account=copy.request.account, reason=copy.request.reason)
+    data = initial_of([unmarked(copy.call(), copy.mark)], account=copy.request.account, reason=copy.request.reason)
     return {**data, "mends": str(copy.pk)}
 
 

@@ -157,13 +157,13 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
 def _initial(request: HttpRequest) -> dict[str, str]:
     original = _visible(request, request.GET.get("continues", ""))
     if original is not None and follow_ups.may_continue(signed_in(request), original):
-        return more_of(original.calls(), account=original.account, number=original.pk)
+        return more_of(original.calls_as_asked(), account=original.account, number=original.pk)
     failed = follow_ups.failed_copy(signed_in(request), row_number(request.GET.get("mends", "")))
     if failed is not None:
         return mended_of(failed)
     cloned = _visible(request, request.GET.get("clone", ""))
     if cloned is not None:
-        return initial_of(cloned.calls(), account=cloned.account, reason=cloned.reason)
+        return initial_of(cloned.calls_as_asked(), account=cloned.account, reason=cloned.reason)
     return _blank()
 
 

@@ -33,14 +33,14 @@ class WebhookRow:
 @require_GET
 def webhook_list(request: HttpRequest) -> HttpResponse:
     endpoints.check_manage(signed_in(request))
-    rows = Endpoint.objects.existing().annotate(
-        waiting=Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING))),
-        undelivered=Count("messages", filter=Q(messages__state=State.FAILED)),
-    )
+    rows = Endpoint.objects.existing()
+    waiting = Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING)))
+    undelivered = Count("messages", filter=Q(messages__state=State.FAILED))
+    counts = {pk: numbers for pk, *numbers in rows.order_by().values_list("pk", waiting, undelivered)}
     entries = [
         WebhookRow(
             row,
-            _status(row, undelivered=row.undelivered, waiting=row.waiting),
+            _status(row, waiting=counts[row.pk][0], undelivered=counts[row.pk][1]),
             [FOR_WEBHOOKS[kind] for kind in row.kinds],
             signed=row.format == Endpoint.Format.SIGNED,
         )

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0017_no_sentences'),
+        ('copies', '0018_absence_and_mark'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
