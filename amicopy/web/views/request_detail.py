@@ -69,6 +69,8 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     row = find(request, number)
     context = progress_context(request, row)
     if getattr(request, "htmx", False):
+        if row.state == RequestState.PENDING:
+            context |= found_context(signed_in(request), row, context["copies"])
         return render(request, "requests/_progress.html", context)
     visible = CopyRequest.objects.visible_to(signed_in(request))
     context |= found_context(signed_in(request), row, context["copies"])
@@ -84,16 +86,9 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "requests/detail.html", context)
 
 
-@require_GET
-def found(request: HttpRequest, number: int) -> HttpResponse:
-    """What is known of a request from AWS: the panel, which asks again as long as something is missing."""
-    row = find(request, number)
-    context = found_context(signed_in(request), row, copies_of(row))
-    return render(request, "requests/_found_panel.html", {**context, **decision_context(signed_in(request), row)})
-
-
 def found_context(user: User, row: CopyRequest, copies: Sequence[ImageCopy]) -> dict[str, Any]:
-    """What the panel of what was found out shows; `looks` while something is missing and looked for."""
+    """What the panel of what was found out shows; `looks` while something is missing and looked for. A poll brings it
+    again while somebody has to decide."""
     return {
         "row": row,
         "copies": copies,
