@@ -3,11 +3,13 @@
 `amicopy/copies/core/parameters.py` is the table; AWS has no such member, so nothing is sent here.
 """
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import Client
-from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest
@@ -33,13 +35,34 @@ TWO = typed(
 
 
 @pytest.fixture(autouse=True)
-def fifteenth(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+def fifteenth(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table with a row more, wherever it was imported."""
     rows = (*PARAMETERS, EXAMPLE)
     for name, module in list(sys.modules.items()):
         if name.startswith(("amicopy.", "tests.")) and getattr(module, "PARAMETERS", None) is PARAMETERS:
             monkeypatch.setattr(module, "PARAMETERS", rows)
     monkeypatch.setitem(BY_NAME, EXAMPLE.name, EXAMPLE)
+
+
+ROOT = Path(settings.BASE_DIR)
+FORM = [
+    ROOT / "templates/requests/new.html",
+    *sorted((ROOT / "templates/requests/new").glob("*.html")),
+    ROOT / "static/form.js",
+    *(ROOT / "amicopy/web" / name for name in ("forms/context.py", "forms/member_forms.py", "templatetags/forms.py")),
+]
+# Words of English, or of AWS for what isn't the member: they name one only where they are an input's or a table's key.
+WORDS = {"Name", "Description", "Encrypted", "DryRun"}
+
+
+@pytest.mark.parametrize("path", FORM, ids=lambda path: str(path.name))
+def test_no_page_of_the_form_names_a_member(path: Path) -> None:
+    text = path.read_text()
+    named = {name for name in BY_NAME.keys() - WORDS if re.search(rf"\b{name}\b", text)}
+    named |= {
+        name for name in WORDS if re.search(rf"(?:fields|data|row|all)\.{name}\b|f-{name}\b|[\"']{name}[\"']", text)
+    }
+    assert named == set()
 
 
 def submitted(client: Client) -> CopyRequest:

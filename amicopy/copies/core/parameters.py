@@ -1,8 +1,6 @@
 """CopyImage's members, one row each: forms, reviews, commands, documents and histories loop over this table.
 
-A new member is a row here: what it is, where its input stands and what that offers. Only what knows something about one
-member names it: rules, look-ups, and what compares images.
-
+Only what knows something about one member names it: rules, look-ups, what compares images.
 A test compares the table with botocore's model of CopyImage (names, types, required members, lengths), so an upgrade
 that brings a field fails a test. Source of limits and meanings:
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
@@ -25,8 +23,7 @@ SECTIONS: tuple[Section, ...] = get_args(Section)
 
 @dataclass(frozen=True)
 class Place:
-    """How an input stands among its neighbours: over `width` of twelve columns, `folded` behind a heading that opens,
-    and whether the `help` stands above it."""
+    """How an input stands: over `width` of twelve columns, `folded` behind a heading, with or without its `help`."""
 
     width: int = 12
     folded: bool = False

@@ -108,7 +108,7 @@ def known_source(form: RequestForm) -> Source | NotThere | None:
 
 def source_question(form: RequestForm) -> Question[Source | NotThere] | None:
     """The question about the form's source, once it has the shape of one."""
-    account, region, image_id = form.account, form.text("SourceRegion"), form.text("SourceImageId")
+    account, (region, image_id) = form.account, form.source
     if account is None or not source.askable(account.aws(), region=region, image_id=image_id):
         return None
     return source.question(account.aws(), region=region, image_id=image_id)
@@ -208,10 +208,12 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     if account is not None and not form.errors:
         known = facts.facts_for(account, user, found)
         plan = votes.words(rulebook.plan_for(calls, known).plan)
-    named = {call.parameters.get("Name") for call in calls}
+    named = {call.name for call in calls}
     return {
         "plan": plan,
         "calls": calls,
+        "source_region": form.source[0],
+        "tags_wanted": any(call.copies_tags for call in calls),
         "starts": "1 copy starts" if len(calls) == 1 else f"{len(calls)} copies start, one for each destination",
         "dry_run": any(call.dry_run for call in calls),
         "commands": [(call, cli_command.command(call), cli_command.text(call)) for call in calls],
@@ -223,7 +225,7 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
             for row in rows
             if row["destination"] and row.get("encryption")
         ],
-        "own_names": [(call.destination, call.parameters.get("Name")) for call in calls]
+        "own_names": [(call.destination, call.name) for call in calls]
         if len(named) > 1 or any("{" in name for name in form.names.values())
         else [],
         "found": found,

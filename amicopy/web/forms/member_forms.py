@@ -28,6 +28,13 @@ class Ticked(forms.CheckboxInput):
         return str(data.get(name, "")).strip().lower() in TRUE
 
 
+class Typed(forms.TextInput):
+    """A line to type in. An empty one says so: a page that is changed in place empties an input by its value only."""
+
+    def format_value(self, value: Any) -> str:
+        return super().format_value(value) or ""
+
+
 class KeepingSelect(forms.Select):
     """A list that offers what was typed, too, when that isn't one of its choices; `rare` are words for such values."""
 
@@ -66,10 +73,10 @@ class RegionSelect(KeepingSelect):
 
 
 class Text(forms.CharField):
-    """Text as it is sent, with the line ends of AWS's own examples."""
+    """Text as it is sent to AWS. Browsers end a line with two characters."""
 
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(value).replace("\r\n", "\n")
+    def to_python(self, value: Any) -> str:
+        return (super().to_python(value) or "").replace("\r\n", "\n")
 
 
 class Flag(forms.BooleanField):
@@ -150,10 +157,10 @@ def _field(parameter: Parameter, *, own: bool) -> forms.Field:
     if parameter.kind == "three-way":
         return ThreeWay(widget=_answers(parameter, own=own), **common)
     if parameter.kind == "number":
-        return WholeNumber(widget=forms.TextInput({**attrs, "inputmode": "numeric"}), **common)
+        return WholeNumber(widget=Typed({**attrs, "inputmode": "numeric"}), **common)
     if parameter.kind == "long text":
         return Text(widget=forms.Textarea({"rows": 2, "cols": False}), strip=not parameter.spaces, **common)
-    widget = RegionSelect() if parameter.options == "regions" else forms.TextInput(attrs)
+    widget = RegionSelect() if parameter.options == "regions" else Typed(attrs)
     return Text(widget=widget, strip=not parameter.spaces, **common)
 
 

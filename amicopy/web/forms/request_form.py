@@ -112,6 +112,11 @@ class RequestForm:
     def wants_source_name(self) -> bool:
         return any("{source}" in name for name in self.names.values())
 
+    @property
+    def source(self) -> tuple[str, str]:
+        """The source's Region and ID as typed, for who looks at it."""
+        return self.text("SourceRegion"), self.text("SourceImageId")
+
     def text(self, name: str) -> str:
         return self.data.get(name, "").strip()
 
