@@ -83,8 +83,10 @@ try:
     CELERY_QUEUE: str = env.str("CELERY_QUEUE", "amicopy")
     # How long a worker may hold a piece of work before another takes it over; tasks are ended well before.
     LEASE_SECONDS: int = env.int("LEASE_SECONDS", 150, validate=validate.Range(min=20))
-    # How long the image of a call that AWS didn't answer may still turn up in its lists.
-    LOST_ANSWER_SECONDS: int = env.int("LOST_ANSWER_SECONDS", 600, validate=validate.Range(min=1))
+    # How long something that AWS showed or promised must stay away before it counts as gone; AWS's lists lag.
+    ABSENT_SECONDS: int = env.int("ABSENT_SECONDS", 600, validate=validate.Range(min=1))
+    # The tag that everything amicopy makes is marked with; empty: nothing is marked.
+    MARK_TAG_KEY: str = env.str("MARK_TAG_KEY", "amicopy:copy")
     # How many copies may be in flight at once into one Region of one account (AWS allows 300).
     COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", 100, validate=validate.Range(min=1))
     # amicopy's share of AWS's token bucket for CopyImage, per account and Region (AWS: 100 tokens, 1 a second).
@@ -136,11 +138,15 @@ try:
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
     # What the history keeps of these at start-up: nothing that is a secret or may hold one.
     AUDITED_SETTINGS: dict[str, Any] = {
-        name: value for name, value in env.dump().items() if not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
+        name: value
+        for name, value in env.dump().items()
+        if name == "MARK_TAG_KEY" or not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
     }
 except EnvError as error:
     refuse(str(error).rstrip(".") + ".")
 
+if len(MARK_TAG_KEY) > 127 or MARK_TAG_KEY.lower().startswith("aws:") or MARK_TAG_KEY in REQUIRED_TAGS:
+    refuse("MARK_TAG_KEY must be a tag's key of its own, such as amicopy:copy, or empty.")
 if not SANDBOX and DEBUG:
     refuse("DEBUG must not be on with AMICOPY_AWS=aws.")
 if not SANDBOX and SECRET_KEY.startswith("sandbox-only-"):
@@ -317,6 +323,7 @@ EMAIL_TIMEOUT = 10
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONSUMER = "amicopy.consumer:Consumer"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = LEASE_SECONDS * 0.8
 CELERY_TASK_SOFT_TIME_LIMIT = LEASE_SECONDS * 0.6
@@ -355,49 +362,48 @@ elif CELERY_BROKER_URL.startswith(("redis", "rediss", "valkey")):
     }
     BROKER_HINT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS
 # In memory: the shelve file of the default scheduler breaks after a hard kill and then stops beat from starting.
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "amicopy.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sweep": {
         "task": "amicopy.copies.tasks.sweep",
         "schedule": SWEEP_SECONDS,
-        "options": {"expires": SWEEP_SECONDS},
     },
     "send-messages": {
         "task": "amicopy.notify.tasks.send_due",
         "schedule": SWEEP_SECONDS,
-        "options": {"expires": SWEEP_SECONDS},
     },
     # audit
     "notice-changes": {
         "task": "amicopy.copies.tasks.notice_changes",
         "schedule": 3600.0,
-        "options": {"expires": 3600.0},
     },
     "audit-verify": {
         "task": "amicopy.audit.tasks.verify",
         "schedule": AUDIT_VERIFY_SECONDS,
-        "options": {"expires": AUDIT_VERIFY_SECONDS},
     },
     "audit-archive": {
         "task": "amicopy.audit.tasks.archive",
         "schedule": 3600.0,
-        "options": {"expires": 3600.0},
     },
     "audit-write-head": {
         "task": "amicopy.audit.tasks.write_head",
         "schedule": AUDIT_HEAD_SECONDS,
-        "options": {"expires": AUDIT_HEAD_SECONDS},
     },
     "audit-deposit-head": {
         "task": "amicopy.copies.tasks.deposit_head",
         "schedule": AUDIT_HEAD_SECONDS,
-        "options": {"expires": AUDIT_HEAD_SECONDS},
     },
 }
 for entry in CELERY_BEAT_SCHEDULE.values():
-    # Beat keeps one connection for ever; without a retry it never makes a new one after RabbitMQ was restarted.
-    entry["options"] |= {"retry": True, "retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5}}
+    entry["options"] = {
+        # Beat keeps one connection for ever; without a retry it never makes a new one after RabbitMQ was restarted.
+        "retry": True,
+        "retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5},
+        # The next one does as well. RabbitMQ counts by its own clock; Celery's `expires` would compare those of two
+        # hosts, and a worker whose clock is ahead would do nothing.
+        "expiration": entry["schedule"],
+    }
 
 # --- log: one line an entry on standard error; AWS's own libraries stay quiet, their debug lines carry signatures ---
 LOGGING: dict[str, Any] = {

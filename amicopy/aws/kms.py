@@ -46,6 +46,6 @@ def describe_key(account: AwsAccount, *, region: str, key_id: str, quick: bool =
 def aliases(account: AwsAccount, *, region: str, quick: bool = True) -> list[Alias]:
     """The aliases of the account's Region, AWS's own included, by name."""
     found: list[Alias] = []
-    for page in client("kms", account, region, quick=quick).get_paginator("list_aliases").paginate():
+    for page in client("kms", account, region, quick=quick).pages("list_aliases"):
         found += [Alias(raw["AliasName"], raw.get("TargetKeyId", "")) for raw in page["Aliases"]]
     return sorted(found, key=lambda alias: alias.AliasName)

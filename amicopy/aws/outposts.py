@@ -17,7 +17,7 @@ class Outpost:
 def outposts(account: AwsAccount, *, region: str, quick: bool = True) -> list[Outpost]:
     """The account's Outposts whose home is this Region."""
     found: list[Outpost] = []
-    for page in client("outposts", account, region, quick=quick).get_paginator("list_outposts").paginate():
+    for page in client("outposts", account, region, quick=quick).pages("list_outposts"):
         found += [
             Outpost(raw["OutpostArn"], raw.get("Name", ""), raw.get("AvailabilityZone", "")) for raw in page["Outposts"]
         ]

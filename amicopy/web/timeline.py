@@ -27,6 +27,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "request.cancelled": ("idle", "stop"),
     "request.retried": ("run", "retry"),
     "copy.copying": ("run", "copy"),
+    "copy.adopted": ("run", "copy"),
     "copy.checked": ("ok", "shield"),
     "copy.available": ("ok", "ok"),
     "copy.failed": ("fail", "fail"),

@@ -8,6 +8,7 @@ from botocore.config import Config
 
 from amicopy.aws import ec2, errors, kms, outposts, s3, sessions, sqs, sts
 from amicopy.aws.account import AwsAccount
+from amicopy.aws.marks import images_marked, snapshots_marked
 from tests.aws.answering import Answering, http
 
 OWN = AwsAccount("111122223333")
@@ -123,6 +124,8 @@ LOOKS: dict[str, Callable[[], Any]] = {
     "snapshots": lambda: ec2.describe_snapshots(OWN, region="eu-west-1", snapshot_ids=["snap-1"]),
     "snapshots of copies": lambda: ec2.snapshots_of_copies(OWN, region="eu-west-1", image_ids=["ami-1"]),
     "images of a name": lambda: ec2.images_named(OWN, region="eu-west-1", name="golden"),
+    "images of a mark": lambda: images_marked(OWN, region="eu-west-1", key="k", value="v"),
+    "snapshots of a mark": lambda: snapshots_marked(OWN, region="eu-west-1", key="k", value="v"),
     "source": lambda: ec2.describe_source(OWN, region="eu-west-1", image_id="ami-1"),
     "Regions": lambda: ec2.regions(OWN),
     "zones": lambda: ec2.zones(OWN, region="eu-west-1"),

@@ -68,10 +68,11 @@ def made(control: Control) -> list[dict[str, object]]:
 
 
 def test_a_copy_goes_from_queued_to_available_with_progress(approved: Approved, sandbox: Control) -> None:
+    sandbox("settings", copy_seconds=200)
     request = approved(make_call("eu-west-1", Encrypted=True), make_call("us-west-2"))
     start_all()
     assert states(request) == ["COPYING", "COPYING"]
-    sandbox("advance", seconds=12)
+    sandbox("advance", seconds=100)
     track_all()
     copy = request.copies.get(DestinationRegion="eu-west-1")
     assert 0 < copy.progress < 100
@@ -367,6 +368,8 @@ def test_an_image_deregistered_by_somebody_else_ends_the_copy(
     start_all()
     track_all()
     copy = request.copies.get()
+    # AWS's own word counts at once.
+    sandbox("faults", kind="linger", action="DescribeImages", state="deregistered", seconds=60)
     ec2.deregister_image(account.aws(), region="eu-west-1", image_id=copy.ImageId)
     track_all()
     copy.refresh_from_db()

@@ -27,6 +27,7 @@ from playwright.sync_api import Browser
 from amicopy.local import broker, processes
 from tests.journey import browsing
 from tests.ports import free_port
+from tests.web.page import Page, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "journey-password-1"
@@ -201,9 +202,9 @@ class Person:
 
     def post(self, path: str, *, page: str = "", **fields: str) -> tuple[str, str]:
         """Posts a form; returns the path it led to and the page there, refusals (422) included."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page or self.get(path))
-        assert token
-        data = urlencode({**fields, "csrfmiddlewaretoken": token[1]}).encode()
+        tokens = read(page or self.get(path)).marked("name", "csrfmiddlewaretoken")
+        assert tokens, page
+        data = urlencode({**fields, "csrfmiddlewaretoken": tokens[0].attribute("value")}).encode()
         try:
             with self.opener.open(Request(self.url + path, data, {"Referer": self.url + path})) as answer:
                 return urlsplit(answer.url).path, answer.read().decode()
@@ -219,17 +220,26 @@ class Person:
 
     def approve(self, number: int) -> None:
         page = self.get(f"/requests/{number}/")
-        seen = re.search(r'name="content_hash" value="([^"]+)"', page)
-        assert seen
-        self.post(f"/requests/{number}/approve/", page=page, content_hash=seen[1])
+        seen = read(page).form(to=f"/requests/{number}/approve/").field("content_hash").value
+        self.post(f"/requests/{number}/approve/", page=page, content_hash=seen)
 
     def state(self, number: int) -> str:
-        found = re.search(rf'data-request="{number}" data-state="(\w+)"', self.get(f"/requests/{number}/"))
-        assert found
-        return found[1]
+        return state_of(read(self.get(f"/requests/{number}/")))
 
     def copies(self, number: int) -> list[str]:
-        return re.findall(r'data-copy="\d+" data-state="(\w+)"', self.get(f"/requests/{number}/"))
+        return states_of_copies(read(self.get(f"/requests/{number}/")))
+
+
+def state_of(page: Page) -> str:
+    """The state of the request whose page it is."""
+    found = page.marked("data-request")
+    assert len(found) == 1, page.text
+    return found[0].attribute("data-state")
+
+
+def states_of_copies(page: Page) -> list[str]:
+    """The states of the copies of the request whose page it is."""
+    return [copy.attribute("data-state") for copy in page.marked("data-copy")]
 
 
 def typed(**changes: str) -> dict[str, str]:

@@ -7,9 +7,14 @@ from django.test import Client
 
 from amicopy.copies.core.models import Account
 from tests.copies.conftest import make_person
-from tests.web.pages import Reader
 
 SignedIn = Callable[..., Client]
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client nobody is signed in with."""
+    return Reader()
 
 
 @pytest.fixture
@@ -17,7 +22,7 @@ def signed_in(db: None) -> SignedIn:
     """A client signed in as a person with these roles; the name is the first role unless given."""
 
     def make(*roles: str, name: str = "") -> Client:
-        client = Reader()
+        client = Client()
         client.force_login(make_person(name or roles[0], *roles))
         return client
 

@@ -201,6 +201,13 @@ BY_CODE: Mapping[str, Explanation] = {
     "InvalidPaginationToken": _OURS,
     "InvalidNextToken": _OURS,
     "NotADryRun": _OURS,
+    "ImageGone": Explanation(
+        "AWS doesn't show the new AMI any more",
+        "It was listed while it was being copied, and then left out of many looks over minutes. Somebody may have "
+        "removed it. The source and the other destinations are not affected.",
+        "Look for it at AWS; CloudTrail shows who removed it. Then retry: should it be there after all, amicopy goes "
+        "on with it.",
+    ),
     "ImageDeregistered": Explanation(
         "The new AMI was deregistered while it was being copied",
         "Somebody or something in the account removed it. The source and the other destinations are not affected.",
@@ -208,7 +215,8 @@ BY_CODE: Mapping[str, Explanation] = {
     ),
     "UnclearImage": Explanation(
         "amicopy can't tell which AMI is this copy",
-        "AWS's answer was lost, and more than one new AMI fits. To be sure never to make two, amicopy made none.",
+        "Earlier calls made an AMI that isn't what was approved, or more than one. To be sure never to make two, "
+        "amicopy made none.",
         "Look at the AMIs named below, deregister those that nobody needs, then retry.",
     ),
     "SourceChanged": Explanation(
@@ -222,6 +230,23 @@ BY_CODE: Mapping[str, Explanation] = {
         "It was deregistered, or isn't shared with the account any more, since the request was submitted.",
         _NEW_REQUEST,
         retry=False,
+    ),
+    "NotApproved": Explanation(
+        "It isn't what was approved",
+        "What is stored differs from what the history says was approved, so amicopy sent nothing to AWS. The "
+        "administrators are told.",
+        "Ask an administrator what was changed, and make a new request.",
+        retry=False,
+    ),
+    "NameTaken": Explanation(
+        "The name is taken in this Region",
+        "Another AMI of the account has it by now, or another copy is about to. This amicopy wants each name once.",
+        "Rename or deregister the other AMI and retry, or clone the request with another name.",
+    ),
+    "KeyChanged": Explanation(
+        "The alias points at another KMS key than was approved",
+        "Somebody changed the alias since the request was submitted, so amicopy did not copy with it.",
+        "Clone the request, look at the key and submit it again, or have the alias changed back and retry.",
     ),
     "RefusedByRules": Explanation(
         "amicopy's own rules refuse the call",
@@ -241,12 +266,12 @@ _KEY = Explanation(
 _LATE = Explanation(
     "AWS gave up on this copy",
     "AWS accepted the copy and ended it later. The source and the other destinations are not affected.",
-    "Retry: it uses a new token, and the approval still counts.",
+    "Retry: amicopy first looks for what this attempt made, then uses a new token. The approval still counts.",
 )
 _UNKNOWN = Explanation(
     "AWS refused this copy",
     "amicopy has no explanation of its own for this answer; AWS's words are below.",
-    "Retrying is safe: the same token never creates a second image.",
+    "Retrying is safe: amicopy first looks for what this attempt may have made, and goes on with that.",
 )
 
 

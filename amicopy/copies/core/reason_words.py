@@ -114,6 +114,14 @@ def _removal_refused(data: Data) -> Words:
     )
 
 
+def _unclear_image(data: Data) -> Words:
+    return Words(
+        "amicopy can't tell whether an AMI is this copy",
+        f"It has this source and name, but no mark of amicopy's: {', '.join(data.get('images', ()))}.",
+        "Deregister it at AWS if it is this copy. amicopy removes nothing that it can't know as its own.",
+    )
+
+
 _WORDS: Mapping[str, Callable[[Data], Words]] = {
     Code.NO_SLOT: _no_slot,
     Code.THROTTLED: lambda _: Words("Waiting", "AWS asks to slow down."),
@@ -125,6 +133,7 @@ _WORDS: Mapping[str, Callable[[Data], Words]] = {
     Code.FROZEN: _frozen,
     Code.NOT_SHOWN_YET: lambda _: Words("Waiting", "AWS doesn't show the new image yet."),
     Code.MISSING: _missing,
+    Code.SNAPSHOTS_UNSEEN: lambda _: Words("The new AMI is available", "AWS doesn't list all of its snapshots yet."),
     Code.LOOKING_FOR_IMAGE: lambda _: Words("Looking for an image", "AWS may have made it before its answer was lost."),
     Code.REMOVING: _removing,
     Code.ACCOUNT_OFF: _account_off,
@@ -134,6 +143,7 @@ _WORDS: Mapping[str, Callable[[Data], Words]] = {
     Code.KEY: _key,
     Code.NEVER_SHOWN: _never_shown,
     Code.REMOVAL_REFUSED: _removal_refused,
+    Code.UNCLEAR_IMAGE: _unclear_image,
     Code.EARLIER: lambda data: Words("Waiting", str(data.get("words", ""))),
 }
 

@@ -33,6 +33,7 @@ class Code(StrEnum):
     FROZEN = "frozen"
     NOT_SHOWN_YET = "not-shown-yet"
     MISSING = "missing"
+    SNAPSHOTS_UNSEEN = "snapshots-unseen"
     LOOKING_FOR_IMAGE = "looking-for-image"
     REMOVING = "removing"
     # These need a person.
@@ -43,6 +44,7 @@ class Code(StrEnum):
     KEY = "key"
     NEVER_SHOWN = "never-shown"
     REMOVAL_REFUSED = "removal-refused"
+    UNCLEAR_IMAGE = "unclear-image"
     # A sentence of before there were codes, kept as it was.
     EARLIER = "earlier"
 
@@ -56,6 +58,7 @@ NEEDS: Mapping[str, Who] = {
     Code.KEY: Who.AWS_ADMINISTRATOR,
     Code.NEVER_SHOWN: Who.REQUESTER,
     Code.REMOVAL_REFUSED: Who.AWS_ADMINISTRATOR,
+    Code.UNCLEAR_IMAGE: Who.AWS_ADMINISTRATOR,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from amicopy.aws import errors
 from amicopy.backoff import pause
+from amicopy.copies.core import absence
 from amicopy.copies.core.reasons import Code, Reason
 
 
@@ -22,6 +23,8 @@ class Wait:
 WAITS: tuple[tuple[type[errors.AwsError], Wait], ...] = (
     (errors.NoSlot, Wait(15, 300, Code.NO_SLOT)),
     (errors.QuotaReached, Wait(300, 3600, Code.QUOTA)),
+    (absence.NotShown, Wait(15, 60, Code.SOURCE_UNSEEN)),
+    (absence.MayAppear, Wait(30, 60, Code.LOOKING_FOR_IMAGE)),
     (errors.NotReady, Wait(15, 300, Code.SOURCE_PENDING)),
     (errors.Throttled, Wait(2, 60, Code.THROTTLED)),
     (errors.CredentialsExpired, Wait(2, 60, Code.CREDENTIALS_RENEWED)),

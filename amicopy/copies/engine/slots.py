@@ -48,10 +48,10 @@ def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int
     none of the places in `without`."""
     rows = ImageCopy.objects.filter(due(now), state__in=COPY_STARTABLE)
     taken = _taken_places(now)
-    for account_id, region in _full(taken):
-        rows = rows.exclude(state=CopyState.QUEUED, account_id=account_id, DestinationRegion=region)
-    for account_id, region in without:
-        rows = rows.exclude(account_id=account_id, DestinationRegion=region)
+    for account_pk, region in _full(taken):
+        rows = rows.exclude(state=CopyState.QUEUED, account_id=account_pk, DestinationRegion=region)
+    for account_pk, region in without:
+        rows = rows.exclude(account_id=account_pk, DestinationRegion=region)
     begun = (
         ImageCopy.objects.filter(_taken(now), request=OuterRef("request"))
         .order_by()
@@ -65,9 +65,9 @@ def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int
         "begun_first", "turn", "next_step_at", "pk"
     )
     chosen: list[int] = []
-    for pk, state, account_id, region in found.values_list("pk", "state", "account_id", "DestinationRegion")[:most]:
-        taken[account_id, region] += state == CopyState.QUEUED
-        if state != CopyState.QUEUED or taken[account_id, region] <= settings.COPIES_AT_ONCE:
+    for pk, state, account_pk, region in found.values_list("pk", "state", "account_id", "DestinationRegion")[:most]:
+        taken[account_pk, region] += state == CopyState.QUEUED
+        if state != CopyState.QUEUED or taken[account_pk, region] <= settings.COPIES_AT_ONCE:
             chosen.append(pk)
     return chosen
 
@@ -83,8 +83,8 @@ def _taken_places(now: datetime) -> Counter[Place]:
     counted = places.annotate(n=Count("pk"), refused=Count("pk", filter=REFUSED))
     return Counter(
         {
-            (account_id, region): max(number, settings.COPIES_AT_ONCE) if refused else number
-            for account_id, region, number, refused in counted
+            (account_pk, region): max(number, settings.COPIES_AT_ONCE) if refused else number
+            for account_pk, region, number, refused in counted
         }
     )
 
@@ -93,9 +93,9 @@ def _full(taken: Mapping[Place, int]) -> set[Place]:
     return {place for place, number in taken.items() if number >= settings.COPIES_AT_ONCE}
 
 
-def freed(account_id: int, region: str) -> None:
-    """A copy of the place is over: whoever waits for a slot there may try now. `account_id` is the primary key."""
-    place = ImageCopy.objects.filter(account_id=account_id, DestinationRegion=region)
+def freed(account_pk: int, region: str) -> None:
+    """A copy of the place is over: whoever waits for a slot there may try now."""
+    place = ImageCopy.objects.filter(account_id=account_pk, DestinationRegion=region)
     tried = place.filter(REFUSED, lease_id__isnull=True).update(next_step_at=timezone.now())
     if tried or place.filter(state=CopyState.QUEUED).exists():
         send("start_due")
@@ -117,8 +117,8 @@ def standings(copies: Iterable[ImageCopy]) -> dict[int, Standing]:
         ImageCopy.objects.filter(state__in=COPY_AT_AWS).order_by().values_list("request").annotate(n=Count("pk"))
     )
     found: dict[int, Standing] = {}
-    for account_id, region in places:
-        rows = ImageCopy.objects.filter(waits, account_id=account_id, DestinationRegion=region)
+    for account_pk, region in places:
+        rows = ImageCopy.objects.filter(waits, account_id=account_pk, DestinationRegion=region)
         turns: list[tuple[bool, int, int, int]] = []
         before: dict[int, int] = defaultdict(int)
         for index, (pk, request, state) in enumerate(

@@ -12,13 +12,15 @@ from amicopy.copies.core.calls import Call
 class Case:
     """`account_id` has 12 digits; `partition` is the account's, such as aws or aws-cn.
 
-    `lookups` are a request's; without them the rules that need them let everything pass.
+    `lookups` are a request's; without them the rules that need them let everything pass. `mark` is the value of the
+    mark that was frozen with the call, empty for none; None: it isn't submitted yet, and gets its mark then.
     """
 
     call: Call
     account_id: str
     partition: str
     lookups: Mapping[str, Any] = field(default_factory=dict)
+    mark: str | None = None
 
     def get(self, member: str) -> Any:
         """A member's value, None when it isn't filled."""

@@ -103,7 +103,7 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
     actor, expired = actor_of(request), find(request, number)
 
     def do() -> str:
-        calls = expired.calls()
+        calls = expired.calls_as_asked()
         asks = expired.state == RequestState.EXPIRED and permissions.may_resubmit(signed_in(request), expired)
         found = snapshot.gather(expired.account, calls, until=async_queries.deadline()) if asks else None
         row = verbs.renew(actor, number, lookups=found)

@@ -25,7 +25,7 @@ from amicopy.web import approval_queue, conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.request_filters import BIG
-from amicopy.web.review_summary import edits_of, found_of
+from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import copy_status, counted, duration, gib_done, overall, request_status, seconds_left
 from amicopy.web.timeline import next_steps, steps_of
 
@@ -74,7 +74,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     visible = CopyRequest.objects.visible_to(signed_in(request))
     context |= {
         "calls": calls_of(context["copies"]),
-        "found": found_of(row, context["copies"]),
+        "found": found_of(row, context["copies"], names_of([(row, context["copies"])])),
         "edits": edits_of(row, context["copies"]),
         "may_clone": signed_in(request).has_perm("copies.submit_request"),
         "may_continue": follow_ups.may_continue(signed_in(request), row),
