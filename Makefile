@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 export AMICOPY_AWS ?= sandbox
 
-.PHONY: help run test check lock docs fuzz chaos bench screenshots clean
+# How many processes run the tests side by side; each has its own database, ports, queue and sandbox.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+.PHONY: help run test test-all check lock docs fuzz chaos bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -17,12 +21,16 @@ $(VENV)/.installed: requirements-dev.txt
 run: $(VENV)/.installed ## start everything on this machine; PORT=8001 for another port
 	@$(BIN)/python manage.py run
 
-test: $(VENV)/.installed ## run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed ## run the tests but for the slow ones, a few minutes; WORKERS=1 for one after the other
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.installed ## run all tests, those in a browser and those that kill and wait too
+	$(PYTEST)
 
 check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/djangofmt --check --quiet templates
 	$(BIN)/python -m mypy
 	$(BIN)/python manage.py check
 	@key=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(60))'); echo 'manage.py check --deploy, as in production'; \

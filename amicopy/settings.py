@@ -83,8 +83,10 @@ try:
     CELERY_QUEUE: str = env.str("CELERY_QUEUE", "amicopy")
     # How long a worker may hold a piece of work before another takes it over; tasks are ended well before.
     LEASE_SECONDS: int = env.int("LEASE_SECONDS", 150, validate=validate.Range(min=20))
-    # How long the image of a call that AWS didn't answer may still turn up in its lists.
-    LOST_ANSWER_SECONDS: int = env.int("LOST_ANSWER_SECONDS", 600, validate=validate.Range(min=1))
+    # How long something that AWS showed or promised must stay away before it counts as gone; AWS's lists lag.
+    ABSENT_SECONDS: int = env.int("ABSENT_SECONDS", 600, validate=validate.Range(min=1))
+    # The tag that everything amicopy makes is marked with; empty: nothing is marked.
+    MARK_TAG_KEY: str = env.str("MARK_TAG_KEY", "amicopy:copy")
     # How many copies may be in flight at once into one Region of one account (AWS allows 300).
     COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", 100, validate=validate.Range(min=1))
     # amicopy's share of AWS's token bucket for CopyImage, per account and Region (AWS: 100 tokens, 1 a second).
@@ -136,11 +138,15 @@ try:
     AWS_ENDPOINT: str | None = env.str("SANDBOX_URL", "http://127.0.0.1:18000") if SANDBOX else None
     # What the history keeps of these at start-up: nothing that is a secret or may hold one.
     AUDITED_SETTINGS: dict[str, Any] = {
-        name: value for name, value in env.dump().items() if not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
+        name: value
+        for name, value in env.dump().items()
+        if name == "MARK_TAG_KEY" or not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
     }
 except EnvError as error:
     refuse(str(error).rstrip(".") + ".")
 
+if len(MARK_TAG_KEY) > 127 or MARK_TAG_KEY.lower().startswith("aws:") or MARK_TAG_KEY in REQUIRED_TAGS:
+    refuse("MARK_TAG_KEY must be a tag's key of its own, such as amicopy:copy, or empty.")
 if not SANDBOX and DEBUG:
     refuse("DEBUG must not be on with AMICOPY_AWS=aws.")
 if not SANDBOX and SECRET_KEY.startswith("sandbox-only-"):
@@ -164,6 +170,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    # As it is, without changing TEMPLATES at start: the loader stands below.
+    "django_cotton.apps.SimpleAppConfig",
     "csp",
     "axes",
     "amicopy.audit",
@@ -206,11 +214,19 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
             ],
             "loaders": [
-                ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
+                (
+                    "django.template.loaders.cached.Loader",
+                    # The first compiles components, `<c-…>`; what it doesn't find, it passes on.
+                    ["django_cotton.cotton_loader.Loader", "django.template.loaders.filesystem.Loader"],
+                ),
             ],
+            "builtins": ["django_cotton.templatetags.cotton", "amicopy.web.templatetags.amicopy"],
         },
     }
 ]
+# Components live in templates/_components/ and see nothing but their parameters and what every page has.
+COTTON_DIR = "_components"
+COTTON_ISOLATE_BY_DEFAULT = True
 
 # --- database: PostgreSQL, or SQLite tuned so that writers wait for each other instead of failing ---
 DATABASES: dict[str, Any] = {"default": database_url}

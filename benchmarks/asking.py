@@ -2,7 +2,6 @@
 
 import heapq
 import random
-import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,7 +11,8 @@ from itertools import count, cycle, islice
 from typing import TypeVar
 
 from benchmarks.counting import APPROVED, CANCELLED, DRY_RUN, ONE_CANCELLED, REJECTED, WITHDRAWN, Asked
-from tests.journey.conftest import Person, Running
+from tests.journey.conftest import Person, Running, state_of, states_of_copies
+from tests.web.page import read
 
 REGIONS = ("us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1", "us-east-1")
 # Of twenty requests.
@@ -70,10 +70,8 @@ class Persistent(Person):
         """The state of a request and those of its copies."""
 
         def state_and_copies() -> tuple[str, list[str]]:
-            page = self.get(f"/requests/{number}/")
-            state = re.search(rf'data-request="{number}" data-state="(\w+)"', page)
-            assert state, page
-            return state[1], re.findall(r'data-copy="\d+" data-state="(\w+)"', page)
+            page = read(self.get(f"/requests/{number}/"))
+            return state_of(page), states_of_copies(page)
 
         return persist(state_and_copies)
 
@@ -81,17 +79,23 @@ class Persistent(Person):
         """Does one thing to a request, as often as it takes to be answered; the second time finds it done."""
 
         def post() -> None:
-            page = self.get(f"/requests/{number}/")
-            seen = re.search(r'name="content_hash" value="([^"]+)"', page)
-            values = {"content_hash": seen[1] if seen else "", **fields}
+            source = self.get(f"/requests/{number}/")
+            page = read(source)
+            seen = [field.value for field in page.fields() if field.sent_as == "content_hash"]
+            values = {"content_hash": seen[0] if seen else "", **fields}
             if fields.get("copy") == "first":
-                found = re.search(r'data-copy="(\d+)"', page)
-                assert found, page
-                values["copy"] = found[1]
-            path, answer = self.post(f"/requests/{number}/{verb}/", page=page, **values)
+                copies = page.marks("data-copy")
+                assert copies, page.text
+                values["copy"] = copies[0]
+            path, answer = self.post(f"/requests/{number}/{verb}/", page=source, **values)
             assert path == f"/requests/{number}/", answer
 
         persist(post)
+
+
+def wants_again(one: Asked) -> bool:
+    """Whether somebody presses Retry: a copy failed of a request that was meant to be made."""
+    return one.fate in {APPROVED, ONE_CANCELLED} and one.state in {"FAILED", "PARTIAL"} and "FAILED" in one.states
 
 
 def persist(do: Callable[[], T]) -> T:
@@ -129,6 +133,10 @@ def ask(running: Running, asked: Sequence[Asked], *, seconds: float) -> None:
             # Before, during or after the call, as chance has it.
             at = time.monotonic() + dice.choice((0.0, 0.2, 1.0, 3.0, 6.0))
             heapq.heappush(later, (at, next(order), lambda: requester.do(one.number, "cancel", **fields)))
+        elif one.fate == APPROVED and dice.random() < 0.5:
+            # At a moment when something may have failed, and may turn up later all the same.
+            at = time.monotonic() + dice.uniform(1.0, 12.0)
+            heapq.heappush(later, (at, next(order), lambda: requester.do(one.number, "retry")))
 
     while later:
         at, _, act = heapq.heappop(later)

@@ -16,7 +16,7 @@ def request(path: str, *, session: str, tag: str | None = None, parts: Sequence[
     """A signed-in GET as it goes over the wire; with a tag it is a poll, of a page that has these parts."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Cookie: sessionid={session}"]
     if tag is not None:
-        lines += ["HX-Request: true", f"HX-PTag: {tag}"]
+        lines += ["HX-Request: true", f"If-None-Match: {tag}"]
     if parts:
         lines.append(f"HX-Parts: {' '.join(parts)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
@@ -126,7 +126,7 @@ def crowd(
             code = status(head)
             if code == 200:
                 outcome.changed += 1
-                tag, parts = header(head, "hx-ptag"), parts_of(body)
+                tag, parts = header(head, "etag"), parts_of(body)
             elif code != 304:
                 outcome.errors.append(f"{code} for {path}")
             await asyncio.sleep(every)

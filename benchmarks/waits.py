@@ -1,7 +1,6 @@
 """How long a person waits: from the command to the first page, and from an approval to the CopyImage call."""
 
 import os
-import re
 import signal
 import statistics
 import subprocess
@@ -19,6 +18,7 @@ from amicopy.local import processes
 from benchmarks.figures import Figure
 from benchmarks.servers import postgres, rabbitmq
 from tests.journey.conftest import PASSWORD, Person, Running, everything, until
+from tests.web.page import read
 
 STACKS = {"embedded": "SQLite and the embedded broker", "servers": "PostgreSQL and RabbitMQ"}
 
@@ -96,11 +96,9 @@ def _called(running: Running, name: str) -> float:
 
 
 def _approved(auditor: Person, number: int) -> float:
-    event = re.search(r'data-event="(\d+)" data-action="request.approved"', auditor.get(f"/audit/?request={number}"))
-    assert event
-    stamp = re.search(r'<time datetime="([^"]+)"', auditor.get(f"/audit/{event[1]}/"))
-    assert stamp
-    return datetime.fromisoformat(stamp[1]).timestamp()
+    (event,) = read(auditor.get(f"/audit/?request={number}")).marked("data-action", "request.approved")
+    stamp = read(auditor.get(f"/audit/{event.attribute('data-event')}/")).marks("datetime")[0]
+    return datetime.fromisoformat(stamp).timestamp()
 
 
 def measure() -> dict[str, float]:

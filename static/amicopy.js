@@ -112,9 +112,11 @@
     if (icon && part.dataset.icon && icon.getAttribute("href") !== part.dataset.icon) icon.href = part.dataset.icon;
   });
 
-  // --- a poll names the parts its page has; those that are still the same come back empty and stay as they are ---
-  window.htmx?.registerExtension("parts", {
+  // --- a poll names the state its page shows, so that the same again needs no answer, and the parts it has; those that
+  // are still the same come back empty and stay as they are ---
+  window.htmx?.registerExtension("polls", {
     htmx_config_request: (element, { ctx }) => {
+      if (element.dataset?.tag) ctx.request.headers["If-None-Match"] = `"${element.dataset.tag}"`;
       const parts = all("[data-part]", element).map((part) => part.dataset.part);
       if (parts.length) ctx.request.headers["HX-Parts"] = parts.join(" ");
     },

@@ -9,6 +9,7 @@ import pytest
 from botocore.config import Config
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.transaction import TransactionManagementError
 from pytest_django import Settings
 
 from amicopy.audit import triggers
@@ -67,6 +68,23 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look-ups may take their time: a busy machine is not what the test is about."""
     monkeypatch.setattr(async_queries.deadline, "__defaults__", (30.0,))
     monkeypatch.setattr(sessions, "QUICK", sessions.QUICK.merge(Config(read_timeout=30)))
+
+
+@pytest.fixture(autouse=True)
+def _transactions_as_in_production() -> Iterator[None]:
+    """The transaction that pytest-django puts around a test is none of amicopy's: in it, too, whatever is refused
+    outside of a transaction in production is refused."""
+    with connection.execute_wrapper(_refuse_outside_own_transaction):
+        yield
+
+
+def _refuse_outside_own_transaction(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+    """Runs a statement; raises TransactionManagementError for an event, or a lock on rows, with no `atomic` around it
+    but the test's own. Django tells the two apart in the same way for `durable`."""
+    own = any(not block._from_testcase for block in connection.atomic_blocks)  # type: ignore[attr-defined]
+    if not own and ("FOR UPDATE" in sql or sql.startswith('INSERT INTO "audit_auditevent"')):
+        raise TransactionManagementError(f"This belongs in a transaction: {sql}")
+    return execute(sql, *rest)
 
 
 @pytest.fixture(autouse=True)

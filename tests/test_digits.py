@@ -15,6 +15,7 @@ from amicopy.web.forms.rows import rows_of
 from tests.web.conftest import SignedIn, typed
 from tests.web.conftest import account as account  # the form needs one
 from tests.web.conftest import signed_in as signed_in
+from tests.web.page import read
 from tests.web.test_rules import rule_typed
 
 ROOT = Path(__file__).resolve().parents[1] / "amicopy"
@@ -40,7 +41,7 @@ def test_an_account_number_is_of_ascii_digits_in_the_form_of_a_rule(
     data = {"try": "yes", "try-account": str(account.pk), "try-region": "eu-west-1", field: ARABIC}
     answer = signed_in("administrator").post("/rules/new/", rule_typed(**data))
     assert answer.status_code == 422
-    assert "Enter the 12 digits of an account." in answer.content.decode()
+    assert "Enter the 12 digits of an account." in read(answer).field(field).said
     assert not ApprovalRule.objects.exists()
 
 
@@ -59,9 +60,8 @@ def test_no_row_is_removed_by_a_number_of_another_script(signed_in: SignedIn) ->
     def left(number: str) -> int:
         data = typed(**{"destinations-1-DestinationRegion": "us-west-2", "remove-destination": number})
         page: Client = signed_in("requester")
-        return len(
-            re.findall(r'name="destinations-\d-DestinationRegion"', page.post("/requests/new/", data).content.decode())
-        )
+        fields = read(page.post("/requests/new/", data)).fields()
+        return len([field for field in fields if re.fullmatch(r"destinations-[0-9]-DestinationRegion", field.sent_as)])
 
     assert (left("1"), left("١")) == (1, 2)
 

@@ -1,17 +1,15 @@
 """EC2, as far as amicopy needs it. Every function raises the errors of `amicopy.aws.errors` and no other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from amicopy.aws.account import AwsAccount
-from amicopy.aws.errors import Denied, NotFound, Rejected
+from amicopy.aws.errors import NO_IMAGE_ID, Denied, NotFound, Rejected, Unavailable
+from amicopy.aws.listing import chunks, listed, literal
 from amicopy.aws.sessions import client, home_region, typed_errors
 from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
 
-# A filter takes 200 values (Using_Filtering.html); a page of results is 1,000 at most.
-FILTER_VALUES = 200
-PAGE = 1000
 MADE_FOR = "Copied for DestinationAmi "
 
 
@@ -29,12 +27,31 @@ class DryRunAnswer:
     request_id: str
 
 
+# What AWS answered a removal. `gone`: it was removed before, which counts at once. `unknown`: AWS doesn't know it now,
+# which says nothing of something so young that it hasn't reached all of AWS's lists: the caller decides by its age.
+Outcome = Literal["done", "gone", "unknown"]
+
+
 @dataclass(frozen=True)
 class Deregistered:
-    """`snapshots`: what became of each, by id (success, skipped, missing-permissions, internal-error, client-error)."""
+    """`snapshots`: what became of each, by id (success, skipped, missing-permissions, internal-error, client-error).
+    `code` and `message` are AWS's where the outcome isn't `done`."""
 
     request_id: str
     snapshots: Mapping[str, str]
+    outcome: Outcome = "done"
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class SnapshotDeleted:
+    """As `Deregistered`; there is no `gone`, since AWS has one word for a snapshot deleted and one never seen."""
+
+    request_id: str
+    outcome: Outcome = "done"
+    code: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,22 +77,39 @@ class EbsEncryption:
     KmsKeyId: str
 
 
-def copy_image(account: AwsAccount, *, region: str, parameters: Mapping[str, Any], client_token: str) -> CopyAnswer:
+def copy_image(
+    account: AwsAccount,
+    *,
+    region: str,
+    parameters: Mapping[str, Any],
+    client_token: str,
+    for_request: int | None = None,
+) -> CopyAnswer:
     """CopyImage in the destination Region with exactly these parameters and this ClientToken (API_CopyImage.html).
 
-    Sent once: an error speaks of this very call, so only Unavailable leaves open whether AWS made the image.
+    Sent once: an error speaks of this very call, so only Unavailable leaves open whether AWS made the image. Where a
+    role is assumed, `for_request` puts the request's number into the session's name.
     """
     with typed_errors():
-        answer = client("ec2", account, region, once=True).copy_image(**parameters, ClientToken=client_token)
-    return CopyAnswer(image_id=answer["ImageId"], request_id=_request_id(answer))
+        ec2 = client("ec2", account, region, once=True, for_request=for_request)
+        answer = ec2.copy_image(**parameters, ClientToken=client_token)
+        image_id = str(answer.get("ImageId") or "")
+    if not image_id:
+        raise Unavailable(NO_IMAGE_ID, "AWS accepted CopyImage and named no image.", _request_id(answer))
+    return CopyAnswer(image_id=image_id, request_id=_request_id(answer))
 
 
 def dry_run_copy_image(
-    account: AwsAccount, *, region: str, parameters: Mapping[str, Any], quick: bool = False
+    account: AwsAccount,
+    *,
+    region: str,
+    parameters: Mapping[str, Any],
+    quick: bool = False,
+    for_request: int | None = None,
 ) -> DryRunAnswer:
     """Whether AWS would allow the call; makes nothing. Any answer but yes and no is raised."""
     wanted = {name: value for name, value in parameters.items() if name not in {"DryRun", "ClientToken"}}
-    return dry_run(account, region=region, operation="copy_image", quick=quick, **wanted)
+    return dry_run(account, region=region, operation="copy_image", quick=quick, for_request=for_request, **wanted)
 
 
 def dry_run(
@@ -84,12 +118,14 @@ def dry_run(
     region: str,
     operation: Literal["copy_image", "deregister_image", "delete_snapshot"],
     quick: bool = False,
+    for_request: int | None = None,
     **parameters: Any,
 ) -> DryRunAnswer:
     """Whether AWS would allow an operation; changes nothing. Any answer but yes and no is raised."""
     try:
         with typed_errors():
-            getattr(client("ec2", account, region, quick=quick), operation)(**parameters, DryRun=True)
+            ec2 = client("ec2", account, region, quick=quick, for_request=for_request)
+            getattr(ec2, operation)(**parameters, DryRun=True)
     except Denied as error:
         return DryRunAnswer(False, error.code, error.message, error.request_id)
     except Rejected as error:
@@ -101,16 +137,12 @@ def dry_run(
 
 def describe_images(account: AwsAccount, *, region: str, image_ids: Sequence[str]) -> dict[str, Image]:
     """The account's own images by id; those AWS doesn't show are absent, they never fail the rest."""
-    found = _images(account, region, image_ids=image_ids, Owners=["self"])
-    return {image.ImageId: image for image in found}
-
-
-def _images(
-    account: AwsAccount, region: str, *, image_ids: Sequence[str], quick: bool = False, **query: Any
-) -> Iterator[Image]:
-    for chunk in _chunks(image_ids):
-        filters = [{"Name": "image-id", "Values": list(chunk)}]
-        yield from map(image_of, _pages(account, region, "describe_images", "Images", quick, Filters=filters, **query))
+    found: dict[str, Image] = {}
+    for some in chunks(image_ids):
+        filters = [{"Name": "image-id", "Values": some}]
+        images = listed(account, region, "describe_images", image_of, Filters=filters, Owners=["self"])
+        found.update({image.ImageId: image for image in images})
+    return found
 
 
 def describe_snapshots(account: AwsAccount, *, region: str, snapshot_ids: Sequence[str]) -> dict[str, Snapshot]:
@@ -129,21 +161,19 @@ def _snapshots(
     account: AwsAccount, region: str, snapshot_ids: Sequence[str], *, quick: bool, **query: Any
 ) -> dict[str, Snapshot]:
     found: dict[str, Snapshot] = {}
-    for chunk in _chunks(snapshot_ids):
-        filters = [{"Name": "snapshot-id", "Values": list(chunk)}]
-        pages = _pages(account, region, "describe_snapshots", "Snapshots", quick, Filters=filters, **query)
-        found.update({snapshot.SnapshotId: snapshot for snapshot in map(snapshot_of, pages)})
+    for some in chunks(snapshot_ids):
+        filters = [{"Name": "snapshot-id", "Values": some}]
+        snapshots = listed(account, region, "describe_snapshots", snapshot_of, quick=quick, Filters=filters, **query)
+        found.update({snapshot.SnapshotId: snapshot for snapshot in snapshots})
     return found
 
 
 def snapshots_of_copies(account: AwsAccount, *, region: str, image_ids: Sequence[str]) -> dict[str, list[Snapshot]]:
     """By image, the snapshots that AWS's description says were made for it (observed wording, not documented)."""
     found: dict[str, list[Snapshot]] = {image_id: [] for image_id in image_ids}
-    for chunk in _chunks(image_ids):
-        values = [f"{MADE_FOR}{image_id}*" for image_id in chunk]
-        filters = [{"Name": "description", "Values": values}]
-        pages = _pages(account, region, "describe_snapshots", "Snapshots", False, Filters=filters, OwnerIds=["self"])
-        for snapshot in map(snapshot_of, pages):
+    for some in chunks([f"{MADE_FOR}{image_id}*" for image_id in image_ids]):
+        filters = [{"Name": "description", "Values": some}]
+        for snapshot in listed(account, region, "describe_snapshots", snapshot_of, Filters=filters, OwnerIds=["self"]):
             image_id = snapshot.Description.removeprefix(MADE_FOR).split(" ")[0]
             if image_id in found:
                 found[image_id].append(snapshot)
@@ -155,6 +185,13 @@ def snapshots_of_copy(account: AwsAccount, *, region: str, image_id: str) -> lis
     return snapshots_of_copies(account, region=region, image_ids=[image_id])[image_id]
 
 
+def made_for(snapshot: Snapshot) -> str:
+    """The image that AWS's description says a snapshot was made for, or empty (observed wording, not documented)."""
+    if not snapshot.Description.startswith(MADE_FOR):
+        return ""
+    return snapshot.Description.removeprefix(MADE_FOR).split(" ")[0]
+
+
 def find_copies(
     account: AwsAccount, *, region: str, source_image_id: str, source_region: str, name: str
 ) -> list[Image]:
@@ -164,63 +201,74 @@ def find_copies(
         {"Name": "source-image-id", "Values": [source_image_id]},
         {"Name": "source-image-region", "Values": [source_region]},
     ]
-    pages = _pages(account, region, "describe_images", "Images", False, Filters=filters, Owners=["self"])
-    return [image for image in map(image_of, pages) if image.Name in {"", name}]
+    images = listed(account, region, "describe_images", image_of, Filters=filters, Owners=["self"])
+    return [image for image in images if image.Name in {"", name}]
 
 
 def images_named(account: AwsAccount, *, region: str, name: str, quick: bool = True) -> list[Image]:
     """The account's images in a Region with exactly this name."""
-    literal = "".join(f"\\{character}" if character in "*?\\" else character for character in name)
-    filters = [{"Name": "name", "Values": [literal]}]
-    pages = _pages(account, region, "describe_images", "Images", quick, Filters=filters, Owners=["self"])
-    return [image_of(raw) for raw in pages]
+    filters = [{"Name": "name", "Values": [literal(name)]}]
+    return list(listed(account, region, "describe_images", image_of, quick=quick, Filters=filters, Owners=["self"]))
 
 
+@typed_errors()
 def describe_source(account: AwsAccount, *, region: str, image_id: str, quick: bool = True) -> Image:
     """One image by id, anybody's that the account may see, deprecated and disabled ones included. Raises NotFound."""
-    with typed_errors():
-        answer = client("ec2", account, region, quick=quick).describe_images(
-            ImageIds=[image_id], IncludeDeprecated=True, IncludeDisabled=True
-        )
+    answer = client("ec2", account, region, quick=quick).describe_images(
+        ImageIds=[image_id], IncludeDeprecated=True, IncludeDisabled=True
+    )
     if not answer["Images"]:
         raise NotFound("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist", _request_id(answer))
     return image_of(answer["Images"][0])
 
 
-def deregister_image(account: AwsAccount, *, region: str, image_id: str) -> Deregistered:
-    """Deregisters an image and asks AWS to delete its snapshots; an image that is gone already counts as done."""
+def deregister_image(
+    account: AwsAccount, *, region: str, image_id: str, for_request: int | None = None
+) -> Deregistered:
+    """Deregisters an image and asks AWS to delete its snapshots (API_DeregisterImage.html).
+
+    That the image is deregistered already, or that AWS doesn't know it now, is an answer and no error.
+    """
     try:
         with typed_errors():
-            answer = client("ec2", account, region).deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
-    except (Rejected, NotFound) as error:
-        if error.code in {"InvalidAMIID.Unavailable", "InvalidAMIID.NotFound"}:
-            return Deregistered(error.request_id, {})
-        raise
-    results = answer.get("DeleteSnapshotResults") or ()
-    return Deregistered(_request_id(answer), {row["SnapshotId"]: row.get("ReturnCode", "") for row in results})
-
-
-def delete_snapshot(account: AwsAccount, *, region: str, snapshot_id: str) -> str:
-    """Deletes a snapshot and returns AWS's request id; one that is gone already counts as done."""
-    try:
-        with typed_errors():
-            return _request_id(client("ec2", account, region).delete_snapshot(SnapshotId=snapshot_id))
+            answer = client("ec2", account, region, for_request=for_request).deregister_image(
+                ImageId=image_id, DeleteAssociatedSnapshots=True
+            )
+            results = answer.get("DeleteSnapshotResults") or ()
+            snapshots = {row["SnapshotId"]: row.get("ReturnCode", "") for row in results}
+    except Rejected as error:
+        if error.code != "InvalidAMIID.Unavailable":
+            raise
+        return Deregistered(error.request_id, {}, "gone", error.code, error.message)
     except NotFound as error:
-        return error.request_id
+        return Deregistered(error.request_id, {}, "unknown", error.code, error.message)
+    return Deregistered(_request_id(answer), snapshots)
 
 
+def delete_snapshot(
+    account: AwsAccount, *, region: str, snapshot_id: str, for_request: int | None = None
+) -> SnapshotDeleted:
+    """Deletes a snapshot (API_DeleteSnapshot.html). That AWS doesn't know it now is an answer and no error."""
+    try:
+        with typed_errors():
+            answer = client("ec2", account, region, for_request=for_request).delete_snapshot(SnapshotId=snapshot_id)
+    except NotFound as error:
+        return SnapshotDeleted(error.request_id, "unknown", error.code, error.message)
+    return SnapshotDeleted(_request_id(answer))
+
+
+@typed_errors()
 def regions(account: AwsAccount, *, quick: bool = True) -> list[Region]:
     """Every Region of the partition, enabled for the account or not."""
-    with typed_errors():
-        answer = client("ec2", account, home_region(account), quick=quick).describe_regions(AllRegions=True)
+    answer = client("ec2", account, home_region(account), quick=quick).describe_regions(AllRegions=True)
     found = [Region(raw["RegionName"], raw.get("OptInStatus", "")) for raw in answer["Regions"]]
     return sorted(found, key=lambda region: region.name)
 
 
+@typed_errors()
 def zones(account: AwsAccount, *, region: str, quick: bool = True) -> list[Zone]:
     """The zones of a Region, Local Zones and those not opted in included."""
-    with typed_errors():
-        answer = client("ec2", account, region, quick=quick).describe_availability_zones(AllAvailabilityZones=True)
+    answer = client("ec2", account, region, quick=quick).describe_availability_zones(AllAvailabilityZones=True)
     return [
         Zone(
             name=raw["ZoneName"],
@@ -241,31 +289,17 @@ def ebs_encryption(account: AwsAccount, *, region: str, quick: bool = True) -> E
     )
 
 
+@typed_errors()
 def encrypts_by_default(account: AwsAccount, *, region: str, quick: bool = True) -> bool:
     """The first half of `ebs_encryption`, which is a permission of its own."""
-    with typed_errors():
-        answer = client("ec2", account, region, quick=quick).get_ebs_encryption_by_default()
+    answer = client("ec2", account, region, quick=quick).get_ebs_encryption_by_default()
     return bool(answer["EbsEncryptionByDefault"])
 
 
+@typed_errors()
 def default_key(account: AwsAccount, *, region: str, quick: bool = True) -> str:
     """The second half of `ebs_encryption`, which is a permission of its own."""
-    with typed_errors():
-        return str(client("ec2", account, region, quick=quick).get_ebs_default_kms_key_id()["KmsKeyId"])
-
-
-def _pages(
-    account: AwsAccount, region: str, operation: str, member: str, quick: bool, **query: Any
-) -> Iterator[Mapping[str, Any]]:
-    with typed_errors():
-        paginator = client("ec2", account, region, quick=quick).get_paginator(operation)
-        for page in paginator.paginate(**query, PaginationConfig={"PageSize": PAGE}):
-            yield from page.get(member) or ()
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), FILTER_VALUES):
-        yield ids[start : start + FILTER_VALUES]
+    return str(client("ec2", account, region, quick=quick).get_ebs_default_kms_key_id()["KmsKeyId"])
 
 
 def _request_id(answer: Mapping[str, Any]) -> str:

@@ -26,10 +26,10 @@ class Alias:
     TargetKeyId: str
 
 
+@typed_errors()
 def describe_key(account: AwsAccount, *, region: str, key_id: str, quick: bool = True) -> Key:
     """The key behind an id, alias or ARN, as this Region of this account resolves it. Raises NotFound."""
-    with typed_errors():
-        raw = client("kms", account, region, quick=quick).describe_key(KeyId=key_id)["KeyMetadata"]
+    raw = client("kms", account, region, quick=quick).describe_key(KeyId=key_id)["KeyMetadata"]
     return Key(
         KeyId=raw["KeyId"],
         Arn=raw["Arn"],
@@ -42,10 +42,10 @@ def describe_key(account: AwsAccount, *, region: str, key_id: str, quick: bool =
     )
 
 
+@typed_errors()
 def aliases(account: AwsAccount, *, region: str, quick: bool = True) -> list[Alias]:
     """The aliases of the account's Region, AWS's own included, by name."""
     found: list[Alias] = []
-    with typed_errors():
-        for page in client("kms", account, region, quick=quick).get_paginator("list_aliases").paginate():
-            found += [Alias(raw["AliasName"], raw.get("TargetKeyId", "")) for raw in page["Aliases"]]
+    for page in client("kms", account, region, quick=quick).pages("list_aliases"):
+        found += [Alias(raw["AliasName"], raw.get("TargetKeyId", "")) for raw in page["Aliases"]]
     return sorted(found, key=lambda alias: alias.AliasName)

@@ -13,13 +13,12 @@ class Outpost:
     AvailabilityZone: str
 
 
+@typed_errors()
 def outposts(account: AwsAccount, *, region: str, quick: bool = True) -> list[Outpost]:
     """The account's Outposts whose home is this Region."""
     found: list[Outpost] = []
-    with typed_errors():
-        for page in client("outposts", account, region, quick=quick).get_paginator("list_outposts").paginate():
-            found += [
-                Outpost(raw["OutpostArn"], raw.get("Name", ""), raw.get("AvailabilityZone", ""))
-                for raw in page["Outposts"]
-            ]
+    for page in client("outposts", account, region, quick=quick).pages("list_outposts"):
+        found += [
+            Outpost(raw["OutpostArn"], raw.get("Name", ""), raw.get("AvailabilityZone", "")) for raw in page["Outposts"]
+        ]
     return found

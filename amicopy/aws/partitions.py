@@ -43,6 +43,14 @@ def partitions() -> tuple[str, ...]:
 
 
 @cache
+def dns_suffix(partition: str) -> str:
+    """What names of AWS's services in a partition end with, such as amazonaws.com. Raises KeyError for an unknown
+    partition."""
+    known = create_loader().load_data("partitions")["partitions"]
+    return {str(data["id"]): str(data["outputs"]["dnsSuffix"]) for data in known}[partition]
+
+
+@cache
 def titles(partition: str) -> dict[str, str]:
     """The known Regions of a partition with their names, such as eu-west-1: Europe (Ireland)."""
     for data in create_loader().load_data("partitions")["partitions"]:

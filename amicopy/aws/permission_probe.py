@@ -28,7 +28,8 @@ def probes(
     """Tries the actions one after the other; raises AwsError where AWS doesn't answer.
 
     `call` are the parameters of a CopyImage into the Region, `image_id` and `snapshot_id` what one made; without them
-    AWS often doesn't get as far as the permission.
+    AWS often doesn't get as far as the permission, and its no means nothing where only what amicopy marked may be
+    removed.
     """
     yield _looked("ec2:DescribeImages", partial(ec2.describe_images, account, image_ids=[NO_IMAGE], region=region))
     yield _looked(
@@ -41,8 +42,10 @@ def probes(
     parameters = dict(call or {"Name": "doctor", "SourceImageId": NO_IMAGE, "SourceRegion": region})
     yield _dry("ec2:CopyImage", account, region, "copy_image", parameters | {"TagSpecifications": []})
     yield _dry("ec2:CreateTags", account, region, "copy_image", parameters | {"TagSpecifications": TAGS})
-    yield _dry("ec2:DeregisterImage", account, region, "deregister_image", {"ImageId": image_id or NO_IMAGE})
-    yield _dry("ec2:DeleteSnapshot", account, region, "delete_snapshot", {"SnapshotId": snapshot_id or NO_SNAPSHOT})
+    image = {"ImageId": image_id or NO_IMAGE}
+    yield _dry("ec2:DeregisterImage", account, region, "deregister_image", image, no_counts=bool(image_id))
+    snapshot = {"SnapshotId": snapshot_id or NO_SNAPSHOT}
+    yield _dry("ec2:DeleteSnapshot", account, region, "delete_snapshot", snapshot, no_counts=bool(snapshot_id))
 
 
 def _looked(action: str, look: Callable[[], object]) -> Probe:
@@ -55,10 +58,18 @@ def _looked(action: str, look: Callable[[], object]) -> Probe:
     return Probe(action, True)
 
 
-def _dry(action: str, account: AwsAccount, region: str, operation: Any, parameters: Mapping[str, Any]) -> Probe:
+def _dry(
+    action: str,
+    account: AwsAccount,
+    region: str,
+    operation: Any,
+    parameters: Mapping[str, Any],
+    *,
+    no_counts: bool = True,
+) -> Probe:
     given = {name: value for name, value in parameters.items() if name not in {"DryRun", "ClientToken"} and value != []}
     try:
         answer = ec2.dry_run(account, region=region, operation=operation, **given)
     except (NotFound, Rejected) as error:
         return Probe(action, None, str(error))
-    return Probe(action, answer.allowed, answer.message)
+    return Probe(action, answer.allowed if answer.allowed or no_counts else None, answer.message)

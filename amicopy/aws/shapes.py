@@ -129,6 +129,18 @@ def snapshot_of(raw: Mapping[str, Any]) -> Snapshot:
     )
 
 
+# Tags of another account's AMI with this prefix travel with a copy, since October 2026; its other tags don't.
+SHARED_TAGS = "ec2:SharedTag/"
+
+
+def carried_tags(tags: Mapping[str, str], *, own: bool) -> dict[str, str]:
+    """The tags of a source that CopyImageTags takes along (API_CopyImage.html): never AWS's own, and of an image that
+    isn't the account's `own` only what its owner shares."""
+    return {
+        key: value for key, value in tags.items() if not key.startswith("aws:") and (own or key.startswith(SHARED_TAGS))
+    }
+
+
 def _tags(raw: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags") or ()}
 

@@ -38,13 +38,13 @@ def queue_at(url: str) -> Queue:
     return Queue(url, found["account"], found["region"] or found["old"])
 
 
+@typed_errors()
 def receive(account: AwsAccount, queue: Queue, *, wait_seconds: int) -> list[Message]:
     """Up to ten messages; waits this long, 20 seconds at most, for the first. They stay hidden from others for the
     queue's own time."""
-    with typed_errors():
-        answer = client("sqs", account, queue.region).receive_message(
-            QueueUrl=queue.url, MaxNumberOfMessages=MOST, WaitTimeSeconds=wait_seconds
-        )
+    answer = client("sqs", account, queue.region).receive_message(
+        QueueUrl=queue.url, MaxNumberOfMessages=MOST, WaitTimeSeconds=wait_seconds
+    )
     return [Message(raw["ReceiptHandle"], raw.get("Body", "")) for raw in answer.get("Messages") or ()]
 
 
@@ -67,10 +67,10 @@ def show_again(account: AwsAccount, queue: Queue, messages: Sequence[Message], *
             client("sqs", account, queue.region).change_message_visibility_batch(QueueUrl=queue.url, Entries=entries)
 
 
+@typed_errors()
 def waiting(account: AwsAccount, queue: Queue, *, quick: bool = True) -> int:
     """About how many messages wait in the queue."""
-    with typed_errors():
-        answer = client("sqs", account, queue.region, quick=quick).get_queue_attributes(
-            QueueUrl=queue.url, AttributeNames=["ApproximateNumberOfMessages"]
-        )
+    answer = client("sqs", account, queue.region, quick=quick).get_queue_attributes(
+        QueueUrl=queue.url, AttributeNames=["ApproximateNumberOfMessages"]
+    )
     return int(answer["Attributes"]["ApproximateNumberOfMessages"])

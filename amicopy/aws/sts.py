@@ -17,18 +17,18 @@ class Identity:
     answered_at: datetime | None = None
 
 
+@typed_errors()
 def identity(account: AwsAccount, *, quick: bool = True) -> Identity:
     """The account and principal that amicopy's calls in this account are made as."""
-    with typed_errors():
-        answer = client("sts", account, home_region(account), quick=quick).get_caller_identity()
+    answer = client("sts", account, home_region(account), quick=quick).get_caller_identity()
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", "")
     return Identity(answer["Account"], answer["Arn"], parsedate_to_datetime(date) if date else None)
 
 
+@typed_errors()
 def decode_authorization_message(account: AwsAccount, *, message: str, quick: bool = True) -> str:
     """The JSON behind the encoded blob of an UnauthorizedOperation. Sensitive: for administrators only."""
-    with typed_errors():
-        answer = client("sts", account, home_region(account), quick=quick).decode_authorization_message(
-            EncodedMessage=message
-        )
+    answer = client("sts", account, home_region(account), quick=quick).decode_authorization_message(
+        EncodedMessage=message
+    )
     return str(answer["DecodedMessage"])

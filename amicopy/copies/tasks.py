@@ -3,8 +3,9 @@
 import logging
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import shared_task
 from celery.signals import worker_init
@@ -16,7 +17,7 @@ from amicopy.audit.actor import worker
 from amicopy.aws import errors, sessions
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import ImageCopy
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.states import COPY_STARTABLE, CopyState
 from amicopy.copies.engine import cancellation, claims, copy_call, leases, leftover_jobs, shutdown, tracking
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lifecycle.wakeup import send
@@ -24,10 +25,20 @@ from amicopy.copies.operations import account_checks, head_upload, startup_audit
 from amicopy.copies.requests import expire
 
 logger = logging.getLogger(__name__)
+Work = TypeVar("Work")
 
 # A task takes no new work after this many seconds; its soft time limit comes later.
 WORK_SECONDS = settings.LEASE_SECONDS / 4
-STARTABLE = (CopyState.QUEUED, CopyState.STARTING)
+
+
+def _until_none_is_due(claim: Callable[[], Work | None]) -> Iterator[Work]:
+    """What `claim` takes, piece by piece, until nothing is due, the task's time is over, or the worker is to stop."""
+    deadline = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < deadline and not shutdown.told():
+        work = claim()
+        if work is None:
+            return
+        yield work
 
 
 @worker_init.connect
@@ -41,7 +52,7 @@ def sweep() -> None:
     now = timezone.now()
     Pulse.mark("sweep")
     due = ImageCopy.objects.filter(leases.due(now))
-    if due.filter(state__in=STARTABLE).exists():
+    if due.filter(state__in=COPY_STARTABLE).exists():
         send("start_due")
     if due.filter(state=CopyState.COPYING).exists():
         send("track_due")
@@ -69,15 +80,12 @@ def start_due(wake: bool = True) -> None:
     """Calls AWS for the copies that are due, a few at a time; with `wake`, has other workers help when they are
     many."""
     if wake:
-        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=STARTABLE).count()
+        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=COPY_STARTABLE).count()
         for _ in range(min(waiting, settings.START_WORKERS) - 1):
             send("start_due", wake=False)
     deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not shutdown.told():
-        claimed = claims.claim_next()
-        if claimed is None:
-            return
-        _start_in_turn(*claimed, deadline=deadline)
+    for lease, copies in _until_none_is_due(claims.claim_next):
+        _start_in_turn(lease, copies, deadline=deadline)
 
 
 def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float) -> None:
@@ -100,12 +108,7 @@ def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float
 @leases.handed_back_after_an_outage()
 def track_due() -> None:
     """One round of tracking for every account and Region that is due."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not shutdown.told():
-        claimed = tracking.claim_round()
-        if claimed is None:
-            return
-        lease, copies = claimed
+    for lease, copies in _until_none_is_due(tracking.claim_round):
         tracking.track(copies, lease=lease, actor=worker("track_due"))
 
 
@@ -113,12 +116,7 @@ def track_due() -> None:
 @leases.handed_back_after_an_outage()
 def cancel_due() -> None:
     """Removes the images of cancelled copies, one after the other."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not shutdown.told():
-        claimed = cancellation.claim_next()
-        if claimed is None:
-            return
-        lease, copy = claimed
+    for lease, copy in _until_none_is_due(cancellation.claim_next):
         cancellation.cancel(copy, lease=lease, actor=worker("cancel_due"))
 
 
@@ -132,11 +130,7 @@ def expire_due() -> None:
 @shared_task
 def check_accounts() -> None:
     """Looks at the accounts for which somebody asked, one after the other."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not shutdown.told():
-        asked = account_checks.claim_next()
-        if asked is None:
-            return
+    for asked in _until_none_is_due(account_checks.claim_next):
         with outages.handing_back(partial(account_checks.hand_back, asked)):
             account_checks.check(asked)
 
@@ -144,8 +138,7 @@ def check_accounts() -> None:
 @shared_task
 def look_for_leftovers() -> None:
     """Looks at AWS for leftovers in the accounts that are due, once a day or when somebody asked."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not shutdown.told() and leftover_jobs.look():
+    for _ in _until_none_is_due(lambda: leftover_jobs.look() or None):
         pass
 
 

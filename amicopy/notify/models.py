@@ -19,18 +19,20 @@ class Kind(models.TextChoices):
     DECIDED = "decided", "Somebody else decided on a request I was asked about"
     DECISION = "decision", "Somebody decided on my request"
     ENDED = "ended", "My request came to its end: done, partly done, failed, cancelled or expired"
+    STUCK = "stuck", "A copy of mine, or any as an administrator, waits for a person"
     ALARM = "alarm", "A copy was stopped because it isn't what was approved"
     TEST = "test", "An administrator tries a channel"
 
 
 # What a person can mute, and what a webhook can be given. "Somebody else decided" is for people only; nobody mutes an
 # alarm.
-MUTABLE = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED, Kind.DECISION, Kind.ENDED)
+MUTABLE = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED, Kind.DECISION, Kind.ENDED, Kind.STUCK)
 FOR_WEBHOOKS: Mapping[str, str] = {
     Kind.ASKED: "A request waits for approval",
     Kind.REMINDER: "A request that waits is about to expire",
     Kind.DECISION: "Somebody decided on a request",
     Kind.ENDED: "A request came to its end",
+    Kind.STUCK: "A copy waits for a person",
     Kind.ALARM: "A copy was stopped because it isn't what was approved",
 }
 

@@ -6,7 +6,6 @@ A worker that dies after that leaves it in doubt: it is sent again with the same
 under one Message-ID does less harm than one that never comes.
 """
 
-import random
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,11 +19,12 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Left, Trim
 from django.utils import timezone
 
+from amicopy.backoff import pause
 from amicopy.notify.models import Endpoint, Kind, Message, Mute, State
 
 # Longer than a send may take, so that a lease ends only when its worker is gone.
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
-# Full jitter under a cap that doubles with every try.
+# Seconds; see `backoff`.
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
 # After this long the trying ends, and an administrator can begin it anew.
 GIVE_UP = timedelta(days=3)
@@ -196,19 +196,14 @@ def put_off(message: Message, failure: Unsent) -> bool:
     in_doubt = message.in_doubt or failure.in_doubt
     if failure.lasting or now - message.trying_since > GIVE_UP:
         return _end(message, state=State.FAILED, in_doubt=in_doubt, last_error=words)
-    next_try_at = now + timedelta(seconds=max(pause(message.tries), min(failure.wait, LONGEST_PAUSE)))
+    seconds = pause(base=FIRST_PAUSE, cap=LONGEST_PAUSE, failures=message.tries)
+    next_try_at = now + timedelta(seconds=max(seconds, min(failure.wait, LONGEST_PAUSE)))
     stored = _end(message, state=State.WAITING, next_try_at=next_try_at, in_doubt=in_doubt, last_error=words)
     if failure.all_down:
         same = Q(endpoint=message.endpoint_id) if message.endpoint_id else Q(person__isnull=False)
         others = Message.objects.filter(same, state=State.WAITING, next_try_at__lt=next_try_at)
         others.update(next_try_at=next_try_at, last_error=words)
     return stored
-
-
-def pause(tries: int) -> float:
-    """Seconds until the next try, after `tries` in a row (at least 1)."""
-    ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries - 1, 16))
-    return random.uniform(min(1.0, ceiling), ceiling)  # noqa: S311, jitter is no secret
 
 
 def try_now(messages: QuerySet[Message]) -> int:

@@ -1,8 +1,12 @@
 """The addresses under `/_sandbox/` that steer the sandbox and say what happened in it.
 
-GET `/` shows everything at a glance, `calls` the last calls as they were sent, `images` every copy made.
+GET `/` shows everything at a glance, `calls` the last calls as they were sent, `answers` what became of them (see
+`answers.py`), `images` every copy ever made, with its snapshots.
 Fault rules: POST, GET and DELETE `faults` (see `faults.py`).
-POST `advance` {"seconds": n} moves the clock, `settings` {name: value} changes settings, `reset` clears all.
+POST `advance` {"seconds": n} moves the clock, `settings` {name: value} changes settings, `reset` clears all;
+`forget-tokens` lets every ClientToken be forgotten, as time does; `resource` changes an image or snapshot from outside:
+{"ResourceId": ..., "Account": ..., "Region": ...} with "State" (any of AWS's; empty: by the clock again) or
+"StorageTier" (`archive` or `standard`, of snapshots).
 """
 
 import json
@@ -14,7 +18,8 @@ from urllib.parse import parse_qsl
 from moto.core.base_backend import BackendDict
 from werkzeug.wrappers import Response
 
-from amicopy.sandbox import events, faults, identity, keys
+from amicopy.sandbox import answers, events, faults, identity, keys
+from amicopy.sandbox.ec2.images import Snapshot
 from amicopy.sandbox.ec2.models import backend_of
 from amicopy.sandbox.world import world
 
@@ -62,15 +67,15 @@ def calls(params: Params) -> list[Params]:
 
 
 def images(_params: Params) -> list[Params]:
-    """Every copy ever accepted, in all accounts and Regions, with the snapshots that still exist."""
+    """Every copy ever accepted, in all accounts and Regions, with its snapshots, those that are gone apart."""
     return [described(image_id, copy) for image_id, copy in list(world.copies.items())]
 
 
 def described(image_id: str, copy: Params) -> Params:
     """One copy; its State is `deregistered` when the image is gone."""
     backend, plan = backend_of(copy["account"], copy["region"]), copy["plan"]
-    image = backend.amis.get(image_id)
-    snapshots = [backend.snapshots[row["id"]] for row in plan["snapshots"] if row["id"] in backend.snapshots]
+    image = backend.amis.get(image_id) or backend.gone_images[image_id]
+    snapshots = [backend.snapshot_of(row["id"]) for row in plan["snapshots"]]
     return {
         "Account": copy["account"],
         "Region": copy["region"],
@@ -78,11 +83,18 @@ def described(image_id: str, copy: Params) -> Params:
         "Name": plan["attributes"]["Name"],
         "SourceImageId": plan["attributes"]["SourceImageId"],
         "SourceRegion": plan["attributes"]["SourceImageRegion"],
-        "State": image.state if image else "deregistered",
+        "State": image.state if image.removed is None else "deregistered",
         "ClientToken": plan["token"],
-        "Tags": dict(backend.tags.get(image_id, {})) if image else plan["tags"],
+        "Tags": image.tags,
+        "Started": image.born,
+        "Removed": image.removed,
         "Snapshots": [
-            {"SnapshotId": row.id, "State": row.status, "Tags": dict(backend.tags.get(row.id, {}))} for row in snapshots
+            {"SnapshotId": row.id, "State": row.status, "Tags": row.tags} for row in snapshots if row.removed is None
+        ],
+        "DeletedSnapshots": [
+            {"SnapshotId": row.id, "Removed": row.removed, "Tags": row.tags}
+            for row in snapshots
+            if row.removed is not None
         ],
     }
 
@@ -112,10 +124,53 @@ def reset(_params: Params) -> Params:
         world.clear()
         if world.journal:
             world.journal.unlink(missing_ok=True)
+        answers.forget()
         keys.load()
         identity.sessions.clear()
         events.unschedule(None)
     return {"state": "ready"}
+
+
+def forget_tokens(_params: Params) -> Params:
+    """Lets AWS forget every ClientToken: a call that repeats one makes another image."""
+    with world.lock:
+        number = sum(without_tokens(copy["account"], copy["region"]) for copy in world.copies.values())
+        world.write(do="forget-tokens")
+    return {"forgotten": number}
+
+
+def without_tokens(account: str, region: str) -> int:
+    """Empties the table of tokens in one place and returns how many there were."""
+    tokens = backend_of(account, region).client_tokens
+    number = len(tokens)
+    tokens.clear()
+    return number
+
+
+def resource(params: Params) -> Params:
+    """Changes an image or snapshot from outside, and says what it is now."""
+    allowed = {"ResourceId", "Account", "Region", "State", "StorageTier"}
+    if odd := params.keys() - allowed:
+        raise ValueError(f"There is no {', '.join(sorted(odd))} to change.")
+    with world.lock:
+        changed = alter(params)
+        world.write(do="resource", **params)
+    return {name: value for name, value in changed.view().items() if name in {"State", "StorageTier"}}
+
+
+def alter(params: Params) -> Any:
+    """Changes an image or snapshot as `params` say, and returns it."""
+    backend, name = backend_of(params["Account"], params["Region"]), params["ResourceId"]
+    found = backend.amis.get(name) or backend.snapshots.get(name)
+    if found is None:
+        raise ValueError(f"There is no {name} in {params['Region']} of {params['Account']}.")
+    if "State" in params:
+        found.stated = params["State"]
+    if "StorageTier" in params:
+        if not isinstance(found, Snapshot) or params["StorageTier"] not in {"standard", "archive"}:
+            raise ValueError("StorageTier is standard or archive, and only snapshots have one.")
+        found.storage_tier = params["StorageTier"]
+    return found
 
 
 def replay() -> None:
@@ -124,25 +179,37 @@ def replay() -> None:
         if entry["do"] == "advance":
             world.offset += entry["seconds"]
             continue
+        if entry["do"] == "forget-tokens":
+            for copy in world.copies.values():
+                without_tokens(copy["account"], copy["region"])
+            continue
+        if entry["do"] == "resource":
+            alter(entry)
+            continue
         backend = backend_of(entry["account"], entry["region"])
+        # Older journals don't say when something was removed.
+        at = entry.get("time", world.now())
         if entry["do"] == "copy":
             backend.bring_to_life(entry["plan"])
             backend.announce(entry["plan"])
         elif entry["do"] == "deregister":
-            backend.forget(entry["image_id"], entry["snapshots"])
+            backend.forget(entry["image_id"], entry["snapshots"], at=at)
             events.unschedule(entry["image_id"])
         elif entry["do"] == "delete-snapshot":
-            backend.forget(None, [entry["snapshot_id"]])
+            backend.forget(None, [entry["snapshot_id"]], at=at)
 
 
 VERBS: dict[tuple[str, str], Callable[[Params], Any]] = {
     ("GET", ""): status,
     ("GET", "calls"): calls,
+    ("GET", "answers"): answers.listed,
     ("GET", "images"): images,
     ("GET", "faults"): faults.listed,
     ("POST", "faults"): faults.add,
     ("DELETE", "faults"): faults.clear,
     ("POST", "advance"): advance,
     ("POST", "settings"): settings,
+    ("POST", "forget-tokens"): forget_tokens,
+    ("POST", "resource"): resource,
     ("POST", "reset"): reset,
 }

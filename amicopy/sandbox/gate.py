@@ -20,7 +20,7 @@ from botocore.model import OperationNotFoundError
 from moto.ec2.exceptions import FilterNotImplementedError
 from werkzeug.wrappers import Response
 
-from amicopy.sandbox import buckets, catalogue, control, faults, identity
+from amicopy.sandbox import answers, buckets, catalogue, control, faults, foreign, identity, policies
 from amicopy.sandbox.errors import Refused, render
 from amicopy.sandbox.world import world
 
@@ -35,7 +35,6 @@ LOGGED_HEADERS = (
     "AMZ_SDK_INVOCATION_ID",
     "AMZ_SDK_REQUEST",
 )
-ERROR_CODE = re.compile(rb'<Code>(.+?)</Code>|"__type": ?"(?:.*#)?(.+?)"')
 # A call that hangs gives up after this many seconds, unless its rule or the client's own limit is shorter.
 HANG_SECONDS = 120.0
 Environ = dict[str, Any]
@@ -65,17 +64,17 @@ class Gate:
             return control.answer(environ, body)(environ, start_response)
         call = read_call(environ, body)
         world.calls.append(call)
-        environ["amicopy.request_id"] = call["request_id"]
+        environ["amicopy.call"] = call
         try:
             response = self.answered(environ, call)
         except Dropped:
+            call["answer"] = "none"
+            answers.note(call)
             cut(environ)
         call["status"] = response.status_code
-        if code := response.status_code >= 400 and ERROR_CODE.search(response.get_data()):
-            call["error"] = (code[1] or code[2]).decode()
-            with world.lock:
-                world.refusals[call["error"]] += 1
-        response.headers["x-amzn-RequestId"] = call["request_id"]
+        if call["answer"] not in foreign.BODIES:
+            response.headers["x-amzn-RequestId"] = call["request_id"]
+        answers.note(call)
         return response(environ, start_response)
 
     def answered(self, environ: Environ, call: dict[str, Any]) -> Response:
@@ -83,26 +82,36 @@ class Gate:
         try:
             return self.carried_out(environ, call)
         except Refused as refused:
-            return render(call["service"], refused, request_id=call["request_id"])
+            response = render(call["service"], refused, request_id=call["request_id"])
+            answers.outcome(call, response)
+            return response
 
     def carried_out(self, environ: Environ, call: dict[str, Any]) -> Response:
         """Identifies the caller, applies limits and faults, and has the call answered. Raises Refused."""
         if not call["access_key"]:
             raise Refused("MissingAuthenticationToken", "Request is missing Authentication Token")
         caller = identity.identify(call["access_key"], environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
-        call["account"] = caller.account
+        call["account"], call["caller"] = caller.account, caller.arn
         if not catalogue.enabled(call["region"]):
             raise Refused("AuthFailure", "AWS was not able to validate the provided access credentials")
         buckets.take(call)
-        self.strike(call)
+        if instead := self.strike(call):
+            return instead
+        policies.check_new_tags(call)
         response = self.performed(environ, call, caller)
-        for _rule in faults.striking(call, "drop-after"):
-            raise Dropped
+        answers.outcome(call, response)
+        for rule in faults.striking(call, "drop-after", "answer-after"):
+            if rule.kind == "drop-after":
+                raise Dropped
+            return foreign.answer(rule, call, response)
         return response
 
-    def strike(self, call: dict[str, Any]) -> None:
-        """Lets fault rules loose on a call before anything is done. Raises Refused or Dropped."""
-        for rule in faults.striking(call, "latency", "throttle", "error", "expired", "drop", "hang"):
+    def strike(self, call: dict[str, Any]) -> Response | None:
+        """Lets fault rules loose on a call before anything is done, and returns what one answers in AWS's place.
+
+        Raises Refused or Dropped.
+        """
+        for rule in faults.striking(call, "latency", "throttle", "error", "expired", "drop", "hang", "answer"):
             if rule.kind == "latency":
                 self.closing.wait(rule.seconds)
             elif rule.kind == "throttle":
@@ -111,10 +120,13 @@ class Gate:
                 raise Refused("RequestExpired", "Request has expired.")
             elif rule.kind == "error":
                 raise Refused(rule.code, rule.message, status=rule.status)
+            elif rule.kind == "answer":
+                return foreign.answer(rule, call)
             else:
                 if rule.kind == "hang":
                     self.closing.wait(rule.seconds or HANG_SECONDS)
                 raise Dropped
+        return None
 
     def performed(self, environ: Environ, call: dict[str, Any], caller: identity.Identity) -> Response:
         """Hands a call to whoever answers it. Raises Refused."""
@@ -125,6 +137,8 @@ class Gate:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         try:
             return Response.from_app(self.application, environ, buffered=True)
+        except Refused:
+            raise
         except FilterNotImplementedError as error:
             raise Refused("InvalidParameterValue", str(error).split(" has not been")[0]) from None
         except (NotImplementedError, OperationNotFoundError):
@@ -160,7 +174,10 @@ def read_call(environ: Environ, body: bytes) -> dict[str, Any]:
         "region": scope["region"] if scope else "",
         "access_key": scope["key"] if scope else "",
         "account": "",
+        "caller": "",
         "action": action_of(environ, params),
+        # Whose words the caller gets: `aws`, a body of `foreign.py`, or `none`.
+        "answer": "aws",
         "params": params,
         "content_type": environ.get("CONTENT_TYPE", ""),
         # Everything but the signature itself.

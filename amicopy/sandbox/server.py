@@ -10,7 +10,7 @@ from moto.ec2.models import EC2Backend, ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from amicopy.sandbox import events, identity, keys
+from amicopy.sandbox import answers, events, identity, keys
 from amicopy.sandbox.control import replay
 from amicopy.sandbox.ec2.models import SandboxBackend
 from amicopy.sandbox.gate import Gate
@@ -76,6 +76,7 @@ def start(host: str = "127.0.0.1", port: int = 0, *, journal: Path | None = None
         events.unschedule(None)
         keys.load()
         replay()
+        answers.load()
     closing = threading.Event()
     gate = Gate(DomainDispatcherApplication(create_backend_app), closing=closing)
     # Told a port in use, werkzeug would end the process with three lines; so it gets an open socket.

@@ -33,6 +33,7 @@ class Settings:
     buckets: float = 0.0
 
 
+ANSWERS_KEPT = 20_000
 NOUNS: dict[type, str] = {bool: "true or false", int: "a number of 0 or more", float: "a number of 0 or more"}
 
 
@@ -57,6 +58,8 @@ class World:
         self.uses: deque[dict[str, Any]] = deque(maxlen=5000)
         self.numbers = count(1)
         self.tokens: dict[tuple[str, ...], tuple[float, float]] = {}
+        # What was answered to each call, see `answers.py`.
+        self.answers: deque[dict[str, Any]] = deque(maxlen=ANSWERS_KEPT)
         # Every copy ever accepted, also those deregistered since: image id -> account, Region and plan.
         self.copies: dict[str, dict[str, Any]] = {}
 

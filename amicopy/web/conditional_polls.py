@@ -1,72 +1,63 @@
-"""Conditional polls. An unchanged one is a 304 without a body and costs two statements: the session, and the person
-together with the stamps of what the page shows.
+"""Conditional polls: Django's own conditional requests, with a tag made of what a fragment is drawn from.
 
-A page carries a tag: the stamps it was drawn from, signed for the person who saw them. Only whoever was once shown
-this very state of things can know the tag, so an equal one needs no other look at permissions. Everything else, an
-unknown tag, a changed stamp, an ended session, goes the ordinary way.
+A page carries the tag of the state it shows, as `data-tag`; a poll sends it as `If-None-Match`, and one that would show
+the same is a 304 without a body. The tag is signed for the person, after Django has looked at their session as always.
 
 Where something changed, a page of many parts gets only those that did. A part carries the fingerprint of what it was
 drawn from as `data-part`; the poll names the fingerprints its page has, and a part with one of these comes empty, with
-`data-kept`. `static/amicopy.js` names them and leaves a kept part as it is.
+`data-kept`. `static/amicopy.js` sends both and leaves a kept part as it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import wraps
 from hashlib import blake2b
 from typing import Any
 
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.models import User
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import salted_hmac
+from django.views.decorators.http import condition
 
-
-@dataclass(frozen=True)
-class Stamp:
-    """A scalar subquery, in the SQL that every database of ours speaks, and what it asks about.
-
-    Plain SQL: putting such a statement together anew for every poll would cost several times what answering it does.
-    """
-
-    sql: str
-    parameters: Sequence[int | str] = ()
-
-
-# What every view asks of the person, in the order of the model's fields; all else is read by whoever needs it.
-_PERSON = ("id", "password", "is_superuser", "username", "is_active")
-Stamps = Mapping[str, Stamp | int | str]
+# What changes with everything a fragment shows, under names that no other view uses.
+Stamps = Mapping[str, object]
 View = Callable[..., HttpResponse]
 
 
 def polled(stamps: Callable[..., Stamps]) -> Callable[[View], View]:
-    """Marks a view whose htmx requests may be answered with a 304.
+    """Marks a view whose htmx requests are answered with a 304 while nothing changed.
 
-    `stamps` takes the view's arguments and returns what changes with everything the fragment shows, from the database
-    or known already, under names that no other view uses. The tag of the answer is at `request.poll_tag` for the
-    templates; `SignInRequired` makes the comparison.
+    `stamps` takes the view's arguments. They are asked before the view reads anything: a change in between makes the
+    next poll a full one, never a missed one. `request.poll_tag` is the tag, for the templates.
     """
 
     def mark(view: View) -> View:
+        conditional = condition(etag_func=lambda request, *_args, **_kwargs: f'"{request.poll_tag}"')(view)
+
         @wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            # Before the view reads anything: a change in between makes the next poll a full one, never a missed one.
-            tag = getattr(request, "poll_tag", "") or current_tag(request, stamps(request, *args, **kwargs))
-            request.poll_tag = tag  # type: ignore[attr-defined]  # templates read it
-            answer = view(request, *args, **kwargs)
-            if answer.status_code == 200 and getattr(request, "htmx", False):
-                answer["HX-PTag"] = tag
-                answer["ETag"] = f'"{tag}"'
-                # The tag is the only cache: a stored fragment would be shown for a page by the back button.
-                answer["Cache-Control"] = "private, no-store"
+            tag(request, stamps(request, *args, **kwargs))
+            if not getattr(request, "htmx", False):
+                return view(request, *args, **kwargs)
+            answer: HttpResponse = conditional(request, *args, **kwargs)
+            # The tag is the only cache: a stored fragment would be shown for a page by the back button.
+            answer["Cache-Control"] = "private, no-store"
             return answer
 
-        wrapper.poll_stamps = stamps  # type: ignore[attr-defined]  # read by SignInRequired
         return wrapper
 
     return mark
+
+
+def tag(request: HttpRequest, stamps: Stamps) -> None:
+    """Keeps the tag of what the person is shown at `request.poll_tag`, and what it was made of for `stamped`."""
+    shown = [str(request.user.pk), *sorted(stamps.items())]
+    request.poll_stamps = stamps  # type: ignore[attr-defined]
+    request.poll_tag = salted_hmac("amicopy.poll", repr(shown), algorithm="sha256").hexdigest()[:24]  # type: ignore[attr-defined]
+
+
+def stamped(request: HttpRequest, name: str) -> Any:
+    """The value of a stamp of the page as it was before the view read anything."""
+    return getattr(request, "poll_stamps", {}).get(name)
 
 
 def fingerprint(*drawn_from: object) -> str:
@@ -78,55 +69,3 @@ def fingerprint(*drawn_from: object) -> str:
 def known_parts(request: HttpRequest) -> frozenset[str]:
     """The fingerprints of the parts that the polling page has; none where a whole page is asked for."""
     return frozenset(request.headers.get("HX-Parts", "").split()) if getattr(request, "htmx", False) else frozenset()
-
-
-def marks(numbers: Sequence[int]) -> str:
-    """So many placeholders for `IN (…)`; `NULL`, which nothing is in, for none."""
-    return ", ".join(["%s"] * len(numbers)) or "NULL"
-
-
-def current_tag(request: HttpRequest, stamps: Stamps) -> str:
-    """The tag of what the person would be shown now; empty where nobody is signed in."""
-    return _look(request, stamps)[1]
-
-
-def stamped(request: HttpRequest, name: str) -> Any:
-    """The value of a stamp of the page as it was before the view read anything; None where nobody is signed in."""
-    return getattr(request, "poll_stamped", {}).get(name)
-
-
-def unchanged(request: HttpRequest, stamps: Stamps) -> bool:
-    """Whether the poll's tag is still the current one."""
-    known = request.headers.get("HX-PTag") or request.headers.get("If-None-Match", "").strip('W/"')
-    if not known:
-        return False
-    user, tag = _look(request, stamps)
-    # What the view needs where something changed, so that nothing is asked for twice.
-    request.poll_tag = tag  # type: ignore[attr-defined]
-    if user is not None:
-        request.user = user
-    return constant_time_compare(known, tag)
-
-
-def _look(request: HttpRequest, stamps: Stamps) -> tuple[User | None, str]:
-    """The person of a live session and the tag of what they would be shown; None and empty where nobody is signed in.
-    Keeps the stamps' values for `stamped`."""
-    user_id, signature = request.session.get(SESSION_KEY), request.session.get(HASH_SESSION_KEY, "")
-    if user_id is None:
-        return None, ""
-    asked = {name: stamp for name, stamp in stamps.items() if isinstance(stamp, Stamp)}
-    columns = ", ".join([*_PERSON, *(f"({stamp.sql})" for stamp in asked.values())])
-    statement = f"SELECT {columns} FROM auth_user WHERE id = %s AND is_active"  # noqa: S608, all of it is our own text
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*(value for stamp in asked.values() for value in stamp.parameters), user_id])
-        found = cursor.fetchone()
-    if found is None:
-        return None, ""
-    own, values = found[: len(_PERSON)], found[len(_PERSON) :]
-    user = User.from_db(connection.alias, _PERSON, own)
-    if not constant_time_compare(signature, user.get_session_auth_hash()):
-        return None, ""
-    known = {**stamps, **dict(zip(asked, values, strict=True))}
-    request.poll_stamped = known  # type: ignore[attr-defined]
-    shown = [str(user.pk), *sorted(known.items())]
-    return user, salted_hmac("amicopy.poll", repr(shown), algorithm="sha256").hexdigest()[:24]

@@ -1,15 +1,15 @@
-"""Every view is closed unless it says otherwise; a poll that changes nothing is answered here."""
+"""Every view is closed unless it says otherwise."""
 
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponseNotModified
+from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from amicopy.web import conditional_polls, unsent_posts
+from amicopy.web import unsent_posts
 
 
 class SignInRequired(LoginRequiredMiddleware):
@@ -19,15 +19,6 @@ class SignInRequired(LoginRequiredMiddleware):
         if not getattr(view_func, "login_required", True):
             # Without a look at who it is: the health check has to answer while the database doesn't.
             return None
-        stamps = getattr(view_func, "poll_stamps", None)
-        asked = request.headers.get("HX-PTag") or request.headers.get("If-None-Match")
-        if (
-            stamps
-            and asked
-            and HtmxDetails(request)
-            and conditional_polls.unchanged(request, stamps(request, *view_args, **view_kwargs))
-        ):
-            return HttpResponseNotModified()
         refused = super().process_view(request, view_func, view_args, view_kwargs)
         htmx = HtmxDetails(request)
         if refused is None or not htmx:

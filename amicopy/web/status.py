@@ -1,23 +1,32 @@
 """States as people see them: an icon, a colour that repeats it, and words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.reason_words import words_of
+from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import COPY_DONE, CopyState, RequestState
 
 
 @dataclass(frozen=True)
 class Status:
-    """`colour` is one of wait, idle, run, ok, warn, fail; `detail` a second line, possibly empty."""
+    """`colour` is one of wait, idle, run, ok, warn, fail; `detail` a second line, possibly empty; `short` the words
+    for where a bar beside them says how far it is."""
 
     colour: str
     icon: str
     words: str
     detail: str = ""
+    short: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether it is under way, so that its icon turns and a bar stands below it."""
+        return self.icon == "run"
 
 
 _REQUEST: Mapping[str, Status] = {
@@ -66,12 +75,13 @@ def request_status(request: CopyRequest, copies: Sequence[ImageCopy] | None = No
     if request.state != RequestState.APPROVED:
         return known
     if any(copy.state == CopyState.COPYING for copy in copies):
-        return replace(known, words=f"Copying, {overall(copies)}%")
+        return replace(known, words=f"Copying, {overall(copies)}%", short="Copying")
     if any(copy.state == CopyState.CANCELLING for copy in copies):
         return replace(known, words="Cancelling")
-    waits = next((copy.waiting_for for copy in copies if copy.waiting_for), "")
-    if waits:
-        return Status("idle", "clock", *_waiting(waits))
+    waits = first_wait(copies)
+    if waits is not None:
+        words = words_of(waits)
+        return Status("warn" if waits.who else "idle", "warn" if waits.who else "clock", words.title, words.detail)
     return Status("idle", "clock", "Approved, starting", known.detail)
 
 
@@ -90,25 +100,24 @@ def counted(copies: Sequence[ImageCopy]) -> str:
 def copy_status(copy: ImageCopy) -> Status:
     """The status of a copy; what it waits for is the second line."""
     known = _COPY[copy.state]
-    if copy.waiting_for:
-        words, detail = _waiting(copy.waiting_for)
-        if copy.state in {CopyState.CANCELLING, CopyState.COPYING}:
-            return Status("idle", "clock", known.words, copy.waiting_for)
-        return Status("idle", "clock", words, detail)
-    return known
+    if copy.wait is None:
+        return known
+    words = words_of(copy.wait)
+    colour, icon = ("warn", "warn") if copy.wait.who else ("idle", "clock")
+    if copy.state in {CopyState.CANCELLING, CopyState.COPYING}:
+        return Status(colour, icon, known.words, words.sentence)
+    return Status(colour, icon, words.title, words.detail)
+
+
+def first_wait(copies: Iterable[ImageCopy]) -> Reason | None:
+    """Why the first of these copies waits that waits at all; one that needs a person comes before the others."""
+    waits = [copy.wait for copy in copies if copy.wait is not None]
+    return next((wait for wait in waits if wait.who), waits[0] if waits else None)
 
 
 def without_percent(status: Status) -> Status:
     """The status for where a bar beside it says how far it is."""
-    return replace(status, words=status.words.partition(",")[0])
-
-
-def _waiting(reason: str) -> tuple[str, str]:
-    """ "Waiting for a slot: AWS has …" as a status and its second line."""
-    words, _, detail = reason.partition(": ")
-    if words.startswith("Waiting"):
-        return words.removesuffix("."), detail
-    return "Waiting", reason
+    return replace(status, words=status.short or status.words)
 
 
 def _took(request: CopyRequest, copies: Sequence[ImageCopy]) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
-from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.states import COPY_STARTABLE, CopyState, RequestState
 
 # Steps in between, which the copies' own rows show; the history has them all.
 _LEFT_OUT = frozenset({"copy.queued", "copy.starting", "copy.waiting"})
@@ -27,6 +27,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "request.cancelled": ("idle", "stop"),
     "request.retried": ("run", "retry"),
     "copy.copying": ("run", "copy"),
+    "copy.adopted": ("run", "copy"),
     "copy.checked": ("ok", "shield"),
     "copy.available": ("ok", "ok"),
     "copy.failed": ("fail", "fail"),
@@ -86,7 +87,7 @@ def next_steps(request: CopyRequest, copies: Iterable[ImageCopy]) -> list[Step]:
     if request.state != RequestState.APPROVED:
         return []
     running = [copy for copy in copies if copy.state == CopyState.COPYING]
-    waiting = [copy for copy in copies if copy.state in {CopyState.QUEUED, CopyState.STARTING}]
+    waiting = [copy for copy in copies if copy.state in COPY_STARTABLE]
     return [
         *(Step("run", "run", "Copying", place=copy.destination) for copy in running),
         *(Step("next", "clock", "Starts by itself", place=copy.destination) for copy in waiting),

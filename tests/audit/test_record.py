@@ -74,6 +74,14 @@ def test_an_event_needs_a_transaction() -> None:
 
 
 @pytest.mark.django_db
+def test_the_transaction_of_a_test_is_not_one() -> None:
+    """Or no test would see a page that writes an event outside of one, which production always refuses."""
+    assert connection.in_atomic_block
+    with pytest.raises(transaction.TransactionManagementError):
+        record("request.submitted", actor=ACTOR)
+
+
+@pytest.mark.django_db
 def test_an_unknown_action_is_refused() -> None:
     with pytest.raises(KeyError, match=r"request\.invented"):
         write("request.invented")
@@ -198,6 +206,6 @@ def test_an_event_costs_a_look_at_the_last_one_and_an_insert() -> None:
         queries.append(sql)
         return execute(sql, *rest)
 
-    with connection.execute_wrapper(note):
+    with transaction.atomic(), connection.execute_wrapper(note):
         record("request.submitted", actor=ACTOR)
     assert len(queries) == 2

@@ -1,15 +1,25 @@
 """Every code of AWS's table is sorted once, by what can be done about it."""
 
+from typing import Any
+
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 
 from amicopy.aws import errors
+from amicopy.aws.causes import Cause, cause_of
 from amicopy.copies.engine.backoff import delay, wait_for
 
 
-def client_error(code: str, status: int = 400) -> ClientError:
+def client_error(code: str, status: int = 400, message: str = "words") -> ClientError:
     answer = {
-        "Error": {"Code": code, "Message": "words"},
+        "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "r-1"},
     }
     return ClientError(answer, "CopyImage")  # type: ignore[arg-type]
@@ -67,9 +77,151 @@ def test_no_answer_leaves_the_outcome_open_and_missing_credentials_do_not() -> N
     assert type(errors.translate(ReadTimeoutError(endpoint_url="x"))) is errors.Unavailable
     assert type(errors.translate(EndpointConnectionError(endpoint_url="x"))) is errors.Unavailable
     assert type(errors.translate(NoCredentialsError())) is errors.Denied
+    assert type(errors.translate(PartialCredentialsError(provider="env", cred_var="x"))) is errors.Denied
+    unread = errors.translate(CredentialRetrievalError(provider="Ecs", error_msg="x"))
+    assert (type(unread), unread.cause) == (errors.Unavailable, Cause.CREDENTIALS)
 
 
-MAY_PASS = (errors.Throttled, errors.NoSlot, errors.NotReady, errors.Unavailable, errors.CredentialsExpired)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"Error": {"Message": "no"}, "ResponseMetadata": {"RequestId": "r", "HTTPStatusCode": 403}},
+        {"Error": {"Code": "403"}, "ResponseMetadata": {"RequestId": "r", "HTTPStatusCode": 403}},
+        {"Error": {"Code": "Forbidden"}, "ResponseMetadata": {"RequestId": "", "HTTPStatusCode": 403}},
+        {"Error": {"Code": "Bad code"}, "ResponseMetadata": {"RequestId": "r", "HTTPStatusCode": 403}},
+    ],
+)
+def test_an_error_without_a_code_in_words_or_a_request_id_is_not_aws_word(answer: dict[str, Any]) -> None:
+    if answer:
+        assert not errors.is_aws_error(answer)
+    error = errors.translate(ClientError({"Error": {}, **answer}, "CopyImage"))  # type: ignore[typeddict-item]
+    assert (type(error), error.code) == (errors.Unavailable, "NotAwsAnswer")
+
+
+# What AWS said, seen in public: https://github.com/coreos/fedora-coreos-tracker/issues/1810,
+# https://github.com/aws-samples/copy-encrypted-ami/issues/3
+LIMITS = {
+    "You have reached your quota of 50000 for the number of images allowed in this Region. Deregister unused images or "
+    "request an increase in your AMIs quota.": errors.QuotaReached,
+    "You have reached your quota of 5 for the number of public images allowed in this Region.": errors.QuotaReached,
+    "Too many snapshot copies in progress. The limit is 5 for this destination region.": errors.NoSlot,
+    "Your quota of 300 concurrent AMI copies is reached.": errors.NoSlot,
+    "Resource limit exceeded.": errors.NoSlot,
+    "": errors.NoSlot,
+}
+
+
+@pytest.mark.parametrize("message", LIMITS)
+def test_f5_a_quota_is_told_from_what_is_in_progress_and_words_that_say_neither_may_pass(message: str) -> None:
+    error = errors.translate(client_error("ResourceLimitExceeded", message=message))
+    assert type(error) is LIMITS[message]
+    assert error.message == message
+    assert (error.cause == Cause.QUOTA) == (LIMITS[message] is errors.QuotaReached)
+
+
+_USER = "User: arn:aws:sts::111122223333:assumed-role/amicopy/amicopy is not authorized to perform: "
+CAUSES: tuple[tuple[str, str, Cause], ...] = (
+    (
+        "UnauthorizedOperation",
+        f"{_USER}ec2:CopyImage on resource: x with an explicit deny in a service control policy",
+        Cause.SERVICE_CONTROL_POLICY,
+    ),
+    (
+        "UnauthorizedOperation",
+        f"{_USER}ec2:CopyImage because no service control policy allows the ec2:CopyImage action",
+        Cause.SERVICE_CONTROL_POLICY,
+    ),
+    (
+        "AccessDeniedException",
+        f"{_USER}kms:CreateGrant with an explicit deny in a service control policy",
+        Cause.SERVICE_CONTROL_POLICY,
+    ),
+    (
+        "UnauthorizedOperation",
+        f"{_USER}ec2:CopyImage with an explicit deny in a resource control policy",
+        Cause.RESOURCE_CONTROL_POLICY,
+    ),
+    (
+        "UnauthorizedOperation",
+        f"{_USER}ec2:CopyImage because no permissions boundary allows the ec2:CopyImage action",
+        Cause.PERMISSION_BOUNDARY,
+    ),
+    ("UnauthorizedOperation", f"{_USER}ec2:CopyImage because no session policy allows it", Cause.SESSION_POLICY),
+    (
+        "UnauthorizedOperation",
+        f"{_USER}ec2:CopyImage because no VPC endpoint policy allows the ec2:CopyImage action",
+        Cause.ENDPOINT_POLICY,
+    ),
+    ("AccessDenied", f"{_USER}sts:AssumeRole on resource: arn:aws:iam::1:role/x", Cause.TRUST_POLICY),
+    (
+        "AccessDeniedException",
+        f"{_USER}kms:DescribeKey on resource: x because no resource-based policy allows the kms:DescribeKey action",
+        Cause.KMS,
+    ),
+    (
+        "UnauthorizedOperation",
+        f"{_USER}ec2:CopyImage because no resource-based policy allows the ec2:CopyImage action",
+        Cause.RESOURCE_POLICY,
+    ),
+    (
+        "UnauthorizedOperation",
+        f"{_USER}ec2:CopyImage because no identity-based policy allows the ec2:CopyImage action",
+        Cause.IDENTITY_POLICY,
+    ),
+    ("UnauthorizedOperation", "You are not authorized to perform this operation.", Cause.UNKNOWN),
+    ("InvalidKMSKey.InvalidState", "The KMS key provided is in an incorrect state", Cause.KMS),
+    ("InvalidParameterValue", "The specified KMS key is not accessible", Cause.KMS),
+    ("CustomerKeyHasBeenRevoked", "words", Cause.KMS),
+    ("", "Given key ID is not accessible. You must have DescribeKey permissions on the default CMK", Cause.KMS),
+    ("", "Copy image failed with an internal error", Cause.UNKNOWN),
+    ("InvalidParameterValue", "Value (x) for parameter name is invalid", Cause.UNKNOWN),
+    ("SnapshotLimitExceeded", "words", Cause.QUOTA),
+    ("RequestLimitExceeded", "Request limit exceeded.", Cause.UNKNOWN),
+    ("PendingSnapshotLimitExceeded", "You have too many pending snapshots; your quota is 5.", Cause.UNKNOWN),
+    ("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.", Cause.UNKNOWN),
+    ("InvalidAMIID.NotFound", "The image isn't an allowed AMI of this account.", Cause.ALLOWED_AMIS),
+    ("TagPolicyViolation", "The tag policy does not allow the specified value", Cause.TAG_POLICY),
+    ("InvalidRequest", "You do not have permission to access the storage of this ami", Cause.SOURCE_STORAGE),
+    (
+        "InvalidRequest",
+        "Images from AWS Marketplace cannot be copied to another AWS account",
+        Cause.MARKETPLACE,
+    ),
+    (
+        "InvalidRequest",
+        "Images with EC2 BillingProduct codes cannot be copied to another AWS account",
+        Cause.BILLING_PRODUCT,
+    ),
+    (
+        "InvalidRequest",
+        "Snapshot snap-1 is encrypted. Creating unencrypted copy from an encrypted snapshot is not supported.",
+        Cause.ENCRYPTED_SOURCE,
+    ),
+    ("NoCredentialsError", "Unable to locate credentials", Cause.CREDENTIALS),
+    ("RequestExpired", "Request has expired.", Cause.CREDENTIALS),
+    ("Blocked", "words", Cause.ACCOUNT),
+)
+
+
+@pytest.mark.parametrize(("code", "message", "cause"), CAUSES)
+def test_f10_f12_the_cause_is_read_in_one_place(code: str, message: str, cause: Cause) -> None:
+    assert cause_of(code, message) is cause
+    assert errors.Rejected(code, message).cause is cause
+
+
+def test_every_cause_has_a_case() -> None:
+    assert {cause for _, _, cause in CAUSES} == set(Cause)
+
+
+MAY_PASS = (
+    errors.Throttled,
+    errors.NoSlot,
+    errors.QuotaReached,
+    errors.NotReady,
+    errors.Unavailable,
+    errors.CredentialsExpired,
+)
 
 
 @pytest.mark.parametrize("kind", MAY_PASS)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from pytest_django import Settings
 
@@ -100,7 +101,7 @@ def test_clients_are_shared_by_threads(sandbox: Control) -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 8
-    assert len({id(client) for client in found}) == 1
+    assert len({id(client.meta) for client in found}) == 1
 
 
 @pytest.fixture
@@ -122,8 +123,8 @@ def server_answers(server: subprocess.Popen[bytes], port: int) -> int:
 
 
 def test_the_gateway_works_with_motos_own_server(plain_moto: str) -> None:
-    registered = sessions.client("ec2", OWN, "us-east-1").register_image(Name="source", RootDeviceName="/dev/xvda")
-    source = registered["ImageId"]
+    plain = boto3.Session("AKIASANDBOX000000000", "sandbox").client("ec2", "us-east-1", endpoint_url=plain_moto)
+    source = plain.register_image(Name="source", RootDeviceName="/dev/xvda")["ImageId"]
     seen = ec2.describe_source(OWN, region="us-east-1", image_id=source, quick=False)
     assert seen.ImageId == source
     parameters = {"Name": "golden", "SourceImageId": source, "SourceRegion": "us-east-1"}

@@ -18,6 +18,7 @@ from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation
+from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.engine import claims
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import decide, delegation_actions, expire, policy_actions, verbs
@@ -352,7 +353,7 @@ def test_an_account_disabled_while_a_request_waits_is_neither_approved_nor_run(
         approve(approver, request)
     tasks.start_due(wake=False)
     copy = approved.copies.get()
-    assert (copy.state, copy.waiting_for) == ("QUEUED", "Held: account sandbox is switched off.")
+    assert (copy.state, copy.wait) == ("QUEUED", Reason(Code.ACCOUNT_OFF, {"account": "sandbox"}))
     request.refresh_from_db()
     assert (request.state, actions(request)) == ("PENDING", ["request.submitted"])
 
@@ -366,7 +367,7 @@ def test_a_rejected_request_never_runs(
     calls: list[Callable[[], object]] = [
         lambda: approve(other, request),
         lambda: verbs.break_glass(acting(other), request.pk, seen_hash=request.content_hash, reason="Fire"),
-        lambda: verbs.resubmit(acting(requester), request.pk, reason="Again", calls=request.calls()),
+        lambda: verbs.resubmit(acting(requester), request.pk, reason="Again", calls=request.calls_as_asked()),
         lambda: verbs.renew(acting(requester), request.pk),
         lambda: verbs.withdraw(acting(requester), request.pk),
     ]

@@ -40,7 +40,7 @@ def sent_back(submit: Submit, approver: User, second: User) -> CopyRequest:
 
 def again(requester: User, request: CopyRequest, *calls: Call, **edited: Any) -> CopyRequest:
     same = {"reason": request.reason, "start_not_before": request.start_not_before}
-    return verbs.resubmit(acting(requester), request.pk, calls=calls or request.calls(), **(same | edited))
+    return verbs.resubmit(acting(requester), request.pk, calls=calls or request.calls_as_asked(), **(same | edited))
 
 
 def test_the_same_content_again_keeps_the_approvals(sent_back: CopyRequest, requester: User, second: User) -> None:
@@ -114,7 +114,7 @@ def test_a_request_of_before_keeps_its_hash_and_its_votes(
 def test_an_approval_does_not_come_back_with_the_content_after_an_edit(
     sent_back: CopyRequest, requester: User, second: User
 ) -> None:
-    first = sent_back.calls()
+    first = sent_back.calls_as_asked()
     request = again(requester, sent_back, make_call("eu-west-1", Name=OTHER_NAME))
     verbs.request_changes(acting(second), request.pk, reason="The old name was right.")
     request = again(requester, request, *first)

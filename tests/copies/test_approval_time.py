@@ -14,6 +14,7 @@ from amicopy.copies import tasks
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.engine import claims
 from amicopy.copies.requests import cancel_retry, policy_actions, verbs
 from tests.conftest import Control
@@ -52,12 +53,12 @@ def test_a_copy_waits_for_the_start_its_requester_asked_for(
     request = wished(when)
     copy = request.copies.get()
     assert (copy.state, copy.next_step_at) == ("QUEUED", when)
-    assert copy.waiting_for.startswith("Held: starts at")
+    assert copy.wait_code == "start-time"
     assert claims.claim_next() is None
     monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(hours=6, minutes=1))
     start_due()
     copy.refresh_from_db()
-    assert (copy.state, copy.waiting_for) == ("COPYING", "")
+    assert (copy.state, copy.wait_code) == ("COPYING", "")
 
 
 def test_a_start_long_after_the_approval_is_refused(wished: Callable[[datetime], CopyRequest]) -> None:
@@ -74,7 +75,7 @@ def test_a_freeze_holds_approved_copies_of_its_regions_and_lets_them_go(
     start_due()
     held, free = request.copies.order_by("position")
     assert (held.state, free.state) == ("QUEUED", "COPYING")
-    assert "Year end" in held.waiting_for
+    assert (held.wait_code, held.wait_data["window"]) == ("frozen", "Year end")
     queued = AuditEvent.objects.get(copy=held.pk, action="copy.queued")
     assert queued.data["until"] == window.ends_at.isoformat()
     FreezeWindow.objects.update(ends_at=timezone.now())
@@ -131,7 +132,7 @@ def test_an_account_switched_off_holds_approved_copies_until_it_is_on_again(
     Account.objects.filter(pk=account.pk).update(enabled=False)
     start_due()
     copy = request.copies.get()
-    assert (copy.state, copy.waiting_for) == ("QUEUED", "Held: account sandbox is switched off.")
+    assert (copy.state, copy.wait) == ("QUEUED", Reason(Code.ACCOUNT_OFF, {"account": "sandbox"}))
     Account.objects.filter(pk=account.pk).update(enabled=True)
     start_due()
     copy.refresh_from_db()
@@ -143,7 +144,7 @@ def test_a_held_copy_can_be_cancelled(submit: Submit, approver: User) -> None:
     request = approve(approver, submit())
     cancel_retry.cancel(acting(approver), request.pk)
     request.refresh_from_db()
-    assert (request.state, request.copies.get().waiting_for) == ("CANCELLED", "")
+    assert (request.state, request.copies.get().wait_code) == ("CANCELLED", "")
 
 
 def test_freeze_windows_are_made_changed_and_deleted_with_an_event_each(account: Account) -> None:

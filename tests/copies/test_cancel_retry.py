@@ -112,7 +112,7 @@ def test_a_cancel_that_aws_refuses_says_so_and_goes_on(
     cancel_all()
     copy = request.copies.get()
     assert copy.state == "CANCELLING"
-    assert copy.waiting_for
+    assert copy.wait_code
     for _ in range(4):
         cancel_all()
     assert states(request) == ["CANCELLED"]

@@ -10,6 +10,7 @@ PERMANENT = [code for kind in (errors.Rejected, errors.Denied, errors.NotFound) 
 # Codes of our own, for what AWS has none.
 OURS = [
     "ImageDeregistered",
+    "ImageGone",
     "KeyChanged",
     "NameTaken",
     "NotADryRun",
@@ -41,4 +42,4 @@ def test_a_late_failure_is_told_from_a_refusal_and_a_key_from_the_rest() -> None
     unknown = ImageCopy(error_code="SomethingNew", error_message="Given key ID isn't accessible.")
     titles = [explain(copy).title for copy in (late, key, unknown)]
     assert len(set(titles)) == 3
-    assert "never creates a second image" in explain(unknown).next_step
+    assert "first looks for what this attempt may have made" in explain(unknown).next_step

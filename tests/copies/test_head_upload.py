@@ -10,13 +10,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit import chain_verification, heads
-from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
 from amicopy.aws.errors import AwsError
 from amicopy.copies import tasks
 from amicopy.copies.operations import head_upload
 from amicopy.copies.operations.doctor import findings
 from amicopy.sandbox.server import Server
+from tests.audit.writing import write
 from tests.conftest import Control
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +27,7 @@ def bucket(sandbox: Control, server: Server, settings: Settings) -> Any:
     s3 = boto3.Session("AKIASANDBOX000000000", "sandbox").client("s3", "us-east-1", endpoint_url=server.url)
     settings.AUDIT_HEAD_BUCKET = f"heads-{uuid.uuid4()}"
     s3.create_bucket(Bucket=settings.AUDIT_HEAD_BUCKET, ObjectLockEnabledForBucket=True)
-    record("person.signed_in", actor=Actor(name="requester", source="page"))
+    write("person.signed_in")
     return s3
 
 

@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from amicopy.copies import tasks
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.engine import backoff, claims, slots
 from tests.conftest import Control
 from tests.copies.conftest import Submit, approve, make_call
@@ -27,7 +28,7 @@ def approved(submit: Submit, approver: User) -> Submit:
 
 def place_of(request: CopyRequest) -> str:
     standings = slots.standings(list(request.copies.all()))
-    return ", ".join(standing.words for standing in standings.values())
+    return ", ".join(words_of(standing.reason).sentence for standing in standings.values())
 
 
 def test_a_copy_knows_its_place_and_requests_take_turns(approved: Submit, sandbox: Control, settings: Settings) -> None:
@@ -119,13 +120,6 @@ def test_the_cost_of_the_place_does_not_grow_with_the_queue(
         copies = list(request.copies.all())
         with django_assert_num_queries(3):
             assert slots.standings(copies)[copies[0].pk].place == number + 1
-
-
-@pytest.mark.parametrize(
-    ("number", "words"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st"), (113, "113th")]
-)
-def test_ordinals(number: int, words: str) -> None:
-    assert slots.ordinal(number) == words
 
 
 def test_copies_that_are_taken_together_still_take_turns(

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+import boto3
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from amicopy.aws import ec2, sessions
+from amicopy.aws import ec2
 from amicopy.copies import tasks
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.lifecycle import source_binding
@@ -15,6 +17,7 @@ from amicopy.copies.requests import verbs
 from amicopy.copies.voting import voters, votes
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, approve, events, make_call, make_person, make_rule
+from tests.copies.passing_time import look_again
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +47,9 @@ def start(request: CopyRequest, approver: User) -> ImageCopy:
     return request.copies.get()
 
 
-def tag_source(account: Account) -> None:
-    ec2_client = sessions.client("ec2", account.aws(), "us-east-1")
+def tag_source() -> None:
+    session = boto3.Session("AKIASANDBOX000000000", "sandbox")
+    ec2_client = session.client("ec2", "us-east-1", endpoint_url=settings.AWS_ENDPOINT)
     ec2_client.create_tags(Resources=[SOURCE], Tags=[{"Key": "build", "Value": "another"}])
 
 
@@ -60,8 +64,11 @@ def test_a_vanished_source_stops_the_copy(asked: Asked, approver: User, account:
     request = asked()
     ec2.deregister_image(account.aws(), region="us-east-1", image_id=SOURCE)
     copy = start(request, approver)
+    assert (copy.state, copy.wait_code) == ("STARTING", "source-unseen")
+    look_again("start_due", times=2, minutes=6)
+    copy.refresh_from_db()
     assert (copy.state, copy.error_code) == ("FAILED", "SourceGone")
-    assert copy.error_message == f"The source {SOURCE} isn't in us-east-1 any more."
+    assert copy.error_message == f"AWS doesn't show the source {SOURCE} in us-east-1 any more."
     assert sandbox("calls?action=CopyImage") == []
     assert events(request)[-2].error_code == "SourceGone"
 
@@ -81,7 +88,7 @@ def test_a_changed_source_stops_the_copy_and_says_what_changed(asked: Asked, app
 
 def test_changed_tags_stop_a_copy_that_takes_them_along(asked: Asked, approver: User, account: Account) -> None:
     request = asked(CopyImageTags=True)
-    tag_source(account)
+    tag_source()
     copy = start(request, approver)
     assert (copy.state, copy.error_code) == ("FAILED", "SourceChanged")
     assert "Changed: tags." in copy.error_message
@@ -89,7 +96,7 @@ def test_changed_tags_stop_a_copy_that_takes_them_along(asked: Asked, approver: 
 
 def test_changed_tags_do_not_stop_a_copy_without_them(asked: Asked, approver: User, account: Account) -> None:
     request = asked()
-    tag_source(account)
+    tag_source()
     assert start(request, approver).state == "COPYING"
 
 
@@ -98,7 +105,7 @@ def test_an_aws_that_cannot_be_reached_is_waited_for(asked: Asked, approver: Use
     sandbox("faults", kind="error", action="DescribeImages", status=503, code="Unavailable", count=None)
     copy = start(request, approver)
     assert copy.state == "STARTING"
-    assert copy.waiting_for.startswith("Waiting: AWS")
+    assert copy.wait_code == "aws-unreachable"
     assert not copy.attempts.get().in_doubt
     sandbox("faults", method="DELETE")
     ImageCopy.objects.update(next_step_at=timezone.now())
@@ -152,7 +159,12 @@ def again(request: CopyRequest, account: Account, requester: User, *, seen: bool
         {"source": source_binding.lookup_of(source)} if seen else {"missing": {"source": "AWS didn't answer in time."}}
     )
     return verbs.resubmit(
-        acting(requester), request.pk, reason=request.reason, calls=request.calls(), account=account, lookups=lookups
+        acting(requester),
+        request.pk,
+        reason=request.reason,
+        calls=request.calls_as_asked(),
+        account=account,
+        lookups=lookups,
     )
 
 
@@ -167,7 +179,7 @@ def test_the_same_content_of_the_same_source_keeps_the_approval(
 def test_a_source_that_changed_voids_the_approval_of_the_same_parameters(
     sent_back: CopyRequest, account: Account, requester: User, approver: User
 ) -> None:
-    tag_source(account)
+    tag_source()
     request = again(sent_back, account, requester)
     assert request.content_hash != sent_back.content_hash
     assert votes.open_count(voters.still_needed(request)) == 2

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.lifecycle.transitions import InvalidTransition, move_copy, note_copy
 from amicopy.copies.requests import verbs
 from tests.copies.conftest import Submit, acting, actions, approve, make_call, make_person
@@ -207,19 +208,19 @@ def test_a_note_on_a_copy_needs_its_lease_and_leaves_no_trace_without(submit: Su
     copy, lease = request.copies.get(), uuid.uuid4()
 
     def note() -> bool:
-        fields = {"waiting_for": "Held."}
-        return note_copy(copy, actor=acting(approver), action="copy.held", lease=lease, fields=fields, data={})
+        held = Reason(Code.START_TIME, {"until": "2026-12-01T08:00:00+00:00"})
+        return note_copy(copy, held, actor=acting(approver), action="copy.held", lease=lease, fields={})
 
     def stored() -> tuple[int, list[str], str]:
         version = CopyRequest.objects.get(pk=request.pk).version
-        return version, actions(request), request.copies.get().waiting_for
+        return version, actions(request), request.copies.get().wait_code
 
     before = stored()
     assert not note()
     assert stored() == before
     request.copies.update(lease_id=lease)
     assert note()
-    assert stored() == (before[0] + 1, [*before[1], "copy.held"], "Held.")
+    assert stored() == (before[0] + 1, [*before[1], "copy.held"], "start-time")
 
 
 def test_a_move_bumps_the_version_that_pages_ask_for(submit: Submit, approver: User) -> None:

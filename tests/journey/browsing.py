@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CHROMIUM = Path("/usr/bin/chromium")
 # What every module of browser tests is marked with.
 MARKS = [
+    pytest.mark.slow,
     pytest.mark.processes,
     pytest.mark.browser,
     pytest.mark.skipif(

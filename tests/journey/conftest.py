@@ -19,12 +19,15 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
+import kombu
 import psycopg
 import pytest
 from playwright.sync_api import Browser
 
 from amicopy.local import broker, processes
 from tests.journey import browsing
+from tests.ports import free_port
+from tests.web.page import Page, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "journey-password-1"
@@ -84,9 +87,18 @@ class Running:
         os.killpg(self.started[name].pid, 9)
         self.started.pop(name).wait()
 
+    def stop(self) -> None:
+        """Asks all processes to end, the last started first."""
+        for process in reversed(list(self.started.values())):
+            processes.stop(process)
 
-def free_port() -> int:
-    return next(port for port in range(20000 + os.getpid() % 5000, 30000) if processes.port_is_free("127.0.0.1", port))
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All journeys go to one of the processes that run the tests side by side: they share what `running` started."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("journey"))
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +110,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @contextmanager
 def everything(
     var: Path,
-    database_name: str,
+    name: str,
     *,
     moto: bool = False,
     log: Path | None = None,
@@ -106,9 +118,11 @@ def everything(
 ) -> Iterator[Running]:
     """Starts all processes with their files in `var`; with `moto`, EC2 is moto's own server, unmodified.
 
+    Database and queue on servers that others use too are called `name` with this process's number, and end with it.
     `changed` are settings other than those of a test, empty for none. What the processes say goes to `log`, if any.
     """
-    web, sandbox = free_port(), free_port() + 5000
+    own = f"{name}_{os.getpid()}"
+    web, sandbox = free_port(), free_port()
     environ = {
         **os.environ,
         "AMICOPY_AWS": "sandbox",
@@ -120,42 +134,58 @@ def everything(
         "SWEEP_SECONDS": "1",
         "TRACK_SECONDS": "1",
         "LEASE_SECONDS": "20",
-        # Another amicopy may be running on the same broker, in the same test run or on this machine.
-        "CELERY_QUEUE": database_name,
+        "CELERY_QUEUE": own,
         **(changed or {}),
     }
-    environ = {name: value for name, value in environ.items() if value}
-    if environ.get("DATABASE_URL"):
-        environ["DATABASE_URL"] = fresh_database(environ["DATABASE_URL"], database_name)
-    embedded = not environ.get("CELERY_BROKER_URL")
-    socket = var / "b.sock"
-    if embedded:
-        environ["CELERY_BROKER_URL"] = f"redis+socket://{socket}"
-        bundled = broker.start(socket, directory=var / "broker")
-    it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto, log=log)
-    try:
+    environ = {setting: value for setting, value in environ.items() if value}
+    with ExitStack() as opened:
+        if "DATABASE_URL" in environ:
+            environ["DATABASE_URL"] = opened.enter_context(fresh_database(environ["DATABASE_URL"], own))
+        if "CELERY_BROKER_URL" in environ:
+            opened.callback(_delete_queue, environ["CELERY_BROKER_URL"], own)
+        else:
+            environ["CELERY_BROKER_URL"] = opened.enter_context(_bundled_broker(var))
+        it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto, log=log)
+        opened.callback(it.stop)
         it.start("sandbox")
         for command in ("migrate", "samples"):
             subprocess.run([sys.executable, "manage.py", command], env=environ, cwd=ROOT, check=True, stdout=-3)
-        for name in ("worker", "beat", "web"):
-            it.start(name)
+        for process in ("worker", "beat", "web"):
+            it.start(process)
         assert processes.wait_for(it.ready, it.started, seconds=30) == ""
         assert processes.wait_for(f"{it.url}/healthz", it.started, seconds=30) == ""
         yield it
-    finally:
-        for process in reversed(list(it.started.values())):
-            processes.stop(process)
-        if embedded and bundled is not None:
-            broker.stop(socket)
-            bundled.wait()
 
 
-def fresh_database(url: str, name: str) -> str:
-    """A database of this name beside the one in the address, made anew."""
+@contextmanager
+def fresh_database(url: str, name: str) -> Iterator[str]:
+    """The address of a database of this name beside the one in `url`, made anew and dropped afterwards."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {name}")
-    return urlsplit(url)._replace(path=f"/{name}").geturl()
+    try:
+        yield urlsplit(url)._replace(path=f"/{name}").geturl()
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def _bundled_broker(var: Path) -> Iterator[str]:
+    """The address of a broker of its own with its files in `var`."""
+    socket = var / "b.sock"
+    server = broker.start(socket, directory=var / "broker")
+    assert server is not None
+    try:
+        yield f"redis+socket://{socket}"
+    finally:
+        broker.stop(socket)
+        server.wait()
+
+
+def _delete_queue(url: str, name: str) -> None:
+    with kombu.Connection(url) as connection:
+        kombu.Queue(name, channel=connection.channel()).delete()
 
 
 class Person:
@@ -172,9 +202,9 @@ class Person:
 
     def post(self, path: str, *, page: str = "", **fields: str) -> tuple[str, str]:
         """Posts a form; returns the path it led to and the page there, refusals (422) included."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page or self.get(path))
-        assert token
-        data = urlencode({**fields, "csrfmiddlewaretoken": token[1]}).encode()
+        tokens = read(page or self.get(path)).marked("name", "csrfmiddlewaretoken")
+        assert tokens, page
+        data = urlencode({**fields, "csrfmiddlewaretoken": tokens[0].attribute("value")}).encode()
         try:
             with self.opener.open(Request(self.url + path, data, {"Referer": self.url + path})) as answer:
                 return urlsplit(answer.url).path, answer.read().decode()
@@ -190,17 +220,26 @@ class Person:
 
     def approve(self, number: int) -> None:
         page = self.get(f"/requests/{number}/")
-        seen = re.search(r'name="content_hash" value="([^"]+)"', page)
-        assert seen
-        self.post(f"/requests/{number}/approve/", page=page, content_hash=seen[1])
+        seen = read(page).form(to=f"/requests/{number}/approve/").field("content_hash").value
+        self.post(f"/requests/{number}/approve/", page=page, content_hash=seen)
 
     def state(self, number: int) -> str:
-        found = re.search(rf'data-request="{number}" data-state="(\w+)"', self.get(f"/requests/{number}/"))
-        assert found
-        return found[1]
+        return state_of(read(self.get(f"/requests/{number}/")))
 
     def copies(self, number: int) -> list[str]:
-        return re.findall(r'data-copy="\d+" data-state="(\w+)"', self.get(f"/requests/{number}/"))
+        return states_of_copies(read(self.get(f"/requests/{number}/")))
+
+
+def state_of(page: Page) -> str:
+    """The state of the request whose page it is."""
+    found = page.marked("data-request")
+    assert len(found) == 1, page.text
+    return found[0].attribute("data-state")
+
+
+def states_of_copies(page: Page) -> list[str]:
+    """The states of the copies of the request whose page it is."""
+    return [copy.attribute("data-state") for copy in page.marked("data-copy")]
 
 
 def typed(**changes: str) -> dict[str, str]:

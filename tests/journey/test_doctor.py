@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.journey.conftest import ROOT, Person, Running, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 
 def doctor(running: Running) -> tuple[int, str]:

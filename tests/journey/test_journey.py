@@ -1,11 +1,10 @@
 """The main job over HTTP, with every process for real."""
 
-import re
-
 import boto3
 import pytest
 
-from tests.journey.conftest import Person, Running, everything, until
+from tests.journey.conftest import Person, Running, everything, state_of, until
+from tests.web.page import read
 
 pytestmark = pytest.mark.processes
 
@@ -23,14 +22,14 @@ def test_a_copy_is_asked_for_approved_made_and_on_record(running: Running, reque
     seen: set[str] = set()
 
     def finished() -> bool:
-        page = requester.get(f"/requests/{number}/")
-        seen.update(re.findall(r'data-progress="(\d+)"', page))
-        return requester.state(number) == "COMPLETED"
+        page = read(requester.get(f"/requests/{number}/"))
+        seen.update(page.marks("data-progress"))
+        return state_of(page) == "COMPLETED"
 
     assert until(finished)
     assert any(0 < int(progress) < 100 for progress in seen), seen
     assert requester.copies(number) == ["AVAILABLE", "AVAILABLE"]
-    history = Person(running.url, "auditor").get(f"/audit/?request={number}")
+    history = read(Person(running.url, "auditor").get(f"/audit/?request={number}")).table()
     for words in (
         "Submitted the request",
         "Approved the request",
@@ -38,7 +37,7 @@ def test_a_copy_is_asked_for_approved_made_and_on_record(running: Running, reque
         "New AMI is available",
         "Request completed",
     ):
-        assert words in history
+        assert words in history.text
     made = [image for image in running.control("images") if image["Name"] == "golden-al2023-journey"]
     assert len(made) == 2
 
@@ -54,11 +53,12 @@ def test_a_wrong_key_fails_one_copy_with_the_reason_and_spares_the_other(request
     )
     approver.approve(number)
     assert until(lambda: requester.state(number) == "PARTIAL")
-    page = requester.get(f"/requests/{number}/")
-    assert "KMS key can&#x27;t be used" in page
-    assert "What AWS said" in page
+    page = read(requester.get(f"/requests/{number}/"))
+    assert page.headings("KMS key can't be used")
+    assert page.group("What AWS said")
 
 
+@pytest.mark.slow
 def test_a_worker_killed_with_its_answer_lost_makes_one_image(
     running: Running, requester: Person, approver: Person
 ) -> None:
@@ -73,15 +73,17 @@ def test_a_worker_killed_with_its_answer_lost_makes_one_image(
     assert len([image for image in running.control("images") if image["Name"] == "golden-killed"]) == 1
 
 
+@pytest.mark.slow
 def test_an_unreachable_aws_is_shown_and_waited_out(running: Running, requester: Person, approver: Person) -> None:
     running.kill("sandbox")
     number = requester.submit(Name="golden-outage")
     approver.approve(number)
-    assert until(lambda: "can&#x27;t be reached" in requester.get(f"/requests/{number}/"))
+    assert until(lambda: "can't be reached" in read(requester.get(f"/requests/{number}/")).text)
     running.start("sandbox")
     assert until(lambda: requester.state(number) == "COMPLETED", seconds=180)
 
 
+@pytest.mark.slow
 def test_the_job_is_done_against_motos_own_server_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     """An EC2 that isn't ours: what sandbox and gateway both got wrong would show here."""
     with everything(tmp_path_factory.mktemp("moto"), "amicopy_moto", moto=True) as running:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.journey.conftest import Person, Running, until
 
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 # Far longer than this test takes, so that no lease ends by itself.
 LONG_LEASE = "300"
 

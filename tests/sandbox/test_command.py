@@ -16,16 +16,12 @@ from urllib.request import Request, urlopen
 import boto3
 import pytest
 
+from tests.ports import free_port
 from tests.sandbox.calls import copy, image, snapshots
 from tests.sandbox.conftest import KEY
 
 pytestmark = pytest.mark.processes
 MANAGE = Path(__file__).parents[2] / "manage.py"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -53,8 +49,9 @@ def ec2(port: int) -> Any:
     return boto3.Session(KEY, "x").client("ec2", "eu-west-1", endpoint_url=f"http://127.0.0.1:{port}")
 
 
-def control(port: int, name: str = "", **values: Any) -> Any:
-    request = Request(f"http://127.0.0.1:{port}/_sandbox/{name}", data=json.dumps(values).encode() if values else None)
+def control(port: int, name: str = "", *, method: str | None = None, **values: Any) -> Any:
+    body = json.dumps(values).encode() if values or method else None
+    request = Request(f"http://127.0.0.1:{port}/_sandbox/{name}", data=body, method=method)
     with urlopen(request) as answer:
         return json.load(answer)
 
@@ -95,7 +92,7 @@ def test_an_option_that_makes_no_sense_is_one_line(options: list[str], line: str
 
 
 def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
-    port, options = free_port(), ["--journal", str(tmp_path / "journal.jsonl"), "--limit", "9"]
+    port, options = free_port(), ["--journal", str(tmp_path / "journal.jsonl"), "--limit", "9", "--copy-seconds", "300"]
     with running(port, *options):
         assert control(port)["settings"]["limit"] == 9
         kept = copy(ec2(port), Name="kept", ClientToken="kept", CopyImageTags=True)
@@ -105,9 +102,19 @@ def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
         ec2(port).delete_snapshot(SnapshotId=first["SnapshotId"])
         control(port, "advance", seconds=10)
         progress = [row["Progress"] for row in snapshots(ec2(port), kept)]
-    with (tmp_path / "journal.jsonl").open("a") as journal:
-        journal.write('{"do": "copy", "acc')
+        removed = [row["Removed"] for row in control(port, "images")]
+    for name in ("journal.jsonl", "journal.answers"):
+        with (tmp_path / name).open("a") as file:
+            file.write('{"do": "copy", "acc')
     with running(port, *options):
+        assert [row["action"] for row in control(port, "answers")] == [
+            *["CopyImage"] * 2,
+            "DeregisterImage",
+            "DescribeSnapshots",
+            "DeleteSnapshot",
+            "DescribeSnapshots",
+        ]
+        assert [row["number"] for row in control(port, "answers")] == list(range(1, 7))
         assert copy(ec2(port), Name="kept", ClientToken="kept", CopyImageTags=True) == kept
         seen = image(ec2(port), kept)
         assert (seen["State"], seen["Name"], len(seen["Tags"])) == ("pending", "kept", 3)
@@ -115,5 +122,17 @@ def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
         assert [int(new[:-1]) >= int(old[:-1]) > 0 for new, old in zip(again, progress, strict=True)] == [True] * 2
         assert ec2(port).describe_images(ImageIds=[cancelled])["Images"] == []
         assert [row["SnapshotId"] for row in snapshots(ec2(port), cancelled)] == [second["SnapshotId"]]
+        assert [row["Removed"] for row in control(port, "images")] == removed
         control(port, "advance", seconds=600)
         assert image(ec2(port), kept)["State"] == "available"
+        [deregistered] = [row for row in control(port, "images") if row["ImageId"] == cancelled]
+        assert [row["SnapshotId"] for row in deregistered["DeletedSnapshots"]] == [first["SnapshotId"]]
+        control(port, "forget-tokens", method="POST")
+        place = {"ResourceId": kept, "Account": "111122223333", "Region": "eu-west-1"}
+        control(port, "resource", State="disabled", **place)
+    with running(port, *options):
+        assert image(ec2(port), kept)["State"] == "disabled"
+        assert copy(ec2(port), Name="kept", ClientToken="kept", CopyImageTags=True) != kept
+        control(port, "reset", method="POST")
+        assert not (tmp_path / "journal.answers").exists()
+        assert control(port, "answers") == []

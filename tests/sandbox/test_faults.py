@@ -7,7 +7,7 @@ from urllib.error import HTTPError
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
 from amicopy.sandbox.server import Server
 from tests.conftest import Control
@@ -168,7 +168,65 @@ def test_a_copy_fails_at_a_percentage_with_a_reason(control: Control, client: Cl
     assert image(ec2, copy(ec2))["State"] == "pending"
 
 
-@pytest.mark.parametrize("rule", [{"kind": "boredom"}, {"kind": "latency"}, {"kind": "drop", "shoe_size": 42}])
+def test_a_failed_copy_can_become_available_after_all(control: Control, client: Client) -> None:
+    control("faults", kind="fail", percent=60, reason="Out of luck", seconds=1000)
+    ec2 = client("ec2", "eu-west-1")
+    image_id = copy(ec2)
+    control("advance", seconds=600)
+    failed = image(ec2, image_id)
+    assert (failed["State"], failed["StateReason"]["Message"]) == ("failed", "Out of luck")
+    assert {row["State"] for row in snapshots(ec2, image_id)} == {"error"}
+    control("advance", seconds=600)
+    done = image(ec2, image_id)
+    assert (done["State"], "StateReason" in done) == ("available", False)
+    assert {(row["State"], row["Progress"]) for row in snapshots(ec2, image_id)} == {("completed", "100%")}
+    copy(ec2, SourceImageId=image_id, SourceRegion="eu-west-1")
+
+
+QUOTA = "You have reached your quota of 50000 for the number of images, including pending, in this Region."
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "message", "status"),
+    [
+        ("CopyImage", "ResourceLimitExceeded", QUOTA, 400),
+        ("CopyImage", "InvalidKMSKey.InvalidState", "The KMS key is disabled <key> & more", 400),
+        ("CopyImage", "InvalidParameterValue", "The specified KMS key is not accessible", 400),
+        ("DescribeSnapshots", "UnauthorizedOperation", "You are not authorized to perform this operation.", 403),
+    ],
+)
+def test_an_action_can_be_refused_for_good_while_others_work(
+    control: Control, client: Client, action: str, code: str, message: str, status: int
+) -> None:
+    control("faults", kind="error", action=action, code=code, message=message, count=None)
+    ec2 = client("ec2", "eu-west-1")
+    for _ in range(2):
+        with pytest.raises(ClientError) as caught:
+            snapshots(ec2, copy(ec2))
+        control("advance", seconds=100_000)
+    assert caught.value.response["Error"] == {"Code": code, "Message": message}
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert caught.value.operation_name == action
+    assert [(row["code"], row["message"]) for row in control(f"answers?action={action}")] == [(code, message)] * 2
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"seconds": 1},
+        {"kind": "boredom"},
+        {"kind": "latency"},
+        {"kind": "drop", "shoe_size": 42},
+        {"kind": "drop", "seconds": 42},
+        {"kind": "answer", "body": "htlm"},
+        {"kind": "hide", "resource": "ami"},
+        {"kind": "hide", "since": "yesterday"},
+        {"kind": "hide", "seconds": 5, "most_seconds": 5},
+        {"kind": "hide", "most_seconds": 0},
+        {"kind": "hide", "most_seconds": 60, "every": 100},
+        {"kind": "needs-tag"},
+    ],
+)
 def test_a_rule_that_makes_no_sense_is_refused(control: Control, rule: dict[str, Any]) -> None:
     with pytest.raises(HTTPError) as caught:
         control("faults", **rule)
@@ -205,18 +263,21 @@ def test_events_reach_a_queue(control: Control, client: Client) -> None:
     )
     bus.put_targets(Rule="amis", Targets=[{"Id": "queue", "Arn": "arn:aws:sqs:eu-west-1:111122223333:ami-events"}])
     control("faults", kind="fail", skip=1, reason="Out of luck")
-    done, failed, cancelled = copy(ec2), copy(ec2), copy(ec2)
+    control("faults", kind="fail", skip=3, reason="For now", seconds=60)
+    done, failed, cancelled, late = copy(ec2), copy(ec2), copy(ec2), copy(ec2)
     ec2.deregister_image(ImageId=cancelled)
     control("advance", seconds=600)
     events: list[Any] = []
     deadline = time.monotonic() + 10
-    while len(events) < 3 and time.monotonic() < deadline:
+    while len(events) < 5 and time.monotonic() < deadline:
         answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10)
         events += [json.loads(row["Body"]) for row in answer.get("Messages", [])]
     assert {(row["detail"]["ImageId"], row["detail"]["State"], row["detail"]["ErrorMessage"]) for row in events} == {
         (done, "available", ""),
         (failed, "failed", "Out of luck"),
         (cancelled, "deregistered", ""),
+        (late, "failed", "For now"),
+        (late, "available", ""),
     }
     for row in events:
         assert (row["detail-type"], row["source"]) == ("EC2 AMI State Change", "aws.ec2")

@@ -17,8 +17,9 @@ from amicopy.copies.core.models import Account, AccountCheck, CopyRequest, Image
 from amicopy.copies.operations import account_checks
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import Page, read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 ROLE = "arn:aws:iam::444455556666:role/amicopy"
 
 
@@ -38,13 +39,11 @@ def account_typed(**changes: object) -> dict[str, object]:
     }
 
 
-def changed(client: Client, account: Account, **changes: object) -> str:
+def changed(client: Client, account: Account, **changes: object) -> Page:
     """Edits an account as its form showed it; returns the page after."""
-    page = client.get(f"/accounts/{account.pk}/edit/").content.decode()
-    seen = re.search(r'name="seen" value="(\w+)"', page)
-    assert seen
-    data = account_typed(seen=seen[1], name=account.name, account_id=account.account_id, role_arn=account.role_arn)
-    return client.post(f"/accounts/{account.pk}/edit/", {**data, **changes}, follow=True).content.decode()
+    seen = read(client.get(f"/accounts/{account.pk}/edit/")).field("seen").value
+    data = account_typed(seen=seen, name=account.name, account_id=account.account_id, role_arn=account.role_arn)
+    return read(client.post(f"/accounts/{account.pk}/edit/", {**data, **changes}, follow=True))
 
 
 def events() -> list[AuditEvent]:
@@ -52,11 +51,11 @@ def events() -> list[AuditEvent]:
 
 
 def test_an_account_is_added_with_an_external_id_nobody_chose(admin: Client) -> None:
-    page = admin.post("/accounts/new/", account_typed(external_id="chosen-by-me"), follow=True).content.decode()
+    page = read(admin.post("/accounts/new/", account_typed(external_id="chosen-by-me"), follow=True))
     account = Account.objects.get(name="shared")
     assert re.fullmatch(r"amicopy-[0-9a-f]{32}", account.external_id)
-    assert account.external_id in page
-    assert "sts:AssumeRole" in page
+    assert page.facts()["ExternalId"] == account.external_id
+    assert "sts:AssumeRole" in page.region("Trust policy of the role").text
     (event,) = events()
     assert (event.action, event.account, event.data["account"]["role_arn"]) == ("account.created", "444455556666", ROLE)
 
@@ -76,8 +75,8 @@ def test_a_change_is_an_event_with_its_difference_and_keeps_the_external_id(admi
 def test_an_edit_of_what_somebody_changed_meanwhile_is_refused(admin: Client) -> None:
     admin.post("/accounts/new/", account_typed())
     account = Account.objects.get(name="shared")
-    page = admin.post(f"/accounts/{account.pk}/edit/", account_typed(seen="old", enabled=""), follow=True)
-    assert "was changed meanwhile" in page.content.decode()
+    page = read(admin.post(f"/accounts/{account.pk}/edit/", account_typed(seen="old", enabled=""), follow=True))
+    assert "was changed meanwhile" in page.told
     assert Account.objects.get(pk=account.pk).enabled
 
 
@@ -91,9 +90,9 @@ def test_an_edit_of_what_somebody_changed_meanwhile_is_refused(admin: Client) ->
         ({"account_id": "111122223333", "role_arn": ""}, "It has this number."),
         ({"partition": "aws-moon"}, "aws-moon"),
         ({"partition": "aws-cn"}, "Enter a role in this account."),
-        ({"role_arn": "arn:aws:iam::444455556666:user/amicopy"}, "Enter a role&#x27;s ARN"),
+        ({"role_arn": "arn:aws:iam::444455556666:user/amicopy"}, "Enter a role's ARN"),
         ({"role_arn": "arn:aws:iam::999999999999:role/amicopy"}, "Enter a role in this account."),
-        ({"role_arn": f"{ROLE} and more"}, "Enter a role&#x27;s ARN"),
+        ({"role_arn": f"{ROLE} and more"}, "Enter a role's ARN"),
         ({"requester_groups": ["99999"]}, "99999"),
         ({"requester_groups": ["x"]}, "x"),
     ],
@@ -103,7 +102,7 @@ def test_what_is_wrong_with_an_account_is_said_at_its_field(
 ) -> None:
     answer = admin.post("/accounts/new/", account_typed(**changes))
     assert answer.status_code == 422
-    assert words in answer.content.decode()
+    assert read(answer).corrections(words)
     assert not Account.objects.filter(name="shared").exists()
     assert events() == []
 
@@ -120,7 +119,7 @@ def test_an_account_in_which_requests_were_made_stays_the_account_it_is(
 ) -> None:
     signed_in("requester").post("/requests/new/", typed())
     page = changed(admin, account, account_id="999999999999")
-    assert "Requests were made in this one" in page
+    assert "Requests were made in this one" in page.field("account_id").said
     request = CopyRequest.objects.get()
     assert request.hash_of_content() == request.content_hash
 
@@ -131,30 +130,31 @@ def look(admin: Client, account: Account) -> None:
 
 
 def test_check_now_asks_and_a_worker_stores_what_it_found(admin: Client, account: Account, sandbox: Control) -> None:
-    page = admin.post(f"/accounts/{account.pk}/check/", follow=True).content.decode()
-    assert 'data-looking="yes"' in page
-    assert "hx-trigger" in page
+    page = read(admin.post(f"/accounts/{account.pk}/check/", follow=True))
+    assert page.marks("data-looking") == ["yes"]
+    assert page.polled
     assert sandbox("calls?action=DescribeRegions") == [], "the page doesn't wait for AWS"
     tasks.check_accounts()
-    page = admin.get(f"/accounts/{account.pk}/").content.decode()
-    assert 'data-looking="no"' in page
-    assert "hx-trigger" not in page
-    assert "arn:aws:iam::111122223333:user/amicopy" in page
+    page = read(admin.get(f"/accounts/{account.pk}/"))
+    assert page.marks("data-looking") == ["no"]
+    assert page.polled is None
+    assert page.facts()["amicopy acts as"] == "arn:aws:iam::111122223333:user/amicopy"
     rows = {row.Region: row for row in RegionCheck.objects.all()}
     assert rows["eu-central-1"].encryption_by_default is True
     assert rows["eu-west-1"].encryption_by_default is False
     assert rows["eu-west-1"].reachable
     assert rows["eu-west-1"].KmsKeyId.startswith("arn:aws:kms:eu-west-1:")
     assert (rows["af-south-1"].enabled, rows["af-south-1"].reachable) == (False, None)
-    assert re.search(r'data-region="af-south-1" class="off"', page)
-    assert "hasn’t opted in" in page
+    (off,) = page.marked("data-region", "af-south-1")
+    assert off.attribute("class") == "off"
+    assert "hasn’t opted in" in off.text
 
 
 def test_the_fragment_of_an_unchanged_look_is_a_304(admin: Client, account: Account) -> None:
     admin.post(f"/accounts/{account.pk}/check/")
     first = admin.get(f"/accounts/{account.pk}/", headers={"HX-Request": "true"})
-    assert "<html" not in first.content.decode()
-    known = {"HX-Request": "true", "HX-PTag": first["HX-PTag"]}
+    assert not read(first).is_whole
+    known = {"HX-Request": "true", "If-None-Match": first["ETag"]}
     assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 304
     AccountCheck.objects.update(checked_at=timezone.now())
     assert admin.get(f"/accounts/{account.pk}/", headers=known).status_code == 200
@@ -164,14 +164,16 @@ def test_a_role_that_does_not_trust_amicopy_is_said_with_the_way_out(admin: Clie
     admin.post("/accounts/new/", account_typed())
     account = Account.objects.get(name="shared")
     tasks.check_accounts()
-    page = admin.get(f"/accounts/{account.pk}/").content.decode()
-    assert re.search(r"The role can&#x27;t be assumed\..*AWS said: AccessDenied", page, re.S)
-    assert "Compare the role’s trust policy" in page
-    assert "arn:aws:iam::111122223333:user/amicopy" in page, "whom the role has to trust"
-    assert "doesn’t get in" in admin.get("/accounts/").content.decode()
+    page = read(admin.get(f"/accounts/{account.pk}/"))
+    said = page.region("Does amicopy get in?").text
+    assert re.search(r"The role can't be assumed\..*AWS said: AccessDenied", said)
+    assert "Compare the role’s trust policy" in said
+    trusted = page.region("Trust policy of the role").text
+    assert "arn:aws:iam::111122223333:user/amicopy" in trusted, "whom the role has to trust"
+    assert "doesn’t get in" in read(admin.get("/accounts/")).region("Accounts").text
     Account.objects.update(external_id="amicopy-sandbox")
     look(admin, account)
-    assert "amicopy gets in" in admin.get(f"/accounts/{account.pk}/").content.decode()
+    assert "amicopy gets in" in read(admin.get(f"/accounts/{account.pk}/")).region("Does amicopy get in?").text
     assert RegionCheck.objects.filter(account=account, reachable=True).count() == 10
 
 
@@ -187,7 +189,7 @@ def test_a_region_that_cannot_be_reached_keeps_the_others(admin: Client, account
     row = RegionCheck.objects.get(Region="eu-west-1")
     assert (row.reachable, "Unavailable" in row.error) == (False, True)
     assert RegionCheck.objects.filter(reachable=True).count() == 9
-    assert "1 Region can’t be reached" in admin.get("/accounts/").content.decode()
+    assert "1 Region can’t be reached" in read(admin.get("/accounts/")).region("Accounts").text
 
 
 def test_what_a_role_may_not_ask_is_said_and_the_region_counts_as_reachable(
@@ -232,10 +234,8 @@ def test_copies_in_flight_are_counted_by_region(
     look(admin, account)
     signed_in("requester").post("/requests/new/", typed())
     ImageCopy.objects.update(state="STARTING")
-    page = admin.get(f"/accounts/{account.pk}/").content.decode()
-    row = re.search(r'data-region="eu-west-1".*?</tr>', page, re.S)
-    assert row
-    assert '<td class="num">1<' in row[0]
+    (row,) = [cells for cells in read(admin.get(f"/accounts/{account.pk}/")).table().rows if "eu-west-1" in cells[0]]
+    assert row[3].startswith("1 of ")
 
 
 @pytest.mark.parametrize("role", ["requester", "approver", "auditor"])
@@ -245,7 +245,7 @@ def test_accounts_are_for_administrators(signed_in: SignedIn, account: Account, 
         assert client.get(path).status_code == 403, path
     for path in ("/accounts/new/", f"/accounts/{account.pk}/edit/", f"/accounts/{account.pk}/check/"):
         assert client.post(path, account_typed()).status_code == 403, path
-    assert "/accounts/" not in client.get("/").content.decode()
+    assert "/accounts/" not in read(client.get("/")).source
     assert events() == []
     assert not AccountCheck.objects.exists()
 

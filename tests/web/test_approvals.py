@@ -1,6 +1,5 @@
 """The approver's page: what waits for whom, what AWS showed at submission, and who decided meanwhile."""
 
-import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from amicopy.copies.core.policy_models import Delegation
 from amicopy.copies.requests import verbs
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
 from tests.web.conftest import SignedIn
+from tests.web.page import Page, read
 
 pytestmark = pytest.mark.django_db
 
@@ -72,29 +72,27 @@ def approver(signed_in: SignedIn) -> Client:
     return signed_in("approver")
 
 
-def text_of(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
-
-
 def test_an_approver_sees_what_aws_showed_and_what_changes(approver: Client, account: Account) -> None:
     row = ask(account)
     for address in ("/approvals/", f"/requests/{row.pk}/"):
-        text = text_of(approver.get(address).content.decode())
+        page = read(approver.get(address))
         for words in ("Permissions checked", "KMS key usable", "Name free"):
-            assert words in text, address
-        assert "→ changed Encryption (Encrypted) Not encrypted Encrypted with alias/golden." in text
-        assert "→ changed Name (Name) golden-al2023 golden-al2023-2026.11.24" in text
-        assert "! not copied Launch permissions" in text
-        assert "= same Architecture and volumes x86_64, Linux/UNIX; 40 GiB" in text
-    assert "40 GiB to copy" in text_of(approver.get("/approvals/").content.decode())
-    assert "Usually 9 min" in text_of(approver.get("/approvals/").content.decode())
+            assert words in page.text, address
+        rows = page.table("What the copies will have, compared with the source AMI").rows
+        assert ["→ changed", "Encryption (Encrypted)", "Not encrypted", "Encrypted with alias/golden."] in rows
+        assert ["→ changed", "Name (Name)", "golden-al2023", "golden-al2023-2026.11.24"] in rows
+        assert ["! not copied", "Launch permissions"] in [row[:2] for row in rows]
+        assert ["= same", "Architecture and volumes", "x86_64, Linux/UNIX; 40 GiB"] in [row[:3] for row in rows]
+    queue = read(approver.get("/approvals/")).text
+    assert "40 GiB to copy" in queue
+    assert "Usually 9 min" in queue
 
 
 @pytest.mark.parametrize(
     ("known", "words"),
     [
         ({}, "The source wasn’t looked at"),
-        ({"missing": {"source": "AWS didn't answer in 3 s."}}, "wasn’t looked at. AWS didn&#x27;t answer in 3 s."),
+        ({"missing": {"source": "AWS didn't answer in 3 s."}}, "wasn’t looked at. AWS didn't answer in 3 s."),
         (lookups(warnings=[{"code": "x", "message": "A snapshot is archived.", "stops": True}]), "is archived."),
         (lookups(destinations=[destination(clashes=["ami-1"])]), "eu-west-1 has an AMI of this name: ami-1"),
         (
@@ -114,15 +112,15 @@ def test_what_speaks_against_a_copy_is_said_and_what_is_not_known_too(
 ) -> None:
     row = ask(account, known=known)
     for address in ("/approvals/", f"/requests/{row.pk}/"):
-        assert words in approver.get(address).content.decode(), address
+        assert words in read(approver.get(address)).text, address
 
 
 def test_whoever_decides_reads_that_another_request_has_the_name(approver: Client, account: Account) -> None:
     first, second = ask(account, known=lookups()), ask(account, known=lookups())
     for address in ("/approvals/", f"/requests/{second.pk}/"):
-        page = text_of(approver.get(address).content.decode())
+        page = read(approver.get(address)).text
         assert f"eu-west-1 gets an AMI of this name by request #{first.pk}" in page
-    assert "Name free" not in text_of(approver.get(f"/requests/{second.pk}/").content.decode())
+    assert "Name free" not in read(approver.get(f"/requests/{second.pk}/")).text
 
 
 def test_the_queue_is_filtered_and_the_oldest_comes_first(approver: Client, account: Account) -> None:
@@ -134,8 +132,7 @@ def test_the_queue_is_filtered_and_the_oldest_comes_first(approver: Client, acco
     )
 
     def shown(query: str) -> list[int]:
-        page = approver.get(f"/approvals/?{query}").content.decode()
-        return [int(number) for number in re.findall(r'data-request="(\d+)"', page)]
+        return shown_in(read(approver.get(f"/approvals/?{query}")))
 
     assert shown("") == [first.pk, second.pk, third.pk]
     assert shown("account=444455556666") == [second.pk]
@@ -153,12 +150,12 @@ def test_the_rule_that_asks_for_me_and_the_votes_of_others_are_shown(signed_in: 
     make_rule("Anything", order=2, requirements=[{"group": "approver", "count": 1}])
     row = ask(account, known={})
     assert {rule["name"] for rule in row.rules} == {"Large", "Anything"}
-    text = text_of(signed_in("approver").get("/approvals/").content.decode())
+    text = read(signed_in("approver").get("/approvals/")).text
     assert "Asks for your vote: Anything" in text
     approve(make_person("approver", "approver"), row)
     client = Client()
     client.force_login(member)
-    text = text_of(client.get("/approvals/").content.decode())
+    text = read(client.get("/approvals/")).text
     assert "Asks for your vote: Large, Anything" in text
     assert "Approved by approver" in text
 
@@ -173,9 +170,9 @@ def test_a_handed_vote_is_shown_as_whose_it_is(signed_in: SignedIn, account: Acc
     row = ask(account)
     client = signed_in("approver")
     for address in ("/approvals/", f"/requests/{row.pk}/"):
-        assert "You give it for owner" in text_of(client.get(address).content.decode()), address
+        assert "You give it for owner" in read(client.get(address)).text, address
     client.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
-    assert "for owner" in text_of(client.get("/approvals/?queue=decided").content.decode())
+    assert "for owner" in read(client.get("/approvals/?queue=decided")).text
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject", "request-changes"])
@@ -185,9 +182,10 @@ def test_a_decision_somebody_else_took_meanwhile_is_news_and_no_error(
     row = ask(account)
     approve(make_person("approver-2", "approver"), row)
     data = {"content_hash": row.content_hash, "reason": "No", "back": "approvals"}
-    page = approver.post(f"/requests/{row.pk}/{verb}/", data, follow=True).content.decode()
-    assert re.search(r'data-kind="info".*is approved already, decided by approver-2\.', page)
-    assert 'data-kind="fail"' not in page
+    page = read(approver.post(f"/requests/{row.pk}/{verb}/", data, follow=True))
+    (news,) = [each for each in page.statuses() if "is approved already, decided by approver-2." in each.text]
+    assert news.attribute("data-kind") == "info"
+    assert "fail" not in page.marks("data-kind")
 
 
 def many(row: CopyRequest, count: int, **fields: Any) -> list[int]:
@@ -207,18 +205,19 @@ def many(row: CopyRequest, count: int, **fields: Any) -> list[int]:
     return [each.pk for each in made]
 
 
-def shown_in(page: str) -> list[int]:
-    return [int(number) for number in re.findall(r'data-request="(\d+)"', page)]
+def shown_in(page: Page) -> list[int]:
+    return [int(number) for number in page.marks("data-request")]
 
 
-def counts_in(page: str) -> list[str]:
-    return re.findall(r'<span class="n">([^<]+)</span>', page)
+def counts_in(page: Page) -> list[str]:
+    """How many there are in each view."""
+    return [link.name.rpartition(" ")[2] for link in page.navigation("Approval views").links()]
 
 
-def following(page: str, rel: str = "next") -> str:
+def following(page: Page, rel: str = "next") -> str:
     """The address of the neighbouring page; empty when there is none."""
-    found = re.search(rf'href="([^"]+)" rel="{rel}"', page)
-    return "/approvals/" + found[1].replace("&amp;", "&") if found else ""
+    address = page.following(rel)
+    return f"/approvals/{address}" if address else ""
 
 
 @pytest.fixture
@@ -237,20 +236,20 @@ def test_what_waits_for_me_is_found_behind_hundreds_that_wait_for_others(
     approver: Client, crowded: tuple[list[int], list[int]]
 ) -> None:
     others, mine = crowded
-    page = approver.get("/approvals/").content.decode()
+    page = read(approver.get("/approvals/"))
     assert shown_in(page) == mine[:50]
     assert counts_in(page) == ["60", "340", "0"]
-    assert "<title>60 waiting – Approvals" in page
-    assert '<span class="count"><span class="visually-hidden">, </span>60<' in page
-    second = approver.get(following(page)).content.decode()
+    assert page.title.startswith("60 waiting – Approvals")
+    assert page.navigation("Main").links("Approvals, 60 waiting for you")
+    second = read(approver.get(following(page)))
     assert shown_in(second) == mine[50:]
     assert following(second) == ""
-    assert shown_in(approver.get(following(second, "prev")).content.decode()) == mine[:50]
-    assert shown_in(approver.get(f"/approvals/?q=%23{mine[-1]}").content.decode()) == [mine[-1]]
-    assert "Nothing waits for you" not in approver.get("/").content.decode()
+    assert shown_in(read(approver.get(following(second, "prev")))) == mine[:50]
+    assert shown_in(read(approver.get(f"/approvals/?q=%23{mine[-1]}"))) == [mine[-1]]
+    assert "Nothing waits for you" not in read(approver.get("/")).text
     walked, address = [], "/approvals/?queue=others"
     while address:
-        page = approver.get(address).content.decode()
+        page = read(approver.get(address))
         walked += shown_in(page)
         address = following(page)
     assert walked == others
@@ -273,10 +272,10 @@ def test_pages_of_decisions_begin_with_the_latest_and_miss_none(approver: Client
         )
         for number in numbers
     )
-    first = approver.get("/approvals/?queue=decided").content.decode()
-    second = approver.get(following(first)).content.decode()
+    first = read(approver.get("/approvals/?queue=decided"))
+    second = read(approver.get(following(first)))
     assert shown_in(first) + shown_in(second) == sorted(numbers, key=lambda number: (number % 3, number), reverse=True)
-    assert shown_in(approver.get(following(second, "prev")).content.decode()) == shown_in(first)
+    assert shown_in(read(approver.get(following(second, "prev")))) == shown_in(first)
 
 
 def test_more_that_wait_are_news_on_the_last_page_only(approver: Client, account: Account) -> None:
@@ -285,19 +284,19 @@ def test_more_that_wait_are_news_on_the_last_page_only(approver: Client, account
     row.save()
     many(row, 59)
 
-    def polled(page: str) -> str:
-        found = re.search(r'hx-get="([^"]+)"', page)
-        assert found
-        return approver.get(found[1].replace("&amp;", "&")).content.decode()
+    def polled(page: Page) -> str:
+        """What the page's next poll says."""
+        assert page.polled
+        return read(approver.get(page.polled.address)).told
 
-    first = approver.get("/approvals/").content.decode()
-    second = approver.get(following(first)).content.decode()
+    first = read(approver.get("/approvals/"))
+    second = read(approver.get(following(first)))
     for page in (first, second):
         assert "more request" not in polled(page)
     ask(account)
     assert "more request" not in polled(first), "there is a next page anyway"
     assert "1 more request waits for you" in polled(second)
-    shown = approver.get(following(first)).content.decode()
+    shown = read(approver.get(following(first)))
     assert len(shown_in(shown)) == 11
     assert "more request" not in polled(shown)
 
@@ -305,12 +304,12 @@ def test_more_that_wait_are_news_on_the_last_page_only(approver: Client, account
 def test_a_page_on_which_nothing_is_left_shows_the_first_one(approver: Client, account: Account) -> None:
     row = ask(account)
     later = many(row, 50)
-    last = following(approver.get("/approvals/").content.decode())
-    assert shown_in(approver.get(last).content.decode()) == [later[-1]]
+    last = following(read(approver.get("/approvals/")))
+    assert shown_in(read(approver.get(last))) == [later[-1]]
     CopyRequest.objects.filter(pk=later[-1]).update(state="WITHDRAWN")
-    assert shown_in(approver.get(last, follow=True).content.decode()) == [row.pk, *later[:-1]]
+    assert shown_in(read(approver.get(last, follow=True))) == [row.pk, *later[:-1]]
     for nonsense in ("x", "0", str(10**30), "%00"):
-        assert shown_in(approver.get(f"/approvals/?after={nonsense}").content.decode()) == [row.pk, *later[:-1]]
+        assert shown_in(read(approver.get(f"/approvals/?after={nonsense}"))) == [row.pk, *later[:-1]]
 
 
 def test_a_thousand_that_wait_cost_no_more_statements_than_a_few(approver: Client, account: Account) -> None:
@@ -325,9 +324,9 @@ def test_a_thousand_that_wait_cost_no_more_statements_than_a_few(approver: Clien
     few = [statements(address) for address in addresses]
     many(row, 939)
     assert [statements(address) for address in addresses] == few
-    assert counts_in(approver.get("/approvals/").content.decode()) == ["1000", "0", "0"]
+    assert counts_in(read(approver.get("/approvals/"))) == ["1000", "0", "0"]
     many(row, 1)
-    assert counts_in(approver.get("/approvals/").content.decode()) == ["1000+", "0", "0"]
+    assert counts_in(read(approver.get("/approvals/"))) == ["1000+", "0", "0"]
 
 
 def test_a_page_of_fifty_costs_no_statement_for_each(approver: Client, account: Account) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +16,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.web.views import audit
 from tests.audit.writing import tamper, write
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 TOGETHER = uuid.UUID(int=77)
@@ -49,7 +49,7 @@ def history(db: None) -> dict[str, AuditEvent]:
 def shown(client: Client, query: str, path: str = "/audit/") -> list[int]:
     answer = client.get(f"{path}?{query}")
     assert answer.status_code == 200, query
-    return [int(pk) for pk in re.findall(r'data-event="(\d+)"', answer.content.decode())]
+    return [int(pk) for pk in read(answer).marks("data-event")]
 
 
 FILTERS = {
@@ -129,7 +129,7 @@ def test_garbage_in_a_filter_is_said_and_shows_no_events(
 ) -> None:
     auditor = signed_in("auditor")
     assert shown(auditor, query) == []
-    assert 'data-kind="warn"' in auditor.get(f"/audit/?{query}").content.decode()
+    assert "warn" in read(auditor.get(f"/audit/?{query}")).marks("data-kind")
     assert auditor.post(f"/audit/export/?{query}", {"format": "csv"}).status_code == 400
     assert auditor.get(f"/audit/newer/?newest=1&{query}").status_code == 200
 
@@ -140,7 +140,7 @@ def test_garbage_in_a_cursor_is_said_and_shows_the_first_page(
 ) -> None:
     auditor = signed_in("auditor")
     assert shown(auditor, query) == shown(auditor, "")
-    assert "This is the first one" in auditor.get(f"/audit/?{query}").content.decode()
+    assert "This is the first one" in read(auditor.get(f"/audit/?{query}")).told
 
 
 @pytest.mark.parametrize(
@@ -159,25 +159,21 @@ def test_pages_go_down_and_up_by_key_and_newcomers_shift_none(
     monkeypatch.setattr(audit, "PAGE", 4)
     auditor, pks = signed_in("auditor"), [write(request=5).pk for _ in range(10)][::-1]
 
-    def step(page: str, rel: str) -> str:
-        found = re.search(rf'href="(\?[^"]*)" rel="{rel}"', page)
-        return found[1].replace("&amp;", "&").removeprefix("?") if found else ""
+    def step(query: str, rel: str) -> str:
+        return read(auditor.get(f"/audit/?{query}")).following(rel).removeprefix("?")
 
-    def page(query: str) -> str:
-        return auditor.get(f"/audit/?{query}").content.decode()
-
-    second = step(page("request=5"), "next")
+    second = step("request=5", "next")
     assert shown(auditor, second) == pks[4:8]
     write(request=5)
     assert shown(auditor, second) == pks[4:8], "a newcomer shifts nothing"
-    third = step(page(second), "next")
+    third = step(second, "next")
     assert shown(auditor, third) == pks[8:]
-    assert step(page(third), "next") == ""
-    up = step(page(third), "prev")
+    assert step(third, "next") == ""
+    up = step(third, "prev")
     assert shown(auditor, up) == pks[4:8]
-    top = step(page(up), "prev")
+    top = step(up, "prev")
     assert shown(auditor, top) == pks[:4]
-    assert shown(auditor, step(page(top), "prev")) == shown(auditor, "request=5"), "going up ends on a full first page"
+    assert shown(auditor, step(top, "prev")) == shown(auditor, "request=5"), "going up ends on a full first page"
     assert shown(auditor, "before=1") == []
 
 
@@ -189,31 +185,29 @@ def test_words_are_looked_for_in_a_bounded_number_of_events_a_page(
     needle = write(request=1, data={"reason": "needle in it"})
     for _ in range(7):
         write(request=1)
-    page = auditor.get("/audit/?q=needle").content.decode()
-    assert "None of the 5 events looked through" in page
-    older = re.search(r'href="\?([^"]*)" rel="next">Search older', page)
-    assert older is not None
-    assert shown(auditor, older[1].replace("&amp;", "&")) == [needle.pk]
+    page = read(auditor.get("/audit/?q=needle"))
+    assert "None of the 5 events looked through" in page.text
+    older = page.link("Search older").address
+    assert older == page.following()
+    assert shown(auditor, older.removeprefix("?")) == [needle.pk]
 
 
 def test_the_newest_page_learns_of_newer_events_and_stays_as_it_is(signed_in: SignedIn) -> None:
     auditor = signed_in("auditor")
     write(request=5)
-    page = auditor.get("/audit/?request=5").content.decode()
-    found = re.search(r'hx-get="([^"]*)" hx-trigger="every 5s"[^>]*hx-ptag="([^"]*)"', page)
-    assert found is not None
-    address, tag = found[1].replace("&amp;", "&"), found[2]
-    headers = {"HX-Request": "true", "HX-PTag": tag}
+    poll = read(auditor.get("/audit/?request=5")).polled
+    assert poll
+    assert poll.attribute("hx-trigger") == "every 5s"
+    address, headers = poll.address, {"HX-Request": "true", "If-None-Match": f'"{poll.tag}"'}
     assert auditor.get(address, headers=headers).status_code == 304
     write(request=5)
     write(request=6)
-    answer = auditor.get(address, headers=headers)
-    assert "1 newer event." in answer.content.decode()
-    assert "data-event" not in answer.content.decode()
-    assert 'href="/audit/?request=5">Show them' in answer.content.decode()
-    older = auditor.get("/audit/?before=1").content.decode()
-    assert "hx-trigger" not in older
-    assert "hx-trigger" not in auditor.get("/audit/?live=off").content.decode()
+    newer = read(auditor.get(address, headers=headers))
+    assert newer.told == "1 newer event."
+    assert newer.marks("data-event") == []
+    assert newer.link("Show them").address == "/audit/?request=5"
+    assert read(auditor.get("/audit/?before=1")).polled is None
+    assert read(auditor.get("/audit/?live=off")).polled is None
 
 
 def test_an_event_shows_what_changed_and_its_neighbours(history: dict[str, AuditEvent], signed_in: SignedIn) -> None:
@@ -226,16 +220,17 @@ def test_an_event_shows_what_changed_and_its_neighbours(history: dict[str, Audit
         actor=Actor(name="requester-9", source="page", correlation_id=TOGETHER),
     )
     later = write(data={"changes": {"name": ["before", "after"]}})
-    page = signed_in("auditor").get(f"/audit/{event.pk}/").content.decode()
-    assert "KmsKeyId" in page
-    assert "alias/golden" in page
-    assert "Another key" in page
-    assert f'href="/audit/{history["submitted"].pk}/"' in page, "the same action"
-    assert f'href="/audit/{later.pk}/"' in page, "the next in the chain"
-    assert "Content fits its hash" in page
+    page = read(signed_in("auditor").get(f"/audit/{event.pk}/"))
+    (change,) = [cells for cells in page.table("Values before and after").rows if "KmsKeyId" in cells[1]]
+    assert change[3] == "alias/golden"
+    assert page.region("What was kept").text.count("Another key") == 1
+    assert page.region("Events of the same action").links(to=f"/audit/{history['submitted'].pk}/")
+    assert page.link("Next event").address == f"/audit/{later.pk}/"
+    assert "Content fits its hash" in page.region("Place in the chain").text
     tamper("UPDATE audit_auditevent SET actor = 'x' WHERE id = %s", event.pk)
-    assert "fit its hash" in signed_in("auditor").get(f"/audit/{event.pk}/").content.decode()
-    assert "isn’t as it was written" in signed_in("auditor").get(f"/audit/{event.pk}/").content.decode()
+    chain = read(signed_in("auditor").get(f"/audit/{event.pk}/")).region("Place in the chain").text
+    assert "Content doesn’t fit its hash" in chain
+    assert "isn’t as it was written" in chain
 
 
 def test_a_requester_sees_only_events_of_their_own_requests_however_they_ask(
@@ -250,14 +245,14 @@ def test_a_requester_sees_only_events_of_their_own_requests_however_they_ask(
         assert shown(other, query) == [], query
     exported = other.post(f"/audit/export/?request={number}", {"format": "jsonl"}).getvalue()
     assert exported == b""
-    assert "show-newer" not in other.get(f"/audit/newer/?newest=0&request={number}").content.decode()
+    assert not read(other.get(f"/audit/newer/?newest=0&request={number}")).links("Show them")
     for path in (f"/audit/{mine.pk}/", f"/audit/{history['other'].pk}/", f"/requests/{number}/events/"):
         assert other.get(path).status_code == 404, path
     assert other.post("/audit/verify/").status_code == 403
     assert shown(own, "", path=f"/requests/{number}/events/")
-    page = own.get(f"/audit/{mine.pk}/").content.decode()
+    page = read(own.get(f"/audit/{mine.pk}/"))
     for event in AuditEvent.objects.exclude(requester=mine.requester):
-        assert f'href="/audit/{event.pk}/"' not in page
+        assert not page.links(to=f"/audit/{event.pk}/")
 
 
 def test_the_page_costs_a_fixed_number_of_statements(signed_in: SignedIn) -> None:
@@ -277,15 +272,15 @@ def test_the_page_costs_a_fixed_number_of_statements(signed_in: SignedIn) -> Non
 def test_verifying_from_the_page_checks_what_is_new_and_is_an_event(signed_in: SignedIn) -> None:
     auditor = signed_in("auditor")
     event = write()
-    page = auditor.post("/audit/verify/", follow=True).content.decode()
-    assert f"The chain holds up to event {event.pk}" in page
-    assert "Chain verified" in page
+    page = read(auditor.post("/audit/verify/", follow=True))
+    assert f"The chain holds up to event {event.pk}" in page.told
+    assert "Chain verified" in page.text
     assert AuditEvent.objects.latest("pk").action == "audit.verified"
     write()
     tamper("UPDATE audit_auditevent SET actor = 'x' WHERE id = %s", AuditEvent.objects.latest("pk").pk)
-    page = auditor.post("/audit/verify/", follow=True).content.decode()
-    assert "The history doesn" in page
-    assert "Chain broken" in page
+    page = read(auditor.post("/audit/verify/", follow=True))
+    assert "The history doesn" in page.told
+    assert "Chain broken" in page.text
 
 
 def test_an_export_has_what_the_filters_show_on_all_pages(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,6 +300,6 @@ def test_an_export_has_what_the_filters_show_on_all_pages(signed_in: SignedIn, m
 
 
 def test_the_form_shows_what_was_typed_and_nothing_else(signed_in: SignedIn) -> None:
-    page = signed_in("auditor").get("/audit/?q=week&region=eu-west-1").content.decode()
-    found = dict(re.findall(r'name="(\w+)"[^>]*? value="([^"]*)"', page))
-    assert (found["q"], found["region"], found["copy"], found["request"]) == ("week", "eu-west-1", "", "")
+    page = read(signed_in("auditor").get("/audit/?q=week&region=eu-west-1"))
+    filled = {field.sent_as: field.value for field in page.region("Filter events").fields() if field.value}
+    assert filled == {"q": "week", "region": "eu-west-1"}

@@ -1,6 +1,5 @@
 """Bars: their scale and size, and what the dashboard draws of the copies that arrived."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -16,6 +15,7 @@ from tests.copies.conftest import approver as approver
 from tests.copies.conftest import requester as requester
 from tests.copies.conftest import submit as submit
 from tests.web.conftest import SignedIn
+from tests.web.page import Part, read
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -98,17 +98,14 @@ def arrived(submit: Submit, when: datetime, gib: int, *, state: str = "AVAILABLE
     return copy
 
 
-def volume(client: Client) -> str:
+def volume(client: Client) -> Part:
     """The panel of the GiB copied per day."""
-    found = re.search(r'<section [^>]*aria-labelledby="d5">.*?</section>', client.get("/").content.decode(), re.DOTALL)
-    assert found is not None
-    return found[0]
+    return read(client.get("/")).region("GiB copied per day")
 
 
-def rows(panel: str) -> list[tuple[str, str]]:
+def rows(panel: Part) -> list[tuple[str, str]]:
     """The chart's table: each day in words, with its number."""
-    found = re.findall(r'<tr><th scope="row">(.*?)</th><td class="num">(.*?)</td></tr>', panel)
-    return [(re.sub("<[^>]+>", "", words), number) for words, number in found]
+    return [(words, number) for table in panel.tables() for words, number in table.rows]
 
 
 @pytest.mark.django_db
@@ -127,7 +124,7 @@ def test_each_day_has_a_bar_of_the_gib_that_arrived_on_it(noon: None, signed_in:
         "23 Nov: 7 GiB": "7",
         "24 Nov: 15 GiB": "15",
     }
-    assert f"GiB that arrived on each of the last {DAYS} days: 25 in all, at most 15" in panel
+    assert f"GiB that arrived on each of the last {DAYS} days: 25 in all, at most 15" in panel.text
     assert [words for words, _ in rows(panel)][-1] == "24 Nov: 15 GiB"
 
 
@@ -135,9 +132,7 @@ def test_each_day_has_a_bar_of_the_gib_that_arrived_on_it(noon: None, signed_in:
 def test_a_bar_is_drawn_with_the_words_of_its_day(noon: None, signed_in: SignedIn, submit: Submit) -> None:
     arrived(submit, NOW, 20)
     arrived(submit, NOW - timedelta(days=1), 5)
-    rects = re.findall(
-        r'<rect class="bar"[^>]* height="([\d.]+)" rx="2"><title>(.*?)</title>', volume(signed_in("requester"))
-    )
+    rects = [(each.attribute("height"), each.title) for each in volume(signed_in("requester")).bars()]
     height = BOTTOM - TOP
     assert len(rects) == DAYS
     assert rects[-2:] == [(str(height / 4), "23 Nov: 5 GiB"), (str(height), "24 Nov: 20 GiB")]
@@ -150,11 +145,11 @@ def test_a_bar_leads_to_the_requests_whose_copies_arrived_on_its_day(
 ) -> None:
     today, before = arrived(submit, NOW, 10), arrived(submit, NOW - timedelta(days=1), 5)
     client = signed_in("requester")
-    links = re.findall(r'<th scope="row"><a href="([^"]+)">(.*?)</a>', volume(client))
-    assert [words for _, words in links] == ["23 Nov: 5 GiB", "24 Nov: 10 GiB"]
-    page = client.get(links[1][0].replace("&amp;", "&")).content.decode()
-    assert today.request.Name in page
-    assert before.request.Name not in page
+    links = volume(client).table().links()
+    assert [link.name for link in links] == ["23 Nov: 5 GiB", "24 Nov: 10 GiB"]
+    page = read(client.get(links[1].address))
+    assert page.links(today.request.Name)
+    assert before.request.Name not in page.source
 
 
 @pytest.mark.django_db
@@ -170,6 +165,6 @@ def test_a_day_is_one_of_the_persons_time_zone(noon: None, signed_in: SignedIn, 
 def test_what_the_person_may_not_see_is_in_no_bar(noon: None, signed_in: SignedIn, submit: Submit) -> None:
     arrived(submit, NOW, 10, by=make_person("requester-2", "requester"))
     client = signed_in("requester")
-    assert "A bar for each day, once a copy has arrived." in volume(client)
+    assert "A bar for each day, once a copy has arrived." in volume(client).text
     assert rows(volume(client)) == []
     assert ("24 Nov: 10 GiB", "10") in rows(volume(signed_in("auditor")))

@@ -1,7 +1,6 @@
 """What a request's page says of copies that wait, run late, or came out otherwise than approved, and of every try at
 them."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from tests.copies.conftest import Submit, acting, approve, make_call, make_perso
 from tests.copies.conftest import requester as requester
 from tests.copies.conftest import submit as submit
 from tests.web.conftest import SignedIn
+from tests.web.page import Page, read
 
 pytestmark = pytest.mark.django_db
 
@@ -31,13 +31,13 @@ def approver(db: None) -> User:
 def started(approver: User, request: CopyRequest) -> CopyRequest:
     approve(approver, request)
     tasks.start_due(wake=False)
-    assert list(request.copies.values_list("state", "waiting_for")) == [("COPYING", "")]
+    assert list(request.copies.values_list("state", "wait_code")) == [("COPYING", "")]
     return request
 
 
-def polled(client: Client, number: int, tag: str = "") -> tuple[int, str, str]:
-    answer = client.get(f"/requests/{number}/", headers={"HX-Request": "true", "HX-PTag": tag})
-    return answer.status_code, answer.content.decode(), answer.headers.get("HX-PTag", "")
+def polled(client: Client, number: int, tag: str = "") -> tuple[int, Page, str]:
+    answer = client.get(f"/requests/{number}/", headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
+    return answer.status_code, read(answer), answer.headers.get("ETag", "").strip('"')
 
 
 def test_a_copy_without_a_slot_shows_its_place_and_moves_up_by_itself(
@@ -49,13 +49,13 @@ def test_a_copy_without_a_slot_shows_its_place_and_moves_up_by_itself(
     browser = signed_in("requester")
     status, page, tag = polled(browser, third.pk)
     assert status == 200
-    assert "Waiting for a slot<small>2nd of 2 into eu-west-1</small>" in page
+    assert "Waiting for a slot 2nd of 2 into eu-west-1" in page.text
     assert polled(browser, third.pk, tag)[0] == 304
     cancel_retry.cancel(acting(approver), second.pk)
     status, page, _ = polled(browser, third.pk, tag)
     assert status == 200
-    assert "Waiting for a slot<small>1st of 1 into eu-west-1</small>" in page
-    assert "Waiting for a slot" not in polled(browser, first.pk)[1]
+    assert "Waiting for a slot 1st of 1 into eu-west-1" in page.text
+    assert "Waiting for a slot" not in polled(browser, first.pk)[1].text
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_late_copy_gets_a_badge_and_is_never_failed_for_it(
     ImageCopy.objects.update(called_at=timezone.now() - timedelta(hours=hours), next_step_at=timezone.now())
     tasks.track_due()
     assert row.copies.get().state == "COPYING"
-    assert ("Overdue" in polled(signed_in("requester"), row.pk)[1]) == late
+    assert ("Overdue" in polled(signed_in("requester"), row.pk)[1].text) == late
 
 
 def test_a_finished_copy_says_what_was_checked(
@@ -94,24 +94,13 @@ def test_a_finished_copy_says_what_was_checked(
     tasks.track_due()
     page = polled(signed_in("requester"), row.pk)[1]
     checked = "Name, Source AMI, Encryption, KMS key, Tags of the image, Tags of the snapshots"
-    assert f"Checked: {checked} as approved" in page
-    assert "isn’t quite what was approved" not in page
+    assert f"Checked: {checked} as approved" in page.text
+    assert "isn’t quite what was approved" not in page.text
 
 
-def text(html: str) -> str:
-    return re.sub(r"<[^>]+>", "", html)
-
-
-def listed_attempts(page: str) -> list[dict[str, str]]:
+def listed_attempts(page: Page) -> list[dict[str, str]]:
     """What a page lists of the tries at its only copy: each with its number, and words by name."""
-    found = re.search(r'<details [^>]*id="attempts-\d+">(.*?)</details>', page, re.DOTALL)
-    assert found is not None
-    listed = []
-    for item in re.findall(r"<li>(.*?)</li>", found[1], re.DOTALL):
-        rows = re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", item, re.DOTALL)
-        number = {"number": text(item.partition("<dl")[0])}
-        listed.append(number | {name: text(value) for name, value in rows})
-    return listed
+    return [{"number": item.text.partition(" ")[0], **item.facts()} for item in page.group("attempt").items()]
 
 
 CALLED = datetime(2026, 11, 24, 9, 30, 5, tzinfo=UTC)
@@ -146,8 +135,7 @@ def test_an_attempt_says_when_it_was_called_and_what_came_of_it(
     assert listed_attempts(page) == [
         {"number": "1", "Called": called, "Outcome": outcome, "ClientToken": "token-1"},
     ]
-    assert f'id="show-attempts-{copy.pk}"' in page
-    assert "1 attempt<" in page
+    assert page.by_id(f"show-attempts-{copy.pk}").name == "1 attempt"
 
 
 def test_every_attempt_is_listed_with_its_own_token_the_first_one_first(
@@ -168,14 +156,14 @@ def test_every_attempt_is_listed_with_its_own_token_the_first_one_first(
     )
     attempt.save()
     page = polled(signed_in("requester"), row.pk)[1]
-    assert "2 attempts<" in page
+    assert page.group("attempt").name == "2 attempts"
     assert [(each["number"], each["ClientToken"], each.get("AWS request ID")) for each in listed_attempts(page)] == [
         ("1", "token-1", "request-1"),
         ("2", "token-2", None),
     ]
     # A copy that nobody has tried yet, such as one that waits for approval, has a token all the same and lists none.
     assert Attempt.objects.filter(copy=other).exists()
-    assert f"attempts-{other.pk}" not in page
+    assert f"attempts-{other.pk}" not in page.source
 
 
 def test_a_try_that_is_to_come_after_another_is_listed(signed_in: SignedIn, submit: Submit, approver: User) -> None:
@@ -192,23 +180,20 @@ def test_all_new_ami_ids_are_copied_at_once_when_there_are_several(
     row = approve(approver, submit(make_call(), make_call("sa-east-1"), make_call("us-west-2")))
     browser = signed_in("requester")
     for position, image in enumerate(("ami-0aa", "ami-0bb")):
-        assert "clip-all" not in polled(browser, row.pk)[1], "one ID has a button of its own"
+        assert "clip-all" not in polled(browser, row.pk)[1].source, "one ID has a button of its own"
         row.copies.filter(position=position).update(state="AVAILABLE", ImageId=image)
     page = polled(browser, row.pk)[1]
-    clip = re.search(r'id="clip-all" data-clip="([^"]*)">(.*?)</button>', page, re.DOTALL)
-    assert clip is not None
-    assert clip[1] == "eu-west-1 ami-0aa\nsa-east-1 ami-0bb"
-    assert text(clip[2]) == "Copy 2 AMI IDs"
+    assert page.button("Copy 2 AMI IDs").attribute("data-clip") == "eu-west-1 ami-0aa\nsa-east-1 ami-0bb"
 
 
 def test_cancelling_says_how_much_it_ends(signed_in: SignedIn, submit: Submit, approver: User) -> None:
     browser = signed_in("requester")
     one = approve(approver, submit())
-    assert "Cancel the copy…" in polled(browser, one.pk)[1]
+    assert polled(browser, one.pk)[1].links("Cancel the copy…")
     two = approve(approver, submit(make_call(), make_call("sa-east-1")))
-    assert "Cancel all copies…" in polled(browser, two.pk)[1]
+    assert polled(browser, two.pk)[1].links("Cancel all copies…")
     two.copies.filter(position=0).update(state="AVAILABLE", ImageId="ami-0aa")
-    assert "Cancel the rest…" in polled(browser, two.pk)[1]
+    assert polled(browser, two.pk)[1].links("Cancel the rest…")
 
 
 @pytest.mark.parametrize(
@@ -221,5 +206,5 @@ def test_the_list_says_as_the_page_does_how_long_a_request_took(
     row.copies.update(state="AVAILABLE", ImageId="ami-0aa", called_at=CALLED)
     CopyRequest.objects.update(state="COMPLETED", finished_at=CALLED + timedelta(seconds=seconds))
     browser = signed_in("requester")
-    assert f"<small>{words}</small>" in browser.get("/requests/").content.decode()
-    assert f"Took <b>{words.removeprefix('in ')}</b>" in polled(browser, row.pk)[1]
+    assert f"Done {words}" in read(browser.get("/requests/")).table().row(row.Name).text
+    assert f"Took {words.removeprefix('in ')}" in polled(browser, row.pk)[1].region("Done").text

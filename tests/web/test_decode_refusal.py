@@ -15,6 +15,7 @@ from amicopy.aws import sessions
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 SECRET = "arn:aws:iam::111122223333:role/secret-policy"
@@ -37,9 +38,9 @@ def test_an_administrator_reads_it_on_a_page_of_its_own(
     signed_in: SignedIn, refused: ImageCopy, sandbox: Control
 ) -> None:
     admin, address = signed_in("administrator"), f"/requests/{refused.request_id}/decode/"
-    assert f'action="{address}"' in admin.get(f"/requests/{refused.request_id}/").content.decode()
+    assert read(admin.get(f"/requests/{refused.request_id}/")).form(to=address).buttons("Decode AWS’s refusal")
     answer = admin.post(address, {"copy": refused.pk})
-    assert SECRET in answer.content.decode()
+    assert SECRET in read(answer).region("Decoded").text
     assert "no-store" in answer["Cache-Control"]
 
 
@@ -47,8 +48,9 @@ def test_nobody_else_does_and_no_page_offers_it(signed_in: SignedIn, refused: Im
     address = f"/requests/{refused.request_id}/decode/"
     for role in ("requester", "approver", "auditor"):
         person = signed_in(role)
-        page = person.get(f"/requests/{refused.request_id}/").content.decode()
-        assert address not in page
+        page = read(person.get(f"/requests/{refused.request_id}/"))
+        assert address not in page.source
+        assert not page.buttons("Decode")
         assert person.post(address, {"copy": refused.pk}).status_code == 403
     assert sandbox("calls?action=DecodeAuthorizationMessage") == []
 
@@ -72,12 +74,16 @@ def test_what_cannot_be_decoded_is_said_in_words(
     signed_in: SignedIn, refused: ImageCopy, sandbox: Control, settings: Settings
 ) -> None:
     admin, address = signed_in("administrator"), f"/requests/{refused.request_id}/decode/"
+
+    def said(copy: object) -> str:
+        return read(admin.post(address, {"copy": copy})).region("Decoded").text
+
     for wrong in ("", "x", "999999", "99999999999999999999999"):
-        assert "This one has none" in admin.post(address, {"copy": wrong}).content.decode()
+        assert "This one has none" in said(wrong)
     sandbox("faults", kind="error", code="AccessDenied", service="sts", action="DecodeAuthorizationMessage")
-    assert "It needs sts:DecodeAuthorizationMessage" in admin.post(address, {"copy": refused.pk}).content.decode()
+    assert "It needs sts:DecodeAuthorizationMessage" in said(refused.pk)
     settings.AWS_ENDPOINT = "http://127.0.0.1:9"
     sessions.forget_all()
     answer = admin.post(address, {"copy": refused.pk})
     assert answer.status_code == 200
-    assert "AWS didn" in answer.content.decode()
+    assert "AWS didn't decode it" in read(answer).region("Decoded").text

@@ -6,6 +6,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.states import CopyState, RequestState
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 
@@ -29,22 +30,17 @@ def test_destinations_are_added_by_a_linked_request_shown_on_both_pages(
     signed_in: SignedIn, finished: CopyRequest
 ) -> None:
     client = signed_in("requester")
-    assert f"?continues={finished.pk}" in client.get(f"/requests/{finished.pk}/").content.decode()
-    page = client.get(f"/requests/new/?continues={finished.pk}").content.decode()
-    assert f"More destinations for request #{finished.pk}" in page
-    assert "golden-al2023-2026.11.24" in page
-    assert '<option value="eu-west-1" selected>' not in page
+    assert read(client.get(f"/requests/{finished.pk}/")).links(to=f"/requests/new/?continues={finished.pk}")
+    page = read(client.get(f"/requests/new/?continues={finished.pk}"))
+    assert f"More destinations for request #{finished.pk}" in page.text
+    assert page.field("Name").value == "golden-al2023-2026.11.24"
+    assert "eu-west-1" not in [value for field in page.fields() for value in field.chosen]
     assert client.post("/requests/new/", more(finished)).status_code == 302
     added = CopyRequest.objects.latest("pk")
     assert (added.continues, added.state) == (finished, RequestState.PENDING)
-    assert (
-        f'href="/requests/{finished.pk}/">Request #{finished.pk}</a>'
-        in client.get(f"/requests/{added.pk}/").content.decode()
-    )
-    assert (
-        f'href="/requests/{added.pk}/">Request #{added.pk}</a>'
-        in client.get(f"/requests/{finished.pk}/").content.decode()
-    )
+    for one, other in ((added, finished), (finished, added)):
+        linked = read(client.get(f"/requests/{one.pk}/")).link(f"Request #{other.pk}")
+        assert linked.address == f"/requests/{other.pk}/"
     event = AuditEvent.objects.get(request=finished.pk, action="request.continued")
     assert event.data == {"by": added.pk}
     assert AuditEvent.objects.get(request=added.pk, action="request.submitted").data["continues"] == finished.pk
@@ -70,7 +66,7 @@ def test_what_is_not_a_destinations_stays_as_it_was(
 def test_a_request_that_is_not_over_is_not_added_to(signed_in: SignedIn, finished: CopyRequest) -> None:
     CopyRequest.objects.filter(pk=finished.pk).update(state=RequestState.APPROVED)
     client = signed_in("requester")
-    assert "?continues=" not in client.get(f"/requests/{finished.pk}/").content.decode()
+    assert "?continues=" not in read(client.get(f"/requests/{finished.pk}/")).source
     answer = client.post("/requests/new/", more(finished))
     assert "is over, or clone it" in answer.context["form"].errors["continues"][0]
 

@@ -8,6 +8,7 @@ from pytest_django import Settings
 from amicopy.copies.core.models import CopyRequest
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 
@@ -82,28 +83,28 @@ def test_bad_input_comes_back_with_its_own_message_and_everything_typed(
     form = answer.context["form"]
     assert field in form.errors, form.errors
     assert any(words in message for message in form.errors[field]), form.errors[field]
-    page = answer.content.decode()
-    assert f'href="#f-{field}"' in page
-    assert f'id="f-{field}"' in page
+    page = read(answer)
+    assert page.alert().links(to=f"#f-{field}")
+    assert page.by_id(f"f-{field}")
     if field.startswith("destinations-1-"):
-        assert "Destination 2: " in page
-    assert "<title>Error:" in page
-    for value in typed(**changes).values():
+        assert "Destination 2: " in page.alert().text
+    assert page.title.startswith("Error:")
+    for name, value in typed(**changes).items():
         if value.strip() and len(value) < 100:
-            assert value.replace("&", "&amp;") in page
+            assert page.field(name).value == value
     assert CopyRequest.objects.count() == 0
 
 
 def test_rows_are_added_and_removed_by_plain_buttons_and_keep_what_was_typed(signed_in: SignedIn) -> None:
     client = signed_in("requester")
-    page = client.post("/requests/new/", typed(add="destination")).content.decode()
-    assert 'name="destinations-1-DestinationRegion"' in page
-    assert "golden-al2023-2026.11.24" in page
+    page = read(client.post("/requests/new/", typed(add="destination")))
+    assert page.has_field("destinations-1-DestinationRegion")
+    assert page.field("Name").value == "golden-al2023-2026.11.24"
     both = typed(**{"destinations-1-DestinationRegion": "us-west-2", "remove-destination": "0"})
-    page = client.post("/requests/new/", both).content.decode()
-    assert 'value="us-west-2"' in page
-    assert 'name="destinations-1-DestinationRegion"' not in page
-    assert 'name="tags-0-Key"' in client.post("/requests/new/", typed(add="tag")).content.decode()
+    page = read(client.post("/requests/new/", both))
+    assert page.field("destinations-0-DestinationRegion").value == "us-west-2"
+    assert not page.has_field("destinations-1-DestinationRegion")
+    assert read(client.post("/requests/new/", typed(add="tag"))).has_field("tags-0-Key")
 
 
 def test_sending_the_same_form_twice_makes_one_request(signed_in: SignedIn) -> None:
@@ -182,10 +183,10 @@ def test_a_clone_starts_with_the_parameters_and_without_the_token(signed_in: Sig
         "/requests/new/",
         typed(ClientToken="week-47", **{"tags-0-Key": "team", "tags-0-Value": "x", "tags-0-image": "on"}),
     )
-    page = client.get(f"/requests/new/?clone={CopyRequest.objects.get().pk}").content.decode()
-    assert "golden-al2023-2026.11.24" in page
-    assert 'value="team"' in page
-    assert "week-47" not in page
+    page = read(client.get(f"/requests/new/?clone={CopyRequest.objects.get().pk}"))
+    assert page.field("Name").value == "golden-al2023-2026.11.24"
+    assert page.field("tags-0-Key").value == "team"
+    assert "week-47" not in page.source
 
 
 @pytest.mark.parametrize(
@@ -211,10 +212,10 @@ def test_hostile_input_is_refused_and_never_an_error_of_the_server(signed_in: Si
 def test_tags_that_every_copy_must_have_are_asked_for_and_enforced(signed_in: SignedIn, settings: Settings) -> None:
     settings.REQUIRED_TAGS = {"team": (), "stage": ("dev", "prod"), "cost": ("42",)}
     client = signed_in("requester")
-    page = client.get("/requests/new/").content.decode()
-    assert "Every copy must have on the AMI and on its snapshots: team, stage (dev or prod), cost (42)." in page
-    assert all(f'name="tags-{index}-Key" value="{key}"' in page for index, key in enumerate(("team", "stage", "cost")))
-    assert 'name="tags-2-Value" value="42"' in page
+    page = read(client.get("/requests/new/"))
+    assert "Every copy must have on the AMI and on its snapshots: team, stage (dev or prod), cost (42)." in page.text
+    assert [page.field(f"tags-{index}-Key").value for index in range(3)] == ["team", "stage", "cost"]
+    assert page.field("tags-2-Value").value == "42"
     answer = client.post("/requests/new/", typed())
     assert "Add the tag team to the AMI and the snapshots" in answer.context["form"].errors["TagSpecifications"][0]
     rows: dict[str, str] = {}

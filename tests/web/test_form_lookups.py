@@ -12,45 +12,44 @@ from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.lookups import async_queries
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import Page, read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 HTMX = {"HX-Request": "true"}
 
 
-def fragment(client: Client, name: str, **changes: str) -> str:
+def fragment(client: Client, name: str, **changes: str) -> Page:
     answer = client.post(f"/requests/new/{name}/", typed(**changes), headers=HTMX)
     assert answer.status_code == 200
-    page = answer.content.decode()
-    assert "<html" not in page
+    page = read(answer)
+    assert not page.is_whole
     return page
 
 
-def slot(page: str, name: str) -> str:
-    found = re.search(rf'<div class="slot" id="f-{re.escape(name)}-err"[^>]*>(.*?)</div>', page, re.S)
-    assert found, f"no slot of {name}"
-    return found[1]
+def slot(page: Page, name: str) -> str:
+    """What is said at a field, which itself need not be on the page."""
+    return page.by_id(f"f-{name}-err").text
 
 
 def test_the_source_is_shown_with_volumes_and_tags(signed_in: SignedIn, sandbox: Control) -> None:
     page = fragment(signed_in("requester"), "source", CopyImageTags="on")
-    assert "golden-al2023-x86_64-2026.11.18" in page
-    assert "52 GiB in 2 volumes" in page
-    assert "1111-2222-3333, this account" in page
-    assert "These come along:" in page
-    assert 'id="form-says" hx-swap-oob' in page
+    source = page.region("golden-al2023-x86_64-2026.11.18").facts()
+    assert source["Size"] == "52 GiB in 2 volumes"
+    assert source["Owner"] == "1111-2222-3333, this account"
+    assert "These come along:" in page.by_id("source-tags").text
+    assert page.by_id("form-says").has("hx-swap-oob")
 
 
 def test_a_source_of_another_region_says_which_and_offers_it(signed_in: SignedIn, sandbox: Control) -> None:
     client = signed_in("requester")
     page = fragment(client, "source", SourceRegion="eu-west-1")
-    assert "Not found in eu-west-1" in page
-    assert 'name="use-region" value="us-east-1"' in page
-    page = client.post(
-        "/requests/new/", typed(SourceRegion="eu-west-1", **{"use-region": "us-east-1"})
-    ).content.decode()
-    assert '<option value="us-east-1" selected>' in page
-    assert "golden-al2023-x86_64-2026.11.18" in page
-    assert "PLAT-1: week 47 image" in page
+    assert "Not found in eu-west-1" in page.text
+    use = page.button("Use us-east-1 as the source Region")
+    assert (use.attribute("name"), use.attribute("value")) == ("use-region", "us-east-1")
+    page = read(client.post("/requests/new/", typed(SourceRegion="eu-west-1", **{"use-region": "us-east-1"})))
+    assert page.field("SourceRegion").value == "us-east-1"
+    assert page.headings("golden-al2023-x86_64-2026.11.18")
+    assert page.field("reason").value == "PLAT-1: week 47 image"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_a_source_of_another_region_says_which_and_offers_it(signed_in: SignedIn
 def test_a_source_warns_of_what_would_surprise(
     signed_in: SignedIn, sandbox: Control, image_id: str, words: str
 ) -> None:
-    assert words in fragment(signed_in("requester"), "source", SourceImageId=image_id)
+    assert words in fragment(signed_in("requester"), "source", SourceImageId=image_id).text
 
 
 @pytest.mark.parametrize("fault", [{"kind": "throttle"}, {"kind": "error"}, {"kind": "drop"}])
@@ -73,8 +72,8 @@ def test_a_source_that_is_not_answered_for_says_so(
 ) -> None:
     sandbox("faults", **fault, action="DescribeImages")
     page = fragment(signed_in("requester"), "source")
-    assert "Not looked at" in page
-    assert "You can submit without it" in page
+    assert "Not looked at" in page.text
+    assert "You can submit without it" in page.text
 
 
 def test_an_aws_that_hangs_costs_a_few_seconds_and_never_the_page(
@@ -83,9 +82,9 @@ def test_an_aws_that_hangs_costs_a_few_seconds_and_never_the_page(
     monkeypatch.setattr(async_queries.deadline, "__defaults__", (0.5,))
     sandbox("faults", kind="hang", count=None)
     client, began = signed_in("requester"), time.monotonic()
-    assert "AWS didn&#x27;t answer in time" in fragment(client, "source")
+    assert "AWS didn't answer in time" in fragment(client, "source").text
     assert client.get("/requests/new/").status_code == 200
-    assert "Same as running" in fragment(client, "aside")
+    assert fragment(client, "aside").headings("Same as running")
     answer = client.post("/requests/new/", typed())
     assert answer.status_code == 302
     assert time.monotonic() - began < 6
@@ -142,21 +141,25 @@ def test_what_is_known_of_a_destination_stands_at_its_field(
 
 def test_keys_zones_and_outposts_of_a_destination_are_suggested(signed_in: SignedIn, sandbox: Control) -> None:
     page = fragment(signed_in("requester"), "messages", **{"destinations-0-DestinationRegion": "us-east-1"})
-    for value in ("alias/golden-images", "us-east-1-bos-1a", "use1-bos1-az1", "outpost/op-0a1b2c3d4e5f67890"):
-        assert value in page
+    suggested = {kind: page.by_id(f"{kind}-0").marks("value") for kind in ("keys", "zones", "zone-ids", "outposts")}
+    assert "alias/golden-images" in suggested["keys"]
+    assert "us-east-1-bos-1a" in suggested["zones"]
+    assert "use1-bos1-az1" in suggested["zone-ids"]
+    assert [arn for arn in suggested["outposts"] if arn.endswith("outpost/op-0a1b2c3d4e5f67890")]
 
 
 def test_regions_that_are_not_enabled_cannot_be_chosen_and_say_why(signed_in: SignedIn, sandbox: Control) -> None:
     client = signed_in("requester")
-    assert client.get("/requests/new/").content.decode().count('hx-get="/requests/new/regions/') == 1
-    facts = client.get("/requests/new/regions/?account=sandbox", headers=HTMX).content.decode()
-    greyed = (
-        '<option value="af-south-1" disabled>af-south-1: Africa (Cape Town) (not enabled for this account)</option>'
-    )
-    assert greyed in facts
-    page = client.get("/requests/new/").content.decode()
-    assert greyed in page
-    assert "hx-get" not in page
+    first = read(client.get("/requests/new/"))
+    assert [each.partition("?")[0] for each in first.marks("hx-get")] == ["/requests/new/regions/"]
+    facts = read(client.get("/requests/new/regions/?account=sandbox", headers=HTMX))
+    page = read(client.get("/requests/new/"))
+    greyed = [*facts.marked("value", "af-south-1"), page.field("SourceRegion").option("af-south-1")]
+    for option in greyed:
+        assert option.has("disabled")
+        assert option.text == "af-south-1: Africa (Cape Town) (not enabled for this account)"
+    assert len(greyed) == 2
+    assert page.marks("hx-get") == []
 
 
 def test_a_message_comes_when_a_field_is_left_and_required_only_after_a_submit(
@@ -176,8 +179,9 @@ def test_a_message_comes_when_a_field_is_left_and_required_only_after_a_submit(
 def test_no_fragment_brings_an_input_or_needs_a_good_form(signed_in: SignedIn, sandbox: Control, name: str) -> None:
     client = signed_in("requester")
     for data in ({}, typed(), {"destinations-0-DestinationRegion": "<script>alert(1)</script>", "Name": "\0"}):
-        page = client.post(f"/requests/new/{name}/", data, headers=HTMX).content.decode()
-        assert not re.search(r"<(input|select|textarea)\b|<script", page)
+        page = read(client.post(f"/requests/new/{name}/", data, headers=HTMX))
+        assert page.fields() == []
+        assert "<script" not in page.source
 
 
 def test_permissions_are_checked_for_each_destination(signed_in: SignedIn, sandbox: Control) -> None:
@@ -186,9 +190,10 @@ def test_permissions_are_checked_for_each_destination(signed_in: SignedIn, sandb
     sandbox("faults", **fault, action="CopyImage", region="us-west-2", count=None)
     client, two = signed_in("requester"), {"destinations-1-DestinationRegion": "us-west-2"}
     page = fragment(client, "permissions", **two)
-    assert re.search(r"eu-west-1</span>: allowed", page)
-    assert re.search(r"us-west-2</span>: not allowed", page)
-    assert "&quot;Action&quot;: &quot;ec2:CopyImage&quot;" in page
+    said = page.region("What AWS says to a dry run").text
+    assert re.search(r"eu-west-1\S*: allowed", said)
+    assert re.search(r"us-west-2\S*: not allowed", said)
+    assert '"Action": "ec2:CopyImage"' in said
     assert sandbox("images") == []
     # The answer goes with the request, for the approver.
     assert client.post("/requests/new/", typed(**two)).status_code == 302
@@ -199,15 +204,15 @@ def test_permissions_are_checked_for_each_destination(signed_in: SignedIn, sandb
 
 def test_permissions_are_not_checked_for_what_has_to_be_corrected(signed_in: SignedIn, sandbox: Control) -> None:
     page = fragment(signed_in("requester"), "permissions", Name="x")
-    assert "Correct 1 thing first. AWS wasn&#x27;t asked." in page.replace("'", "&#x27;")
+    assert page.by_id("form-says").text == "Correct 1 thing first. AWS wasn't asked."
     assert "CopyImage" not in sandbox()["calls"].get("ec2", {}).get("eu-west-1", {})
 
 
 def test_without_a_script_a_button_shows_source_notes_and_permissions(signed_in: SignedIn, sandbox: Control) -> None:
-    page = signed_in("requester").post("/requests/new/", typed(check="1", **KEYED)).content.decode()
-    assert "52 GiB in 2 volumes" in page
-    assert "Key found in eu-west-1" in slot(page, "destinations-0-KmsKeyId")
-    assert re.search(r"eu-west-1</span>: allowed", page)
+    page = read(signed_in("requester").post("/requests/new/", typed(check="1", **KEYED)))
+    assert "52 GiB in 2 volumes" in page.text
+    assert "Key found in eu-west-1" in page.field("destinations-0-KmsKeyId").said
+    assert re.search(r"eu-west-1\S*: allowed", page.region("What AWS says to a dry run").text)
     assert CopyRequest.objects.count() == 0
 
 
@@ -215,17 +220,18 @@ def test_what_will_happen_follows_what_is_typed(signed_in: SignedIn, sandbox: Co
     client = signed_in("requester")
     fragment(client, "source")
     page = fragment(client, "aside", Name="{source}-{region}", **{"destinations-1-DestinationRegion": "us-west-2"})
-    assert "2 copies start" in page
-    assert "104 GiB" in page
-    assert "golden-al2023-x86_64-2026.11.18-us-west-2" in page
-    assert "--region us-west-2" in page
+    happens = page.region("What will happen")
+    assert "2 copies start" in happens.text
+    assert happens.facts()["Data to copy"].startswith("104 GiB")
+    assert "golden-al2023-x86_64-2026.11.18-us-west-2" in happens.facts()["Names"]
+    assert "--region us-west-2" in page.region("Same as running").text
 
 
 def test_look_ups_are_for_accounts_a_person_may_ask_in(signed_in: SignedIn, sandbox: Control) -> None:
     closed = Account.objects.create(name="closed", account_id="444455556666")
     closed.requester_groups.create(name="others")
     page = fragment(signed_in("requester"), "source", account="closed", SourceImageId="ami-07c3fa0628b5e91d4")
-    assert "debian" not in page
+    assert "debian" not in page.source
     assert signed_in("auditor").post("/requests/new/source/", typed()).status_code == 403
 
 
@@ -233,13 +239,13 @@ def test_a_name_that_another_request_has_is_noted(signed_in: SignedIn, sandbox: 
     client = signed_in("requester")
     client.post("/requests/new/", typed())
     words = f"eu-west-1 gets an AMI of this name by request #{CopyRequest.objects.get().pk}."
-    assert words in fragment(client, "messages")
-    assert words not in fragment(client, "messages", Name="another-name")
+    assert words in fragment(client, "messages").text
+    assert words not in fragment(client, "messages", Name="another-name").text
     settings.NAME_CLASH = "allow"
-    assert words not in fragment(client, "messages")
+    assert words not in fragment(client, "messages").text
 
 
 def test_the_name_setting_can_be_silent(signed_in: SignedIn, sandbox: Control, settings: Settings) -> None:
     settings.NAME_CLASH = "allow"
     taken = {"Name": "bastion-encrypted-3.2", "destinations-0-DestinationRegion": "us-east-1"}
-    assert "of this name" not in fragment(signed_in("requester"), "messages", **taken)
+    assert "of this name" not in fragment(signed_in("requester"), "messages", **taken).source

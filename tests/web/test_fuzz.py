@@ -10,7 +10,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from amicopy.sandbox.errors import Refused
 from tests.conftest import Control
 from tests.web.conftest import SignedIn
 from tests.web.fuzzing import UNESCAPED, Submission, submissions
+from tests.web.page import Page, read
 
 pytestmark = pytest.mark.django_db
 
@@ -66,8 +66,6 @@ BLAMED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Outpost", ("DestinationOutpostArn", "DestinationRegion")),
     ("Local Zone", checks.DESTINATIONS[1:]),
 )
-CONTROL = re.compile(r"<(input|textarea|select)\b([^>]*)>(?:([^<]*)</textarea>|((?:<option.*?</option>)*))", re.S)
-ATTRIBUTE = re.compile(r'([a-z-]+)="([^"]*)"')
 
 
 class Fuzz:
@@ -88,17 +86,16 @@ class Fuzz:
             self.figures["accepted"] += 1
             self._accepted(int(re.fullmatch(r"/requests/(\d+)/", answer["Location"])[1]))  # type: ignore[index]
             return
-        page = answer.content.decode()
-        assert not re.search(UNESCAPED, page), "unescaped"
+        assert not re.search(UNESCAPED, read(answer).source), "unescaped"
         if answer.status_code == 400:
             self.figures["unreadable"] += 1
             assert submission.broken or submission.too_much, "a body that can be read was turned away"
-            assert "That couldn’t be read" in page
+            assert "That couldn’t be read" in read(answer).text
         elif answer.status_code == 422:
             self.figures["refused"] += 1
-            self._refused(answer, page)
+            self._refused(answer)
             if not submission.broken:
-                _kept(submission, page)
+                _kept(submission, read(answer))
         else:
             self.figures["rows added or removed"] += 1
 
@@ -132,9 +129,10 @@ class Fuzz:
             return error
         return None
 
-    def _refused(self, answer: Any, page: str) -> None:
+    def _refused(self, answer: Any) -> None:
         """Each error leads to an input; and what botocore or the sandbox would refuse is said at its field."""
-        leads, ids = set(re.findall(r'href="#(f-[^"]+)"', page)), set(re.findall(r' id="([^"]+)"', page))
+        page = read(answer)
+        leads, ids = {link.address.removeprefix("#") for link in page.alert().links()}, set(page.marks("id"))
         assert leads, "refused without a word"
         assert leads <= ids, leads - ids
         form = answer.context["form"]
@@ -189,9 +187,9 @@ def _refusal(check: Callable[[], object]) -> str:
     return ""
 
 
-def _kept(submission: Submission, page: str) -> None:
+def _kept(submission: Submission, page: Page) -> None:
     """Everything typed is in the page's inputs again."""
-    shown = _controls(page)
+    shown = {field.sent_as: field.value for field in page.fields() if not field.is_box and field.node.tag != "select"}
     typed = submission.typed
     rows: dict[str, dict[int, int]] = {}
     for prefix in ("destinations", "tags"):
@@ -203,28 +201,12 @@ def _kept(submission: Submission, page: str) -> None:
         if row:
             place = rows[row[1]].get(int(row[2]))
             name = f"{row[1]}-{place}-{row[3]}"
-        if name in shown and shown[name] is not None and name != "csrfmiddlewaretoken":
-            wanted = value
+        if name in shown and name != "csrfmiddlewaretoken":
+            # As a browser reads and sends it.
+            wanted = value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
             if name == "submission" and not re.fullmatch(r"[0-9a-f-]{36}", value):
                 continue
             assert shown[name] == wanted, f"{name}: {shown[name]!r} isn't {wanted!r}"
-
-
-def _controls(page: str) -> dict[str, str | None]:
-    """The values of a page's inputs by name; None where a value can't be anything, as in boxes and lists."""
-    values: dict[str, str | None] = {}
-    for tag, attributes, text, _options in CONTROL.findall(page):
-        found = {name: unescape(value) for name, value in ATTRIBUTE.findall(attributes)}
-        name = found.get("name")
-        if not name:
-            continue
-        if tag == "textarea":
-            values[name] = unescape(text)
-        elif tag == "select" or found.get("type") in {"checkbox", "radio"}:
-            values[name] = None
-        else:
-            values[name] = found.get("value", "")
-    return values
 
 
 def test_whatever_is_sent_is_refused_with_words_or_accepted_by_aws(

@@ -18,6 +18,7 @@ from amicopy.copies.core.models import CopyRequest
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.fuzzing import HOSTILE, INVALID_UTF8, UNESCAPED, URLENCODED, Submission
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 
@@ -68,8 +69,8 @@ def names_in_use(client: Client) -> list[str]:
     for route in ROUTES:
         answer = client.get("/" + ARGUMENT.sub("1", route))
         if answer.status_code == 200 and not isinstance(answer, StreamingHttpResponse):
-            page = answer.content.decode()
-            found |= set(re.findall(r'\sname="([^"]+)"', page)) | set(re.findall(r"[?&;](\w+)=", page))
+            page = read(answer)
+            found |= {*page.marks("name"), *re.findall(r"[?&;](\w+)=", page.source)}
     return sorted(found)
 
 
@@ -87,7 +88,7 @@ def test_garbage_at_any_address_is_never_an_error_of_the_server(signed_in: Signe
     )
     pairs = st.lists(st.tuples(st.sampled_from(names_in_use(clients["administrator"])), values), max_size=5)
     htmx = st.sampled_from(
-        ({}, {}, {"HX-Request": "true", "HX-PTag": "x"}, {"HX-Request": "true", "HX-Current-URL": "<"})
+        ({}, {}, {"HX-Request": "true", "If-None-Match": "x"}, {"HX-Request": "true", "HX-Current-URL": "<"})
     )
 
     @seeded(SEED)

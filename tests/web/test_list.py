@@ -1,6 +1,5 @@
 """The list of requests: order, filters, and views that a person keeps."""
 
-import re
 from datetime import timedelta
 
 import pytest
@@ -10,6 +9,7 @@ from django.utils import timezone
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.web.models import SavedView
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import Page, read
 
 pytestmark = pytest.mark.django_db
 
@@ -20,8 +20,12 @@ def submitted(client: Client, name: str) -> CopyRequest:
 
 
 def shown(client: Client, query: str) -> list[str]:
-    page = client.get(f"/requests/{query}").content.decode()
-    return re.findall(r'class="name" id="open-\d+"[^>]*>([^<]+)<', page)
+    return names(read(client.get(f"/requests/{query}")))
+
+
+def names(page: Page) -> list[str]:
+    """The names of the requests on a page of the list."""
+    return [row.links()[0].name for table in page.tables() for row in table.marked("data-request")]
 
 
 def ended(row: CopyRequest, state: str, *, days_ago: int = 0) -> None:
@@ -39,8 +43,8 @@ def test_every_sorted_column_sorts_both_ways_and_says_so(signed_in: SignedIn) ->
         forwards = shown(auditor, f"?sort={key}")
         turned = {"oldest": "newest"}.get(key, f"-{key}")
         assert forwards == shown(auditor, f"?sort={turned}")[::-1]
-        page = auditor.get(f"/requests/?sort={key}").content.decode()
-        assert re.search(rf'aria-sort="ascending"><a [^>]*>{column}<', page)
+        heads = read(auditor.get(f"/requests/?sort={key}")).table("Copy requests").heads
+        assert [head.text for head in heads if head.attribute("aria-sort") == "ascending"] == [column]
     assert shown(auditor, "?sort=status") == [first.Name, second.Name]
     assert shown(auditor, "?sort=person") == [second.Name, first.Name]
 
@@ -51,14 +55,13 @@ def test_pages_in_every_order_show_each_request_once(
 ) -> None:
     monkeypatch.setattr("amicopy.web.pagination.PAGE", 2)
     client = signed_in("requester")
-    names = [submitted(client, name).Name for name in ("one-image", "two-image", "two-image", "six-image", "ten-image")]
+    made = [submitted(client, name).Name for name in ("one-image", "two-image", "two-image", "six-image", "ten-image")]
     query, seen = f"?sort={sort}", list[str]()
     for _ in range(3):
-        page = client.get(f"/requests/{query}").content.decode()
-        seen += re.findall(r'class="name" id="open-\d+"[^>]*>([^<]+)<', page)
-        following = re.search(r'href="([^"]+)" rel="next"', page)
-        query = following[1].replace("&amp;", "&") if following else query
-    assert sorted(seen) == sorted(names)
+        page = read(client.get(f"/requests/{query}"))
+        seen += names(page)
+        query = page.following() or query
+    assert sorted(seen) == sorted(made)
 
 
 def test_the_dashboards_figures_lead_to_the_requests_behind_them(signed_in: SignedIn) -> None:
@@ -67,9 +70,9 @@ def test_the_dashboards_figures_lead_to_the_requests_behind_them(signed_in: Sign
     ended(failed, "FAILED")
     ended(done, "AVAILABLE")
     ended(long_ago, "FAILED", days_ago=8)
-    page = client.get("/").content.decode()
-    for tile in ("tile-failed", "tile-done"):
-        assert re.search(rf'id="{tile}" href="/requests/\?ended=week&amp;outcome=\w+"', page), tile
+    page = read(client.get("/"))
+    for tile, outcome in (("Failed this week", "failed"), ("Done this week", "available")):
+        assert page.link(tile).address == f"/requests/?ended=week&outcome={outcome}"
     assert shown(client, "?ended=week&outcome=failed") == ["failed-image"]
     assert shown(client, "?ended=week&outcome=available") == ["done-image"]
     assert shown(client, f"?ended={timezone.localdate() - timedelta(days=8)}") == ["old-image"]
@@ -83,19 +86,18 @@ def test_a_saved_view_is_listed_beside_the_others_and_can_be_deleted(signed_in: 
     assert answer["Location"] == "/requests/?q=ireland&region=eu-west-1"
     view = SavedView.objects.get()
     assert view.name == "Week's work"
-    page = client.get(answer["Location"]).content.decode()
-    assert re.search(r'aria-current="page"><svg.*?</svg>Week&#x27;s work</a>', page)
-    assert page.count('aria-current="page"') == 2  # in the menu, and this one of the views
-    answer = client.post(f"/requests/views/{view.pk}/delete/", follow=True)
-    page = answer.content.decode()
+    page = read(client.get(answer["Location"]))
+    here = [link.name for link in page.links() if link.attribute("aria-current") == "page"]
+    assert here == ["Requests", "Week's work"], "in the menu, and this one of the views"
+    page = read(client.post(f"/requests/views/{view.pk}/delete/", follow=True))
     assert not SavedView.objects.exists()
-    assert 'value="?q=ireland&amp;region=eu-west-1"' in page
+    assert "?q=ireland&region=eu-west-1" in [field.value for field in page.fields()]
 
 
 def test_saved_views_are_a_persons_own(signed_in: SignedIn) -> None:
     signed_in("requester").post("/requests/views/", {"name": "Mine alone", "query": "?q=golden"})
     view, other = SavedView.objects.get(), signed_in("auditor")
-    assert "Mine alone" not in other.get("/requests/").content.decode()
+    assert "Mine alone" not in read(other.get("/requests/")).source
     assert other.post(f"/requests/views/{view.pk}/delete/").status_code == 404
     assert SavedView.objects.filter(pk=view.pk).exists()
 
@@ -103,7 +105,7 @@ def test_saved_views_are_a_persons_own(signed_in: SignedIn) -> None:
 @pytest.mark.parametrize("name", ["", "   ", "\0", "x" * 41])
 def test_a_view_without_a_usable_name_is_refused_with_words(signed_in: SignedIn, name: str) -> None:
     answer = signed_in("requester").post("/requests/views/", {"name": name, "query": "?q=golden"}, follow=True)
-    assert "Give the view a name" in answer.content.decode()
+    assert "Give the view a name" in read(answer).told
     assert not SavedView.objects.exists()
 
 

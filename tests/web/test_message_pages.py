@@ -16,6 +16,7 @@ from amicopy.web.views import webhooks
 from tests.notify.conftest import hooks
 from tests.notify.servers import HookServer
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 __all__ = ("hooks",)
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,7 @@ def test_a_webhook_is_added_and_changed_with_an_event_each_and_its_address_is_ne
     answer = admin.post("/webhooks/new/", webhook_typed(), follow=True)
     endpoint = Endpoint.objects.get()
     assert endpoint.url.endswith(TOKEN)
-    pages = [answer.content.decode(), admin.get(f"/webhooks/{endpoint.pk}/").content.decode()]
+    pages = [read(answer).source, read(admin.get(f"/webhooks/{endpoint.pk}/")).source]
     admin.post(f"/webhooks/{endpoint.pk}/", webhook_typed(url="", name="tickets-2", kinds=["ended"]))
     endpoint.refresh_from_db()
     assert (endpoint.name, endpoint.kinds, endpoint.url) == ("tickets-2", ["ended"], f"https://hooks.example/{TOKEN}")
@@ -85,7 +86,7 @@ def test_what_is_wrong_with_a_webhook_is_said_at_its_field(
 ) -> None:
     answer = admin.post("/webhooks/new/", webhook_typed(**changes))
     assert answer.status_code == 422
-    assert words in answer.content.decode()
+    assert read(answer).corrections(words)
     assert Endpoint.objects.count() == 0
     assert events() == []
 
@@ -94,7 +95,7 @@ def test_two_webhooks_of_one_name_are_refused(admin: Client) -> None:
     admin.post("/webhooks/new/", webhook_typed())
     answer = admin.post("/webhooks/new/", webhook_typed())
     assert answer.status_code == 422
-    assert "Choose another name." in answer.content.decode()
+    assert "Choose another name." in read(answer).field("name").said
 
 
 def test_plain_http_is_for_the_sandbox_only(admin: Client, settings: Settings) -> None:
@@ -106,15 +107,15 @@ def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> 
     admin.post("/webhooks/new/", webhook_typed())
     endpoint = Endpoint.objects.get()
     key = signatures.key_of(endpoint.salt)
-    assert key not in admin.get("/webhooks/").content.decode()
+    assert key not in read(admin.get("/webhooks/")).source
     answer = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "show"})
-    assert key in answer.content.decode()
+    assert key in read(answer).region("Signing key").text
     assert "no-store" in answer["Cache-Control"]
     assert admin.get(f"/webhooks/{endpoint.pk}/key/").status_code == 405
-    page = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "new"}).content.decode()
+    page = read(admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "new"}))
     endpoint.refresh_from_db()
-    assert key not in page
-    assert signatures.key_of(endpoint.salt) in page
+    assert key not in page.source
+    assert signatures.key_of(endpoint.salt) in page.region("Signing key").text
     assert [action for action, _ in events()] == ["webhook.created", "webhook.key_shown", "webhook.key_changed"]
     assert key not in str(events())
 
@@ -127,24 +128,24 @@ def test_a_deleted_webhook_asks_first_and_keeps_what_it_was_sent_readable(admin:
     stored()
     stored(State.SENT, sent_at=timezone.now())
     path = f"/webhooks/{endpoint.pk}/delete/"
-    assert path in admin.get("/webhooks/").content.decode()
-    asked = admin.get(path).content.decode()
-    assert "2 messages that wait won’t be sent. 1 that couldn’t be delivered" in asked
+    assert read(admin.get("/webhooks/")).link("Delete… tickets").address == path
+    asked = read(admin.get(path))
+    assert "2 messages that wait won’t be sent. 1 that couldn’t be delivered" in asked.text
     endpoint.refresh_from_db()
     assert (endpoint.deleted_at, endpoint.messages.filter(state=State.DROPPED).count()) == (None, 0)
-    done = admin.post(path, follow=True).content.decode()
-    assert "The 3 messages it wasn’t sent are listed as not needed." in done
-    assert "No webhooks yet" in done
+    done = read(admin.post(path, follow=True))
+    assert "The 3 messages it wasn’t sent are listed as not needed." in done.told
+    assert done.headings("No webhooks yet")
     ended = endpoint.messages.filter(state=State.DROPPED).order_by("pk").values_list("last_error", flat=True)
     words = "The webhook was deleted."
     assert list(ended) == [f"{words} The endpoint answered 410.", f"{words} The endpoint answered 410.", words]
     assert endpoint.messages.filter(state=State.SENT).count() == 1
-    page = admin.get("/messages/").content.decode()
-    assert page.count("tickets<span") == page.count("Deleted webhook") == 4
-    assert "Not needed<small>The webhook was deleted.</small>" in page
+    rows = read(admin.get("/messages/")).table().rows
+    assert [to for _, to, *_ in rows] == ["tickets Deleted webhook, JSON, signed"] * 4
+    assert "Not needed The webhook was deleted." in [state for _, _, state, _ in rows]
     action, data = events()[-1]
     assert (action, json.loads(data)["messages_dropped"]) == ("webhook.deleted", 3)
-    assert TOKEN not in asked + done + str(events())
+    assert TOKEN not in asked.source + done.source + str(events())
 
 
 def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Client) -> None:
@@ -180,8 +181,7 @@ def test_a_webhook_deleted_between_looking_and_doing_stays_deleted(
 
 def test_a_trial_message_arrives_also_while_the_webhook_is_off(admin: Client, hooks: HookServer) -> None:
     endpoint = Endpoint.objects.create(name="tickets", url=hooks.url, kinds=["ended"], enabled=False)
-    page = admin.post(f"/webhooks/{endpoint.pk}/try/", follow=True).content.decode()
-    assert "A trial message goes to tickets" in page
+    assert "A trial message goes to tickets" in read(admin.post(f"/webhooks/{endpoint.pk}/try/", follow=True)).told
     tasks.send_due()
     ((_, _, body),) = hooks.requests
     assert json.loads(body)["type"] == "message.tested"
@@ -200,26 +200,25 @@ def test_the_list_says_what_became_of_each_message_without_secrets(admin: Client
     stored(tries=2, last_error="The endpoint answered 503.", in_doubt=True)
     stored(State.SENT, sent_at=timezone.now())
     stored(State.DROPPED, last_error="Approved before this was sent.")
-    page = admin.get("/messages/").content.decode()
+    page = read(admin.get("/messages/"))
     for words in ("answered 410", "Tried 2 times", "answered 503", "In doubt", "Approved before this was sent"):
-        assert words in page
-    assert TOKEN not in page
-    assert admin.get("/messages/?view=failed").content.decode().count("data-message") == 1
-    assert admin.get("/messages/?view=nonsense&before=x").content.decode().count("data-message") == 4
+        assert words in page.table().text
+    assert TOKEN not in page.source
+    assert len(read(admin.get("/messages/?view=failed")).table().rows) == 1
+    assert len(read(admin.get("/messages/?view=nonsense&before=x")).table().rows) == 4
     oldest = Message.objects.earliest("pk").pk
     assert admin.get(f"/messages/?before={oldest}").status_code == 200
 
 
 def test_what_was_given_up_is_tried_again_by_an_administrator(admin: Client) -> None:
     failed, sent = stored(State.FAILED), stored(State.SENT, sent_at=timezone.now())
-    first = admin.post("/messages/retry/", {"message": failed.pk}, follow=True).content.decode()
-    assert "Nothing is left to try" not in first
+    first = read(admin.post("/messages/retry/", {"message": failed.pk}, follow=True))
+    assert "Nothing is left to try" not in first.source
     failed.refresh_from_db()
     assert failed.state == State.WAITING
-    page = admin.post("/messages/retry/", {"message": sent.pk}, follow=True).content.decode()
-    assert "Nothing is left to try" in page
+    assert "Nothing is left to try" in read(admin.post("/messages/retry/", {"message": sent.pk}, follow=True)).told
     assert admin.post("/messages/retry/", {"message": "x"}).status_code == 404
-    assert "1 message is tried again" in admin.post("/messages/retry/", follow=True).content.decode()
+    assert "1 message is tried again" in read(admin.post("/messages/retry/", follow=True)).told
 
 
 def test_trying_again_is_an_event_that_says_what_was_tried_and_no_secret(admin: Client) -> None:
@@ -235,8 +234,7 @@ def test_trying_again_is_an_event_that_says_what_was_tried_and_no_secret(admin: 
         ("message.retried", {"messages": 2}),
     ]
     assert TOKEN not in str(list(AuditEvent.objects.values_list("data", flat=True)))
-    page = admin.get("/audit/").content.decode()
-    assert "Had messages tried again" in page
+    assert "Had messages tried again" in read(admin.get("/audit/")).table().text
 
 
 def test_a_trial_is_an_event_without_address_and_key(admin: Client) -> None:
@@ -272,7 +270,7 @@ def test_messages_and_webhooks_are_for_administrators(signed_in: SignedIn, role:
         assert client.post(path, webhook_typed()).status_code == 403, path
     for path in (f"/webhooks/{endpoint.pk}/key/", f"/webhooks/{endpoint.pk}/try/"):
         assert client.post(path).status_code == 403, path
-    assert "/messages/" not in client.get("/").content.decode()
+    assert "/messages/" not in read(client.get("/")).source
     assert events() == []
     assert Message.objects.get().state == State.FAILED
 
@@ -284,12 +282,12 @@ def test_a_webhook_that_does_not_exist_is_not_found(admin: Client) -> None:
 
 def test_a_person_mutes_what_they_can_get_and_is_asked_about_nothing_else(signed_in: SignedIn) -> None:
     client = signed_in("requester")
-    page = client.get("/settings/").content.decode()
-    assert 'value="decision" checked' in page
-    assert 'value="asked"' not in page
+    page = read(client.get("/settings/"))
+    assert page.field("tell", "decision").is_on
+    assert "asked" not in [field.value for field in page.fields()]
     client.post("/settings/", {"tell": ["ended"]})
     assert list(Mute.objects.values_list("person__username", "kind")) == [("requester", "decision")]
-    assert 'value="decision">' in client.get("/settings/").content.decode()
+    assert not read(client.get("/settings/")).field("tell", "decision").is_on
     client.post("/settings/", {"tell": ["ended", "decision", "nonsense"]})
     assert Mute.objects.count() == 0
 

@@ -12,6 +12,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest
 from amicopy.urls import urlpatterns
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 OPEN = {"sign-in", "healthz", "password-set"}
@@ -19,7 +20,7 @@ OPEN = {"sign-in", "healthz", "password-set"}
 
 def submitted(client: Client, **changes: str) -> CopyRequest:
     answer = client.post("/requests/new/", typed(**changes))
-    assert answer.status_code == 302, answer.content.decode()
+    assert answer.status_code == 302, read(answer).text
     return CopyRequest.objects.latest("pk")
 
 
@@ -42,17 +43,17 @@ def test_a_request_goes_from_form_to_approval_and_history(signed_in: SignedIn) -
         "Name": "golden-al2023-2026.11.24",
         "TagSpecifications": [{"ResourceType": "image", "Tags": [{"Key": "team", "Value": "platform"}]}],
     }
-    page = approver.get("/approvals/").content.decode()
-    assert f'data-request="{row.pk}"' in page
-    assert "Approve #" in page
+    page = read(approver.get("/approvals/"))
+    assert page.marks("data-request") == [str(row.pk)]
+    assert page.buttons(f"Approve #{row.pk}")
     answer = approver.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash}, follow=True)
-    assert "is approved" in answer.content.decode()
-    page = requester.get(f"/requests/{row.pk}/").content.decode()
-    assert 'data-state="APPROVED"' in page
-    assert page.count('data-state="QUEUED"') == 2
-    history = approver.get(f"/audit/?request={row.pk}").content.decode()
-    assert "Submitted the request" in history
-    assert "Approved the request" in history
+    assert "is approved" in read(answer).told
+    page = read(requester.get(f"/requests/{row.pk}/"))
+    assert [part.attribute("data-state") for part in page.marked("data-request")] == ["APPROVED"]
+    assert [part.attribute("data-state") for part in page.marked("data-copy")] == ["QUEUED"] * 2
+    history = read(approver.get(f"/audit/?request={row.pk}")).table()
+    assert history.links("Submitted the request")
+    assert history.links("Approved the request")
 
 
 def test_every_address_is_closed_to_whoever_is_not_signed_in(client: Client) -> None:
@@ -76,7 +77,7 @@ def test_a_requester_sees_and_moves_only_their_own_requests(signed_in: SignedIn)
     assert other.get(f"/requests/{row.pk}/").status_code == 404
     for verb in ("approve", "reject", "withdraw", "cancel", "retry", "request-changes"):
         assert other.post(f"/requests/{row.pk}/{verb}/").status_code == 404
-    assert str(row.Name) not in other.get("/requests/").content.decode()
+    assert str(row.Name) not in read(other.get("/requests/")).source
     event = AuditEvent.objects.filter(request=row.pk).latest("pk")
     assert other.get(f"/audit/{event.pk}/").status_code == 404
     assert other.get("/approvals/").status_code == 403
@@ -85,9 +86,9 @@ def test_a_requester_sees_and_moves_only_their_own_requests(signed_in: SignedIn)
 def test_deciding_on_ones_own_request_is_refused_with_words(signed_in: SignedIn) -> None:
     both = signed_in("administrator")
     row = submitted(both)
-    assert "Approve #" not in both.get("/approvals/").content.decode()
+    assert not read(both.get("/approvals/")).buttons("Approve #")
     answer = both.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash}, follow=True)
-    assert "your own request" in answer.content.decode().replace("&#x27;", "'")
+    assert "your own request" in read(answer).told
     row.refresh_from_db()
     assert row.state == "PENDING"
 
@@ -97,7 +98,7 @@ def test_the_second_of_two_approvers_sees_what_happened(signed_in: SignedIn) -> 
     for name, words in (("approver", "is approved"), ("approver-2", "is approved already")):
         client = signed_in("approver", name=name)
         answer = client.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash}, follow=True)
-        assert words in answer.content.decode()
+        assert words in read(answer).told
     assert row.decisions.count() == 1
 
 
@@ -106,20 +107,23 @@ def test_an_unchanged_poll_is_a_304_without_a_body(signed_in: SignedIn) -> None:
     row = submitted(client)
     first = client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true"})
     assert first.status_code == 200
-    assert "<html" not in first.content.decode()
-    tag = first["HX-PTag"]
-    again = client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true", "HX-PTag": tag})
+    assert not read(first).is_whole
+    tag = first["ETag"].strip('"')
+    again = client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
     assert (again.status_code, again.content) == (304, b"")
     CopyRequest.objects.filter(pk=row.pk).update(version=row.version + 1)
-    assert client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true", "HX-PTag": tag}).status_code == 200
+    assert (
+        client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'}).status_code
+        == 200
+    )
 
 
 def test_the_last_answer_does_not_ask_again(signed_in: SignedIn) -> None:
     client = signed_in("requester")
     row = submitted(client)
-    assert "hx-trigger" in client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true"}).content.decode()
+    assert read(client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true"})).polled
     client.post(f"/requests/{row.pk}/withdraw/")
-    assert "hx-trigger" not in client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true"}).content.decode()
+    assert not read(client.get(f"/requests/{row.pk}/", headers={"HX-Request": "true"})).marked("hx-trigger")
 
 
 @pytest.mark.parametrize("path", ["/requests/", "/requests/new/", "/approvals/", "/audit/", "/requests/{}/"])
@@ -127,8 +131,7 @@ def test_no_page_has_inline_script_or_style(signed_in: SignedIn, path: str) -> N
     client = signed_in("administrator")
     row = submitted(client)
     answer = client.get(path.format(row.pk))
-    page = answer.content.decode()
-    assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|<style|\son[a-z]+=", page)
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|<style|\son[a-z]+=", read(answer).source)
     policy = answer["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -159,7 +162,7 @@ def test_garbage_in_the_history_filters_is_answered_with_words(signed_in: Signed
 def test_garbage_in_the_list_filters_is_harmless(signed_in: SignedIn, query: str) -> None:
     answer = signed_in("requester").get(f"/requests/?{query}")
     assert answer.status_code == 200
-    assert "<script>" not in answer.content.decode()
+    assert "<script>" not in read(answer).source
 
 
 def test_numbers_beyond_the_database_are_not_found(signed_in: SignedIn) -> None:
@@ -189,6 +192,6 @@ def test_guessing_passwords_is_stopped_with_words_and_an_event(client: Client, d
     for _ in range(10):
         answer = client.post("/sign-in/", {"username": "guessed", "password": "wrong"})
     assert answer.status_code == 429
-    assert "Too many tries" in answer.content.decode()
+    assert "Too many tries" in read(answer).text
     assert client.post("/sign-in/", {"username": "guessed", "password": "a-long-password-1"}).status_code == 429
     assert AuditEvent.objects.filter(action="person.locked_out").exists()

@@ -1,7 +1,5 @@
 """The pages of people: added, given roles, a password set through a link that works once, switched off."""
 
-import re
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -9,6 +7,7 @@ from django.test import Client
 from amicopy.audit.models import AuditEvent
 from tests.copies.conftest import make_person
 from tests.web.conftest import SignedIn
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"  # a test's
@@ -19,18 +18,18 @@ def test_a_newcomer_is_added_sets_a_password_works_and_is_switched_off(signed_in
     answer = boss.post("/people/", {"username": "newcomer", "email": "n@amicopy.example", "roles": ["auditor"]})
     user = User.objects.get(username="newcomer")
     assert answer["Location"] == f"/people/{user.pk}/"
-    page = boss.post(f"/people/{user.pk}/password-link/")
-    assert page["Cache-Control"] == "private, no-store"
-    found = re.search(r"http://testserver(/set-password/[^<]+)", page.content.decode())
-    assert found is not None
-    form = newcomer.get(found[1], follow=True)
+    answer = boss.post(f"/people/{user.pk}/password-link/")
+    assert answer["Cache-Control"] == "private, no-store"
+    link = read(answer).button("Copy the link").attribute("data-clip").removeprefix("http://testserver")
+    assert link.startswith("/set-password/")
+    form = newcomer.get(link, follow=True)
     assert form.status_code == 200
     address = form.redirect_chain[-1][0]
     assert newcomer.post(address, {"new_password1": "short", "new_password2": "short"}).status_code == 422
     assert newcomer.post(address, {"new_password1": PASSWORD, "new_password2": PASSWORD}).status_code == 302
     assert AuditEvent.objects.latest("pk").action == "person.password_set"
     assert PASSWORD not in str(list(AuditEvent.objects.values_list("data", flat=True)))
-    assert "too old" in Client().get(found[1], follow=True).content.decode(), "once"
+    assert "too old" in read(Client().get(link, follow=True)).text, "once"
     signed = newcomer.post("/sign-in/", {"username": "newcomer", "password": PASSWORD})
     assert signed.status_code == 302
     assert newcomer.get("/audit/").status_code == 200
@@ -39,7 +38,7 @@ def test_a_newcomer_is_added_sets_a_password_works_and_is_switched_off(signed_in
     assert newcomer.get("/requests/new/").status_code == 200
     boss.post(f"/people/{user.pk}/switch/", {"to": "off"})
     assert newcomer.get("/audit/").status_code == 302
-    assert "Switched off" in boss.get("/people/").content.decode()
+    assert "Switched off" in read(boss.get("/people/")).table("People").row("newcomer").text
 
 
 def test_an_administrator_changes_an_address_and_what_is_wrong_with_it_is_said_beside_it(signed_in: SignedIn) -> None:
@@ -48,19 +47,19 @@ def test_an_administrator_changes_an_address_and_what_is_wrong_with_it_is_said_b
     path = f"/people/{user.pk}/"
     answer = boss.post(f"{path}email/", {"email": "s@people.example"})
     assert answer["Location"] == path
-    assert 'value="s@people.example"' in boss.get(path).content.decode()
+    assert read(boss.get(path)).field("email").value == "s@people.example"
     wrong = boss.post(f"{path}email/", {"email": "s@people"})
     assert wrong.status_code == 422
-    page = wrong.content.decode()
-    assert 'value="s@people"' in page, "what was typed is kept"
-    assert 'href="#id_email">Enter an e-mail address' in page
-    assert re.search(r'id="id_email_error"><p class="error">.*?Enter an e-mail address', page)
+    page = read(wrong)
+    assert page.field("email").value == "s@people", "what was typed is kept"
+    assert page.alert().link("Enter an e-mail address").address == "#id_email"
+    assert "Enter an e-mail address" in page.field("email").said
     assert boss.post(f"{path}email/", {"email": f"{'x' * 250}@people.example"}).status_code == 422
     user.refresh_from_db()
     assert user.email == "s@people.example"
     event = AuditEvent.objects.latest("pk")
     assert event.data["changes"] == {"email": ["", "s@people.example"]}
-    assert "Changed a person" in boss.get(f"/audit/{event.pk}/").content.decode()
+    assert "Changed a person" in read(boss.get(f"/audit/{event.pk}/")).text
 
 
 def test_nobody_else_changes_an_address_not_even_their_own(signed_in: SignedIn) -> None:
@@ -75,12 +74,12 @@ def test_nobody_else_changes_an_address_not_even_their_own(signed_in: SignedIn) 
 def test_what_is_refused_is_said(signed_in: SignedIn) -> None:
     boss = signed_in("administrator")
     own = User.objects.get(username="administrator")
-    assert "somebody else to change" in boss.get(f"/people/{own.pk}/").content.decode()
-    page = boss.post(f"/people/{own.pk}/roles/", {"roles": ["break-glass"]}, follow=True).content.decode()
-    assert "Somebody else has to" in page
+    assert "somebody else to change" in read(boss.get(f"/people/{own.pk}/")).text
+    page = read(boss.post(f"/people/{own.pk}/roles/", {"roles": ["break-glass"]}, follow=True))
+    assert "Somebody else has to" in page.told
     answer = boss.post("/people/", {"username": "administrator", "email": "nonsense", "roles": ["emperor"]})
     assert answer.status_code == 422
-    assert "Enter an e-mail address, such as" in answer.content.decode()
+    assert "Enter an e-mail address, such as" in read(answer).field("email").said
     assert boss.post("/people/", {"username": "administrator"}).status_code == 422
     for path in ("/people/999999/", f"/people/{2**63}/"):
         assert boss.get(path).status_code == 404

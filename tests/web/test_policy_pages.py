@@ -12,6 +12,7 @@ from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.requests import delegation_actions
 from tests.copies.conftest import acting, make_person
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 
@@ -42,35 +43,34 @@ def test_a_freeze_is_added_in_the_persons_time_zone_and_holds_what_is_approved(
     admin.cookies["time-zone"] = "Asia/Tokyo"
     tokyo = timezone.now() + timedelta(hours=9)
     times = {"starts_at": local(tokyo - timedelta(hours=1)), "ends_at": local(tokyo + timedelta(hours=2))}
-    answer = admin.post("/freezes/new/", freeze_typed(**times), follow=True)
-    assert "is added" in answer.content.decode()
+    assert "is added" in read(admin.post("/freezes/new/", freeze_typed(**times), follow=True)).told
     window = FreezeWindow.objects.get()
     assert abs(window.ends_at - timezone.now() - timedelta(hours=2)) < timedelta(minutes=2)
     assert window.ends_at.utcoffset() == timedelta(0)
-    assert f'value="{times["ends_at"]}"' in admin.get(f"/freezes/{window.pk}/").content.decode()
+    assert read(admin.get(f"/freezes/{window.pk}/")).field("ends_at").value == times["ends_at"]
     signed_in("requester").post("/requests/new/", typed())
     row = CopyRequest.objects.get()
     approver = signed_in("approver")
     approver.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
-    assert "(Year end)" in row.copies.get().waiting_for
+    assert row.copies.get().wait_data["window"] == "Year end"
 
 
 def test_a_running_freeze_is_ended_and_one_to_come_is_changed_or_deleted(admin: Client) -> None:
     admin.post("/freezes/new/", freeze_typed())
     running = FreezeWindow.objects.get()
-    assert "is over" in admin.post(f"/freezes/{running.pk}/end/", follow=True).content.decode()
+    assert "is over" in read(admin.post(f"/freezes/{running.pk}/end/", follow=True)).told
     running.refresh_from_db()
     assert running.ends_at <= timezone.now()
-    assert "is over already" in admin.post(f"/freezes/{running.pk}/end/", follow=True).content.decode()
+    assert "is over already" in read(admin.post(f"/freezes/{running.pk}/end/", follow=True)).told
     later = {
         "starts_at": local(timezone.now() + timedelta(days=2)),
         "ends_at": local(timezone.now() + timedelta(days=3)),
     }
     admin.post("/freezes/new/", freeze_typed(name="Next", **later))
     coming = FreezeWindow.objects.get(name="Next")
-    assert "hasn&#x27;t begun" in admin.post(f"/freezes/{coming.pk}/end/", follow=True).content.decode()
+    assert "hasn't begun" in read(admin.post(f"/freezes/{coming.pk}/end/", follow=True)).told
     admin.post(f"/freezes/{coming.pk}/", freeze_typed(name="Next year", **later))
-    assert "can’t be undone" in admin.get(f"/freezes/{coming.pk}/delete/").content.decode()
+    assert "can’t be undone" in read(admin.get(f"/freezes/{coming.pk}/delete/")).text
     admin.post(f"/freezes/{coming.pk}/delete/")
     assert list(FreezeWindow.objects.all()) == [running]
     actions = list(AuditEvent.objects.order_by("pk").values_list("action", flat=True))
@@ -94,7 +94,7 @@ def test_a_freeze_that_makes_no_sense_is_refused_at_the_field(
     admin: Client, changes: dict[str, str], words: str
 ) -> None:
     answer = admin.post("/freezes/new/", freeze_typed(**changes))
-    assert words in answer.content.decode()
+    assert words in read(answer).field(next(iter(changes))).said
     assert answer.status_code == 422
     assert not FreezeWindow.objects.exists()
 
@@ -102,12 +102,12 @@ def test_a_freeze_that_makes_no_sense_is_refused_at_the_field(
 def test_a_vote_is_handed_over_used_and_taken_back_on_the_page(signed_in: SignedIn) -> None:
     giver, receiver = signed_in("approver", name="giver"), make_person("receiver", "approver")
     answer = giver.post("/delegations/", delegation_typed(receiver.pk), follow=True)
-    assert "receiver can give your vote now" in answer.content.decode()
+    assert "receiver can give your vote now" in read(answer).told
     delegation = Delegation.objects.get()
     assert (delegation.giver.username, delegation.receiver, delegation.reason) == ("giver", receiver, "Away")
     held = signed_in("approver", name="receiver")
-    assert f'data-delegation="{delegation.pk}"' in held.get("/delegations/").content.decode()
-    assert "any more" in held.post(f"/delegations/{delegation.pk}/end/", follow=True).content.decode()
+    assert read(held.get("/delegations/")).marks("data-delegation") == [str(delegation.pk)]
+    assert "any more" in read(held.post(f"/delegations/{delegation.pk}/end/", follow=True)).told
     delegation.refresh_from_db()
     assert delegation.until <= timezone.now()
     actions = list(AuditEvent.objects.order_by("pk").values_list("action", flat=True))
@@ -120,9 +120,9 @@ def test_others_delegations_are_for_administrators_alone(admin: Client, signed_i
         acting(giver), receiver=receiver, until=timezone.now() + timedelta(days=1), reason="Away"
     )
     other = signed_in("approver")
-    assert "Away" not in other.get("/delegations/").content.decode()
+    assert "Away" not in read(other.get("/delegations/")).source
     assert other.post(f"/delegations/{delegation.pk}/end/").status_code == 404
-    assert "giver to receiver" in admin.get("/delegations/").content.decode()
+    assert read(admin.get("/delegations/")).region("Running now").headings("giver to receiver")
     admin.post(f"/delegations/{delegation.pk}/end/")
     delegation.refresh_from_db()
     assert delegation.until <= timezone.now()
@@ -145,7 +145,7 @@ def test_a_delegation_that_makes_no_sense_is_refused_at_the_field(
     receiver = make_person("receiver", "approver")
     answer = signed_in("approver", name="giver").post("/delegations/", delegation_typed(receiver.pk, **changes))
     assert answer.status_code == 422
-    assert words in answer.content.decode()
+    assert words in read(answer).field(next(iter(changes))).said
     assert not Delegation.objects.exists()
 
 

@@ -27,6 +27,7 @@ from amicopy.urls import urlpatterns
 from amicopy.web.models import SavedView
 from tests.copies.conftest import acting, make_call, make_person, make_rule
 from tests.web.conftest import typed
+from tests.web.page import read
 from tests.web.test_account_pages import account_typed
 from tests.web.test_message_pages import stored, webhook_typed
 from tests.web.test_policy_pages import delegation_typed, freeze_typed
@@ -266,7 +267,7 @@ def test_a_superuser_with_every_role_does_not_decide_on_their_own_request(roles:
     client.force_login(boss)
     data = {"content_hash": row.content_hash, "reason": "Because"}
     answer = client.post(f"/requests/{row.pk}/{verb}/", data, follow=True)
-    assert "decide on your own request" in answer.content.decode()
+    assert "decide on your own request" in read(answer).text
     row.refresh_from_db()
     assert row.state == "PENDING"
     assert not row.decisions.exists()

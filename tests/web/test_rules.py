@@ -11,6 +11,7 @@ from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.requests import policy_actions
 from tests.copies.conftest import acting, make_person, make_rule
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +43,7 @@ def seen(client: Client, rule: ApprovalRule) -> str:
 def test_a_rule_is_added_on_the_page_and_counts_from_then_on(admin: Client, signed_in: SignedIn) -> None:
     make_person("approver-2", "approver")
     answer = admin.post("/rules/new/", rule_typed(), follow=True)
-    assert "is added at the end" in answer.content.decode()
+    assert "is added at the end" in read(answer).told
     rule = ApprovalRule.objects.get()
     assert rule.requirements == [{"group": "approver", "count": 2}]
     assert AuditEvent.objects.get(action="rule.created").data["rule"]["DestinationRegion"] == "eu-*"
@@ -67,7 +68,7 @@ def test_a_rule_somebody_else_changed_meanwhile_is_not_overwritten(admin: Client
     before = seen(admin, rule)
     policy_actions.switch_rule(acting(make_person("admin-2", "administrator")), rule.pk, on=False)
     answer = admin.post(f"/rules/{rule.pk}/", rule_typed(seen=before), follow=True)
-    assert "Somebody else has changed rule “rule” meanwhile" in answer.content.decode()
+    assert "Somebody else has changed rule “rule” meanwhile" in read(answer).told
     rule.refresh_from_db()
     assert (rule.name, rule.enabled) == ("rule", False)
 
@@ -104,23 +105,25 @@ def test_what_makes_no_sense_is_said_at_the_field_and_kept_in_the_form(
 ) -> None:
     make_rule("taken")
     answer = admin.post("/rules/new/", rule_typed(**changes), follow=True)
-    page = answer.content.decode()
-    assert words in page
-    if words != "is added":
+    page = read(answer)
+    if words == "is added":
+        assert words in page.told
+    else:
         assert answer.status_code == 422
-        assert "<title>Error:" in page
-        assert page.count('class="error"') >= 1
+        assert page.title.startswith("Error:")
+        assert words in page.alert().text
+        assert page.text.count(words) == 2, "in the summary and at the field"
         assert ApprovalRule.objects.count() == 1
 
 
 def test_groups_are_added_and_taken_away_without_a_script(admin: Client) -> None:
-    page = admin.post("/rules/new/", rule_typed(add="group")).content.decode()
-    assert 'name="requirements-1-group"' in page
-    assert 'class="error"' not in page
+    page = read(admin.post("/rules/new/", rule_typed(add="group")))
+    assert page.has_field("requirements-1-group")
+    assert not any(field.said for field in page.fields())
     data = rule_typed(**{"requirements-1-group": "auditor", "requirements-1-count": "3", "remove-group": "0"})
-    page = admin.post("/rules/new/", data).content.decode()
-    assert "<option selected>auditor</option>" in page
-    assert 'name="requirements-1-group"' not in page
+    page = read(admin.post("/rules/new/", data))
+    assert page.field("requirements-0-group").value == "auditor"
+    assert not page.has_field("requirements-1-group")
     assert not ApprovalRule.objects.exists()
 
 
@@ -137,8 +140,9 @@ def test_rules_are_moved_switched_and_deleted_after_a_question(admin: Client) ->
     admin.post(f"/rules/{first.pk}/switch/", {"to": "off"})
     first.refresh_from_db()
     assert not first.enabled
-    assert "Switched off" in admin.get("/rules/").content.decode()
-    assert "This can’t be undone" in admin.get(f"/rules/{first.pk}/delete/").content.decode()
+    (shown,) = read(admin.get("/rules/")).marked("data-rule", str(first.pk))
+    assert "Switched off" in shown.text
+    assert "This can’t be undone" in read(admin.get(f"/rules/{first.pk}/delete/")).text
     assert ApprovalRule.objects.count() == 2
     admin.post(f"/rules/{first.pk}/delete/")
     assert list(ApprovalRule.objects.all()) == [second]
@@ -160,9 +164,9 @@ def test_a_request_that_was_made_is_tried_against_the_rules(admin: Client, signe
     make_rule("Europe", order=3, DestinationRegion="eu-*", requirements=[{"group": "approver", "count": 2}])
     page = admin.get(f"/rules/?try=yes&try-request={request.pk}")
     assert asked(page) == "2 approvals from approver"
-    text = page.content.decode()
+    text = read(page).region("What the rules ask").text
     assert "Doesn’t fit: another Region." in text
-    assert "Can’t be told: the source&#x27;s size isn&#x27;t known." in text
+    assert "Can’t be told: the source's size isn't known." in text
     assert "Fits, so it asks for 2 approvals from approver." in text
 
 
@@ -172,7 +176,7 @@ def test_an_edit_is_tried_before_it_is_saved(admin: Client, account: Account) ->
     facts = {"try": "yes", "try-account": str(account.pk), "try-region": "eu-west-1"}
     page = admin.post(f"/rules/{rule.pk}/", rule_typed(**facts))
     assert asked(page) == "2 approvals from approver"
-    assert "as they are saved ask for 1 approval from approver" in page.content.decode()
+    assert "as they are saved ask for 1 approval from approver" in read(page).region("With this edit").text
     page = admin.post(f"/rules/{rule.pk}/", rule_typed(**facts, DestinationRegion="us-*"))
     assert asked(page) == "1 approval from anybody who may decide"
     rule.refresh_from_db()
@@ -208,11 +212,11 @@ def test_each_fact_counts_in_a_trial(
 def test_a_rule_nobody_could_fulfil_is_warned_of_before_and_after_it_is_saved(admin: Client, account: Account) -> None:
     facts = {"try": "yes", "try-account": str(account.pk), "try-region": "eu-west-1"}
     changes = {"requirements-0-group": "auditor", "requirements-0-count": "1"}
-    page = admin.post("/rules/new/", rule_typed(**facts, **changes)).content.decode()
-    assert "Nobody could approve this" in page
-    assert "“Europe” asks for more than there are people to give" in page
+    tried = read(admin.post("/rules/new/", rule_typed(**facts, **changes))).region("With this edit").text
+    assert "Nobody could approve this" in tried
+    assert "“Europe” asks for more than there are people to give" in tried
     admin.post("/rules/new/", rule_typed(**changes))
-    assert "Nobody could give this now" in admin.get("/rules/").content.decode()
+    assert "Nobody could give this now" in read(admin.get("/rules/")).text
 
 
 @pytest.mark.parametrize(
@@ -229,7 +233,7 @@ def test_a_rule_nobody_could_fulfil_is_warned_of_before_and_after_it_is_saved(ad
 def test_garbage_in_a_trial_is_answered_with_words(admin: Client, query: str, words: str) -> None:
     answer = admin.get(f"/rules/?{query}")
     assert answer.status_code == 422
-    assert words in answer.content.decode()
+    assert words in read(answer).alert().text
 
 
 def test_no_rule_has_a_number_beyond_the_database(admin: Client) -> None:

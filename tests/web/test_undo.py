@@ -1,8 +1,6 @@
 """Undo in the message that says what was done: the inverse verb, posted as it stands in the page."""
 
-import re
 from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -16,20 +14,22 @@ from amicopy.copies.requests import delegation_actions, policy_actions
 from amicopy.web.models import SavedView
 from tests.copies.conftest import acting, make_person
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 
 
 def undo_in(answer: Any) -> tuple[str, dict[str, str]] | None:
     """Where the button of the page's message posts to, and what."""
-    flashes = re.findall(r'<div class="flash".*', answer.content.decode())
-    assert len(flashes) == 1, "The page says one thing: what was done."
-    form = re.search(r'<form method="post" action="([^"]*)">(.*Undo</button>)', flashes[0])
-    if form is None:
+    messages = [status for status in read(answer).statuses() if status.text]
+    assert len(messages) == 1, "The page says one thing: what was done."
+    forms = [form for form in messages[0].forms() if form.buttons("Undo")]
+    if not forms:
         return None
-    values = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', form[2])
-    assert "csrfmiddlewaretoken" in dict(values)
-    return unescape(form[1]), {name: unescape(value) for name, value in values if name != "csrfmiddlewaretoken"}
+    (form,) = forms
+    assert form.attribute("method") == "post"
+    assert form.has_field("csrfmiddlewaretoken")
+    return form.address, form.values
 
 
 def undo(client: Client, answer: Any) -> Any:
@@ -56,7 +56,7 @@ def test_a_switched_rule_is_switched_back_and_that_again(signed_in: SignedIn) ->
     admin = signed_in("administrator")
     rule = policy_actions.save_rule(acting(make_person("admin-2", "administrator")), ApprovalRule(name="Large"))
     answer = undo(admin, admin.post(f"/rules/{rule.pk}/switch/", {"to": "off"}, follow=True))
-    assert "is switched on" in answer.content.decode()
+    assert "is switched on" in read(answer).told
     assert ApprovalRule.objects.get().enabled
     undo(admin, answer)
     assert not ApprovalRule.objects.get().enabled
@@ -108,7 +108,7 @@ def test_a_person_switched_off_is_let_in_again(signed_in: SignedIn) -> None:
     answer = undo(admin, off)
     other.refresh_from_db()
     assert other.is_active
-    assert "left-early is switched on." in answer.content.decode()
+    assert "left-early is switched on." in read(answer).told
     assert actions() == ["person.switched_off", "person.switched_on"]
     # Nothing was done, so there is nothing to undo.
     assert undo_in(admin.post(f"/people/{other.pk}/switch/", {"to": "on"}, follow=True)) is None

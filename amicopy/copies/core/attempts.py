@@ -1,13 +1,11 @@
 """Every try at a copy, with the token it was made under: what makes a call that is sent twice one image."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 
-# How long after a call whose answer was lost its image may still turn up; AWS's lists can lag by minutes.
-MAY_APPEAR = timedelta(seconds=settings.LOST_ANSWER_SECONDS)
+from amicopy.copies.core import absence
 
 
 class Attempt(models.Model):
@@ -21,7 +19,8 @@ class Attempt(models.Model):
     created_at = models.DateTimeField()
     first_called_at = models.DateTimeField(null=True)
     last_called_at = models.DateTimeField(null=True)
-    # A call went out and its answer has not been stored: AWS may have made the image.
+    # A call went out, and AWS never said what came of it: it may have made the image. `last_called_at` is then that
+    # call's. It stays so when the copy fails over it.
     in_doubt = models.BooleanField(default=False)
     ImageId = models.CharField(max_length=64, blank=True)
     aws_request_id = models.CharField(max_length=64, blank=True)
@@ -41,8 +40,7 @@ class Attempt(models.Model):
 
     def may_appear(self, now: datetime) -> bool:
         """Whether the image of an unanswered call may be there without being listed yet."""
-        called = self.last_called_at or self.first_called_at
-        return self.in_doubt and called is not None and now - called < MAY_APPEAR
+        return self.in_doubt and not self.ImageId and absence.young(self.last_called_at or self.first_called_at, now)
 
     def as_dict(self) -> dict[str, Any]:
         """For audit rows and pages."""

@@ -14,17 +14,17 @@ LATEST = 30
 KEPT_SECONDS = 60
 
 
-def seconds_per_gib(account_id: int, region: str) -> float | None:
+def seconds_per_gib(account_pk: int, region: str) -> float | None:
     """The median of an account's latest copies into a Region, in seconds for a GiB; None without history.
 
-    `account_id` is the account's primary key. A copy of less than 1 GiB counts as one.
+    A copy of less than 1 GiB counts as one.
     """
     if not partition_of(region):
         return None
-    key = f"pace:{account_id}:{region}"
+    key = f"pace:{account_pk}:{region}"
     known = cache.get(key)
     if known is None:
-        known = _median(account_id, region)
+        known = _median(account_pk, region)
         cache.set(key, known, KEPT_SECONDS)
     return known or None
 
@@ -34,9 +34,9 @@ def size_of(copy: ImageCopy) -> int:
     return sum(row["VolumeSize"] for row in copy.snapshots)
 
 
-def _median(account_id: int, region: str) -> float:
+def _median(account_pk: int, region: str) -> float:
     rows = (
-        ImageCopy.objects.filter(account_id=account_id, DestinationRegion=region, state=CopyState.AVAILABLE)
+        ImageCopy.objects.filter(account_id=account_pk, DestinationRegion=region, state=CopyState.AVAILABLE)
         .order_by("-pk")
         .only("snapshots", "called_at", "finished_at")[:LATEST]
     )

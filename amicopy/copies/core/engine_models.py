@@ -8,6 +8,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from amicopy.copies.core.absence import Missable
+
 
 class EventQueue(models.Model):
     """How a queue of AWS's events is doing: when it last answered a listener, or why it didn't."""
@@ -110,13 +112,14 @@ class LeftoverLook(models.Model):
         return self.asked_at is not None and (self.looked_at is None or self.looked_at < self.asked_at)
 
 
-class SeenLeftover(models.Model):
+class SeenLeftover(Missable):
     """A leftover as it was last seen at AWS; gone from here once it is gone there."""
 
     account = models.ForeignKey("copies.Account", on_delete=models.CASCADE, related_name="+")
     DestinationRegion = models.CharField(max_length=32)
     ImageId = models.CharField(max_length=64)
-    copy = models.ForeignKey("copies.ImageCopy", on_delete=models.CASCADE, related_name="+")
+    # None for an image that bears this installation's mark and that no row knows, as after a restored backup.
+    copy = models.ForeignKey("copies.ImageCopy", null=True, on_delete=models.CASCADE, related_name="+")
     # Empty when the image is gone and only snapshots are left.
     State = models.CharField(max_length=32, blank=True)
     snapshots = models.JSONField(default=list)
@@ -126,6 +129,8 @@ class SeenLeftover(models.Model):
     removing_since = models.DateTimeField(null=True)
     next_try_at = models.DateTimeField(null=True)
     tries = models.PositiveIntegerField(default=0)
+    # As `ImageCopy.removal`.
+    removal = models.JSONField(default=dict)
     error = models.TextField(blank=True)
 
     class Meta:

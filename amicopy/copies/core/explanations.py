@@ -201,6 +201,13 @@ BY_CODE: Mapping[str, Explanation] = {
     "InvalidPaginationToken": _OURS,
     "InvalidNextToken": _OURS,
     "NotADryRun": _OURS,
+    "ImageGone": Explanation(
+        "AWS doesn't show the new AMI any more",
+        "It was listed while it was being copied, and then left out of many looks over minutes. Somebody may have "
+        "removed it. The source and the other destinations are not affected.",
+        "Look for it at AWS; CloudTrail shows who removed it. Then retry: should it be there after all, amicopy goes "
+        "on with it.",
+    ),
     "ImageDeregistered": Explanation(
         "The new AMI was deregistered while it was being copied",
         "Somebody or something in the account removed it. The source and the other destinations are not affected.",
@@ -208,7 +215,8 @@ BY_CODE: Mapping[str, Explanation] = {
     ),
     "UnclearImage": Explanation(
         "amicopy can't tell which AMI is this copy",
-        "AWS's answer was lost, and more than one new AMI fits. To be sure never to make two, amicopy made none.",
+        "Earlier calls made an AMI that isn't what was approved, or more than one. To be sure never to make two, "
+        "amicopy made none.",
         "Look at the AMIs named below, deregister those that nobody needs, then retry.",
     ),
     "SourceChanged": Explanation(
@@ -258,12 +266,12 @@ _KEY = Explanation(
 _LATE = Explanation(
     "AWS gave up on this copy",
     "AWS accepted the copy and ended it later. The source and the other destinations are not affected.",
-    "Retry: it uses a new token, and the approval still counts.",
+    "Retry: amicopy first looks for what this attempt made, then uses a new token. The approval still counts.",
 )
 _UNKNOWN = Explanation(
     "AWS refused this copy",
     "amicopy has no explanation of its own for this answer; AWS's words are below.",
-    "Retrying is safe: the same token never creates a second image.",
+    "Retrying is safe: amicopy first looks for what this attempt may have made, and goes on with that.",
 )
 
 

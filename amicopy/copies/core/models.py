@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from amicopy.aws.account import AwsAccount
+from amicopy.copies.core import marks
+from amicopy.copies.core.absence import Missable
 from amicopy.copies.core.attempts import Attempt
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.constraints import CompositeForeignKey
@@ -28,8 +30,10 @@ from amicopy.copies.core.engine_models import (
     RegionCheck,
     SeenLeftover,
 )
+from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
-from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -48,6 +52,7 @@ __all__ = (
     "EventSource",
     "FreezeWindow",
     "ImageCopy",
+    "Installation",
     "LeftoverLook",
     "Pulse",
     "RegionCheck",
@@ -206,6 +211,10 @@ class CopyRequest(models.Model):
         """The calls of the current round, as they were frozen."""
         return [copy.call() for copy in self.copies_of_round()]
 
+    def calls_as_asked(self) -> list[Call]:
+        """The same without amicopy's own marks: what a person typed, for the form and for submitting it anew."""
+        return [marks.unmarked(copy.call(), copy.mark) for copy in self.copies_of_round()]
+
     def hash_of_content(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
         """The content hash, computed anew from what is stored; `copies` are those of the round, where they are at
         hand."""
@@ -275,7 +284,7 @@ class Decision(models.Model):
         return f"{self.get_kind_display()} #{self.request_id}"
 
 
-class ImageCopy(models.Model):
+class ImageCopy(Missable):
     """One CopyImage call for one destination: its frozen parameters and its life at AWS."""
 
     request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="copies")
@@ -288,6 +297,8 @@ class ImageCopy(models.Model):
     Name = models.CharField(max_length=128, blank=True)
     # The exact keyword arguments of the call, without ClientToken. Written once.
     parameters = models.JSONField()
+    # The value of the mark in them, see `marks`; empty for copies without one.
+    mark = models.CharField(max_length=128, blank=True)
     # The person's own token for the first attempt, or empty.
     ClientToken = models.CharField(max_length=64, blank=True)
     # The ARN behind the alias in KmsKeyId as the look-ups saw it; empty where there is no alias, or nothing was seen.
@@ -301,13 +312,19 @@ class ImageCopy(models.Model):
     # The worker that took the lease; who it was once it has ended says nothing.
     lease_holder = models.UUIDField(null=True)
     failures = models.PositiveIntegerField(default=0)
-    waiting_for = models.CharField(max_length=500, blank=True)
+    # Why it waits, see `reasons`; empty when it doesn't.
+    wait_code = models.CharField(max_length=24, blank=True)
+    wait_data = models.JSONField(default=dict)
+    # The last wait for a person that was told, so that one that comes and goes isn't told twice.
+    wait_told = models.CharField(max_length=24, blank=True)
 
     # What AWS answered.
     ImageId = models.CharField(max_length=64, blank=True)
     progress = models.PositiveSmallIntegerField(default=0)
     # [{"SnapshotId", "DeviceName", "VolumeSize" (GiB), "Progress" (0..100), "State"}, ...]
     snapshots = models.JSONField(default=list)
+    # What AWS answered last when it was asked to remove an image or a snapshot, by id: `done`, or AWS's code.
+    removal = models.JSONField(default=dict)
     # [{"property", "expected", "found", "ok"}, ...]: the finished image against what was approved.
     verification = models.JSONField(default=list)
     error_code = models.CharField(max_length=128, blank=True)
@@ -341,6 +358,7 @@ class ImageCopy(models.Model):
             models.Index(fields=("state", "next_step_at"), name="copy_due"),
             models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
             models.Index(fields=("finished_at",), name="copy_by_finish"),
+            models.Index(fields=("mark",), name="copy_by_mark"),
             models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),
         )
 
@@ -352,9 +370,23 @@ class ImageCopy(models.Model):
         return Call(DestinationRegion=self.DestinationRegion, parameters=self.parameters, ClientToken=self.ClientToken)
 
     @property
+    def frozen_mark(self) -> marks.Mark | None:
+        """The mark as it stands in the frozen parameters, or None."""
+        return marks.found_in(self.parameters, self.mark)
+
+    @property
+    def wait(self) -> Reason | None:
+        """Why the copy waits, or None."""
+        return Reason(Code(self.wait_code), self.wait_data) if self.wait_code else None
+
+    @wait.setter
+    def wait(self, reason: Reason | None) -> None:
+        self.wait_code, self.wait_data = (reason.code, dict(reason.data)) if reason else ("", {})
+
+    @property
     def dry_run(self) -> bool:
         return self.call().dry_run
 
     @property
     def unfinished(self) -> bool:
-        return self.state in {CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING}
+        return self.state in COPY_UNFINISHED

@@ -59,8 +59,12 @@ COPY_MOVES: Mapping[str, frozenset[str]] = {
     C.CANCELLED: frozenset(),
 }
 
+# What a worker starts when it is due.
+COPY_STARTABLE = frozenset({C.QUEUED, C.STARTING})
+# What AWS may have something of.
+COPY_AT_AWS = frozenset({C.STARTING, C.COPYING, C.CANCELLING})
 # A copy that AWS or a worker may still move; its page asks again.
-COPY_UNFINISHED = frozenset({C.QUEUED, C.STARTING, C.COPYING, C.CANCELLING})
+COPY_UNFINISHED = COPY_STARTABLE | COPY_AT_AWS
 COPY_DONE = frozenset({C.AVAILABLE, C.CHECKED})
 COPY_FINAL = frozenset({C.AVAILABLE, C.CHECKED, C.FAILED, C.CANCELLED})
 # Requests on which something still happens by itself or waits for a person.

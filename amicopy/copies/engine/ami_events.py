@@ -23,6 +23,7 @@ from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import partition_of
 from amicopy.copies.core.engine_models import EventQueue, EventSource
 from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.reasons import Code
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff
 from amicopy.copies.lifecycle.wakeup import send
@@ -59,7 +60,7 @@ def run(queue: sqs.Queue, *, stop: threading.Event) -> None:
         except (errors.AwsError, DatabaseError) as error:
             failures += 1
             logger.warning("Queue %s: %s", queue.url, error)
-            stop.wait(backoff.delay(backoff.Wait(2, 60, ""), failures).total_seconds())
+            stop.wait(backoff.delay(backoff.Wait(2, 60, Code.AWS_UNREACHABLE), failures).total_seconds())
     close_old_connections()
 
 
@@ -122,12 +123,11 @@ def _look_at(events: Sequence[Heard], queue: EventQueue) -> set[Heard]:
     return {event for event in events if event.image_id in leased}
 
 
-def source_of(account_id: int, region: str) -> EventSource | None:
-    """The place's events, if they arrive: somebody listens, some came, and none was missed since. `account_id` is the
-    account's primary key."""
+def source_of(account_pk: int, region: str) -> EventSource | None:
+    """The place's events, if they arrive: somebody listens, some came, and none was missed since."""
     if not settings.EVENTS_QUEUES:
         return None
-    row = EventSource.objects.filter(account_id=account_id, DestinationRegion=region).select_related("queue").first()
+    row = EventSource.objects.filter(account_id=account_pk, DestinationRegion=region).select_related("queue").first()
     if row is None or row.queue.polled_at is None or row.queue.polled_at < timezone.now() - SILENT:
         return None
     return None if row.missed_at is not None and row.missed_at >= row.heard_at else row

@@ -1,29 +1,34 @@
-"""How long a copy waits after an answer that another try can mend: full jitter under a cap that doubles."""
+"""Which answers of AWS another try can mend, and how long a copy waits for it."""
 
-import random
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from amicopy.aws import errors
+from amicopy.backoff import pause
+from amicopy.copies.core import absence
+from amicopy.copies.core.reasons import Code, Reason
 
 
 @dataclass(frozen=True)
 class Wait:
-    """`base` and `cap` in seconds; `words` go on the page."""
+    """`base` and `cap` in seconds; `code` says why, on the row and so on the page."""
 
     base: float
     cap: float
-    words: str
+    code: Code
 
 
-NO_SLOT = "Waiting for a slot: AWS has as many copies in progress as it allows."
 # The first class that fits counts. What is not here is permanent.
 WAITS: tuple[tuple[type[errors.AwsError], Wait], ...] = (
-    (errors.NoSlot, Wait(15, 300, NO_SLOT)),
-    (errors.NotReady, Wait(15, 300, "Waiting for the source AMI: it is still being made.")),
-    (errors.Throttled, Wait(2, 60, "Waiting: AWS asks to slow down.")),
-    (errors.CredentialsExpired, Wait(2, 60, "Waiting for new AWS credentials.")),
-    (errors.Unavailable, Wait(2, 120, "Waiting: AWS can't be reached right now.")),
+    (errors.NoSlot, Wait(15, 300, Code.NO_SLOT)),
+    (errors.QuotaReached, Wait(300, 3600, Code.QUOTA)),
+    (absence.NotShown, Wait(15, 60, Code.SOURCE_UNSEEN)),
+    (absence.MayAppear, Wait(30, 60, Code.LOOKING_FOR_IMAGE)),
+    (errors.NotReady, Wait(15, 300, Code.SOURCE_PENDING)),
+    (errors.Throttled, Wait(2, 60, Code.THROTTLED)),
+    (errors.CredentialsExpired, Wait(2, 60, Code.CREDENTIALS_RENEWED)),
+    (errors.Unavailable, Wait(2, 120, Code.AWS_UNREACHABLE)),
 )
 
 
@@ -32,7 +37,12 @@ def wait_for(error: errors.AwsError) -> Wait | None:
     return next((wait for kind, wait in WAITS if isinstance(error, kind)), None)
 
 
+def because(code: Code, error: errors.AwsError, *, action: str = "", **data: Any) -> Reason:
+    """The reason to wait that AWS's answer gives: its code and words, and the operation it was about."""
+    said = {"AwsCode": error.code, "AwsMessage": error.message, "Action": action}
+    return Reason(code, {name: value for name, value in (said | data).items() if value})
+
+
 def delay(wait: Wait, failures: int) -> timedelta:
     """The pause before the next try, after `failures` tries in a row (at least 1)."""
-    ceiling = min(wait.cap, wait.base * 2.0 ** min(failures - 1, 16))
-    return timedelta(seconds=random.uniform(min(1.0, ceiling), ceiling))  # noqa: S311, jitter is no secret
+    return timedelta(seconds=pause(base=wait.base, cap=wait.cap, failures=failures))

@@ -16,13 +16,12 @@ from amicopy.copies.core.models import CallBucket
 TRIES = 8
 
 
-def take(account_id: int, region: str, wanted: int = 1) -> int:
-    """Takes up to so many tokens of an account's Region; returns how many it got. `account_id` is the account's primary
-    key."""
+def take(account_pk: int, region: str, wanted: int = 1) -> int:
+    """Takes up to so many tokens of an account's Region; returns how many it got."""
     for _ in range(TRIES):
         now = timezone.now()
         bucket, _ = CallBucket.objects.get_or_create(
-            account_id=account_id,
+            account_id=account_pk,
             DestinationRegion=region,
             defaults={"tokens": float(settings.COPY_CALLS_BURST), "filled_at": now},
         )
@@ -35,9 +34,9 @@ def take(account_id: int, region: str, wanted: int = 1) -> int:
     return 0
 
 
-def empty(account_id: int, region: str) -> None:
+def empty(account_pk: int, region: str) -> None:
     """AWS throttled a call: its bucket is empty, whoever used it, so ours is too."""
-    CallBucket.objects.filter(account_id=account_id, DestinationRegion=region).update(
+    CallBucket.objects.filter(account_id=account_pk, DestinationRegion=region).update(
         tokens=0.0, filled_at=timezone.now()
     )
 

@@ -1,21 +1,33 @@
-"""From CANCELLING to CANCELLED: the image deregistered, its snapshots removed and looked for until none is left."""
+"""From CANCELLING to CANCELLED: what the copy's calls made deregistered, its snapshots removed, and both looked for
+until nothing can turn up any more.
+
+AWS's word that something is gone counts at once. That it doesn't know something, or lists nothing, counts once that has
+been so for a while: an image can be unknown to every action right after it was made, and become available.
+"""
 
 import logging
 import uuid
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.aws import ec2, errors, sessions
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.aws import errors, sessions
+from amicopy.copies.core import absence
+from amicopy.copies.core.models import Attempt, ImageCopy
+from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import aws_removal, backoff, leases, recovery, slots
-from amicopy.copies.engine.aws_removal import Removal
+from amicopy.copies.engine.aws_removal import Left, Removal
+from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy
 
 logger = logging.getLogger(__name__)
+
+# Between two looks for what may turn up, and for snapshots that AWS still shows.
+LOOK_AGAIN = timedelta(seconds=30)
+SHOWN_AGAIN = timedelta(seconds=15)
 
 
 def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
@@ -27,85 +39,101 @@ def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
 
 def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     """Removes what a leased copy left at AWS and ends it, or hands it back with the reason it has to wait."""
+    attempts = list(copy.attempts.order_by("number"))
+    removal = Removal(
+        actor=actor, copy=copy, account=copy.account, region=copy.DestinationRegion, answers=dict(copy.removal)
+    )
     try:
-        image_id = copy.ImageId or _find(copy)
-        if image_id is None:
-            _again(copy, lease, pause=timedelta(seconds=30), words="Looking for an image AWS may have made.")
-            return
-        request_id, removed, left = _remove(copy, image_id, actor=actor) if image_id else ("", [], [])
+        images, alike = _images(copy, attempts)
+        known = [row["SnapshotId"] for row in copy.snapshots]
+        left = aws_removal.clear(removal, images=images, snapshots=known, mark=copy.frozen_mark, all_marked=True)
     except errors.AwsError as error:
-        _error(copy, error, lease)
+        _keep(copy, lease, removal=removal.answers)
+        _error(copy, error, lease=lease, actor=actor)
         return
-    if left:
-        _again(copy, lease, pause=timedelta(seconds=15), words=f"Removing {len(left)} snapshots of the copy.")
-        return
+    if left.shown:
+        _keep(copy, lease, removal=removal.answers, **absence.SHOWN)
+        removing = Reason(Code.REMOVING, {"snapshots": list(left.shown)})
+        wait(copy, removing, lease=lease, actor=actor, pause=SHOWN_AGAIN)
+    elif _may_turn_up(copy, attempts, images, left):
+        _keep(copy, lease, removal=removal.answers, **absence.missed(copy, timezone.now()))
+        reason = Reason(Code.UNCLEAR_IMAGE, {"images": alike}) if alike else Reason(Code.LOOKING_FOR_IMAGE)
+        wait(copy, reason, lease=lease, actor=actor, pause=LOOK_AGAIN)
+    else:
+        _end(copy, images, removal, alike, lease=lease, actor=actor)
+
+
+def _images(copy: ImageCopy, attempts: list[Attempt]) -> tuple[list[str], list[str]]:
+    """The images that the copy's calls made: those our own calls returned, and those found by the mark. And those that
+    only resemble them, which are never removed. Raises AwsError."""
+    found = recovery.look(copy, attempts)
+    shown = {image.ImageId for image in (*found.good, *found.bad)}
+    alike = {name for name in shown if found.how[name] == recovery.BY_SOURCE_AND_NAME}
+    returned = {copy.ImageId, *(attempt.ImageId for attempt in attempts)} - {""}
+    asked = {name for name in copy.removal if name.startswith("ami-")}
+    return sorted(returned | asked | (shown - alike)), sorted(alike)
+
+
+def _may_turn_up(copy: ImageCopy, attempts: list[Attempt], images: list[str], left: Left) -> bool:
+    """Whether something of the copy can still come to light: an image of a call without an answer, what AWS says it
+    doesn't know, or snapshots that it hasn't listed yet."""
+    now = timezone.now()
+    if not images:
+        return any(attempt.may_appear(now) for attempt in attempts)
+    if not left.unknown and len(left.snapshots) >= _expected(copy):
+        return False
+    called = [attempt.last_called_at for attempt in attempts if attempt.last_called_at is not None]
+    return not absence.is_fact(copy, now, promised_at=max(called, default=copy.called_at))
+
+
+def _expected(copy: ImageCopy) -> int:
+    """How many snapshots the copy has: as many as its source, where that was seen; one at least, where it wasn't."""
+    source = copy.request.source_seen
+    if not source:
+        return 1
+    return len([volume for volume in source.get("volumes") or () if volume.get("SnapshotId")])
+
+
+def _end(
+    copy: ImageCopy, images: list[str], removal: Removal, alike: list[str], *, lease: uuid.UUID, actor: Actor
+) -> None:
+    removed = removal.removed
     move_copy(
         copy,
         CopyState.CANCELLED,
         actor=actor,
         action="copy.cancelled",
         lease=lease,
-        aws_request_id=request_id,
-        data={"removed_snapshots": removed},
-        ImageId=image_id,
+        aws_request_id=removal.request_id,
+        data={
+            "removed_images": [name for name in removed if name in images],
+            "removed_snapshots": [name for name in removed if name not in images],
+            **({"left_as_not_ours": alike} if alike else {}),
+        },
+        ImageId=copy.ImageId or (images[0] if len(images) == 1 else ""),
+        removal=removal.answers,
         finished_at=timezone.now(),
         next_step_at=None,
-        waiting_for="",
+        **NO_WAIT,
+        **absence.SHOWN,
         **LEASE_ENDED,
     )
     slots.freed(copy.account_id, copy.DestinationRegion)
 
 
-def _find(copy: ImageCopy) -> str | None:
-    """The id of the image an unanswered call may have made; empty when there is none, None when it's too early to
-    say."""
-    attempt = copy.attempts.order_by("-number")[0]
-    if attempt.ImageId:
-        return str(attempt.ImageId)
-    if not attempt.in_doubt:
-        return ""
-    found = recovery.candidates(copy, attempt)
-    if len(found) > 1:
-        raise errors.Rejected("UnclearImage", recovery.unclear(found))
-    if found:
-        return found[0].ImageId
-    return None if attempt.may_appear(timezone.now()) else ""
+def _keep(copy: ImageCopy, lease: uuid.UUID, **fields: Any) -> None:
+    """Writes what AWS answered and since when something is missing; nothing when the lease was lost."""
+    ImageCopy.objects.filter(pk=copy.pk, lease_id=lease).update(**fields)
 
 
-def _remove(copy: ImageCopy, image_id: str, *, actor: Actor) -> tuple[str, list[str], list[str]]:
-    """Deregisters and deletes; returns AWS's request id, the snapshots removed and those still there."""
-    account, region = copy.account.aws(), copy.DestinationRegion
-    ids = {row["SnapshotId"] for row in copy.snapshots}
-    ids |= {snapshot.SnapshotId for snapshot in ec2.snapshots_of_copy(account, region=region, image_id=image_id)}
-    removal = Removal(actor=actor, copy=copy, account=copy.account, region=region, image_id=image_id)
-    answer = aws_removal.deregister(removal)
-    ids |= set(answer.snapshots)
-    there = ec2.describe_snapshots(account, region=region, snapshot_ids=sorted(ids)) if ids else {}
-    left: list[str] = []
-    for snapshot_id in sorted(there):
-        try:
-            aws_removal.delete_snapshot(removal, snapshot_id)
-        except errors.Rejected as error:
-            logger.warning("Snapshot %s of a cancelled copy can't be removed yet: %s", snapshot_id, error)
-            left.append(snapshot_id)
-    left += sorted(ec2.describe_snapshots(account, region=region, snapshot_ids=sorted(there))) if there else []
-    return answer.request_id, sorted(ids), sorted(set(left))
-
-
-def _error(copy: ImageCopy, error: errors.AwsError, lease: uuid.UUID) -> None:
+def _error(copy: ImageCopy, error: errors.AwsError, *, lease: uuid.UUID, actor: Actor) -> None:
     """AWS can't or won't: the copy stays CANCELLING, says why, and is tried again."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copy.account.aws())
-    wait = backoff.wait_for(error)
-    if wait is None:
-        words = f"AWS refuses to remove the image ({error.code}). An administrator may have to help."
-        _again(copy, lease, pause=timedelta(minutes=5), words=words)
+    known = backoff.wait_for(error)
+    if known is None:
+        refused = backoff.because(Code.REMOVAL_REFUSED, error)
+        wait(copy, refused, lease=lease, actor=actor, pause=timedelta(minutes=5))
     else:
-        _again(copy, lease, pause=backoff.delay(wait, copy.failures + 1), words=wait.words)
-
-
-def _again(copy: ImageCopy, lease: uuid.UUID, *, pause: timedelta, words: str) -> None:
-    if words != copy.waiting_for:
-        CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
-    ImageCopy.objects.filter(lease_id=lease).update(waiting_for=words, failures=F("failures") + 1)
-    leases.hand_back(lease, next_step_at=timezone.now() + pause)
+        pause = backoff.delay(known, copy.failures + 1)
+        wait(copy, backoff.because(known.code, error), lease=lease, actor=actor, pause=pause)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from amicopy.copies.core.models import ImageCopy
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.states import COPY_STARTABLE
 from amicopy.copies.engine import call_buckets, leases, slots
 
 # As many copies a worker takes at once: turn, slots and pace are worked out for all of them together.
@@ -29,7 +29,7 @@ def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
             return None
         with transaction.atomic():
             lease, copies = leases.claim_first(
-                ImageCopy.objects.filter(state__in=(CopyState.QUEUED, CopyState.STARTING)),
+                ImageCopy.objects.filter(state__in=COPY_STARTABLE),
                 keys,
                 now=now,
                 most=-(-len(keys) // settings.START_WORKERS),

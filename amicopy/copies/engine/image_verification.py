@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amicopy.aws.shapes import Image, Snapshot
+from amicopy.aws.shapes import Image, Snapshot, carried_tags
 
 
 def compare(
@@ -48,10 +48,10 @@ def compare(
 
 
 def _copied_tags(parameters: Mapping[str, Any], source: Mapping[str, Any], image: Image) -> dict[str, str]:
-    """The source's tags that CopyImageTags takes along; of another account's image AWS's rule isn't certain."""
-    if not parameters.get("CopyImageTags") or source.get("OwnerId") != image.OwnerId:
+    """The source's tags that CopyImageTags takes along."""
+    if not parameters.get("CopyImageTags"):
         return {}
-    return {key: value for key, value in (source.get("tags") or {}).items() if not key.startswith("aws:")}
+    return carried_tags(source.get("tags") or {}, own=source.get("OwnerId") == image.OwnerId)
 
 
 def _row(name: str, expected: Any, found: Any) -> dict[str, Any]:

@@ -4,21 +4,23 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import errors
-from amicopy.copies.core import permissions
+from amicopy.copies.core import absence, permissions
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, Attempt
 from amicopy.copies.engine import backoff, leases, leftover_scan
 from amicopy.copies.engine.aws_removal import Removal
 from amicopy.copies.lifecycle.wakeup import nudge
 
 # Without being asked, a worker looks this often.
 EVERY = timedelta(days=1)
+# Until AWS is asked again about what it still shows, or says it doesn't know.
+LOOK_AGAIN = timedelta(seconds=30)
 
 
 def ask(actor: Actor) -> None:
@@ -106,21 +108,35 @@ def remove(*, actor: Actor) -> bool:
         return False
     if not to_remove(now).filter(pk=row.pk).update(next_try_at=now + leases.LEASE, tries=F("tries") + 1):
         return True
-    if not leftover_scan.unwanted(row.account, row.DestinationRegion, row.ImageId):
-        row.delete()
-        return True
+    removal = Removal(
+        actor=actor, copy=row.copy, account=row.account, region=row.DestinationRegion, answers=dict(row.removal)
+    )
     try:
-        removal = Removal(
-            actor=actor, copy=row.copy, account=row.account, region=row.DestinationRegion, image_id=row.ImageId
-        )
-        request_id = leftover_scan.remove(removal, row.snapshots)
+        if not leftover_scan.unwanted(row):
+            row.delete()
+            return True
+        left = leftover_scan.remove(removal, row)
     except errors.AwsError as error:
+        SeenLeftover.objects.filter(pk=row.pk).update(removal=removal.answers)
         _put_off(row, error, now)
+        return True
+    gone = absence.is_fact(row, now, promised_at=_called_at(row))
+    if left.shown or (left.unknown and not gone):
+        looks = absence.SHOWN if left.shown else absence.missed(row, now)
+        SeenLeftover.objects.filter(pk=row.pk).update(
+            removal=removal.answers, error="", next_try_at=now + LOOK_AGAIN, **looks
+        )
         return True
     with transaction.atomic():
         if SeenLeftover.objects.filter(pk=row.pk).delete()[0]:
-            _record("leftover.removed", row, actor=actor, request_id=request_id)
+            action = "leftover.gone" if left.unknown else "leftover.removed"
+            _record(action, row, actor=actor, request_id=removal.request_id)
     return True
+
+
+def _called_at(row: SeenLeftover) -> datetime | None:
+    """When AWS was asked to make the image last, as far as a row knows."""
+    return Attempt.objects.filter(copy=row.copy).aggregate(at=Max("last_called_at"))["at"] if row.copy else None
 
 
 def _put_off(row: SeenLeftover, error: errors.AwsError, now: datetime) -> None:
@@ -137,7 +153,7 @@ def _record(action: str, row: SeenLeftover, *, actor: Actor, request_id: str = "
     record(
         action,
         actor=actor,
-        request=row.copy.request_id,
+        request=row.copy.request_id if row.copy else None,
         copy=row.copy_id,
         account=row.account.account_id,
         region=row.DestinationRegion,

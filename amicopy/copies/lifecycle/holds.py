@@ -14,6 +14,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, note_copy
 from amicopy.copies.voting.rulebook import region_fits
 
@@ -26,13 +27,13 @@ FOR_EVER = datetime.max.replace(tzinfo=UTC)
 class Hold:
     """Why a copy waits, until when as far as that is known, and when to look again."""
 
-    words: str
+    reason: Reason
     until: datetime | None
     look_at: datetime
 
     def as_dict(self) -> dict[str, str]:
         """For audit rows."""
-        return {"waits": self.words, "until": self.until.isoformat() if self.until else ""}
+        return {**self.reason.as_dict(), "until": self.until.isoformat() if self.until else ""}
 
 
 def windows_at(account: Account, *, now: datetime) -> QuerySet[FreezeWindow]:
@@ -47,11 +48,11 @@ def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime)
     holds: list[Hold] = []
     wish = copy.request.start_not_before
     if wish is not None and wish > now:
-        holds.append(Hold(f"Held: starts at {_time(wish)}, as the requester asked.", wish, wish))
+        holds.append(Hold(Reason(Code.START_TIME, {"until": wish.isoformat()}), wish, wish))
     if not copy.dry_run:
         holds += [
             Hold(
-                f"Held: frozen until {_time(window.ends_at)} ({window.name}).",
+                Reason(Code.FROZEN, {"until": window.ends_at.isoformat(), "window": window.name}),
                 window.ends_at,
                 min(window.ends_at, now + LOOK_AGAIN),
             )
@@ -59,7 +60,7 @@ def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime)
             if region_fits(window.DestinationRegion, copy.DestinationRegion)
         ]
     if not copy.account.enabled:
-        holds.append(Hold(f"Held: account {copy.account.name} is switched off.", None, now + LOOK_AGAIN))
+        holds.append(Hold(Reason(Code.ACCOUNT_OFF, {"account": copy.account.name}), None, now + LOOK_AGAIN))
     return max(holds, key=lambda hold: hold.until or FOR_EVER, default=None)
 
 
@@ -69,20 +70,17 @@ def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
     found = hold_for(copy, windows_at(copy.account, now=now), now=now)
     if found is None:
         return False
-    if found.words == copy.waiting_for:
+    if found.reason == copy.wait:
         same = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state)
         same.update(next_step_at=found.look_at, **LEASE_ENDED)
     else:
         note_copy(
             copy,
+            found.reason,
             actor=actor,
             action="copy.held",
             lease=lease,
-            fields={"waiting_for": found.words, "next_step_at": found.look_at, **LEASE_ENDED},
+            fields={"next_step_at": found.look_at, **LEASE_ENDED},
             data=found.as_dict(),
         )
     return True
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%d %b %Y, %H:%M} UTC"

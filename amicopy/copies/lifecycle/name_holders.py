@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from amicopy.aws import ec2, errors
-from amicopy.copies.core.attempts import MAY_APPEAR
+from amicopy.copies.core import absence, marks
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.states import CopyState
@@ -98,6 +98,9 @@ def check_call(copy: ImageCopy) -> None:
     if taken := [other for other in approved if _counts(other, listed)]:
         raise errors.Rejected("NameTaken", f"{words(call, taken)}.")
     own = set(copy.attempts.exclude(ImageId="").values_list("ImageId", flat=True))
+    mark = marks.found_in(copy.parameters, copy.mark)
+    if mark is not None and "image" in mark.on:
+        own |= {image.ImageId for image in images if mark.fits("image", image.tags)}
     foreign = [image.ImageId for image in images if image.State not in GONE and image.ImageId not in own]
     if foreign:
         raise errors.Rejected("NameTaken", f"{copy.DestinationRegion} has an AMI of this name: {', '.join(foreign)}.")
@@ -110,5 +113,4 @@ def _counts(copy: ImageCopy, listed: Sequence[Mapping[str, Any]]) -> bool:
     known = next((row.get("clashes") for row in listed if row.get("DestinationRegion") == copy.DestinationRegion), None)
     if known is None:
         return True
-    young = copy.finished_at is not None and timezone.now() - copy.finished_at < MAY_APPEAR
-    return copy.ImageId not in known and young
+    return copy.ImageId not in known and absence.young(copy.finished_at, timezone.now())

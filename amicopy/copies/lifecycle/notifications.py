@@ -11,6 +11,8 @@ from django.urls import reverse
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import administrators
+from amicopy.copies.core.reason_words import who_in_words, words_of
+from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.voting import voters, votes
 from amicopy.notify import outbox
@@ -68,6 +70,25 @@ def tell(event: AuditEvent, request: CopyRequest) -> None:
     teller = TELLERS.get(event.action)
     if teller is not None:
         teller(_story(event, request))
+
+
+def stuck(event: AuditEvent, copy: ImageCopy, reason: Reason) -> None:
+    """Tells the requester and the administrators of accounts that a copy waits for a person."""
+    story, words = _story(event, copy.request), words_of(reason)
+    said = reason.data.get("AwsMessage")
+    text = "\n\n".join(
+        filter(
+            None,
+            (
+                f"The copy to {copy.destination} waits. {words.title}: {words.detail}",
+                f"AWS said: {_quoted(str(said))}" if said else "",
+                f"{who_in_words(reason.who)} can help: {words.next_step}",
+                story.facts,
+            ),
+        )
+    )
+    people = {copy.request.requester_id, *administrators().values_list("pk", flat=True)}
+    outbox.put(_notice(story, Kind.STUCK, f"Waits for a person: {copy.request.Name}", text), people=people)
 
 
 def tell_of_copy(event: AuditEvent, copy: ImageCopy) -> None:

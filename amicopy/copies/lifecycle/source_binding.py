@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from django.utils import timezone
+
 from amicopy.aws import ec2, errors, kms
 from amicopy.aws.shapes import Image
+from amicopy.copies.core import absence
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.voting.facts import source_in
@@ -67,8 +70,8 @@ def seen_before(
 def check_source(copy: ImageCopy) -> None:
     """Looks at a copy's source and compares it with what was approved.
 
-    Raises Rejected with the code SourceGone or SourceChanged, NotReady while it is being made, and whatever
-    AWS answers when it can't be looked at.
+    Raises Rejected with the code SourceGone or SourceChanged, NotReady while it is being made or, for a while, not
+    shown, and whatever AWS answers when it can't be looked at.
     Without a fingerprint there is nothing to compare: AWS's own check of the id has to do.
     """
     approved = copy.request.source_seen
@@ -78,7 +81,10 @@ def check_source(copy: ImageCopy) -> None:
     try:
         image = ec2.describe_source(copy.account.aws(), region=region, image_id=source_id, quick=False)
     except errors.NotFound as error:
-        words = f"The source {source_id} isn't in {region} any more."
+        passing = not_found(copy, error)
+        if passing is not error:
+            raise passing from error
+        words = f"AWS doesn't show the source {source_id} in {region} any more."
         raise errors.Rejected("SourceGone", words, error.request_id) from error
     if image.State == "pending":
         raise errors.NotReady("SourcePending", f"The source {source_id} is still being made.")
@@ -91,6 +97,14 @@ def check_source(copy: ImageCopy) -> None:
             "SourceChanged",
             f"The source {source_id} isn't what was approved any more. Changed: {', '.join(differing)}.",
         )
+
+
+def not_found(copy: ImageCopy, error: errors.NotFound) -> errors.AwsError:
+    """What it means that AWS doesn't know a source now: nothing yet, as NotShown, while the look-ups had seen it and it
+    hasn't stayed away for long enough; otherwise the error itself."""
+    if not copy.request.source_seen or absence.is_fact(copy, timezone.now()):
+        return error
+    return absence.NotShown(error.code, error.message, error.request_id)
 
 
 def check_key(copy: ImageCopy) -> None:

@@ -16,6 +16,7 @@ from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import COPY_FINAL, COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
 from amicopy.copies.lifecycle import notifications
 
@@ -132,24 +133,27 @@ def move_copy(
 
 def note_copy(
     copy: ImageCopy,
+    reason: Reason,
     *,
     actor: Actor,
     action: str,
     lease: uuid.UUID,
     fields: Mapping[str, Any],
-    data: dict[str, Any],
+    data: Mapping[str, Any] | None = None,
     aws_request_id: str = "",
     error_code: str = "",
 ) -> bool:
-    """Writes `fields` of a leased copy whose state stays, such as why it waits, and records the event. False, and
-    nothing is written, when the lease was lost or the state is another."""
+    """Writes why a leased copy waits, with `fields`, records the event, and has a person told once where one is
+    needed. False, and nothing is written, when the lease was lost or the state is another."""
+    news = bool(reason.who) and reason.code != copy.wait_told
+    columns = {**fields, **reason.fields, **({"wait_told": reason.code} if news else {})}
     with transaction.atomic():
         # As in a move: this locks the request, before the copy and the chain.
         CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
-        if not ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(**fields):
+        if not ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(**columns):
             transaction.set_rollback(True)
             return False
-        record(
+        event = record(
             action,
             actor=actor,
             request=copy.request_id,
@@ -161,8 +165,10 @@ def note_copy(
             error_code=error_code,
             old=copy.state,
             new=copy.state,
-            data=data,
+            data={**reason.as_dict(), **(data or {})},
         )
+        if news:
+            notifications.stuck(event, copy, reason)
     return True
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from amicopy.aws import ec2, errors
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import partition_of
+from amicopy.copies.core import marks
 from amicopy.copies.core.calls import Call, fingerprint
 from amicopy.copies.lookups.async_queries import Question
 
@@ -34,13 +35,14 @@ class Permission:
 
 
 def question(account: AwsAccount, call: Call) -> Question[Permission]:
-    """A dry run of one call; makes nothing."""
+    """A dry run of one call, with a mark such as it will carry; makes nothing."""
+    asked = marks.marked(call, marks.CHECK)
 
     def ask() -> Permission:
         now = timezone.now().isoformat()
         try:
             answer = ec2.dry_run_copy_image(
-                account, region=call.DestinationRegion, parameters=call.parameters, quick=True
+                account, region=call.DestinationRegion, parameters=asked.parameters, quick=True
             )
         except (errors.Rejected, errors.NotFound) as error:
             return Permission(now, False, error.code, error.message)

@@ -11,14 +11,13 @@ from datetime import datetime
 from amicopy.aws import ec2, errors
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import titles
-from amicopy.aws.shapes import Image, Snapshot, Volume
+from amicopy.aws.shapes import Image, Snapshot, Volume, carried_tags
 from amicopy.copies.core.parameters import AMI_ID
 from amicopy.copies.lookups import async_queries, places
 from amicopy.copies.lookups.async_queries import Missing, Question
 
 # An image that isn't there may be there soon.
 NOT_THERE_KEPT_SECONDS = 15
-SHARED_TAGS = "ec2:SharedTag/"
 
 
 @dataclass(frozen=True)
@@ -149,12 +148,7 @@ def not_copied(source: Source) -> list[str]:
 
 def tags_carried(image: Image, *, account_id: str) -> tuple[dict[str, str], dict[str, str]]:
     """The tags that CopyImageTags takes along, and those it leaves: AWS's own, and what another owner didn't share."""
-    own = image.OwnerId == account_id
-    taken = {
-        key: value
-        for key, value in image.tags.items()
-        if not key.startswith("aws:") and (own or key.startswith(SHARED_TAGS))
-    }
+    taken = carried_tags(image.tags, own=image.OwnerId == account_id)
     return taken, {key: value for key, value in image.tags.items() if key not in taken}
 
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.aws import partitions
+from amicopy.aws import partitions, policies
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import fingerprint
 from amicopy.copies.core.models import Account, CopyRequest
@@ -68,13 +68,7 @@ def check_now(actor: Actor, account: Account) -> None:
 
 def trust_policy(account: Account, *, own_arn: str) -> str:
     """The trust policy of the role to assume: amicopy's own principal, with this account's ExternalId."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": _principal(own_arn)},
-        "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"sts:ExternalId": account.external_id}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
+    return json.dumps(policies.trust(principal=_principal(own_arn), external_id=account.external_id), indent=2)
 
 
 def _principal(own_arn: str) -> str:

@@ -9,6 +9,7 @@ from amicopy.audit.actor import Actor
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import person
+from amicopy.copies.core.reasons import NO_WAIT
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
 from amicopy.copies.lifecycle.wakeup import nudge
@@ -39,12 +40,12 @@ def cancel(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Ima
                     action="copy.cancelled",
                     finished_at=now,
                     next_step_at=None,
-                    waiting_for="",
+                    **NO_WAIT,
                 )
             else:
                 # The lease stays: a worker in the middle of the call still stores the image's id.
                 move_copy(
-                    copy, CopyState.CANCELLING, actor=actor, action="copy.cancelling", next_step_at=now, waiting_for=""
+                    copy, CopyState.CANCELLING, actor=actor, action="copy.cancelling", next_step_at=now, **NO_WAIT
                 )
         nudge("cancel_due")
     return copies
@@ -81,7 +82,7 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
                 seen_at=None,
                 finished_at=None,
                 failures=0,
-                waiting_for="",
+                **NO_WAIT,
                 ImageId="",
                 progress=0,
                 snapshots=[],

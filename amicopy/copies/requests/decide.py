@@ -16,6 +16,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed, person
+from amicopy.copies.core.reasons import NO_WAIT
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle import holds, name_holders, notifications
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
@@ -189,7 +190,7 @@ def _queue(request: CopyRequest, copies: Sequence[ImageCopy], *, actor: Actor) -
             locked=request,
             queued_at=now,
             next_step_at=hold.look_at if hold else now,
-            waiting_for=hold.words if hold else "",
+            **(hold.reason.fields if hold else NO_WAIT),
         )
     nudge("start_due")
 

@@ -37,7 +37,7 @@ def refusals(original: CopyRequest, *, account: Account, calls: Sequence[Call], 
 
 
 def _differences(original: CopyRequest, calls: Sequence[Call]) -> list[FieldError]:
-    was = original.calls()[0].parameters
+    was = original.calls_as_asked()[0].parameters
     return [
         FieldError(name, f"Leave it as it is in request #{original.pk}, or clone that request to change it.")
         for name in sorted(SHARED - {"ClientToken"})

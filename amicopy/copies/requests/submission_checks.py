@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,13 +11,15 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.copies import rules
-from amicopy.copies.core import permissions
+from amicopy.copies.core import marks, permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
+from amicopy.copies.core.installation import mark_value
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.requests import follow_ups
+from amicopy.copies.rules.case import Case
 from amicopy.copies.voting import facts, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
@@ -35,6 +37,11 @@ class Submission:
     lookups: Mapping[str, Any] = field(default_factory=dict)
     start_not_before: datetime | None = None
     continues: CopyRequest | None = None
+
+    def marked(self, submission: uuid.UUID) -> "Submission":
+        """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
+        request's."""
+        return replace(self, calls=marked_calls(self.account, self.calls, submission, self.lookups))
 
     def columns(self, requester: User) -> dict[str, Any]:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
@@ -67,6 +74,20 @@ class Submission:
             "start_not_before": self.start_not_before,
             "continues": self.continues,
         }
+
+
+def marked_calls(
+    account: Account, calls: Sequence[Call], submission: uuid.UUID | str, lookups: Mapping[str, Any]
+) -> list[Call]:
+    """Calls as a person asked for them, each with the mark of its place in the request."""
+    found: list[Call] = []
+    for position, call in enumerate(calls):
+        case = Case(call, account.account_id, account.partition, lookups)
+        copied = case.source_tags if call.parameters.get("CopyImageTags") else set[str]()
+        # An image in S3 has no snapshots.
+        kinds = marks.KINDS[:1] if case.source.get("RootDeviceType") == "instance-store" else marks.KINDS
+        found.append(marks.marked(call, mark_value(submission, position), copied=copied, kinds=kinds))
+    return found
 
 
 def refuse(handed_in: Submission, requester: User, again: int | None = None) -> None:
@@ -189,9 +210,10 @@ def _nobody_could(
 
 
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
-    """Freezes the calls as image copies of the request's current round, each with its first token and its key."""
+    """Freezes the marked calls as image copies of the current round, each with its first token and its key."""
     keys = source_binding.keys_seen(request.lookups, calls)
     for position, (call, key) in enumerate(zip(calls, keys, strict=True)):
+        mark = mark_value(request.submission, position)
         copy = ImageCopy.objects.create(
             request=request,
             round=request.round,
@@ -201,6 +223,7 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             destination=call.destination,
             Name=str(call.parameters["Name"]),
             parameters=dict(call.parameters),
+            mark=mark if marks.found_in(call.parameters, mark) else "",
             ClientToken=call.ClientToken,
             key_seen=key,
             state=CopyState.HELD,

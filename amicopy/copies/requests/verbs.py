@@ -87,11 +87,12 @@ def submit(
         refuse(handed_in, user)
         with transaction.atomic():
             claim_names(handed_in)
-            columns = handed_in.columns(user)
+            frozen = handed_in.marked(submission)
+            columns = frozen.columns(user)
             request = CopyRequest.objects.create(
                 account=account, requester=user, submission=submission, created_at=columns["submitted_at"], **columns
             )
-            store_calls(request, calls)
+            store_calls(request, frozen.calls)
             event = record(
                 "request.submitted",
                 actor=actor,
@@ -100,7 +101,7 @@ def submit(
                 account=account.account_id,
                 image_id=request.SourceImageId,
                 new=RequestState.PENDING,
-                data=_event(request, calls),
+                data=_event(request, frozen.calls),
             )
             notifications.ask(event, request)
             if original is not None:
@@ -145,7 +146,7 @@ def resubmit(
 def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
     """Submits an expired request again as it is: a new round that asks for all approvals anew. Raises as `submit`."""
     request = _own(actor, number)
-    calls = request.calls()
+    calls = request.calls_as_asked()
     seen = _seen_before(request, calls, lookups)
     handed_in = Submission(request.account, request.reason, calls, seen, request.start_not_before, request.continues)
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
@@ -196,6 +197,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()
         claim_names(handed_in, again=number)
         refuse(handed_in, user, again=number)
+        handed_in = handed_in.marked(request.submission)
         columns = handed_in.columns(user)
         edited = columns["content_hash"] != request.content_hash
         request.round += 1

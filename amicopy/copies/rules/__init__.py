@@ -47,6 +47,7 @@ CALL_RULES: tuple[Rule, ...] = (
     tags.tags_are_for_image_or_snapshots,
     tags.tags_of_a_kind_are_together,
     tags.tags_have_a_key_and_a_value,
+    tags.mark_is_amicopys_own,
     tags.tags_are_at_most_50,
     tags.tag_keys_are_unique,
     tags.tag_keys_and_values_are_of_their_length,
@@ -87,13 +88,13 @@ REQUEST_RULES = (
 
 
 def check_call(
-    call: Call, *, account_id: str, partition: str, lookups: Mapping[str, Any] | None = None
+    call: Call, *, account_id: str, partition: str, lookups: Mapping[str, Any] | None = None, mark: str | None = None
 ) -> list[FieldError]:
     """What the rules say against one call, by field; empty when AWS can be asked.
 
-    `account_id` has 12 digits; `lookups` are the request's, of what was seen at AWS.
+    `account_id` has 12 digits; `lookups` are the request's, of what was seen at AWS; `mark` is as in a `Case`.
     """
-    case = Case(call, account_id, partition, lookups or {})
+    case = Case(call, account_id, partition, lookups or {}, mark)
     return [error for rule in CALL_RULES for error in rule(case)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from amicopy.aws.shapes import carried_tags
 from amicopy.copies.core.calls import Call
 
 
@@ -11,13 +12,15 @@ from amicopy.copies.core.calls import Call
 class Case:
     """`account_id` has 12 digits; `partition` is the account's, such as aws or aws-cn.
 
-    `lookups` are a request's; without them the rules that need them let everything pass.
+    `lookups` are a request's; without them the rules that need them let everything pass. `mark` is the value of the
+    mark that was frozen with the call, empty for none; None: it isn't submitted yet, and gets its mark then.
     """
 
     call: Call
     account_id: str
     partition: str
     lookups: Mapping[str, Any] = field(default_factory=dict)
+    mark: str | None = None
 
     def get(self, member: str) -> Any:
         """A member's value, None when it isn't filled."""
@@ -42,7 +45,7 @@ class Case:
         shares."""
         tags: Mapping[str, str] = self.source.get("tags") or {}
         own = self.source.get("OwnerId") == self.account_id
-        return {key for key in tags if not key.startswith("aws:") and (own or key.startswith("ec2:SharedTag/"))}
+        return set(carried_tags(tags, own=own))
 
 
 def quoted(text: str) -> str:

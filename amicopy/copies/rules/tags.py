@@ -7,12 +7,13 @@ from typing import Any
 
 from django.conf import settings
 
+from amicopy.copies.core import marks
 from amicopy.copies.core.calls import FieldError
 from amicopy.copies.rules.case import Case, quoted
 from amicopy.copies.rules.fields import NOT_TEXT, code_point, hidden_in
 
 RESOURCE_TYPES = {"image": "AMI", "snapshot": "snapshots"}
-MOST = 50
+MOST = marks.MOST_TAGS
 # Using_Tags.html says 128, the API model 127: the smaller holds everywhere.
 KEY_LENGTH = 127
 VALUE_LENGTH = 256
@@ -52,13 +53,23 @@ def tags_have_a_key_and_a_value(case: Case) -> list[FieldError]:
     return errors[:1]
 
 
+def mark_is_amicopys_own(case: Case) -> list[FieldError]:
+    """The key of the setting MARK_TAG_KEY is amicopy's: by it amicopy knows what it may remove."""
+    key = settings.MARK_TAG_KEY
+    if all(value == case.mark for name, value in _each(case) if name == key):
+        return []
+    return [FieldError(FIELD, f"Use another key than {quoted(key)}, with which amicopy marks what it makes.")]
+
+
 def tags_are_at_most_50(case: Case) -> list[FieldError]:
-    """A resource has 50 tags at most."""
-    return [
-        FieldError(FIELD, f"Remove {len(tags) - MOST} of the tags of the {RESOURCE_TYPES[kind]}: AWS takes {MOST}.")
-        for kind, tags in tags_by_kind(case).items()
-        if len(tags) > MOST
-    ]
+    """A resource has 50 tags at most, amicopy's mark among them."""
+    errors = []
+    for kind, tags in tags_by_kind(case).items():
+        own = _mark_to_come(case, kind)
+        if len(tags) + own > MOST:
+            words = f"Remove {len(tags) + own - MOST} of the tags of the {RESOURCE_TYPES[kind]}: AWS takes {MOST}"
+            errors.append(FieldError(FIELD, f"{words}, and one is amicopy's mark." if own else f"{words}."))
+    return errors
 
 
 def tag_keys_are_unique(case: Case) -> list[FieldError]:
@@ -165,8 +176,10 @@ def warn_of_more_than_50_with_copied_ones(case: Case) -> list[FieldError]:
     """
     if case.get("CopyImageTags") is not True:
         return []
-    count = len(case.source_tags | {key for key, _ in tags_by_kind(case)["image"]})
-    if count <= MOST or not tags_by_kind(case)["image"]:
+    new = {key for key, _ in tags_by_kind(case)["image"]}
+    own = _mark_to_come(case, "image")
+    count = len(case.source_tags | new) + own
+    if count <= MOST or not (new or own):
         return []
     words = f"The AMI would get {count} tags with the source's, and AWS takes {MOST}: it may refuse them."
     return [FieldError(FIELD, words)]
@@ -209,6 +222,14 @@ def _given_twice(case: Case) -> dict[str, bool]:
         return {}
     copied = {key: case.source["tags"][key] for key in case.source_tags}
     return {key: copied[key] == value for key, value in tags_by_kind(case)["image"] if key in copied}
+
+
+def _mark_to_come(case: Case, kind: str) -> int:
+    """How many tags amicopy adds when the call is submitted: its mark, or none."""
+    if case.mark is not None:
+        return 0
+    copied = case.source_tags if case.get("CopyImageTags") is True else set[str]()
+    return int(kind in marks.kinds_to_mark(case.call, copied))
 
 
 def _each(case: Case) -> Iterator[tuple[str, str]]:

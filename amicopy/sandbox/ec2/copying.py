@@ -13,6 +13,7 @@ from amicopy.sandbox.catalogue import ACCOUNTS, enabled
 from amicopy.sandbox.ec2.checks import check_destination, check_fields, check_number, tags_by_type
 from amicopy.sandbox.ec2.images import Image, Plan
 from amicopy.sandbox.errors import Refused
+from amicopy.sandbox.visibility import Look, unknown_images
 from amicopy.sandbox.world import world
 
 # What identifies a call: everything but these.
@@ -27,10 +28,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}0{secrets.token_hex(8)}"
 
 
-def copy(backend: Any, params: dict[str, Any], *, backend_of: Any) -> str:
+def copy(backend: Any, params: dict[str, Any], *, look: Look, backend_of: Any) -> str:
     """Accepts a copy into `backend` (destination account and Region) and returns the id of the new image.
 
-    `backend_of(account, region)` gives the place a source is looked up in. Raises Refused.
+    `look` says what the call sees, `backend_of(account, region)` gives the place a source is looked up in. Raises
+    Refused.
     """
     check_fields(params)
     check_destination(params, account=backend.account_id, region=backend.region_name)
@@ -48,7 +50,7 @@ def copy(backend: Any, params: dict[str, Any], *, backend_of: Any) -> str:
                     "The client token has already been used with different parameters.",
                 )
             return str(image_id)
-        source = find_source(params, account=backend.account_id, backend_of=backend_of)
+        source = find_source(params, account=backend.account_id, look=look, backend_of=backend_of)
         plan = decide(backend, params, source, tags=tags)
         pending = sum(1 for image in backend.copied() if image.state == "pending")
         if pending >= world.settings.limit:
@@ -58,44 +60,43 @@ def copy(backend: Any, params: dict[str, Any], *, backend_of: Any) -> str:
             )
         if params.get("DryRun"):
             raise Refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
-        plan |= {"token": token, "fingerprint": fingerprint, **struck(backend)}
+        plan |= {"token": token, "fingerprint": fingerprint, **struck(look.call)}
         world.write(do="copy", account=backend.account_id, region=backend.region_name, plan=plan)
         backend.bring_to_life(plan)
     backend.announce(plan)
     return str(plan["image_id"])
 
 
-def struck(backend: Any) -> Plan:
+def struck(call: dict[str, Any]) -> Plan:
     """What fault rules change about the copy that is being accepted."""
-    call = {
-        "service": "ec2",
-        "action": "CopyImage",
-        "region": backend.region_name,
-        "account": backend.account_id,
-    }
     changes: Plan = {}
-    for rule in faults.striking({**call, "request_id": ""}, "hide", "fail"):
-        if rule.kind == "hide":
-            changes["visible_at"] = None if rule.seconds is None else world.now() + rule.seconds
-        else:
-            changes |= {"failure": rule.reason, "percent": rule.percent, "code": "Server.InternalError"}
+    for rule in faults.striking(call, "fail"):
+        changes = {
+            "failure": rule.reason,
+            "percent": rule.percent,
+            "code": "Server.InternalError",
+            "recovers": rule.seconds,
+        }
     return changes
 
 
-def find_source(params: dict[str, Any], *, account: str, backend_of: Any) -> Image:
-    """The source image, if `account` may copy it. Raises Refused."""
+def find_source(params: dict[str, Any], *, account: str, look: Look, backend_of: Any) -> Image:
+    """The source image, if `account` may copy it and sees it. Raises Refused."""
     image_id, region = params["SourceImageId"], params["SourceRegion"]
     if not enabled(region):
         raise Refused("InvalidRegion", f"The region '{region}' is not valid or not enabled for this account.")
     for owner in [account, *(number for number in ACCOUNTS if number != account)]:
         backend = backend_of(owner, region)
         image: Image | None = backend.amis.get(image_id)
-        if image is not None and image.open_to(account):
+        if image is not None and image.open_to(account) and not look.hides(image):
             break
-        if owner == account and image_id in backend.deleted_amis:
+        image = backend.gone_images.get(image_id)
+        if image is not None and look.lingers(image):
+            break
+        if owner == account and image is not None:
             raise Refused("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is no longer available")
     else:
-        raise Refused("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+        raise unknown_images(image_id)
     if image.state == "pending":
         raise Refused(
             "InvalidAMIID.Unavailable",
@@ -103,10 +104,15 @@ def find_source(params: dict[str, Any], *, account: str, backend_of: Any) -> Ima
         )
     if image.state != "available":
         raise Refused("InvalidAMIID.Unavailable", f"The AMI ID '{image_id}' is {image.state} and may not be copied")
+    storage = [image.backend.snapshot_of(row["id"]) for row in image.plan["snapshots"]]
+    for snapshot in storage:
+        if snapshot.storage_tier == "archive":
+            # Unverified: AWS says no more than that it must be restored first.
+            raise Refused("IncorrectState", f"The snapshot '{snapshot.id}' is archived and must be restored first.")
     if image.owner_id != account:
         if image.attributes.get("ProductCodes"):
             raise Refused("InvalidRequest", "Images from AWS Marketplace cannot be copied to another AWS account")
-        if not all(image.backend.snapshots[row["id"]].open_to(account) for row in image.plan["snapshots"]):
+        if not all(snapshot.open_to(account) for snapshot in storage):
             raise Refused("InvalidRequest", "You do not have permission to access the storage of this ami")
     return image
 

@@ -6,7 +6,8 @@ the catalogue, a copy and a line of the journal all come to life in the same way
     image_id, attributes (members of DescribeImages' answer that never change), tags, snapshot_tags,
     snapshots [id, size (GiB), key (ARN or null), description, seconds, minutes, shared],
     started, seconds, failure (the reason, if it is to fail), percent (how far it gets before), code,
-    visible_at (on the sandbox's clock; null is never), shared_with, public, token, fingerprint
+    recovers (seconds after which a failed copy is available after all; null is never),
+    shared_with, public, token, fingerprint
 """
 
 from datetime import UTC, datetime
@@ -24,19 +25,59 @@ def finish(plan: Plan) -> float:
     return float(plan["started"] + plan["seconds"] * share)
 
 
-class Image:
-    """An AMI. The lower-case attributes are what moto's own code reads."""
+def over(plan: Plan) -> float | None:
+    """When the copy is there, on the sandbox's clock; None is never."""
+    if not plan.get("failure"):
+        return finish(plan)
+    return None if plan.get("recovers") is None else finish(plan) + float(plan["recovers"])
+
+
+class Resource:
+    """What an image and a snapshot have in common: an owner, tags, a beginning and perhaps an end."""
+
+    id: str
 
     def __init__(self, backend: Any, plan: Plan) -> None:
         self.backend = backend
         self.plan = plan
+        self.born: float = plan["started"]
+        # A state somebody set from outside; empty: as the clock says.
+        self.stated = ""
+        self.removed: float | None = None
+        self.last_tags: dict[str, str] = {}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags; moto would search the tags of everything for them."""
+        return self.last_tags if self.removed is not None else dict(self.backend.tags.get(self.id, {}))
+
+    def remove(self, at: float) -> None:
+        """Ends it at `at` on the sandbox's clock; what it was like then can still be read."""
+        self.last_tags = dict(self.backend.tags.pop(self.id, {}))
+        self.removed = at
+
+    def now(self) -> float:
+        """The sandbox's clock, which stands still for what is gone."""
+        return world.now() if self.removed is None else self.removed
+
+    def tag_set(self) -> list[dict[str, str]]:
+        """The tags as a member of an answer."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+
+
+class Image(Resource):
+    """An AMI. The lower-case attributes are what moto's own code reads."""
+
+    def __init__(self, backend: Any, plan: Plan) -> None:
+        super().__init__(backend, plan)
+        # What fault rules call it: made by CopyImage, or not.
+        self.kind = "image" if "fingerprint" in plan else "source"
         self.id: str = plan["image_id"]
         self.owner_id: str = backend.account_id
         self.attributes: dict[str, Any] = plan["attributes"]
         self.launch_permissions = [{"UserId": account} for account in plan.get("shared_with", [])]
         if plan.get("public"):
             self.launch_permissions.append({"Group": "all"})
-        self.disabled = False
         self.architecture = self.attributes["Architecture"]
         self.virtualization_type = "hvm"
         self.platform = self.attributes.get("Platform")
@@ -48,22 +89,21 @@ class Image:
     @property
     def state(self) -> str:
         """The state on the sandbox's clock, in AWS's words."""
-        if self.disabled:
-            return "disabled"
-        if world.now() < finish(self.plan):
+        if self.stated:
+            return self.stated
+        if self.now() < finish(self.plan):
             return "pending"
-        return "failed" if self.plan.get("failure") else "available"
+        done = over(self.plan)
+        return "failed" if done is None or self.now() < done else "available"
 
     @state.setter
     def state(self, state: str) -> None:
         # moto's DisableImage and EnableImage set it.
-        self.disabled = state == "disabled"
+        self.stated = "disabled" if state == "disabled" else ""
 
     @property
-    def visible(self) -> bool:
-        """False while DescribeImages is to say that it knows no such image."""
-        at = self.plan.get("visible_at", 0.0)
-        return at is not None and world.now() >= at
+    def disabled(self) -> bool:
+        return self.stated == "disabled"
 
     @property
     def is_public(self) -> bool:
@@ -97,10 +137,10 @@ class Image:
             "VirtualizationType": "hvm",
             "BootMode": "uefi-preferred",
             "ImdsSupport": "v2.0",
-            "Tags": tags_of(self.backend, self.id),
+            "Tags": self.tag_set(),
             **self.attributes,
         }
-        if state == "failed":
+        if state == "failed" and self.plan.get("failure"):
             view["StateReason"] = {"Code": self.plan["code"], "Message": self.plan["failure"]}
         if world.settings.sparse and state in {"pending", "failed"}:
             del view["Name"]
@@ -108,13 +148,14 @@ class Image:
         return view
 
 
-class Snapshot:
+class Snapshot(Resource):
     """The snapshot of one volume of an image. The attributes are what moto's own code reads."""
 
+    kind = "snapshot"
+
     def __init__(self, backend: Any, row: dict[str, Any], plan: Plan) -> None:
-        self.backend = backend
+        super().__init__(backend, plan)
         self.row = row
-        self.plan = plan
         self.id: str = row["id"]
         self.owner_id: str = backend.account_id
         self.from_ami: str = plan["image_id"]
@@ -132,20 +173,24 @@ class Snapshot:
                 self.create_volume_permission_groups.add("all")
 
     def done(self) -> float:
-        """How much has been copied, 0.0 to 1.0. A failed copy stays where it was."""
+        """How much has been copied, 0.0 to 1.0. A failed copy stays where it was, until it recovers."""
         if not self.row["seconds"]:
             return 1.0
-        elapsed: float = world.now() - self.plan["started"]
+        elapsed: float = self.now() - self.plan["started"]
         if self.plan.get("failure"):
+            if (recovered := over(self.plan)) is not None and self.now() >= recovered:
+                return 1.0
             elapsed = min(elapsed, finish(self.plan) - self.plan["started"])
         return min(1.0, elapsed / self.row["seconds"])
 
     @property
     def status(self) -> str:
         """The state on the sandbox's clock, in AWS's words."""
+        if self.stated:
+            return self.stated
         if self.done() >= 1:
             return "completed"
-        return "error" if self.plan.get("failure") and world.now() >= finish(self.plan) else "pending"
+        return "error" if self.plan.get("failure") and self.now() >= finish(self.plan) else "pending"
 
     @property
     def progress(self) -> str:
@@ -177,7 +222,7 @@ class Snapshot:
             "TransferType": "time-based" if self.row.get("minutes") else "standard",
             # Six tenths of the volume hold data: an upper bound, as AWS gives one.
             "FullSnapshotSizeInBytes": self.volume.size * 1024**3 * 6 // 10,
-            "Tags": tags_of(self.backend, self.id),
+            "Tags": self.tag_set(),
         }
         if self.encrypted:
             view["KmsKeyId"] = self.kms_key_id
@@ -185,14 +230,9 @@ class Snapshot:
             view["CompletionDurationMinutes"] = self.row["minutes"]
         if status == "completed":
             view["CompletionTime"] = moment(self.plan["started"] + self.row["seconds"])
-        if status == "error":
+        if status == "error" and self.plan.get("failure"):
             view["StateMessage"] = self.plan["failure"]
         return view
-
-
-def tags_of(backend: Any, resource_id: str) -> list[dict[str, str]]:
-    """The tags of an image or snapshot; moto would search the tags of everything for them."""
-    return [{"Key": key, "Value": value} for key, value in backend.tags.get(resource_id, {}).items()]
 
 
 def without_snapshot(mapping: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +253,7 @@ def own_snapshot(backend: Any, stock: Any) -> Snapshot:
     }
     plan = {
         "image_id": stock.from_ami,
-        "started": stock.start_time.replace(tzinfo=UTC).timestamp(),
+        "started": world.now(),
         "seconds": 0.0,
     }
     return Snapshot(backend, row, plan)
@@ -238,6 +278,6 @@ def adopt(stock: Any) -> Plan:
         "tags": dict(stock.ec2_backend.tags.get(stock.id, {})),
         "snapshots": [stock.ebs_snapshot.row],
         "snapshot_tags": {},
-        "started": stock.creation_date.replace(tzinfo=UTC).timestamp(),
+        "started": world.now(),
         "seconds": 0.0,
     }

@@ -5,10 +5,11 @@ from typing import Any
 
 from moto.ec2.models import EC2Backend, ec2_backends
 
-from amicopy.sandbox import catalogue, events
+from amicopy.sandbox import catalogue, events, policies, visibility
 from amicopy.sandbox.ec2.copying import copy
-from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, adopt, finish, own_snapshot
+from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, adopt, finish, over, own_snapshot
 from amicopy.sandbox.errors import Refused
+from amicopy.sandbox.visibility import Look
 from amicopy.sandbox.world import world
 
 
@@ -27,6 +28,9 @@ class SandboxBackend(EC2Backend):
     def __init__(self, region_name: str, account_id: str) -> None:
         # ClientToken -> fingerprint of the call, image id. Set first: moto's constructor loads the images.
         self.client_tokens: dict[str, tuple[str, str]] = {}
+        # What was deregistered and deleted, as it was at the end.
+        self.gone_images: dict[str, Image] = {}
+        self.gone_snapshots: dict[str, Snapshot] = {}
         super().__init__(region_name, account_id)
         self.ebs_encryption_by_default = region_name in catalogue.CATALOGUE["encrypted_by_default"]
         self.default_kms_key_id = catalogue.key_arn(account_id, region_name, "alias/aws/ebs")
@@ -38,13 +42,17 @@ class SandboxBackend(EC2Backend):
 
     def bring_to_life(self, plan: Plan) -> None:
         """Adds the image and the snapshots of a plan."""
-        for row in plan["snapshots"]:
-            self.snapshots[row["id"]] = Snapshot(self, row, plan)
+        image, snapshots = Image(self, plan), [Snapshot(self, row, plan) for row in plan["snapshots"]]
+        # Before anybody can look.
+        for resource in (image, *snapshots):
+            visibility.born(resource)
+        for snapshot in snapshots:
             if plan["snapshot_tags"]:
-                self.tags[row["id"]] = dict(plan["snapshot_tags"])
+                self.tags[snapshot.id] = dict(plan["snapshot_tags"])
+            self.snapshots[snapshot.id] = snapshot
         if plan["tags"]:
             self.tags[plan["image_id"]] = dict(plan["tags"])
-        self.amis[plan["image_id"]] = Image(self, plan)
+        self.amis[plan["image_id"]] = image
         if "fingerprint" in plan:
             world.copies[plan["image_id"]] = {
                 "account": self.account_id,
@@ -56,16 +64,18 @@ class SandboxBackend(EC2Backend):
 
     def announce(self, plan: Plan) -> None:
         """Has the event about the end of a copy sent when it is there."""
-        failure = plan["failure"] or ""
-        events.schedule(finish(plan), self, plan["image_id"], "failed" if failure else "available", failure)
+        if plan["failure"]:
+            events.schedule(finish(plan), self, plan["image_id"], "failed", plan["failure"])
+        if (done := over(plan)) is not None:
+            events.schedule(done, self, plan["image_id"], "available")
 
     def copied(self) -> Iterator[Image]:
         """The images CopyImage made here, without those deregistered since."""
         return (image for image in list(self.amis.values()) if "fingerprint" in image.plan)
 
-    def copy_image(self, params: dict[str, Any]) -> str:
+    def copy_image(self, params: dict[str, Any], *, look: Look) -> str:
         """Accepts a CopyImage call and returns the new image's id. Raises Refused."""
-        return copy(self, params, backend_of=backend_of)
+        return copy(self, params, look=look, backend_of=backend_of)
 
     def create_image(self, *args: Any, **kwargs: Any) -> Image:
         return self.adopted(super().create_image(*args, **kwargs))
@@ -94,74 +104,92 @@ class SandboxBackend(EC2Backend):
         yield self
         yield from (backend_of(other, self.region_name) for other in catalogue.ACCOUNTS if other != self.account_id)
 
-    def visible_images(self) -> Iterator[Image]:
+    def open_images(self, look: Look) -> Iterator[Image]:
         """What DescribeImages may list: one's own images, those shared with one, and public ones."""
         for backend in self.neighbours():
-            for image in list(backend.amis.values()):
-                if image.visible and image.open_to(self.account_id):
+            for image in (*backend.amis.values(), *filter(look.lingers, [*backend.gone_images.values()])):
+                if image.open_to(self.account_id):
                     yield image
 
-    def visible_snapshots(self) -> Iterator[Snapshot]:
+    def open_snapshots(self, look: Look) -> Iterator[Snapshot]:
         """What DescribeSnapshots may list."""
         for backend in self.neighbours():
-            for snapshot in list(backend.snapshots.values()):
+            for snapshot in (*backend.snapshots.values(), *filter(look.lingers, [*backend.gone_snapshots.values()])):
                 if snapshot.open_to(self.account_id):
                     yield snapshot
 
-    def remove_image(self, image_id: str, *, with_snapshots: bool) -> list[dict[str, str]]:
+    def check_policy(self, look: Look, resource_id: str) -> None:
+        """Raises Refused if a policy keeps the call from an image or snapshot of this account."""
+        resource = self.amis.get(resource_id) or self.snapshots.get(resource_id)
+        if resource is not None:
+            policies.check_resource(look.call, resource)
+
+    def remove_image(self, image_id: str, *, with_snapshots: bool, look: Look) -> list[dict[str, str]]:
         """Deregisters an image, or cancels it, and returns what became of its snapshots. Raises Refused.
 
         Snapshots that are still pending stay behind if the setting says so, whatever the caller asks, and
         the answer doesn't name them. (What AWS does with them is unverified.)
         """
         with world.lock:
-            if image_id in self.deleted_amis:
+            if image_id in self.gone_images:
+                if look.lingers(self.gone_images[image_id]):
+                    return []
                 raise Refused("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is no longer available")
             if image_id not in self.amis:
-                raise Refused("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+                raise visibility.unknown_images(image_id)
             image = self.amis[image_id]
-            cancelled = image.state == "pending"
-            gone = []
-            if cancelled:
-                if not world.settings.leave_snapshots:
-                    gone = [row["id"] for row in image.plan["snapshots"]]
-            elif with_snapshots:
-                gone = [row["id"] for row in image.plan["snapshots"]]
-            gone = [snapshot_id for snapshot_id in gone if snapshot_id in self.snapshots]
-            self.forget(image_id, gone)
+            gone, kept = [], []
+            if not world.settings.leave_snapshots if image.state == "pending" else with_snapshots:
+                there = [self.snapshots[row["id"]] for row in image.plan["snapshots"] if row["id"] in self.snapshots]
+                call = {**look.call, "action": "DeleteSnapshot"}
+                kept = [snapshot.id for snapshot in there if policies.lacks_tag(call, snapshot)]
+                gone = [snapshot.id for snapshot in there if snapshot.id not in kept]
+            now = world.now()
+            self.forget(image_id, gone, at=now)
             events.unschedule(image_id)
-            events.schedule(world.now(), self, image_id, "deregistered")
+            events.schedule(now, self, image_id, "deregistered")
             world.write(
                 do="deregister",
+                time=now,
                 account=self.account_id,
                 region=self.region_name,
                 image_id=image_id,
                 snapshots=gone,
             )
-        return [{"SnapshotId": snapshot_id, "ReturnCode": "success"} for snapshot_id in gone] if with_snapshots else []
+        if not with_snapshots:
+            return []
+        return [
+            *({"SnapshotId": snapshot_id, "ReturnCode": "success"} for snapshot_id in gone),
+            *({"SnapshotId": snapshot_id, "ReturnCode": "missing-permissions"} for snapshot_id in kept),
+        ]
 
-    def forget(self, image_id: str | None, snapshot_ids: list[str]) -> None:
-        """Takes an image and snapshots away, with their tags."""
+    def forget(self, image_id: str | None, snapshot_ids: list[str], *, at: float) -> None:
+        """Takes an image and snapshots away, with their tags, as of `at` on the sandbox's clock."""
         if image_id:
-            self.amis.pop(image_id)
+            self.gone_images[image_id] = image = self.amis.pop(image_id)
+            image.remove(at)
+            # For moto's own code.
             self.deleted_amis.append(image_id)
-            self.tags.pop(image_id, None)
         for snapshot_id in snapshot_ids:
-            self.snapshots.pop(snapshot_id)
-            self.tags.pop(snapshot_id, None)
+            self.gone_snapshots[snapshot_id] = snapshot = self.snapshots.pop(snapshot_id)
+            snapshot.remove(at)
 
-    def delete_snapshot(self, snapshot_id: str) -> None:
+    def remove_snapshot(self, snapshot_id: str, *, look: Look) -> None:
         """Deletes a snapshot no image uses. Raises Refused."""
         with world.lock:
+            if (gone := self.gone_snapshots.get(snapshot_id)) and look.lingers(gone):
+                return
             snapshot = self.get_snapshot(snapshot_id)
             if snapshot.from_ami in self.amis:
                 raise Refused(
                     "InvalidSnapshot.InUse",
                     f"The snapshot {snapshot_id} is currently in use by {snapshot.from_ami}",
                 )
-            self.forget(None, [snapshot_id])
+            now = world.now()
+            self.forget(None, [snapshot_id], at=now)
             world.write(
                 do="delete-snapshot",
+                time=now,
                 account=self.account_id,
                 region=self.region_name,
                 snapshot_id=snapshot_id,
@@ -170,5 +198,9 @@ class SandboxBackend(EC2Backend):
     def get_snapshot(self, snapshot_id: str) -> Any:
         """A snapshot of this account, by id. Raises Refused."""
         if snapshot_id not in self.snapshots:
-            raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
+            raise visibility.unknown_snapshot(snapshot_id)
         return self.snapshots[snapshot_id]
+
+    def snapshot_of(self, snapshot_id: str) -> Snapshot:
+        """A snapshot that is there or was."""
+        return self.snapshots.get(snapshot_id) or self.gone_snapshots[snapshot_id]

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from moto.core.exceptions import ServiceException
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.responses import EC2Response
 
 from amicopy.sandbox import catalogue, errors
@@ -17,6 +17,7 @@ from amicopy.sandbox.ec2.filters import (
     page,
 )
 from amicopy.sandbox.errors import Refused
+from amicopy.sandbox.visibility import Look, unknown_images, unknown_snapshot
 
 
 class SandboxResponse(EC2Response):
@@ -30,40 +31,69 @@ class SandboxResponse(EC2Response):
     }
 
     def _dispatch(self, request: Any, full_url: Any = None, headers: Any = None) -> Any:
-        self.request_id = request.environ.get("amicopy.request_id", "sandbox")
+        self.call = request.environ["amicopy.call"]
+        self.look = Look(self.call)
         return super()._dispatch(request, full_url, headers)
+
+    def call_action(self) -> Any:
+        if not self.params.get("DryRun"):
+            named = [self.params[name] for name in ("ImageId", "SnapshotId") if name in self.params]
+            self.look.refuse_hidden(self.ec2_backend, [*named, *self.params.get("Resources", [])])
+        return super().call_action()
 
     def serialized(self, action_result: Any) -> Any:
         status, headers, body = super().serialized(action_result)
         if isinstance(error := action_result.result, ServiceException):
             status = getattr(error, "status", None) or errors.STATUS.get(error.code, 400)
         for tag in ("requestId", "RequestID"):
-            body = body.replace(f"<{tag}>request-id</{tag}>", f"<{tag}>{self.request_id}</{tag}>")
+            body = body.replace(f"<{tag}>request-id</{tag}>", f"<{tag}>{self.call['request_id']}</{tag}>")
         return status, headers, body
 
     def copy_image(self) -> ActionResult:
-        return ActionResult({"ImageId": self.ec2_backend.copy_image(dict(self.params))})
+        image_id = self.ec2_backend.copy_image(dict(self.params), look=self.look)
+        self.call["shown"] = {image_id: "pending"}
+        return ActionResult({"ImageId": image_id})
+
+    def delete_snapshot(self) -> ActionResult:
+        self.ec2_backend.check_policy(self.look, self.params["SnapshotId"])
+        self.error_on_dryrun()
+        self.ec2_backend.remove_snapshot(self.params["SnapshotId"], look=self.look)
+        return EmptyResult()
+
+    def describe_tags(self) -> ActionResult:
+        answer = super().describe_tags()
+        there = {**self.ec2_backend.amis, **self.ec2_backend.snapshots}
+        tags = answer.result["Tags"]
+        answer.result["Tags"] = [
+            tag for tag in tags if not (found := there.get(tag["resource_id"])) or not self.look.hides(found)
+        ]
+        return answer
 
     def deregister_image(self) -> ActionResult:
+        self.ec2_backend.check_policy(self.look, self.params["ImageId"])
         self.error_on_dryrun()
         results = self.ec2_backend.remove_image(
-            self.params["ImageId"], with_snapshots=self.params.get("DeleteAssociatedSnapshots", False)
+            self.params["ImageId"],
+            with_snapshots=self.params.get("DeleteAssociatedSnapshots", False),
+            look=self.look,
         )
+        self.call["shown"] = {row["SnapshotId"]: row["ReturnCode"] for row in results}
         return ActionResult({"Return": True, "DeleteSnapshotResults": results})
 
     def describe_images(self) -> ActionResult:
         self.error_on_dryrun()
-        backend, params = self.ec2_backend, self.params
+        backend, params, look = self.ec2_backend, self.params, self.look
         wanted = params.get("ImageIds", [])
         for image_id in wanted:
             if not image_id.startswith("ami-"):
                 raise Refused("InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")')
         filters = chosen(params.get("Filters", []), IMAGE_FIELDS)
-        images = {image.id: image for image in backend.visible_images()}
-        missing = [name for name in wanted if name not in images and name not in backend.deleted_amis]
+        images = {image.id: image for image in backend.open_images(look)}
+        missing = [
+            name for name in wanted if (look.hides(images[name]) if name in images else name not in backend.gone_images)
+        ]
         if missing:
-            noun, verb = ("id", "does") if len(missing) == 1 else ("ids", "do")
-            raise Refused("InvalidAMIID.NotFound", f"The image {noun} '[{', '.join(missing)}]' {verb} not exist")
+            raise unknown_images(*missing)
         ids = narrowed(wanted, filters.get("image-id"))
         found = [images[name] for name in ids if name in images] if ids is not None else list(images.values())
         if owners := self.named_accounts("Owners"):
@@ -74,29 +104,37 @@ class SandboxResponse(EC2Response):
             found = [image for image in found if not image.disabled]
         if not wanted and not params.get("IncludeDeprecated"):
             found = [image for image in found if image.owner_id == backend.account_id or not image.deprecated]
-        members = [member for member in (image.view() for image in found) if matches(member, filters, IMAGE_FIELDS)]
+        views = [{**image.view(), "State": look.state_of(image)} for image in found]
+        members = [
+            view for view in views if matches(view, filters, IMAGE_FIELDS) and not look.hides(images[view["ImageId"]])
+        ]
         members, token = page(members, "ImageId", params)
+        self.call["shown"] = {member["ImageId"]: member["State"] for member in members}
         return ActionResult({"Images": members, "NextToken": token})
 
     def describe_snapshots(self) -> ActionResult:
         self.error_on_dryrun()
-        backend, params = self.ec2_backend, self.params
+        backend, params, look = self.ec2_backend, self.params, self.look
         wanted = params.get("SnapshotIds", [])
         if wanted and params.get("MaxResults"):
             raise Refused("InvalidParameterCombination", "MaxResults can't be used with SnapshotIds.")
         filters = chosen(params.get("Filters", []), SNAPSHOT_FIELDS)
-        snapshots = {snapshot.id: snapshot for snapshot in backend.visible_snapshots()}
+        snapshots = {snapshot.id: snapshot for snapshot in backend.open_snapshots(look)}
         for name in wanted:
-            if name not in snapshots:
-                raise Refused("InvalidSnapshot.NotFound", f"The snapshot '{name}' does not exist.")
+            if name not in snapshots or look.hides(snapshots[name]):
+                raise unknown_snapshot(name)
         ids = narrowed(wanted, filters.get("snapshot-id"))
         found = [snapshots[name] for name in ids if name in snapshots] if ids is not None else snapshots.values()
         if owners := self.named_accounts("OwnerIds"):
             found = [snapshot for snapshot in found if snapshot.owner_id in owners]
+        views = [snapshot.view() for snapshot in found]
         members = [
-            member for member in (snapshot.view() for snapshot in found) if matches(member, filters, SNAPSHOT_FIELDS)
+            view
+            for view in views
+            if matches(view, filters, SNAPSHOT_FIELDS) and not look.hides(snapshots[view["SnapshotId"]])
         ]
         members, token = page(members, "SnapshotId", params)
+        self.call["shown"] = {member["SnapshotId"]: member["State"] for member in members}
         return ActionResult({"Snapshots": members, "NextToken": token})
 
     def named_accounts(self, parameter: str) -> list[str]:

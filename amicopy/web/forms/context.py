@@ -13,7 +13,7 @@ from amicopy.aws.kms import Alias
 from amicopy.aws.outposts import Outpost
 from amicopy.copies.core import cli_command
 from amicopy.copies.core.calls import Call
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.copies.lookups import async_queries, keys, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
@@ -21,6 +21,7 @@ from amicopy.copies.lookups.dry_run import Permission
 from amicopy.copies.lookups.places import RegionPlace, ZonePlace
 from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.lookups.source import NotThere, Source
+from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web.forms.notes import notes_of, prediction_words
@@ -194,6 +195,13 @@ def _source_context(
     return context
 
 
+def _as_sent(form: RequestForm, calls: Sequence[Call], found: Kept) -> Sequence[Call]:
+    """The calls with the mark that submitting them adds."""
+    again = CopyRequest.objects.filter(pk=form.again).first() if form.again else None
+    submission = again.submission if again else form.submission
+    return marked_calls(form.account, calls, submission, found) if form.account and not form.errors else calls
+
+
 def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: User) -> dict[str, Any]:
     account = form.account
     size = (found.get("size") or {}).get("GiB")
@@ -207,8 +215,11 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     return {
         "plan": plan,
         "calls": calls,
+        "starts": "1 copy starts" if len(calls) == 1 else f"{len(calls)} copies start, one for each destination",
         "dry_run": any(call.dry_run for call in calls),
-        "commands": [(call, cli_command.command(call), cli_command.text(call)) for call in calls],
+        "commands": [
+            (call, cli_command.command(call), cli_command.text(call)) for call in _as_sent(form, calls, found)
+        ],
         "size": size,
         "total": size * len(calls) if size else None,
         "usual": (min(usual), max(usual)) if usual else None,

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -65,7 +66,7 @@ class RequestForm:
             return self.accounts[0]
         return next((each for each in self.accounts if wanted in {str(each.pk), each.name, each.account_id}), None)
 
-    @property
+    @cached_property
     def submission(self) -> str:
         """Identifies this sending of the form, so that a second click makes no second request."""
         try:
@@ -254,7 +255,7 @@ def _with_kind(row: Row) -> Row:
 
 def initial_again(request: CopyRequest) -> dict[str, str]:
     """The form's data for a request that was sent back: all of it, its unused token and its start included."""
-    calls = request.calls()
+    calls = request.calls_as_asked()
     start = request.start_not_before
     return initial_of(calls, account=request.account, reason=request.reason) | {
         "again": str(request.pk),

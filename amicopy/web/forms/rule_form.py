@@ -112,6 +112,11 @@ class RuleForm(PlainForm):
         stored = [{"group": each["group"], "count": str(each["count"])} for each in rule.requirements]
         self.rows: list[Row] = (typed if data is not None else stored) or [{"group": "", "count": "1"}]
 
+    @property
+    def requirement_errors(self) -> list[str]:
+        """What is wrong with who has to approve."""
+        return [*self.errors.get("requirements", ()), *self.errors.get("who", ())]
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         requirements: list[dict[str, Any]] = []

@@ -1,24 +1,26 @@
 """Small parts of pages: icons, times, sizes, statuses."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
 from django import template
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import preferences
-from amicopy.web.approval_queue import waiting_numbers
+from amicopy.web.navigation import Navigation, navigation_of
 from amicopy.web.status import Status, copy_status, current, duration, overall, request_status, without_percent
 from amicopy.web.undo_links import undo_of
 
@@ -44,6 +46,19 @@ def icon(name: str, extra: str = "") -> SafeString:
         static("icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def status_icon(name: str) -> SafeString:
+    """The icon of a status or a step; that of what is under way turns."""
+    return icon(name, "spin" if name == "run" else "")
+
+
+@register.simple_tag
+@lru_cache(KEPT)
+def button_classes(kind: str, small: bool, more: str) -> str:
+    """The classes of a button: `kind` is primary, danger or quiet, or empty; `more` are further ones."""
+    return " ".join(filter(None, ("btn", kind and f"btn-{kind}", "btn-small" if small else "", more)))
 
 
 @register.simple_tag
@@ -119,6 +134,31 @@ def label(member: str) -> str:
 
 
 @register.filter
+def properties(checks: Iterable[Mapping[str, Any]]) -> str:
+    """What was compared with what was approved, as the form calls it."""
+    return ", ".join(label(check["property"]) for check in checks)
+
+
+@register.filter
+def as_pairs(attempt: Attempt) -> list[tuple[str, SafeString | str, str]]:
+    """What is said of one try at a copy: names, values, and the classes of these."""
+    code = '<span class="mono small">{}</span>'
+    outcome: SafeString | str = "Nothing was made" if attempt.first_called_at else "–"
+    if attempt.in_doubt:
+        outcome = "Not known yet: a call is out, or its answer was lost"
+    elif attempt.error_code or attempt.ImageId:
+        outcome = format_html(code, attempt.error_code or attempt.ImageId)
+    pairs = [
+        ("Called", moment(attempt.first_called_at) or "Not yet", ""),
+        ("Outcome", outcome, ""),
+        ("ClientToken", attempt.ClientToken, "mono small wrap-any"),
+    ]
+    if attempt.aws_request_id:
+        pairs.append(("AWS request ID", attempt.aws_request_id, "mono small wrap-any"))
+    return pairs
+
+
+@register.filter
 def gib(size: float | None) -> str:
     """A size in GiB, from 1,024 on in TiB."""
     if size is None:
@@ -132,6 +172,12 @@ def gib(size: float | None) -> str:
 def gib_of_snapshot(snapshot: dict[str, Any]) -> str:
     """Whole GiB of a snapshot that are copied."""
     return f"{snapshot['VolumeSize'] * snapshot['Progress'] // 100:,}"
+
+
+@register.filter
+def at_most_1000(count: int) -> str:
+    """A number as far as lists are counted."""
+    return "1000+" if count > 1000 else str(count)
 
 
 @register.filter
@@ -174,7 +220,7 @@ def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeS
         '<span class="status{}" data-state="{}">{}<span>{}{}</span></span>',
         " pill" if pill else "",
         thing.colour,
-        icon(thing.icon, "spin" if thing.icon == "run" else ""),
+        status_icon(thing.icon),
         thing.words,
         small,
     )
@@ -219,10 +265,18 @@ def resource(kind: str, region: str, resource_id: str, where: str = "") -> SafeS
     )
 
 
+@register.simple_tag(takes_context=True)
+def navigation(context: Mapping[str, Any]) -> Navigation:
+    """The menu of the person on the page that is drawn."""
+    request: HttpRequest | None = context.get("request")
+    match = request.resolver_match if request else None
+    return navigation_of(context.get("user") or AnonymousUser(), (match and match.url_name) or "")
+
+
 @register.simple_tag
-def waiting_for(user: User) -> int:
-    """How many requests wait for this person's decision."""
-    return len(waiting_numbers(user))
+def progress_icon(percent: int | None) -> str:
+    """The address of the tab's icon: how far a request is, or amicopy's own."""
+    return static("favicon.svg") if percent is None else reverse("progress-icon", args=[percent])
 
 
 @register.filter

@@ -45,11 +45,13 @@ def field(
     data = form.data if row is None else form.destinations[row]
     value = data.get(parameter.name, "")
     regions: Sequence[RegionPlace] = context["regions"] if parameter.name.endswith("Region") else ()
+    help_text = "" if brief else parameter.help
     return {
         "parameter": parameter,
         "name": name,
         "value": value,
-        "help": "" if brief else parameter.help,
+        "help": help_text,
+        "described_by": f"f-{name}-hint f-{name}-err" if help_text else f"f-{name}-err",
         "list": options,
         "row": row is not None,
         "width": width,

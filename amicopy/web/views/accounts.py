@@ -1,5 +1,7 @@
 """AWS accounts and their Regions, for administrators. Pages show what the last look found; none waits for AWS."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -12,14 +14,35 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from amicopy.aws.partitions import region_title
 from amicopy.copies.core import permissions
-from amicopy.copies.core.models import Account, AccountCheck, ImageCopy
-from amicopy.copies.engine.slots import IN_FLIGHT
+from amicopy.copies.core.models import Account, AccountCheck, ImageCopy, RegionCheck
+from amicopy.copies.core.states import COPY_AT_AWS
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import accounts
 from amicopy.web import conditional_polls
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.account_form import AccountForm
 from amicopy.web.request_filters import BIG
+from amicopy.web.status import Status
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    """An account in the list, whether amicopy gets in, and the groups whose members may ask for copies there."""
+
+    account: Account
+    status: Status
+    groups: list[str]
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """A Region as the last look found it. `encryption` is On or Off, empty where that isn't known."""
+
+    check: RegionCheck
+    title: str
+    status: Status
+    encryption: str
+    in_flight: int
 
 
 @require_GET
@@ -30,20 +53,12 @@ def account_list(request: HttpRequest) -> HttpResponse:
         enabled_regions=Count("region_checks", filter=Q(region_checks__enabled=True), distinct=True),
         unreachable=Count("region_checks", filter=Q(region_checks__reachable=False), distinct=True),
     )
-    return render(request, "accounts/list.html", {"rows": rows, "in_flight": _in_flight()})
-
-
-LOOK = "SELECT {} FROM copies_accountcheck WHERE account_id = %s"
+    return render(request, "accounts/list.html", {"rows": [_row(account) for account in rows]})
 
 
 def _stamps(request: HttpRequest, pk: int) -> conditional_polls.Stamps:
-    known = pk if pk < BIG else 0
-    return {
-        "account": known,
-        "account_asked": conditional_polls.Stamp(LOOK.format("requested_at"), [known]),
-        "account_lease": conditional_polls.Stamp(LOOK.format("lease_until"), [known]),
-        "account_checked": conditional_polls.Stamp(LOOK.format("checked_at"), [known]),
-    }
+    looks = AccountCheck.objects.filter(account=pk if pk < BIG else 0)
+    return {"account": pk, "account_look": looks.values_list("requested_at", "lease_until", "checked_at").first()}
 
 
 @require_GET
@@ -54,15 +69,12 @@ def account_detail(request: HttpRequest, pk: int) -> HttpResponse:
     account = _find(pk)
     look = AccountCheck.objects.filter(account=account).first()
     in_flight = _in_flight().get(account.pk, {})
-    checked = list(account.region_checks.all())
     context: dict[str, Any] = {
         "row": account,
         "look": look,
-        "looking": look is not None and (look.requested_at is not None or look.lease_until is not None),
-        "regions": [
-            {"check": each, "title": region_title(each.Region), "in_flight": in_flight.get(each.Region, 0)}
-            for each in checked
-        ],
+        "looking": look is not None and _under_way(look),
+        "status": look_status(look),
+        "regions": [_region(check, in_flight) for check in account.region_checks.all()],
         "at_once": settings.COPIES_AT_ONCE,
     }
     if getattr(request, "htmx", False):
@@ -102,10 +114,46 @@ def _find(pk: int) -> Account:
     return account
 
 
+def _row(account: Account) -> AccountRow:
+    """`account` is annotated with `unreachable`, how many of its enabled Regions can't be reached."""
+    unreachable: int = account.unreachable  # type: ignore[attr-defined]  # annotated
+    status = look_status(getattr(account, "check_result", None), unreachable=unreachable)
+    groups = [group.name for group in account.requester_groups.all()]
+    return AccountRow(account, status if account.enabled else Status("idle", "stop", "Switched off"), groups)
+
+
+def _under_way(look: AccountCheck) -> bool:
+    return look.requested_at is not None or look.lease_until is not None
+
+
+def look_status(look: AccountCheck | None, *, unreachable: int = 0) -> Status:
+    """What the last look at an account found; `unreachable` is the number of Regions that can't be reached."""
+    if look is not None and _under_way(look):
+        return Status("run", "run", "Checking")
+    if look is None or look.checked_at is None:
+        return Status("idle", "clock", "Not checked yet")
+    if look.error:
+        return Status("fail", "fail", "amicopy doesn’t get in")
+    if unreachable:
+        return Status("warn", "warn", f"{unreachable} Region{'' if unreachable == 1 else 's'} can’t be reached")
+    return Status("ok", "ok", "amicopy gets in")
+
+
+def _region(check: RegionCheck, in_flight: Mapping[str, int]) -> RegionRow:
+    """`in_flight` is how many copies are under way, by Region."""
+    status = Status("fail", "fail", "Not reachable", check.error)
+    if not check.enabled:
+        status = Status("idle", "stop", "Not enabled", "The account hasn’t opted in to this Region.")
+    elif check.reachable:
+        status = Status("ok", "ok", "Reachable", check.error)
+    encryption = {True: "On", False: "Off", None: ""}[check.encryption_by_default]
+    return RegionRow(check, region_title(check.Region), status, encryption, in_flight.get(check.Region, 0))
+
+
 def _in_flight() -> dict[int, dict[str, int]]:
     """How many copies are under way at AWS, by account and Region."""
     counts: dict[int, dict[str, int]] = {}
-    copies = ImageCopy.objects.filter(state__in=IN_FLIGHT).order_by()
+    copies = ImageCopy.objects.filter(state__in=COPY_AT_AWS).order_by()
     for account, region, count in copies.values_list("account", "DestinationRegion").annotate(Count("pk")):
         counts.setdefault(account, {})[region] = count
     return counts

@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch
+from django.db.models import Max, Prefetch, Sum
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from amicopy.aws.partitions import titles
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.core.states import RequestState
@@ -26,11 +25,17 @@ from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import current
 from amicopy.web.views.request_actions import reason_of
 from amicopy.web.views.request_detail import calls_of
+from amicopy.web.views.requests import region_choices
 
 # An expiry this close is said in words of warning.
 SOON = timedelta(days=2)
 # As many on a page as anybody decides in one sitting.
 PAGE = 50
+# What a decision on many is called: what the button does, what it has done, how it looks.
+_WORDS = {
+    "approve": {"verb": "Approve", "done_words": "approved", "look": "primary", "reason_optional": True},
+    "reject": {"verb": "Reject", "done_words": "rejected", "look": "danger", "reason_optional": False},
+}
 QUEUES = {"mine": "Waiting for you", "others": "Waiting for others", "decided": "Decided by you"}
 
 
@@ -60,9 +65,10 @@ def approvals(request: HttpRequest) -> HttpResponse:
         # All that was there is decided; what is left is before it.
         return redirect(reverse("approvals") + search.address(queue=queue))
     stamps = _stamps([row.pk for row in page.rows])
-    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    conditional_polls.tag(request, stamps)
     place = _place(request) | {"more": "1" if page.following else ""}
     accounts = list(Account.objects.order_by("name"))
+    total = count_of(found)
     context = {
         "queue": queue,
         "queues": [
@@ -71,19 +77,49 @@ def approvals(request: HttpRequest) -> HttpResponse:
                 "words": words,
                 "address": f"?queue={name}" if name != "mine" else "?",
                 "count": count_of(rows_in[name]),
+                "here": name == queue,
             }
             for name, words in QUEUES.items()
         ],
-        "total": count_of(found),
+        "total": total,
+        "mine": queue == "mine",
+        "nothing": _nothing(search, queue),
         "previous": search.address(queue=queue, before=str(page.previous)) if page.previous else "",
         "following": search.address(queue=queue, after=str(page.following)) if page.following else "",
         "search": search,
-        "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
-        "accounts": accounts,
-        "people": requesters(),
+        "regions": region_choices(accounts),
+        "accounts": [(each.account_id, each.name) for each in accounts],
+        "people": [(name, name) for name in requesters()],
     }
     shown = _shown(request, user, page.rows, queue=queue, search=search, place=place)
     return render(request, "approvals.html", context | shown)
+
+
+def _nothing(search: Search, queue: str) -> dict[str, str]:
+    """What an empty queue says, and where to go from there, if anywhere."""
+    if search.narrowed:
+        return {
+            "title": "No request matches these filters",
+            "words": "Widen them, or look at all that waits.",
+            "action": "Clear filters",
+            "address": f"?queue={queue}",
+        }
+    return {
+        "mine": {
+            "title": "Nothing waits for you",
+            "words": "A new request shows up here as soon as somebody submits it.",
+            "action": "Show all requests",
+            "address": reverse("requests"),
+        },
+        "others": {
+            "title": "Nothing waits for others",
+            "words": "Your own requests, and those you’ve decided on while more approvals are needed, wait here.",
+        },
+        "decided": {
+            "title": "No decisions yet",
+            "words": "Each request you approve, reject or send back is listed here.",
+        },
+    }[queue]
 
 
 def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
@@ -120,7 +156,9 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     rows = list(_drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers)).order_by("submitted_at", "pk"))
     if not rows:
         return redirect("approvals")
-    context: dict[str, Any] = {"kind": kind, "entries": _entries(user, rows)}
+    context: dict[str, Any] = {"kind": kind, **_WORDS[kind], "entries": _entries(user, rows)}
+    for entry in context["entries"]:
+        entry["counts"] = entry["may_decide"] and (kind == "reject" or entry["may_approve"])
     if "confirm" not in request.POST:
         return render(request, "approvals_bulk.html", context)
     reason = reason_of(request)
@@ -132,7 +170,7 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     results = verbs.decide_many(actor_of(request), seen, kind=kind, reason=reason)
     outcomes = [{"row": by_number[result.number], "words": result.words, "done": result.done} for result in results]
     done_count = sum(result.done for result in results)
-    return render(request, "approvals_done.html", {"kind": kind, "outcomes": outcomes, "done": done_count})
+    return render(request, "approvals_done.html", {**_WORDS[kind], "outcomes": outcomes, "done": done_count})
 
 
 def _page(rows: CopyRequestQuerySet, queue: str, user: User, query: QueryDict) -> Page:
@@ -165,9 +203,18 @@ def _shown(
     """What page and fragment both show."""
     paused = request.GET.get("live") == "off"
     ids = ",".join(str(row.pk) for row in rows)
+    entries = _entries(user, rows)
+    for entry in entries:
+        # The only one is shown as far as deciding on it takes.
+        opened = len(entries) == 1 and entry["may_decide"]
+        entry |= {
+            "changes_open": opened and bool(entry["found"].changes),
+            "calls_open": opened and not entry["found"].changes,
+        }
     return {
-        "entries": _entries(user, rows),
+        "entries": entries,
         "queue": queue,
+        "over": queue == "decided",
         "live": not paused and queue != "decided",
         "paused": paused,
         "live_address": search.address(ids=ids, queue=queue, **place),
@@ -217,12 +264,9 @@ def _numbers(texts: Sequence[str]) -> list[int]:
 
 
 def _stamps(numbers: Sequence[int]) -> conditional_polls.Stamps:
-    marks = conditional_polls.marks(numbers)
-    versions = f"SELECT SUM(version) FROM copies_copyrequest WHERE id IN ({marks})"  # noqa: S608, ours
-    votes = f"SELECT COUNT(*) FROM copies_decision WHERE request_id IN ({marks})"  # noqa: S608, ours
+    shown, pending = CopyRequest.objects.filter(pk__in=numbers), CopyRequest.objects.filter(state=RequestState.PENDING)
     return {
-        "queue_rows": ",".join(map(str, numbers)),
-        "queue_versions": conditional_polls.Stamp(versions, numbers),
-        "queue_votes": conditional_polls.Stamp(votes, numbers),
-        "queue_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest WHERE state = 'PENDING'"),
+        "queue_rows": numbers,
+        "queue_shown": shown.aggregate(versions=Sum("version"), vote=Max("decisions")),
+        "queue_newest": pending.aggregate(newest=Max("pk")),
     }

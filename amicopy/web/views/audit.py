@@ -1,5 +1,6 @@
 """The audit history: a list narrowed by filters in the address, its newer events, one event, one request's events."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -13,17 +14,31 @@ from django.views.decorators.http import require_GET
 from amicopy.audit import checks, event_queries
 from amicopy.audit.actions import ACTIONS
 from amicopy.audit.event_queries import Slice, count_newer, slice_of
-from amicopy.audit.models import AuditAnchor, AuditEvent
+from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.audit_filters import NAMES, Question, question_of, visible_to
 from amicopy.web.event_details import differences_of, facts_of
 from amicopy.web.request_filters import BIG, row_number
+from amicopy.web.status import Status
 
 PAGE = 50
 # Names offered in the filter for people; any other can be typed.
 MOST_NAMES = 200
+# What is behind "More filters"; it stays open while one of them narrows.
+MORE_FILTERS = ("request", "copy", "account", "region", "image")
+FITS = Status("ok", "shield", "Content fits its hash")
+DOESNT_FIT = Status("fail", "fail", "Content doesn’t fit its hash", "The event isn’t as it was written.")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How the chain of events stood at the last check; `check` is None before the first."""
+
+    status: Status
+    check: AuditCheck | None
+    holds: bool
 
 
 @require_GET
@@ -64,11 +79,12 @@ def _page(request: HttpRequest, events: QuerySet[AuditEvent], question: Question
     first = before is None and after is None
     paused = request.GET.get("live") == "off"
     stamps = _live_stamps(request)
-    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    conditional_polls.tag(request, stamps)
     return {
         "question": question,
         # By names that no mapping has as a method.
         "typed": {name: question.typed.get(name, "") for name in NAMES},
+        "more_filters": any(question.typed.get(name) for name in MORE_FILTERS),
         "events": found.events,
         "searched": event_queries.WINDOW if found.searched_to else None,
         "newer_address": question.address(after=str(found.newer)) if found.newer else "",
@@ -93,7 +109,7 @@ def _around(user: User) -> dict[str, Any]:
     people = User.objects.order_by("username").values_list("username", flat=True)[:MOST_NAMES] if everything else []
     return {
         "everything": everything,
-        "check": checks.status() if everything else None,
+        "chain": _chain(checks.status()) if everything else None,
         "oldest": AuditEvent.objects.order_by("id").only("at").first(),
         "anchor": AuditAnchor.objects.order_by("-event_id").first(),
         "keep_days": settings.AUDIT_KEEP_DAYS,
@@ -103,8 +119,16 @@ def _around(user: User) -> dict[str, Any]:
     }
 
 
+def _chain(check: AuditCheck | None) -> Chain:
+    if check is None:
+        return Chain(Status("wait", "shield", "Not verified yet"), None, holds=False)
+    if check.outcome == AuditCheck.Outcome.GOOD:
+        return Chain(Status("ok", "shield", "Chain verified"), check, holds=True)
+    return Chain(Status("fail", "fail", "Chain broken"), check, holds=False)
+
+
 def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
-    return {"audit_newest": conditional_polls.Stamp("SELECT MAX(id) FROM audit_auditevent")}
+    return {"audit_newest": _newest()}
 
 
 @require_GET
@@ -149,7 +173,7 @@ def event_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "more_together": len(together) > PAGE,
         "before": before,
         "after": after,
-        "holds": event.holds,
+        "holds": FITS if event.holds else DOESNT_FIT,
         "archived_before": AuditAnchor.objects.filter(hash=event.prev_hash).first() if before is None else None,
     }
     return render(request, "audit/event.html", context)

@@ -1,11 +1,11 @@
 """The start page: what waits for the person, what is running, what failed, and how long it all takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,12 +14,13 @@ from django.views.decorators.http import require_GET
 
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.explanations import explain
-from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, ImageCopy
-from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
+from amicopy.copies.core.reason_words import words_of
+from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import usual_seconds
-from amicopy.web.status import gib_done, overall, seconds_left
+from amicopy.web.status import first_wait, gib_done, overall, seconds_left
 from amicopy.web.views.requests import drawn
 
 WEEK = timedelta(days=7)
@@ -28,17 +29,15 @@ DAYS = 14
 MOST = 5
 # A dashboard over more copies in flight than this says so instead of drawing each.
 MOST_IN_FLIGHT = 500
-IN_FLIGHT = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING, CopyState.CANCELLING)
 
 
 def _stamps(request: HttpRequest) -> conditional_polls.Stamps:
+    # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
+    opened = CopyRequest.objects.filter(state__in=(RequestState.PENDING, RequestState.APPROVED))
+    last_vote = Decision.objects.order_by("-pk").values("pk")[:1]
     return {
-        "dashboard_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
-        # Open requests are few; what isn't open changes only by a retry or an end, which an open one shows too.
-        "dashboard_open": conditional_polls.Stamp(
-            "SELECT SUM(version) + SUM(id) * 1000 FROM copies_copyrequest WHERE state IN ('PENDING', 'APPROVED')"
-        ),
-        "dashboard_votes": conditional_polls.Stamp("SELECT MAX(id) FROM copies_decision"),
+        "dashboard_open": opened.aggregate(versions=Sum("version"), numbers=Sum("pk")),
+        "dashboard_newest": CopyRequest.objects.order_by("-pk").values_list("pk", Subquery(last_vote)).first(),
         "dashboard_day": timezone.localdate().isoformat(),
     }
 
@@ -54,11 +53,16 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     decides = user.has_perm("copies.decide_request")
     numbers = approval_queue.waiting_numbers(user)
     waiting_now = list(approval_queue.waiting_for(user, numbers).select_related("requester")[:MOST])
+    tiles = _tiles(user, visible, copies) | {
+        "waiting": len(numbers),
+        "oldest": waiting_now[0].submitted_at if waiting_now else None,
+    }
     context = {
         "decides": decides,
+        "may_start": user.has_perm("copies.submit_request") and not decides,
         "everyone": user.has_perm("copies.view_all_requests"),
-        "tiles": _tiles(user, visible, copies)
-        | {"waiting": len(numbers), "oldest": waiting_now[0].submitted_at if waiting_now else None},
+        "tiles": tiles,
+        "lead": _lead(tiles, decides=decides) if visible.exists() else "Nothing has been copied yet.",
         "todo": waiting_now if decides else _own_open(user, visible),
         "failures": _failures(copies),
         "regions": _regions(copies),
@@ -67,7 +71,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "days": DAYS,
         "live": not paused,
         "paused": paused,
-        "any": visible.exists(),
         "now": timezone.now(),
     }
     template = "_dashboard.html" if getattr(request, "htmx", False) else "dashboard.html"
@@ -85,11 +88,27 @@ def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]
     return {
         **own,
         "running": visible.filter(state=RequestState.APPROVED)[:1000].count(),
-        "in_flight": copies.filter(state__in=IN_FLIGHT)[:1000].count(),
+        "in_flight": copies.filter(state__in=COPY_UNFINISHED)[:1000].count(),
         "failed": copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)[:1000].count(),
         "done": week[:10000].count(),
         "done_gib": sum(size_of(copy) for copy in week.only("snapshots")[:10000]),
     }
+
+
+def _lead(tiles: Mapping[str, Any], *, decides: bool) -> str:
+    """What the tiles say, in one sentence."""
+    asked, sent_back, running, failed = (tiles[name] for name in ("asked", "sent_back", "running", "failed"))
+    if decides:
+        first = f"{tiles['waiting'] or 'No'} request{' waits' if tiles['waiting'] == 1 else 's wait'} for you"
+    else:
+        first = f"{asked or 'None'} of your requests"
+        if sent_back:
+            were = "was" if sent_back == 1 else "were"
+            first = f"{sent_back} of your requests {were} sent back for changes, {asked or 'none'}"
+        first += f" {'waits' if asked == 1 else 'wait'} for approval"
+    look = f"{failed} failed cop{'y needs' if failed == 1 else 'ies need'} a look"
+    are = "is" if running == 1 else "are"
+    return f"{first}, {running or 'none'} {are} in progress, and {look if failed else 'nothing failed this week'}."
 
 
 def _own_open(user: User, visible: CopyRequestQuerySet) -> list[CopyRequest]:
@@ -109,7 +128,7 @@ def _failures(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
 def _regions(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
     """The Regions copies are on their way to, those with most left first."""
     by_region: dict[str, list[ImageCopy]] = {}
-    for copy in copies.filter(state__in=IN_FLIGHT).defer("parameters", "verification")[:MOST_IN_FLIGHT]:
+    for copy in copies.filter(state__in=COPY_UNFINISHED).defer("parameters", "verification")[:MOST_IN_FLIGHT]:
         by_region.setdefault(copy.DestinationRegion, []).append(copy)
     found = [_region(region, rows) for region, rows in by_region.items()]
     return sorted(found, key=lambda each: (-len(each["copies"]), each["region"]))
@@ -118,14 +137,14 @@ def _regions(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
 def _region(region: str, rows: Sequence[ImageCopy]) -> dict[str, Any]:
     copying = [copy for copy in rows if copy.state == CopyState.COPYING]
     left = [seconds for copy in copying if (seconds := seconds_left(copy, usual=usual_seconds(copy))) is not None]
-    waits = next((copy.waiting_for for copy in rows if copy.waiting_for), "")
+    waits = first_wait(rows)
     return {
         "region": region,
         "copies": rows,
         "percent": overall(rows),
         "gib_done": gib_done(rows),
         "left": max(left) if left else None,
-        "words": waits or ("" if copying else "Starting"),
+        "words": words_of(waits).sentence if waits else "" if copying else "Starting",
     }
 
 
@@ -169,9 +188,16 @@ def _minutes(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
         "rows": bars,
         "count": len(bars),
         "summary": summary + (f", {failed_count} failed" if failed_count else ""),
-        "first": rows[0].finished_at,
-        "last": rows[-1].finished_at,
+        **_ends(rows[0], rows[-1]),
     }
+
+
+def _ends(first: ImageCopy, last: ImageCopy) -> dict[str, str]:
+    """What stands below the two ends of a chart: the days, or the times where all is of one day."""
+    begin, end = (timezone.localtime(copy.finished_at) for copy in (first, last))
+    if begin.date() == end.date():
+        return {"first_words": f"{begin:%H:%M}", "last_words": f"{end:%-d %b, %H:%M}"}
+    return {"first_words": f"{begin:%-d %b}", "last_words": f"{end:%-d %b}"}
 
 
 def _volume(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
@@ -200,5 +226,6 @@ def _volume(copies: QuerySet[ImageCopy]) -> dict[str, Any] | None:
         "chart": charts.bars(rows),
         "rows": rows,
         "summary": f"GiB that arrived on each of the last {DAYS} days: {total} in all, at most {max(by_day.values())}",
-        "first": min(by_day),
+        "first_words": f"{min(by_day):%-d %b}",
+        "last_words": "today",
     }

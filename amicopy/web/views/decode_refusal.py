@@ -5,6 +5,7 @@ A page of its own: a part of the request's page would be gone with its next poll
 
 import json
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -31,15 +32,16 @@ def decode(request: HttpRequest, number: int) -> HttpResponse:
     if copy is None or not encoded:
         context["problem"] = "Choose a copy that AWS refused with an encoded message. This one has none."
     else:
-        record(
-            "copy.refusal_decoded",
-            actor=actor_of(request),
-            request=row.pk,
-            copy=copy.pk,
-            requester=row.requester_id,
-            account=row.account.account_id,
-            region=copy.DestinationRegion,
-        )
+        with transaction.atomic():
+            record(
+                "copy.refusal_decoded",
+                actor=actor_of(request),
+                request=row.pk,
+                copy=copy.pk,
+                requester=row.requester_id,
+                account=row.account.account_id,
+                region=copy.DestinationRegion,
+            )
         try:
             context["decoded"] = _readable(sts.decode_authorization_message(row.account.aws(), message=encoded))
         except errors.AwsError as error:

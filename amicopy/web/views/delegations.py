@@ -46,6 +46,7 @@ def delegations(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "may_delegate": may_delegate,
+        "sees_all": user.has_perm("copies.manage_rules"),
         "running": seen.filter(until__gt=now),
         "past": seen.filter(until__lte=now).order_by("-until")[:MOST_PAST],
     }

@@ -1,5 +1,8 @@
 """What was sent and what waits, for administrators; and trying again."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count
@@ -11,6 +14,7 @@ from amicopy.notify import endpoints
 from amicopy.notify.models import Message, State
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.request_filters import row_number
+from amicopy.web.status import Status
 
 PAGE = 50
 # The views of the list: name in the address -> words and states.
@@ -21,6 +25,19 @@ VIEWS = {
     "sent": ("Sent", (State.SENT,)),
     "dropped": ("Not needed", (State.DROPPED,)),
 }
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    """A message in the list: what became of it, or when it is tried next, and whether that can be now."""
+
+    message: Message
+    status: Status
+    under_way: bool
+    sent_at: datetime | None
+    next_at: datetime | None
+    doubt: str
+    can_retry: bool
 
 
 @require_GET
@@ -35,21 +52,58 @@ def message_list(request: HttpRequest) -> HttpResponse:
     found = list((rows.filter(pk__lt=before) if before is not None else rows)[: PAGE + 1])
     states = dict(Message.objects.order_by().values_list("state").annotate(Count("pk")))
     context = {
-        "rows": found[:PAGE],
-        "older": found[PAGE - 1].pk if len(found) > PAGE else None,
-        "later": before is not None,
+        "rows": [_row(message) for message in found[:PAGE]],
+        "older": f"?view={view}&before={found[PAGE - 1].pk}" if len(found) > PAGE else "",
+        "newest": f"?view={view}" if before is not None else "",
         "view": view,
         "views": [
-            {"name": name, "words": words, "count": sum(states.get(state, 0) for state in group)}
+            {
+                "name": name,
+                "words": words,
+                "count": sum(states.get(state, 0) for state in group),
+                "here": name == view,
+            }
             for name, (words, group) in VIEWS.items()
         ],
         "undelivered": states.get(State.FAILED, 0),
         "waiting": states.get(State.WAITING, 0),
         "email": _email_in_words(),
         "email_on": settings.EMAIL_ON,
-        "own_address": user.email,
+        "no_trial": not settings.EMAIL_ON or not user.email,
     }
     return render(request, "messages/list.html", context)
+
+
+def _row(message: Message) -> MessageRow:
+    again = message.state == State.WAITING and message.tries > 0
+    doubt = "In doubt: a try ended without an answer." if message.in_doubt else ""
+    if doubt and message.state != State.DROPPED:
+        doubt = f"{doubt} The next one bears the same ID."
+    return MessageRow(
+        message,
+        _status(message),
+        under_way=message.state == State.SENDING,
+        sent_at=message.sent_at if message.state == State.SENT else None,
+        next_at=message.next_try_at if again else None,
+        doubt=doubt,
+        can_retry=message.state == State.FAILED or again,
+    )
+
+
+def _status(message: Message) -> Status:
+    """What became of a message; when that was, or will be, the page adds."""
+    known = {
+        State.SENT: Status("ok", "ok", "Sent"),
+        State.SENDING: Status("run", "run", "Being sent"),
+        State.FAILED: Status("fail", "fail", "Not delivered", message.last_error),
+        State.DROPPED: Status("idle", "stop", "Not needed", message.last_error),
+    }
+    if message.state in known:
+        return known[State(message.state)]
+    if not message.tries:
+        return Status("idle", "clock", "Waiting", message.last_error)
+    times = "1 time" if message.tries == 1 else f"{message.tries} times"
+    return Status("warn", "clock", f"Tried {times}", message.last_error)
 
 
 @require_POST

@@ -1,7 +1,10 @@
 """Freeze windows, for administrators: times in which approved copies wait."""
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,18 +24,34 @@ from amicopy.web.request_filters import BIG
 MOST_PAST = 20
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of the list: its windows, what is said where there are `none`, and what can be done with each."""
+
+    name: str
+    title: str
+    windows: QuerySet[FreezeWindow]
+    none: str = ""
+    can_end: bool = False
+    editable: bool = True
+
+
 @require_GET
 def freeze_list(request: HttpRequest) -> HttpResponse:
     """The windows that run, those to come, and the latest that are over."""
     permissions.check_manage_rules(signed_in(request))
     now = timezone.now()
     windows = FreezeWindow.objects.select_related("account")
-    context = {
-        "running": windows.filter(starts_at__lte=now, ends_at__gt=now).order_by("ends_at"),
-        "coming": windows.filter(starts_at__gt=now).order_by("starts_at"),
-        "past": windows.filter(ends_at__lte=now).order_by("-ends_at")[:MOST_PAST],
-    }
-    return render(request, "freezes/list.html", context)
+    running = windows.filter(starts_at__lte=now, ends_at__gt=now).order_by("ends_at")
+    coming = windows.filter(starts_at__gt=now).order_by("starts_at")
+    past = windows.filter(ends_at__lte=now).order_by("-ends_at")[:MOST_PAST]
+    parts = [
+        Part("running", "Running now", running, "Nothing is frozen.", can_end=True),
+        Part("coming", "To come", coming, "No freeze is planned."),
+    ]
+    if past:
+        parts.append(Part("past", "Over", past, editable=False))
+    return render(request, "freezes/list.html", {"parts": parts})
 
 
 @require_http_methods(["GET", "POST"])

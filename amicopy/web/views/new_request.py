@@ -156,10 +156,10 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
 def _initial(request: HttpRequest) -> dict[str, str]:
     original = _visible(request, request.GET.get("continues", ""))
     if original is not None and follow_ups.may_continue(signed_in(request), original):
-        return more_of(original.calls(), account=original.account, number=original.pk)
+        return more_of(original.calls_as_asked(), account=original.account, number=original.pk)
     cloned = _visible(request, request.GET.get("clone", ""))
     if cloned is not None:
-        return initial_of(cloned.calls(), account=cloned.account, reason=cloned.reason)
+        return initial_of(cloned.calls_as_asked(), account=cloned.account, reason=cloned.reason)
     return _blank()
 
 

@@ -1,6 +1,7 @@
 """People and their roles, for administrators; and the page on which a person sets their own password."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -28,10 +29,20 @@ from amicopy.web.forms.people_form import EmailForm, PersonForm
 from amicopy.web.request_filters import BIG
 
 
+@dataclass(frozen=True)
+class PersonRow:
+    """Somebody in the list; `own` is the reader. `roles` are in words."""
+
+    user: User
+    own: bool
+    roles: list[str]
+
+
 @require_http_methods(["GET", "POST"])
 def people_list(request: HttpRequest) -> HttpResponse:
     """Everybody, and the form that adds somebody."""
-    permissions.check_manage_people(signed_in(request))
+    reader = signed_in(request)
+    permissions.check_manage_people(reader)
     form = PersonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         typed = form.cleaned_data
@@ -43,10 +54,14 @@ def people_list(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{user.username} is added. Make the link with which they set a password.")
             return redirect("person", user.pk)
-    everybody = User.objects.prefetch_related("groups").order_by("-is_active", "username")
-    return render(
-        request, "people/list.html", {"form": form, "everybody": everybody}, status=422 if form.errors else 200
-    )
+    users = User.objects.prefetch_related("groups").order_by("-is_active", "username")
+    context = {"form": form, "everybody": [PersonRow(user, user == reader, _roles(user)) for user in users]}
+    return render(request, "people/list.html", context, status=422 if form.errors else 200)
+
+
+def _roles(user: User) -> list[str]:
+    names = [group.name[:1].upper() + group.name[1:] for group in user.groups.all()]
+    return ["Superuser", *names] if user.is_superuser else names
 
 
 @require_GET

@@ -35,6 +35,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         context = {
             "kinds": [(kind.value, kind.label, kind in wanted) for kind in _kinds_for(user)],
             "theme": preferences.theme_of(request),
+            "themes": [("", "Like the system"), ("light", "Light"), ("dark", "Dark")],
             "time_zone": preferences.chosen_time_zone_of(request),
             "time_zone_now": preferences.time_zone_of(request),
             "time_zones": sorted(preferences.time_zones()),

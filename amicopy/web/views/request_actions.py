@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
+from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
@@ -102,7 +103,7 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
     actor, expired = actor_of(request), find(request, number)
 
     def do() -> str:
-        calls = expired.calls()
+        calls = expired.calls_as_asked()
         asks = expired.state == RequestState.EXPIRED and permissions.may_resubmit(signed_in(request), expired)
         found = snapshot.gather(expired.account, calls, until=async_queries.deadline()) if asks else None
         row = verbs.renew(actor, number, lookups=found)
@@ -133,7 +134,12 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
             messages.error(request, f"Nothing of request #{number} can be cancelled now.")
             return redirect("request", number)
         stays = [copy for copy in copies if copy not in chosen]
-        context = {"row": row, "chosen": chosen, "stays": stays, "one": chosen[0] if copy_id is not None else None}
+        context = {
+            "row": row,
+            "stops": [{"copy": copy, "words": _how_far(copy)} for copy in chosen],
+            "stays": stays,
+            "one": chosen[0] if copy_id is not None else None,
+        }
         return render(request, "requests/cancel.html", context)
     actor, copy_id = actor_of(request), row_number(request.POST.get("copy"))
 
@@ -144,6 +150,13 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
         return f"{words} What AWS had begun is being removed." if begun else f"{words} Nothing had begun at AWS."
 
     return _verb(request, number, do)
+
+
+def _how_far(copy: ImageCopy) -> str:
+    """How far a copy is that can be cancelled."""
+    if copy.state == CopyState.COPYING:
+        return f"is at {copy.progress}%"
+    return "hasn’t started" if copy.state == CopyState.QUEUED else "is just being started"
 
 
 @require_POST

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Model
+from django.db.models import Exists, Model, OuterRef, Subquery, Sum, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -17,14 +17,13 @@ from amicopy.copies.core import explanations, permissions
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import shown
-from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
+from amicopy.copies.core.states import COPY_STARTABLE, COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry, follow_ups
 from amicopy.copies.voting import voters, votes
 from amicopy.web import approval_queue, conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.estimates import overdue, usual_seconds
-from amicopy.web.plain import rows
 from amicopy.web.request_filters import BIG
 from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import copy_status, counted, duration, gib_done, overall, request_status, seconds_left
@@ -33,29 +32,34 @@ from amicopy.web.timeline import next_steps, steps_of
 REDRAWN_SECONDS = 300
 # The columns of a copy that only the engine reads. They change often, and no card shows them.
 _ENGINES = frozenset({"next_step_at", "lease_id", "lease_until", "lease_holder", "failures", "seen_at"})
-_QUEUE = """SELECT SUM(id) FROM copies_imagecopy WHERE state IN ('QUEUED', 'STARTING') AND EXISTS
-  (SELECT 1 FROM copies_imagecopy WHERE request_id = %s AND state IN ('QUEUED', 'STARTING'))"""
 
 
 def find(request: HttpRequest, number: int) -> CopyRequest:
     """A request the person may see. Raises Http404 for any other, existing or not."""
-    found = next(iter(rows(CopyRequest, "id = %s", [number if number < BIG else 0])), None)
+    found = CopyRequest.objects.filter(pk=number if number < BIG else 0).first()
     if found is None or not permissions.may_see(signed_in(request), found):
         raise Http404(f"There is no request #{number} that you may see.")
     return found
 
 
 def _stamps(request: HttpRequest, number: int) -> conditional_polls.Stamps:
-    known = number if number < BIG else 0
+    waiting = ImageCopy.objects.filter(state__in=COPY_STARTABLE).order_by()
+    # The place in the queue changes with copies of other requests, too.
+    queue = waiting.filter(Exists(waiting.filter(request=OuterRef(OuterRef("pk")))))
+    total = queue.annotate(all=Value(1)).values("all").annotate(total=Sum("pk")).values("total")
+    events = AuditEvent.objects.filter(request=OuterRef("pk")).order_by("-id").values("id")[:1]
+    rows = CopyRequest.objects.filter(pk=number if number < BIG else 0).order_by()
+    version, queued, event = rows.values_list("version", Subquery(total), Subquery(events)).first() or (
+        None,
+        None,
+        None,
+    )
     return {
-        "detail": known,
-        # The place in the queue changes with copies of other requests, too.
-        "detail_queue": conditional_polls.Stamp(_QUEUE, [known]),
+        "detail": (number, version, queued),
         # What grows old without anything happening, such as a copy that is overdue, is drawn again now and then.
         "detail_age": int(time.time() // REDRAWN_SECONDS),
-        "detail_version": conditional_polls.Stamp("SELECT version FROM copies_copyrequest WHERE id = %s", [known]),
         # A vote that isn't the last one needed changes no state.
-        "detail_event": conditional_polls.Stamp("SELECT MAX(id) FROM audit_auditevent WHERE request = %s", [known]),
+        "detail_event": event,
     }
 
 
@@ -72,6 +76,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
         "calls": calls_of(context["copies"]),
         "found": found_of(row, context["copies"], names_of([(row, context["copies"])])),
         "edits": edits_of(row, context["copies"]),
+        "may_clone": signed_in(request).has_perm("copies.submit_request"),
         "may_continue": follow_ups.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
         "continued_by": visible.filter(continues=row).order_by("pk"),
@@ -97,7 +102,7 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
 
 def copies_of(row: CopyRequest) -> list[ImageCopy]:
     """The copies of the request's current round, in their order."""
-    return rows(ImageCopy, "request_id = %s AND round = %s ORDER BY position", [row.pk, row.round])
+    return list(row.copies_of_round())
 
 
 def calls_of(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
@@ -119,7 +124,7 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     copies = copies_of(row)
     for copy_id, standing in slots.standings(copies).items():
         # For the page only: who is before whom changes with every copy that starts.
-        next(copy for copy in copies if copy.pk == copy_id).waiting_for = standing.words
+        next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason
     manage = permissions.may_manage_copies(user, row)
     attempts = _attempts(row)
     cards = [_card(user, copy, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, [])) for copy in copies]
@@ -129,6 +134,16 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         copy.state in COPY_UNFINISHED for copy in copies
     )
     paused = request.GET.get("live") == "off"
+    cancellable = [copy for copy in copies if copy.state in cancel_retry.CANCELLABLE]
+    failed = sum(copy.state == CopyState.FAILED for copy in copies)
+    may = {
+        "may_edit": row.state == RequestState.CHANGES_REQUESTED and permissions.may_resubmit(user, row),
+        "may_renew": row.state == RequestState.EXPIRED and permissions.may_resubmit(user, row),
+        "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
+        and permissions.may_withdraw(user, row),
+        "may_cancel": manage and bool(cancellable),
+        "may_retry_all": manage and failed > 1,
+    }
     percent = overall(copies)
     status = request_status(row, copies)
     return {
@@ -149,14 +164,12 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "unfinished": unfinished,
         "paused": paused,
         "own": row.requester_id == user.pk,
-        "may_edit": row.state == RequestState.CHANGES_REQUESTED and permissions.may_resubmit(user, row),
-        "may_renew": row.state == RequestState.EXPIRED and permissions.may_resubmit(user, row),
-        "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
-        and permissions.may_withdraw(user, row),
-        "may_cancel": manage and any(copy.state in cancel_retry.CANCELLABLE for copy in copies),
-        "cancels_all": all(copy.state in cancel_retry.CANCELLABLE for copy in copies),
-        "arrived": [copy for copy in copies if copy.state == CopyState.AVAILABLE],
-        "failed": sum(copy.state == CopyState.FAILED for copy in copies) if manage else 0,
+        **may,
+        "may_anything": any(may.values()),
+        "cancel_words": _cancel_words(len(copies), of_them=len(cancellable)),
+        "failed": failed,
+        "arrived": _arrived(copies),
+        "standing": _standing(row, own=row.requester_id == user.pk),
         **decision_context(user, row),
         # Called where it is drawn: a timeline that is kept isn't looked up. A history only grows, so that its last
         # event tells it from any other.
@@ -169,15 +182,47 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     }
 
 
+def _arrived(copies: Sequence[ImageCopy]) -> dict[str, Any] | None:
+    """The new AMIs as a text to copy, a line each; None where there are less than two."""
+    there = [copy for copy in copies if copy.state == CopyState.AVAILABLE]
+    text = "\n".join(f"{copy.destination} {copy.ImageId}" for copy in there)
+    return {"count": len(there), "text": text} if len(there) > 1 else None
+
+
+def _cancel_words(count: int, *, of_them: int) -> str:
+    """What the button says that cancels so many of the copies."""
+    if of_them < count:
+        return "Cancel the rest…"
+    return "Cancel all copies…" if count > 1 else "Cancel the copy…"
+
+
+def _standing(row: CopyRequest, *, own: bool) -> str:
+    """Why nothing happens to the request, where its status doesn't say."""
+    if row.state == RequestState.PENDING and own:
+        return "You asked for this copy, so somebody else has to decide."
+    return {
+        RequestState.CHANGES_REQUESTED: "The requester changes it and submits it again.",
+        RequestState.EXPIRED: "Nobody decided in time. Nothing was copied.",
+    }.get(RequestState(row.state), "")
+
+
 def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
     """What a page has to say about deciding on this request: whether the person may, and what it waits for."""
     if row.state != RequestState.PENDING:
-        return {"may_decide": False, "may_approve": False, "may_break_glass": False, "needed": "", "voted": False}
+        return {
+            "pending": False,
+            "may_decide": False,
+            "may_approve": False,
+            "may_break_glass": False,
+            "needed": "",
+            "voted": False,
+        }
     decisions = row.decisions.all()
     has_voted = approval_queue.voted(user, decisions, row)
     may_decide = permissions.may_decide(user, row) and not has_voted
     vote = voters.votes_of(user, [row]).get(row.pk) if may_decide else None
     return {
+        "pending": True,
         "may_decide": may_decide,
         "may_approve": vote is not None,
         "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
@@ -191,8 +236,7 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
 def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
     """Every try at the request's copies, by copy, the first one first."""
     found: dict[int, list[Attempt]] = {}
-    of_copies = "copy_id IN (SELECT id FROM copies_imagecopy WHERE request_id = %s) ORDER BY copy_id, number"
-    for attempt in rows(Attempt, of_copies, [row.pk]):
+    for attempt in Attempt.objects.filter(copy__request=row).order_by("copy_id", "number"):
         found.setdefault(attempt.copy_id, []).append(attempt)
     return found
 
@@ -213,6 +257,9 @@ def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[
         "may_retry": failed and manage,
         "may_clone": explanation is not None and not explanation.retry and user.has_perm("copies.submit_request"),
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
+        "meter": {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
+        "copying": copy.state == CopyState.COPYING,
+        "ended": "Took" if copy.state == CopyState.AVAILABLE else "Stopped after",
         "gib": size_of(copy),
         "gib_done": gib_done([copy]),
         "differs": [check for check in copy.verification if not check["ok"]],

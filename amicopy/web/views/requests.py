@@ -1,11 +1,13 @@
 """The list of requests, and its rows, which keep themselves current."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Max, Prefetch
+from django.db.models import Max, Prefetch, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.http import require_GET
 
 from amicopy.aws.partitions import titles
@@ -26,7 +28,8 @@ COPY_COLUMNS = (
     "state",
     "progress",
     "snapshots",
-    "waiting_for",
+    "wait_code",
+    "wait_data",
     "called_at",
 )
 
@@ -42,10 +45,12 @@ def request_list(request: HttpRequest) -> HttpResponse:
     everyone = user.has_perm("copies.view_all_requests")
     accounts = list(Account.objects.all())
     saved = list(SavedView.objects.filter(person=user))
+    saved_now = next((view for view in saved if view.address == search.address()), None)
+    any_there = bool(page.rows) or visible.exists()
     newest = _newest() if page.previous is None and search.sort == "newest" else None
     rows = _rows(request, page.rows, search, newest=newest)
     stamps = _stamps([row.pk for row in page.rows])
-    request.poll_tag = conditional_polls.current_tag(request, stamps)  # type: ignore[attr-defined]  # templates read it
+    conditional_polls.tag(request, stamps)
     return render(
         request,
         "requests/list.html",
@@ -57,23 +62,62 @@ def request_list(request: HttpRequest) -> HttpResponse:
                     "words": words,
                     "address": view.address(),
                     "count": count_of(view.apply(visible, user)),
+                    "here": view.view == search.view and saved_now is None,
                 }
                 for view, words in _views(mine=everyone and user.has_perm("copies.submit_request"))
             ],
             "total": count_of(found),
             "previous": search.address(before=str(page.previous)) if page.previous else "",
             "following": search.address(after=str(page.following)) if page.following else "",
-            "regions": sorted({(code, title) for each in accounts for code, title in titles(each.partition).items()}),
-            "accounts": accounts,
-            "people": requesters() if everyone else [],
+            "regions": region_choices(accounts),
+            "accounts": [(each.account_id, each.name) for each in accounts],
+            "people": [("me", "Me"), *((name, name) for name in requesters())] if everyone else [],
             "saved": saved,
-            "saved_now": next((view for view in saved if view.address == search.address()), None),
-            "ended": {name: words for name, (words, _) in ENDED.items()},
-            "outcomes": {name: words for name, (words, _) in OUTCOMES.items()},
+            "saved_now": saved_now,
+            "may_save": search.narrowed or search.sort != "newest",
+            "ended": _ended_choices(search),
+            "outcomes": [(name, words) for name, (words, _) in OUTCOMES.items()],
             "everyone": everyone,
-            "any": bool(page.rows) or visible.exists(),
+            "nothing": _nothing(search, any_there=any_there),
         },
     )
+
+
+def region_choices(accounts: Iterable[Account]) -> list[tuple[str, str]]:
+    """The Regions copies in these accounts can go to, with their titles."""
+    found = {(code, title) for account in accounts for code, title in titles(account.partition).items()}
+    return [(code, f"{code}, {title}") for code, title in sorted(found)]
+
+
+def _ended_choices(search: Search) -> list[tuple[str, str]]:
+    """The times a copy may have ended in; with the day an address names, which no list has."""
+    choices = [(name, words) for name, (words, _) in ENDED.items()]
+    return [*choices, (search.ended, search.ended)] if search.ended and search.ended not in ENDED else choices
+
+
+def _nothing(search: Search, *, any_there: bool) -> dict[str, Any]:
+    """What an empty list says, and where to go from there."""
+    if search.narrowed:
+        named = f" named or numbered “{search.q}”" if search.q else ""
+        goes = format_html(' goes to <span class="nowrap">{}</span>', search.region) if search.region else ""
+        return {
+            "title": "No request matches these filters",
+            "words": format_html("Nothing{}{} here. Widen the filters, or ask for the copy yourself.", named, goes),
+            "action": "Clear filters",
+            "address": Search(view=search.view, sort=search.sort).address() or "?",
+        }
+    if any_there:
+        return {
+            "title": "Nothing here now",
+            "words": "No request is in this view at the moment.",
+            "action": "Show all requests",
+            "address": "?",
+        }
+    return {
+        "title": "No copies yet",
+        "words": "A copy request names an AMI, where it should go and why. Once it’s approved, amicopy makes the "
+        "copies and shows them here.",
+    }
 
 
 def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
@@ -112,12 +156,13 @@ def _rows(request: HttpRequest, rows: list[CopyRequest], search: Search, *, newe
     return {
         "rows": rows,
         "search": search,
-        "sorts": {
-            "number": _sort(search, "newest", "oldest", down_first=True),
-            "name": _sort(search, "name", "-name", down_first=False),
-            "status": _sort(search, "status", "-status", down_first=False),
-            "person": _sort(search, "person", "-person", down_first=False),
-        },
+        "heads": [
+            _head("name", "Request", "w-name", _sort(search, "name", "-name", down_first=False)),
+            _head("route", "Route", "hide-narrow w-route"),
+            _head("status", "Status", "w-status", _sort(search, "status", "-status", down_first=False)),
+            _head("person", "Requested by", "hide-narrow w-who", _sort(search, "person", "-person", down_first=False)),
+            _head("number", "Submitted", "hide-narrow", _sort(search, "newest", "oldest", down_first=True)),
+        ],
         "live": not paused and any(row.state in REQUEST_OPEN for row in rows),
         "paused": paused,
         "live_address": search.address(ids=ids, **more),
@@ -126,6 +171,11 @@ def _rows(request: HttpRequest, rows: list[CopyRequest], search: Search, *, newe
         "clear_address": Search(view=search.view, sort=search.sort).address(),
         "now": timezone.now(),
     }
+
+
+def _head(name: str, words: str, classes: str, sort: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The head of a column; without `sort` it can't be sorted by."""
+    return {"name": name, "words": words, "class": classes, "sort": sort}
 
 
 def _sort(search: Search, first: str, second: str, *, down_first: bool) -> dict[str, str]:
@@ -153,9 +203,5 @@ def _numbers(request: HttpRequest) -> list[int]:
 
 def _stamps(numbers: list[int]) -> conditional_polls.Stamps:
     """Versions only grow, so their sum over the same rows changes with any of them."""
-    versions = f"SELECT SUM(version) FROM copies_copyrequest WHERE id IN ({conditional_polls.marks(numbers)})"  # noqa: S608, ours
-    return {
-        "list_rows": ",".join(map(str, numbers)),
-        "list_versions": conditional_polls.Stamp(versions, numbers),
-        "list_newest": conditional_polls.Stamp("SELECT MAX(id) FROM copies_copyrequest"),
-    }
+    shown = CopyRequest.objects.filter(pk__in=numbers).aggregate(versions=Sum("version"))
+    return {"list_rows": numbers, "list_versions": shown, "list_newest": _newest()}

@@ -22,6 +22,7 @@ from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.rule_form import MOST_GROUPS, RuleForm, TrialForm
 from amicopy.web.request_filters import BIG
+from amicopy.web.status import Status
 
 # Requests a person can choose from without knowing a number.
 RECENT = 20
@@ -202,17 +203,25 @@ def _told(trial: rule_trials.Trial | None) -> dict[str, Any] | None:
         return None
     return {
         "asked": votes.words(trial.plans.plan),
-        "nobody": not trial.plans.plan,
+        "outcome": "impossible" if trial.missing else "asked" if trial.plans.plan else "nobody",
         "missing": votes.words(trial.missing) if trial.missing else "",
         "rules": voters.rules_in_words(trial.plans.rules, trial.missing) if trial.missing else "",
         "looked": [
-            {
-                "destinations": destinations,
-                "verdicts": [(verdict, votes.words(verdict.requirements)) for verdict in verdicts],
-            }
+            {"destinations": destinations, "verdicts": [_verdict(verdict) for verdict in verdicts]}
             for destinations, verdicts in trial.by_destination
         ],
     }
+
+
+def _verdict(verdict: rulebook.Verdict) -> Status:
+    why, asked = ", ".join(verdict.why), votes.words(verdict.requirements)
+    if verdict.applies is False:
+        return Status("idle", "x", verdict.rule, f"Doesn’t fit: {why}.")
+    if verdict.applies:
+        return Status("ok", "ok", verdict.rule, f"Fits, so it asks for {asked}. The search ends here.")
+    return Status(
+        "warn", "warn", verdict.rule, f"Can’t be told: {why}. So it asks for {asked}, and the search goes on."
+    )
 
 
 def _entry(rule: ApprovalRule) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -16,17 +17,44 @@ from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, State
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.endpoint_form import EndpointForm
 from amicopy.web.request_filters import BIG
+from amicopy.web.status import Status
+
+
+@dataclass(frozen=True)
+class WebhookRow:
+    """A webhook in the list, and in words what it is told of. `signed` is whether it has a key."""
+
+    row: Endpoint
+    status: Status
+    kinds: list[str]
+    signed: bool
 
 
 @require_GET
 def webhook_list(request: HttpRequest) -> HttpResponse:
     endpoints.check_manage(signed_in(request))
-    rows = Endpoint.objects.existing().annotate(
-        waiting=Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING))),
-        undelivered=Count("messages", filter=Q(messages__state=State.FAILED)),
-    )
-    entries = [{"row": row, "kinds": [FOR_WEBHOOKS[kind] for kind in row.kinds]} for row in rows]
+    rows = Endpoint.objects.existing()
+    waiting = Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING)))
+    undelivered = Count("messages", filter=Q(messages__state=State.FAILED))
+    counts = {pk: numbers for pk, *numbers in rows.order_by().values_list("pk", waiting, undelivered)}
+    entries = [
+        WebhookRow(
+            row,
+            _status(row, waiting=counts[row.pk][0], undelivered=counts[row.pk][1]),
+            [FOR_WEBHOOKS[kind] for kind in row.kinds],
+            signed=row.format == Endpoint.Format.SIGNED,
+        )
+        for row in rows
+    ]
     return render(request, "webhooks/list.html", {"entries": entries})
+
+
+def _status(endpoint: Endpoint, *, undelivered: int, waiting: int) -> Status:
+    if not endpoint.enabled:
+        return Status("idle", "stop", "Switched off")
+    if undelivered:
+        return Status("fail", "fail", f"{undelivered} not delivered")
+    return Status("idle", "clock", f"{waiting} waiting") if waiting else Status("ok", "ok", "Switched on")
 
 
 @require_http_methods(["GET", "POST"])
@@ -112,5 +140,11 @@ def _edit(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
                 request, f"Webhook “{saved.name}” is {'added' if new else 'saved'}. Try it to see it work."
             )
             return redirect("webhooks")
-    context = {"form": form, "row": endpoint, "new": new, "kinds": list(FOR_WEBHOOKS.items())}
+    context = {
+        "form": form,
+        "row": endpoint,
+        "new": new,
+        "kinds": [(kind, words, kind in form.chosen) for kind, words in FOR_WEBHOOKS.items()],
+        "has_key": not new and endpoint.format == Endpoint.Format.SIGNED,
+    }
     return render(request, "webhooks/edit.html", context, status=422 if form.errors else 200)

@@ -26,10 +26,17 @@ def seen(**members: Any) -> dict[str, Any]:
 
 
 def said(
-    rule: Rule, call: Call | None = None, /, *, partition: Any = "aws", lookups: Any = None, **members: Any
+    rule: Rule,
+    call: Call | None = None,
+    /,
+    *,
+    partition: Any = "aws",
+    lookups: Any = None,
+    mark: Any = None,
+    **members: Any,
 ) -> str:
     """What a rule says about a call, by default one with these members: `field: message`, a line each."""
-    case = Case(call or make_call(**members), ACCOUNT, partition, lookups or {})
+    case = Case(call or make_call(**members), ACCOUNT, partition, lookups or {}, mark)
     return "\n".join(f"{error.field}: {error.message}" for error in rule(case))
 
 

@@ -44,11 +44,33 @@ def test_tags_have_a_key_and_a_value() -> None:
     assert said(rule, TagSpecifications=[tagged(("a", ""))]) == said(rule) == ""
 
 
-def test_tags_are_at_most_50() -> None:
+def test_mark_is_amicopys_own(settings: Settings) -> None:
+    rule, own = tags.mark_is_amicopys_own, [tagged(("amicopy:copy", "x/y/0"), kind="snapshot")]
+    assert "Use another key than “amicopy:copy”" in said(rule, TagSpecifications=own)
+    assert "Use another key" in said(rule, TagSpecifications=own, mark="x/y/1")
+    assert said(rule, TagSpecifications=own, mark="x/y/0") == said(rule, TagSpecifications=[tagged(("a", ""))]) == ""
+    # Where nothing is marked, the key is anybody's.
+    settings.MARK_TAG_KEY = ""
+    assert said(rule, TagSpecifications=own) == ""
+
+
+def test_tags_are_at_most_50(settings: Settings) -> None:
     rule = tags.tags_are_at_most_50
     many = [(str(n), "") for n in range(51)]
+    words = said(rule, TagSpecifications=[tagged(*many[:50])])
+    assert words.endswith("Remove 1 of the tags of the AMI: AWS takes 50, and one is amicopy's mark.")
+    assert said(rule, TagSpecifications=[tagged(*many[:49]), tagged(*many[:49], kind="snapshot")]) == ""
+    # Frozen with its mark, a call is counted as it is.
+    assert said(rule, TagSpecifications=[tagged(*many[:50])], mark="x") == ""
+    settings.MARK_TAG_KEY = ""
     assert said(rule, TagSpecifications=[tagged(*many)]).endswith("Remove 1 of the tags of the AMI: AWS takes 50.")
     assert said(rule, TagSpecifications=[tagged(*many[:50]), tagged(*many[:50], kind="snapshot")]) == ""
+
+
+def test_a_mark_that_does_not_fit_on_the_image_is_no_reason_to_refuse_it() -> None:
+    rule, full = tags.tags_are_at_most_50, [tagged(*((str(n), "") for n in range(50)))]
+    lookups = seen(tags={str(n): "" for n in range(50)})
+    assert said(rule, TagSpecifications=full, CopyImageTags=True, lookups=lookups) == ""
 
 
 def test_tag_keys_are_unique() -> None:
@@ -133,6 +155,7 @@ def test_warn_of_a_tag_both_new_and_copied() -> None:
 
 def test_warn_of_more_than_50_with_copied_ones() -> None:
     rule, lookups = tags.warn_of_more_than_50_with_copied_ones, seen(tags={str(n): "" for n in range(50)})
+    assert said(rule, CopyImageTags=True, lookups=lookups) == ""
     assert "would get 51 tags" in said(rule, TagSpecifications=[tagged(("a", ""))], CopyImageTags=True, lookups=lookups)
     assert said(rule, TagSpecifications=[tagged(("1", ""))], CopyImageTags=True, lookups=lookups) == ""
 

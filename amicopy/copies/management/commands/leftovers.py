@@ -17,7 +17,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{item.account.account_id} {item.DestinationRegion} {item.ImageId} "
                 f"{item.State or 'deregistered'} {item.gib} GiB in {len(item.snapshots)} snapshots "
-                f"(request #{item.request})"
+                f"({f'request #{item.request}' if item.request else 'no request knows it'})"
             )
         for place in unreachable:
             self.stderr.write(f"{place.account.account_id} {place.DestinationRegion} can't be looked at: {place.error}")

@@ -1,0 +1,108 @@
+"""The IAM policies amicopy needs, as documents to paste: for the web server, for workers, and for who enters a role.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/copy-ami-permissions.html,
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amicopy.aws.partitions import dns_suffix
+
+Document = dict[str, Any]
+
+# None of these can be limited to a resource.
+LOOK = (
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeImages",
+    "ec2:DescribeRegions",
+    "ec2:DescribeSnapshots",
+    "ec2:GetEbsDefaultKmsKeyId",
+    "ec2:GetEbsEncryptionByDefault",
+    "kms:ListAliases",
+    "outposts:ListOutposts",
+)
+USE_KEYS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
+
+
+def web(partition: str = "aws", *, keys: Sequence[str] = ()) -> Document:
+    """What the web server needs: it looks, and changes nothing. `keys` are ARNs of KMS keys; without any, all.
+
+    Explain is for administrators who read what is behind a refusal; amicopy works without it.
+    """
+    return _document(
+        *_look(partition, keys),
+        _allow("Explain", ["sts:DecodeAuthorizationMessage"], ["*"]),
+    )
+
+
+def worker(partition: str = "aws", *, mark_key: str, mark_values: str, keys: Sequence[str] = ()) -> Document:
+    """What workers need: they look, copy, and remove what carries the mark, and nothing else.
+
+    `mark_values` is a pattern of the mark's value, such as `prod/*`. Tags can be set only while something is being
+    copied, so that nothing can get the mark later. Keys serve EC2 alone:
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    made = [f"arn:{partition}:ec2:*::image/*", f"arn:{partition}:ec2:*::snapshot/*"]
+    through_ec2 = {"kms:ViaService": _ec2_in(partition)}
+    return _document(
+        *_look(partition, keys),
+        _allow("Copy", ["ec2:CopyImage"], made),
+        _allow("TagOnCopy", ["ec2:CreateTags"], made, {"StringEquals": {"ec2:CreateAction": "CopyImage"}}),
+        _allow(
+            "RemoveOwn",
+            ["ec2:DeregisterImage", "ec2:DeleteSnapshot"],
+            made,
+            {"StringLike": {f"aws:ResourceTag/{mark_key}": mark_values}},
+        ),
+        _allow("UseKeys", USE_KEYS, _keys(partition, keys), {"StringLike": through_ec2}),
+        _allow(
+            "GrantKeys",
+            ["kms:CreateGrant"],
+            _keys(partition, keys),
+            {"StringLike": through_ec2, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+        ),
+    )
+
+
+def trust(*, principal: str, external_id: str) -> Document:
+    """Who may assume a role: amicopy's own principal, with the account's ExternalId.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html
+    """
+    return _document(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": principal},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
+        }
+    )
+
+
+def _look(partition: str, keys: Sequence[str]) -> list[Document]:
+    # amicopy itself looks at keys, so that ViaService can't bound it.
+    return [
+        _allow("Look", LOOK, ["*"]),
+        _allow("LookAtKeys", ["kms:DescribeKey"], _keys(partition, keys)),
+    ]
+
+
+def _keys(partition: str, keys: Sequence[str]) -> list[str]:
+    return list(keys) or [f"arn:{partition}:kms:*:*:key/*"]
+
+
+def _ec2_in(partition: str) -> list[str]:
+    """What KMS calls EC2 in any Region; outside AWS's first partition it isn't documented which suffix it uses."""
+    return list(dict.fromkeys(f"ec2.*.{suffix}" for suffix in ("amazonaws.com", dns_suffix(partition))))
+
+
+def _allow(
+    sid: str, actions: Sequence[str], resources: Sequence[str], condition: Mapping[str, Any] | None = None
+) -> Document:
+    allowed: Document = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return {**allowed, "Condition": dict(condition)} if condition else allowed
+
+
+def _document(*statements: Mapping[str, Any]) -> Document:
+    return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}

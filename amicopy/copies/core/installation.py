@@ -1,0 +1,36 @@
+"""Which installation of amicopy this is. Its id stands in the mark on everything it makes at AWS."""
+
+import uuid
+
+from django.db import models
+
+
+class Installation(models.Model):
+    """One row, made when it is first asked for. It lives in the database, so that web and workers agree and a backup
+    brings it back: what was made before a restore is still known as one's own."""
+
+    number = models.PositiveSmallIntegerField(unique=True, default=1)
+    mark = models.CharField(max_length=32, default="")
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.CheckConstraint(condition=models.Q(number=1), name="installation_is_one"),)
+
+    def __str__(self) -> str:
+        return self.mark
+
+
+def mark_value(submission: uuid.UUID | str, position: int) -> str:
+    """The value of the mark for the copy at this place of the request that this submission made."""
+    return f"{installation_mark()}/{submission}/{position}"
+
+
+def mark_prefix() -> str:
+    """What the values of all of this installation's marks begin with."""
+    return f"{installation_mark()}/"
+
+
+def installation_mark() -> str:
+    """This installation's id: 12 hexadecimal digits that never change."""
+    row, _ = Installation.objects.get_or_create(number=1, defaults={"mark": uuid.uuid4().hex[:12]})
+    return row.mark

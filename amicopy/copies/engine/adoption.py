@@ -1,0 +1,50 @@
+"""Going on with what a copy's calls have made already, instead of making it a second time."""
+
+import uuid
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.aws.shapes import Image
+from amicopy.copies.core import absence
+from amicopy.copies.core.models import Attempt, ImageCopy
+from amicopy.copies.engine import call_outcomes, recovery
+
+
+def followed(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
+    """Looks for what the attempts made already and goes on with that. False: nothing is there, and a call may be made.
+
+    What failed isn't gone on with, unless a call is in doubt that must have made it; it is a leftover then. Raises
+    Unclear when a person has to look, MayAppear while something may still turn up, and AwsError.
+    """
+    attempts = list(copy.attempts.order_by("number"))
+    attempt, found = attempts[-1], recovery.look(copy, attempts)
+    if len(found.good) > 1:
+        raise recovery.unclear(found.good)
+    for image in found.good:
+        if image.State in recovery.AVAILABLE:
+            recovery.check_result(copy, image)
+        _adopt(copy, attempts, image, found.how[image.ImageId], lease=lease, actor=actor)
+        return True
+    known = {each.ImageId for each in attempts}
+    failed = [image for image in found.bad if image.ImageId not in known]
+    if len(failed) > 1:
+        raise recovery.unclear(failed)
+    if failed and attempt.in_doubt:
+        _adopt(copy, attempts, failed[0], found.how[failed[0].ImageId], lease=lease, actor=actor)
+        return True
+    if recovery.still_to_come(attempts, attempt, timezone.now()):
+        raise absence.MayAppear("ImageMayAppear", "An image of an earlier call may still turn up.")
+    return False
+
+
+def _adopt(
+    copy: ImageCopy, attempts: Sequence[Attempt], image: Image, how: str, *, lease: uuid.UUID, actor: Actor
+) -> None:
+    """Goes on with an image that was found, as that of the attempt which made it."""
+    by_id = [each for each in attempts if each.ImageId == image.ImageId]
+    in_doubt = [each for each in attempts if each.in_doubt and not each.ImageId]
+    owner = [attempts[-1], *in_doubt, *by_id][-1]
+    call_outcomes.starting(copy, lease=lease, actor=actor)
+    call_outcomes.copying(copy, owner, image.ImageId, "", lease=lease, actor=actor, how=f"found {how}")

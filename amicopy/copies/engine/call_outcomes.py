@@ -1,0 +1,155 @@
+"""What becomes of a copy and its attempt around the call: each outcome a move or a note, under the worker's lease."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.aws import errors, sessions
+from amicopy.copies.core import absence
+from amicopy.copies.core.models import Attempt, ImageCopy
+from amicopy.copies.core.reasons import NO_WAIT
+from amicopy.copies.core.states import CopyState
+from amicopy.copies.engine import backoff, call_buckets
+from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy, note_copy
+
+
+def starting(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
+    if copy.state == CopyState.QUEUED:
+        move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, **NO_WAIT)
+
+
+def copying(
+    copy: ImageCopy,
+    attempt: Attempt,
+    image_id: str,
+    request_id: str,
+    *,
+    lease: uuid.UUID,
+    actor: Actor,
+    how: str = "",
+) -> None:
+    """Goes on with an image of an attempt: the one AWS's answer names, or one that was found, `how` says by what."""
+    now = timezone.now()
+    with transaction.atomic():
+        move_copy(
+            copy,
+            CopyState.COPYING,
+            actor=actor,
+            action="copy.adopted" if how else "copy.copying",
+            lease=lease,
+            aws_request_id=request_id,
+            data={
+                "ClientToken": attempt.ClientToken,
+                "attempt": attempt.number,
+                "parameters": copy.parameters,
+                **({"how": how} if how else {}),
+            },
+            ImageId=image_id,
+            called_at=attempt.first_called_at or now,
+            next_step_at=now,
+            failures=0,
+            **NO_WAIT,
+            **absence.SHOWN,
+            **LEASE_ENDED,
+        )
+        Attempt.objects.filter(pk=attempt.pk).update(
+            in_doubt=False, ImageId=image_id, aws_request_id=request_id or attempt.aws_request_id, error_code=""
+        )
+
+
+def remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str, *, lease: uuid.UUID) -> None:
+    with transaction.atomic():
+        if ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, ImageId="").update(ImageId=image_id):
+            Attempt.objects.filter(pk=attempt.pk).update(
+                in_doubt=False, ImageId=image_id, aws_request_id=request_id, error_code=""
+            )
+
+
+def wait_for_another(
+    copy: ImageCopy,
+    attempt: Attempt,
+    error: errors.AwsError,
+    wait: backoff.Wait,
+    *,
+    doubt_since: datetime | None,
+    lease: uuid.UUID,
+    actor: Actor,
+) -> None:
+    """Stores when to try again and why; the state stays STARTING, since AWS may have been asked already."""
+    if isinstance(error, errors.CredentialsExpired):
+        sessions.forget(copy.account.aws())
+    if isinstance(error, errors.Throttled):
+        call_buckets.empty(copy.account_id, copy.DestinationRegion)
+    failures = copy.failures + 1
+    pause = backoff.delay(wait, failures)
+    reason = backoff.because(wait.code, error, action="CopyImage")
+    with transaction.atomic():
+        noted = note_copy(
+            copy,
+            reason,
+            actor=actor,
+            action="copy.waiting",
+            lease=lease,
+            aws_request_id=error.request_id,
+            error_code=error.code,
+            fields={
+                "failures": failures,
+                "next_step_at": timezone.now() + pause,
+                **_missing(copy, error),
+                **LEASE_ENDED,
+            },
+            data={"message": error.message, "tries": failures, "seconds": round(pause.total_seconds(), 1)},
+        )
+        if noted and not isinstance(error, errors.Unavailable):
+            # Only AWS's own word settles a call: after anything else its fate stays open.
+            Attempt.objects.filter(pk=attempt.pk).update(**_doubt(doubt_since))
+
+
+def _missing(copy: ImageCopy, error: errors.AwsError) -> dict[str, Any]:
+    """The columns that say since when AWS doesn't show the source."""
+    if isinstance(error, absence.MayAppear):
+        return {}
+    return absence.missed(copy, timezone.now()) if isinstance(error, absence.NotShown) else absence.SHOWN
+
+
+def fail(
+    copy: ImageCopy,
+    error: errors.AwsError,
+    *,
+    lease: uuid.UUID,
+    actor: Actor,
+    attempt: Attempt | None = None,
+    doubt_since: datetime | None = None,
+) -> None:
+    """Ends the copy with AWS's words, or amicopy's. What an earlier call may have made stays in doubt, for a retry."""
+    with transaction.atomic():
+        move_copy(
+            copy,
+            CopyState.FAILED,
+            actor=actor,
+            action="copy.failed",
+            lease=lease,
+            aws_request_id=error.request_id,
+            data={"message": error.message},
+            error_code=error.code,
+            error_message=error.message,
+            error_request_id=error.request_id,
+            finished_at=timezone.now(),
+            next_step_at=None,
+            **NO_WAIT,
+            **absence.SHOWN,
+            **LEASE_ENDED,
+        )
+        if attempt is not None:
+            Attempt.objects.filter(pk=attempt.pk).update(
+                error_code=error.code, aws_request_id=error.request_id, **_doubt(doubt_since)
+            )
+
+
+def _doubt(since: datetime | None) -> dict[str, Any]:
+    """The columns of an attempt after an answer that says what became of this call, but not of one made before."""
+    return {"in_doubt": False} if since is None else {"in_doubt": True, "last_called_at": since}

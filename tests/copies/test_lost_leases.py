@@ -1,0 +1,120 @@
+"""A worker that lost its lease writes nothing, whatever it saw; and one whose lease is nearly over makes no call."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from amicopy.audit.actor import worker
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.engine import claims, copy_call, leases, tracking
+from amicopy.copies.lifecycle.transitions import InvalidTransition, move_copy, note_copy
+from tests.conftest import Control
+from tests.copies.conftest import Submit, acting, approve, make_call
+from tests.copies.passing_time import look_again, make_due
+
+pytestmark = pytest.mark.django_db
+LATE = worker("late")
+
+
+@pytest.fixture
+def approved(submit: Submit, approver: User, sandbox: Control) -> Submit:
+    return lambda *calls: approve(approver, submit(*calls))
+
+
+def taken_over(copy: ImageCopy) -> uuid.UUID:
+    """Another worker's lease on a row whose state is unchanged."""
+    lease = uuid.uuid4()
+    ImageCopy.objects.filter(pk=copy.pk).update(lease_id=lease, lease_until=timezone.now() + leases.LEASE)
+    return lease
+
+
+def test_m26_a_late_move_under_a_lost_lease_writes_nothing(approved: Submit) -> None:
+    approved()
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    other, before = taken_over(copy), AuditEvent.objects.count()
+    with pytest.raises(InvalidTransition):
+        move_copy(copy, "STARTING", actor=LATE, action="copy.starting", lease=lease)
+    row = ImageCopy.objects.get()
+    assert (row.state, row.lease_id, AuditEvent.objects.count()) == ("QUEUED", other, before)
+
+
+def test_m26_a_late_answer_of_the_call_is_not_stored(approved: Submit, sandbox: Control) -> None:
+    approved()
+    look_again()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    ImageCopy.objects.update(state="STARTING")
+    copy.refresh_from_db()
+    other = taken_over(copy)
+    copy.lease_id, copy.lease_until = lease, timezone.now() + leases.LEASE
+    with pytest.raises(InvalidTransition):
+        copy_call.start(copy, lease=lease, actor=LATE)
+    row = ImageCopy.objects.get()
+    assert (row.state, row.lease_id, row.ImageId) == ("STARTING", other, "")
+
+
+def test_m45_a_note_needs_the_state_as_well_as_the_lease(approved: Submit) -> None:
+    approved()
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    ImageCopy.objects.update(state="CANCELLING")
+    noted = note_copy(
+        copy, Reason(Code.THROTTLED), actor=LATE, action="copy.waiting", lease=lease, fields={"failures": 7}
+    )
+    assert noted is False
+    assert ImageCopy.objects.get().failures == 0
+    assert not AuditEvent.objects.filter(action="copy.waiting").exists()
+
+
+@pytest.mark.parametrize("seconds", [12, 600])
+def test_m09_what_a_late_look_saw_is_not_stored(approved: Submit, sandbox: Control, seconds: int) -> None:
+    approved()
+    look_again("start_due")
+    sandbox("advance", seconds=seconds)
+    make_due()
+    claimed = tracking.claim_round()
+    assert claimed is not None
+    lease, copies = claimed
+    other = taken_over(copies[0])
+    tracking.track(copies, lease=lease, actor=LATE)
+    row = ImageCopy.objects.get()
+    assert (row.state, row.lease_id, row.progress, row.seen_at, row.snapshots) == ("COPYING", other, 0, None, [])
+    assert not AuditEvent.objects.filter(action="copy.available").exists()
+
+
+def test_m06_a_lease_over_half_spent_makes_no_call(approved: Submit, sandbox: Control) -> None:
+    approved()
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    copy.lease_until = timezone.now() + leases.LEASE - leases.CALL_WITHIN - timedelta(seconds=1)
+    with pytest.raises(InvalidTransition, match="too old"):
+        copy_call.start(copy, lease=lease, actor=LATE)
+    assert sandbox("calls?action=CopyImage") == []
+
+
+def test_m08_a_round_looks_at_copies_of_one_account(
+    approved: Submit, sandbox: Control, account: Account, requester: User
+) -> None:
+    other = Account.objects.create(name="other", account_id="444455556666")
+    approved(make_call("eu-west-1"))
+    approved(make_call("eu-west-1", Name="another-image"))
+    look_again("start_due")
+    ImageCopy.objects.filter(pk=ImageCopy.objects.latest("pk").pk).update(account=other)
+    make_due()
+    rounds = [tracking.claim_round(), tracking.claim_round()]
+    accounts = [{copy.account_id for copy in claimed[1]} for claimed in rounds if claimed is not None]
+    assert sorted(map(sorted, accounts)) == sorted([[account.pk], [other.pk]])
+    assert acting(requester).name == "requester"
