@@ -18,6 +18,7 @@ CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
     "copies.operations.account_checks:claim_next": "who works on it",
+    "copies.operations.account_checks:hand_back": "who works on it",
     "copies.engine.leftover_jobs:_put_off": "the call to AWS told it",
     "copies.requests.decide:_store": "its verb tells it",
     "copies.engine.leases": "who works on it",
