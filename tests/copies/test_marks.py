@@ -103,7 +103,7 @@ def test_a_mark_stays_what_it_was_when_the_setting_changes(
 def test_asking_for_the_same_again_keeps_mark_and_approvals(submit: Submit, requester: User, approver: User) -> None:
     request = submit()
     verbs.request_changes(acting(approver), request.pk, reason="Why?", seen_hash=request.content_hash)
-    again = verbs.resubmit(acting(requester), request.pk, reason="Because.", calls=request.calls_as_asked())
+    again = verbs.resubmit(acting(requester), request.pk, reason=request.reason, calls=request.calls_as_asked())
     marks = list(ImageCopy.objects.order_by("round").values_list("mark", flat=True))
     assert marks == [marks[0]] * 2
     assert again.content_hash == request.content_hash
