@@ -18,7 +18,8 @@ from amicopy.copies.core.installation import mark_values
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import name_holders, source_binding
-from amicopy.copies.requests import follow_ups
+from amicopy.copies.lookups import snapshot
+from amicopy.copies.requests import follow_ups, look_again
 from amicopy.copies.rules.case import Case
 from amicopy.copies.voting import facts, rulebook, voters, votes
 
@@ -29,7 +30,7 @@ LATEST_START = timedelta(days=90)
 @dataclass(frozen=True)
 class Submission:
     """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
-    that these are more destinations of."""
+    that these are more destinations of, `mends` the failed copy that is asked for again."""
 
     account: Account
     reason: str
@@ -37,6 +38,7 @@ class Submission:
     lookups: Mapping[str, Any] = field(default_factory=dict)
     start_not_before: datetime | None = None
     continues: CopyRequest | None = None
+    mends: ImageCopy | None = None
 
     def marked(self, submission: uuid.UUID) -> "Submission":
         """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
@@ -72,7 +74,9 @@ class Submission:
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
+            "look_again_at": now + look_again.SOON if snapshot.incomplete(self.lookups) else None,
             "continues": self.continues,
+            "mends": self.mends,
         }
 
 

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.marks import unmarked
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME, PARAMETERS, Parameter
 from amicopy.copies.requests import verbs
 from amicopy.web.forms.rows import MOST, Row, rows_of
@@ -29,7 +30,14 @@ KIND_FIELDS: Mapping[str, tuple[str, ...]] = {
     "outpost": ("DestinationOutpostArn",),
     "zone": ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId"),
 }
-PLACE_FIELDS = (*KIND_FIELDS["outpost"], *KIND_FIELDS["zone"])
+# Where it is said that a chosen kind has no place yet, and in which words.
+PLACE_OF_KIND: Mapping[str, tuple[str, str]] = {
+    "outpost": ("DestinationOutpostArn", "Enter the Outpost's ARN, or choose “Region” for this destination."),
+    "zone": (
+        "DestinationAvailabilityZone",
+        "Enter the Local Zone's name or ID, or choose “Region” for this destination.",
+    ),
+}
 OF_A_KIND = frozenset(name for names in KIND_FIELDS.values() for name in names)
 # A destination's own answer where the default for all is to encrypt.
 AS_SOURCE = "source"
@@ -120,8 +128,11 @@ class RequestForm:
             shared["TagSpecifications"] = tags
         defaults = {p.name: self.data.get(p.name, "") for p in PARAMETERS if p.scope == "both"}
         calls, now = [], datetime.now(UTC)
-        for index, row in enumerate(self.destinations):
+        for index, typed in enumerate(self.destinations):
             prefix = f"destinations-{index}-"
+            # The fields of another kind aren't on the page.
+            hidden = OF_A_KIND - set(KIND_FIELDS[typed["kind"]])
+            row = {name: value for name, value in typed.items() if name not in hidden}
             # An own "same as the source" takes no key from the default either.
             inherited = {
                 name
@@ -129,8 +140,6 @@ class RequestForm:
                 if not row.get(name) and not (name == "KmsKeyId" and row.get("Encrypted") == AS_SOURCE)
             }
             kept = {**row, **{name: defaults[name] for name in inherited}}
-            for name in OF_A_KIND - set(KIND_FIELDS[row["kind"]]):
-                kept.pop(name, None)
             own = self._members([p for p in PARAMETERS if p.scope != "request"], kept, prefix, inherited)
             region = row.get("DestinationRegion", "").strip()
             if "Name" in own:
@@ -151,7 +160,7 @@ class RequestForm:
             self.add_error("account", "Choose the AWS account to copy into.")
         if len(self.destinations) > MOST or len(self.tags) > MOST:
             self.add_error("destinations", f"Send at most {MOST} rows.")
-        for name, problem in self._name_problems().items():
+        for name, problem in {**self._name_problems(), **self._empty_kinds()}.items():
             self.add_error(name, problem)
         if "\0" in "".join(self.data.values()):
             self.add_error("reason", "Remove the NUL character: it isn't text.")
@@ -183,6 +192,15 @@ class RequestForm:
     def _name_problems(self) -> dict[str, str]:
         found = {name: name_templates.problem(value, source=self.source_name) for name, value in self.names.items()}
         return {name: problem for name, problem in found.items() if problem}
+
+    def _empty_kinds(self) -> dict[str, str]:
+        """What is missing at destinations whose kind was chosen and whose place of that kind wasn't filled in: sent as
+        they are they would be plain copies to the Region."""
+        return {
+            f"destinations-{index}-{PLACE_OF_KIND[row['kind']][0]}": PLACE_OF_KIND[row["kind"]][1]
+            for index, row in enumerate(self.destinations)
+            if row["kind"] in PLACE_OF_KIND and not any(row.get(name, "").strip() for name in KIND_FIELDS[row["kind"]])
+        }
 
     def input_of(self, error: FieldError) -> str:
         """The name of the input that an error or a note of the rules belongs to."""
@@ -285,6 +303,12 @@ def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) 
     for index, row in enumerate(tags.values()):
         data |= {f"tags-{index}-{name}": value for name, value in row.items()}
     return data
+
+
+def mended_of(copy: ImageCopy) -> dict[str, str]:
+    """The form's data for a failed copy that is asked for again: its destination only, and a link to it."""
+    data = initial_of([unmarked(copy.call(), copy.mark)], account=copy.request.account, reason=copy.request.reason)
+    return {**data, "mends": str(copy.pk)}
 
 
 def more_of(request_calls: Sequence[Call], *, account: Account, number: int) -> dict[str, str]:
