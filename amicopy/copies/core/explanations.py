@@ -76,7 +76,7 @@ def explain(copy: ImageCopy, lookups: Mapping[str, Any] | None = None) -> Explan
 
 def _asked(copy: ImageCopy, lookups: Mapping[str, Any]) -> Asked:
     rows = lookups.get("destinations") or ()
-    place = next((row for row in rows if row.get("destination") == copy.destination), {})
+    place: Mapping[str, Any] = next((row for row in rows if row.get("destination") == copy.destination), {})
     return Asked(copy, place, lookups.get("source") or {}, tuple(lookups.get("warnings") or ()))
 
 
