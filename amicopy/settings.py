@@ -323,6 +323,7 @@ EMAIL_TIMEOUT = 10
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONSUMER = "amicopy.consumer:Consumer"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = LEASE_SECONDS * 0.8
 CELERY_TASK_SOFT_TIME_LIMIT = LEASE_SECONDS * 0.6
@@ -361,49 +362,48 @@ elif CELERY_BROKER_URL.startswith(("redis", "rediss", "valkey")):
     }
     BROKER_HINT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS
 # In memory: the shelve file of the default scheduler breaks after a hard kill and then stops beat from starting.
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "amicopy.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sweep": {
         "task": "amicopy.copies.tasks.sweep",
         "schedule": SWEEP_SECONDS,
-        "options": {"expires": SWEEP_SECONDS},
     },
     "send-messages": {
         "task": "amicopy.notify.tasks.send_due",
         "schedule": SWEEP_SECONDS,
-        "options": {"expires": SWEEP_SECONDS},
     },
     # audit
     "notice-changes": {
         "task": "amicopy.copies.tasks.notice_changes",
         "schedule": 3600.0,
-        "options": {"expires": 3600.0},
     },
     "audit-verify": {
         "task": "amicopy.audit.tasks.verify",
         "schedule": AUDIT_VERIFY_SECONDS,
-        "options": {"expires": AUDIT_VERIFY_SECONDS},
     },
     "audit-archive": {
         "task": "amicopy.audit.tasks.archive",
         "schedule": 3600.0,
-        "options": {"expires": 3600.0},
     },
     "audit-write-head": {
         "task": "amicopy.audit.tasks.write_head",
         "schedule": AUDIT_HEAD_SECONDS,
-        "options": {"expires": AUDIT_HEAD_SECONDS},
     },
     "audit-deposit-head": {
         "task": "amicopy.copies.tasks.deposit_head",
         "schedule": AUDIT_HEAD_SECONDS,
-        "options": {"expires": AUDIT_HEAD_SECONDS},
     },
 }
 for entry in CELERY_BEAT_SCHEDULE.values():
-    # Beat keeps one connection for ever; without a retry it never makes a new one after RabbitMQ was restarted.
-    entry["options"] |= {"retry": True, "retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5}}
+    entry["options"] = {
+        # Beat keeps one connection for ever; without a retry it never makes a new one after RabbitMQ was restarted.
+        "retry": True,
+        "retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5},
+        # The next one does as well. RabbitMQ counts by its own clock; Celery's `expires` would compare those of two
+        # hosts, and a worker whose clock is ahead would do nothing.
+        "expiration": entry["schedule"],
+    }
 
 # --- log: one line an entry on standard error; AWS's own libraries stay quiet, their debug lines carry signatures ---
 LOGGING: dict[str, Any] = {

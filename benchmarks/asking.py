@@ -93,6 +93,11 @@ class Persistent(Person):
         persist(post)
 
 
+def wants_again(one: Asked) -> bool:
+    """Whether somebody presses Retry: a copy failed of a request that was meant to be made."""
+    return one.fate in {APPROVED, ONE_CANCELLED} and one.state in {"FAILED", "PARTIAL"} and "FAILED" in one.states
+
+
 def persist(do: Callable[[], T]) -> T:
     """Tries until it works, or patience ends with the last error."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -128,6 +133,10 @@ def ask(running: Running, asked: Sequence[Asked], *, seconds: float) -> None:
             # Before, during or after the call, as chance has it.
             at = time.monotonic() + dice.choice((0.0, 0.2, 1.0, 3.0, 6.0))
             heapq.heappush(later, (at, next(order), lambda: requester.do(one.number, "cancel", **fields)))
+        elif one.fate == APPROVED and dice.random() < 0.5:
+            # At a moment when something may have failed, and may turn up later all the same.
+            at = time.monotonic() + dice.uniform(1.0, 12.0)
+            heapq.heappush(later, (at, next(order), lambda: requester.do(one.number, "retry")))
 
     while later:
         at, _, act = heapq.heappop(later)

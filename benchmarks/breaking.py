@@ -18,11 +18,24 @@ from benchmarks.servers import Postgres, RabbitMQ
 from tests.journey.conftest import Running
 
 WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
-# Chance, and what happens to the call: to a tenth of all calls that were carried out, nobody hears of it.
-FAULTS: dict[str, tuple[float, dict[str, Any]]] = {
-    "answers lost": (0.1, {"kind": "drop-after"}),
-    "throttled": (0.2, {"kind": "throttle"}),
-    "errors": (0.05, {"kind": "error", "code": "InternalError", "status": 500}),
+# What happens, with which chance: nobody hears of a tenth of all calls that were carried out, a proxy answers in AWS's
+# place, copies fail, or fail only to be finished after all, and lists lag in both directions.
+FAULTS: dict[str, dict[str, Any]] = {
+    "answers lost": {"kind": "drop-after", "chance": 0.1},
+    "throttled": {"kind": "throttle", "chance": 0.15},
+    "errors": {"kind": "error", "code": "InternalError", "status": 500, "chance": 0.05},
+    "answered by a proxy after the call": {"kind": "answer-after", "status": 403, "body": "html", "chance": 0.04},
+    "answered by a proxy instead": {"kind": "answer", "status": 429, "body": "html", "chance": 0.03},
+    "answers cut off": {"kind": "answer-after", "status": 200, "body": "cut", "chance": 0.02},
+    "copies failed": {"kind": "fail", "action": "CopyImage", "percent": 50, "reason": "Chaos.", "chance": 0.15},
+    "copies failed and finished later": {
+        "kind": "fail",
+        "action": "CopyImage",
+        "percent": 50,
+        "reason": "Chaos.",
+        "seconds": 6,
+        "chance": 0.15,
+    },
 }
 # As much as is copied at once in a Region of an account; one more is refused.
 SANDBOX: dict[str, Any] = {"limit": 9, "copy_seconds": 4}
@@ -41,8 +54,16 @@ class Breaker:
     """Breaks what is running; `done` counts what it did, `struck` the calls to AWS that went wrong."""
 
     def __init__(
-        self, running: Running, dice: random.Random, database: Postgres | None, rabbitmq: RabbitMQ | None
+        self,
+        running: Running,
+        dice: random.Random,
+        database: Postgres | None,
+        rabbitmq: RabbitMQ | None,
+        *,
+        hidden: float,
     ) -> None:
+        """`hidden`: for how many seconds at most something is left out of an action, or listed after its removal."""
+        self.hidden = hidden
         self.running, self.dice, self.database, self.rabbitmq = running, dice, database, rabbitmq
         self.done: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
@@ -60,22 +81,29 @@ class Breaker:
         """Sets the sandbox up, and what happens to calls from now on."""
         processes.wait_for(self.running.ready, {}, seconds=30)
         self.running.control("settings", **SANDBOX)
-        for chance, rule in FAULTS.values():
-            self.running.control(
-                "faults", service="ec2", chance=chance, count=None, seed=self.dice.randrange(2**31), **rule
-            )
+        for rule in self._rules().values():
+            self.running.control("faults", count=None, seed=self.dice.randrange(2**31), **rule)
+
+    def _rules(self) -> dict[str, dict[str, Any]]:
+        """Every rule of the sandbox by its name, in one order."""
+        lag = {"resource": "any", "most_seconds": self.hidden}
+        return {
+            **{name: {"service": "ec2", **rule} for name, rule in FAULTS.items()},
+            "hidden from an action for a while": {"kind": "hide", "since": "rule", **lag},
+            "listed for a while after removal": {"kind": "linger", "action": "DescribeImages", **lag},
+            "snapshots listed for a while after removal": {"kind": "linger", "action": "DescribeSnapshots", **lag},
+        }
 
     def tally(self) -> None:
         """Adds up the calls that went wrong since the last start of the sandbox."""
-        words = {rule["kind"]: name for name, (_, rule) in FAULTS.items()}
-        for rule in self.running.control("faults")["rules"]:
-            self.struck[words[rule["kind"]]] += rule["used"]
+        for name, rule in zip(self._rules(), self.running.control("faults")["rules"], strict=True):
+            self.struck[name] += rule["used"]
 
     def missing(self, steps: Sequence[str]) -> list[str]:
         """What was to go wrong and didn't: then the run proves less than it says."""
         wanted = Counter(steps)
         return [f"{name} was not broken" for name in wanted if self.done[name] < wanted[name]] + [
-            f"no calls with {name}" for name in FAULTS if not self.struck[name]
+            f"nothing was {name}" for name in self._rules() if not self.struck[name]
         ]
 
     def _break(self, step: str) -> None:

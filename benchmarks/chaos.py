@@ -2,13 +2,17 @@
 
 60 requests for 300 copies over 6 Regions and 2 accounts: most are approved, some of those cancelled on the way, some
 rejected, withdrawn, or dry runs. Meanwhile workers, beat and web server are killed, the broker is emptied and killed,
-the sandbox is killed, and with `--stack servers` PostgreSQL too; calls to AWS are throttled, answered with errors, or
-carried out and not answered. At the end the sandbox is counted (see `counting`). Any deviation ends it with 1.
+the sandbox is killed, and with `--stack servers` PostgreSQL too; calls to AWS are throttled, answered with errors or by
+a proxy, or carried out and not answered; copies fail, and some of those are finished later all the same; every image,
+snapshot and source is left out of each action for up to a minute at random, and listed as long after it is gone. People
+press Retry and Cancel. At the end the sandbox is counted, and every word of the history about AWS is held against what
+the sandbox answered (see `counting`). Any deviation ends it with 1.
 
 The seed, printed and given again, repeats what is asked and in which order things break; not the instant.
 """
 
 import argparse
+import json
 import random
 import re
 import subprocess
@@ -20,26 +24,33 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 
 from benchmarks import asking, breaking
-from benchmarks.counting import Asked, deviations
+from benchmarks.counting import Asked, deviations, false_words
 from benchmarks.servers import Postgres, RabbitMQ, postgres, rabbitmq
 from tests.journey.conftest import ROOT, Running, everything
 
 # Faster than AWS would take the calls, and with so few slots that copies wait for one.
-SETTINGS = {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20", "COPIES_AT_ONCE": "10", "ABSENT_SECONDS": "20"}
+SETTINGS = {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20", "COPIES_AT_ONCE": "10"}
 
 
 @contextmanager
-def stack(name: str, var: Path, log: Path) -> Iterator[tuple[Running, Postgres | None, RabbitMQ | None]]:
-    """amicopy with two workers and two beats: `embedded` as on one machine, or on `servers` thrown away at the end."""
+def stack(
+    name: str, var: Path, log: Path, *, absent: float
+) -> Iterator[tuple[Running, Postgres | None, RabbitMQ | None]]:
+    """amicopy with two workers and two beats: `embedded` as on one machine, or on `servers` thrown away at the end.
+
+    What AWS doesn't show counts as gone after `absent` seconds.
+    """
     with ExitStack() as opened:
         database = opened.enter_context(postgres()) if name == "servers" else None
         broker = opened.enter_context(rabbitmq()) if name == "servers" else None
         changed = {
             **SETTINGS,
+            "ABSENT_SECONDS": str(round(absent)),
             "DATABASE_URL": database.url if database else "",
             "CELERY_BROKER_URL": broker.url if broker else "",
         }
@@ -50,13 +61,20 @@ def stack(name: str, var: Path, log: Path) -> Iterator[tuple[Running, Postgres |
 
 
 def settle(running: Running, asked: Sequence[Asked], *, seconds: float) -> None:
-    """Waits until every request has ended, or the time is over, and takes down what amicopy says of each."""
+    """Waits until every request has ended, or the time is over, and takes down what amicopy says of each.
+
+    Whoever wanted a copy that failed presses Retry.
+    """
     deadline = time.monotonic() + seconds
     person = asking.Persistent(running.url, "requester")
     waiting = list(asked)
     while waiting:
         for one in waiting:
             one.state, one.states = person.look(one.number)
+            if asking.wants_again(one):
+                person.do(one.number, "retry")
+                one.retried += 1
+                one.state = "APPROVED"
         waiting = [one for one in waiting if one.state in {"PENDING", "APPROVED"}]
         if time.monotonic() > deadline:
             return
@@ -84,6 +102,13 @@ def verify_audit(running: Running) -> tuple[str, bool]:
     return re.sub(r"\s+", " ", said.stdout + said.stderr).strip(), said.returncode == 0
 
 
+def history(running: Running) -> list[dict[str, Any]]:
+    """The events that speak of an answer of AWS."""
+    command = [sys.executable, "-m", "benchmarks.history"]
+    said = subprocess.run(command, cwd=ROOT, env=running.environ, capture_output=True, text=True, check=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--stack", choices=("embedded", "servers"), default="embedded")
@@ -91,7 +116,8 @@ def main() -> None:
     options.add_argument("--copies", type=int, default=5, help="of each request")
     options.add_argument("--kills", type=int, default=20, help="of workers")
     options.add_argument("--pause", type=float, default=4.0, help="seconds between two breaks, about")
-    options.add_argument("--seconds", type=float, default=600.0, help="to settle in")
+    options.add_argument("--hidden", type=float, default=60.0, help="seconds at most that something isn't listed")
+    options.add_argument("--seconds", type=float, default=1500.0, help="to settle in")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     options.add_argument("--sabotage", choices=("once", "made", "final"), help="break this promise; must end with 1")
     given = options.parse_args()
@@ -101,8 +127,12 @@ def main() -> None:
     plan = breaking.plan(dice, kills=given.kills, database=given.stack == "servers")
     log = Path(tempfile.gettempdir()) / f"amicopy-chaos-{given.stack}-{given.seed}.log"
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as var, stack(given.stack, Path(var), log) as (running, database, broker):
-        breaker = breaking.Breaker(running, dice, database, broker)
+    # Longer than anything stays away, and than three looks at it take.
+    absent = 1.25 * given.hidden + 5
+    with ExitStack() as opened:
+        var = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        running, database, broker = opened.enter_context(stack(given.stack, var, log, absent=absent))
+        breaker = breaking.Breaker(running, dice, database, broker, hidden=given.hidden)
         breaker.inject()
         with ThreadPoolExecutor(1) as pool:
             busy = pool.submit(asking.ask, running, asked, seconds=given.pause * len(plan))
@@ -114,7 +144,9 @@ def main() -> None:
             sabotage(running, asked, given.sabotage)
         images = running.control("images")
         chain, whole = verify_audit(running)
-    wrong = deviations(asked, images)
+        said = history(running)
+        answers = [json.loads(line) for line in (var / "sandbox.answers").read_text().splitlines()]
+    wrong = deviations(asked, images) + false_words(said, answers)
     wrong += [] if whole else ["the audit chain is broken"]
     wrong += breaker.missing(plan)
     there = sum(image["State"] == "available" for image in images)
@@ -122,6 +154,9 @@ def main() -> None:
     print(f"{sum(map(len, (one.regions for one in asked)))} copies: {counted(s for one in asked for s in one.states)}")
     print(f"broken: {counted(breaker.done.elements())}; calls struck: {counted(breaker.struck.elements())}")
     print(f"at the sandbox: {len(images)} images made, {there} there")
+    print(
+        f"retries pressed: {sum(one.retried for one in asked)}; words about AWS: {len(said)}, answers: {len(answers)}"
+    )
     print(f"audit: {chain}")
     for line in wrong:
         print(f"WRONG: {line}")

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from amicopy.aws.errors import KINDS
+
 # What becomes of a request: its copies are made, or nothing is.
 APPROVED, CANCELLED, ONE_CANCELLED, DRY_RUN = "approved", "cancelled", "one cancelled", "dry run"
 REJECTED, WITHDRAWN = "rejected", "withdrawn"
@@ -26,6 +28,7 @@ class Asked:
     number: int = 0
     state: str = ""
     states: list[str] = field(default_factory=list)
+    retried: int = 0
 
     def may_be_cancelled(self, place: int) -> bool:
         """Whether somebody cancelled the copy at this place; the first is the one that is cancelled alone."""
@@ -52,9 +55,46 @@ def deviations(asked: Iterable[Asked], images: Iterable[Mapping[str, Any]]) -> l
     return wrong
 
 
+AWS_CODES = frozenset(code for codes in KINDS.values() for code in codes)
+# The operations that an event speaks of.
+OPERATIONS = {
+    "copy.copying": {"CopyImage"},
+    "copy.checked": {"CopyImage"},
+    "aws.image_deregistered": {"DeregisterImage"},
+    "aws.snapshot_deleted": {"DeleteSnapshot"},
+}
+
+
+def false_words(said: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Every event that says of AWS what AWS never said, in words; `answers` is the sandbox's own log.
+
+    An event names its answer by AWS's request id. What it says was done was carried out, what it says was refused was
+    refused with that code, and to the operation that it speaks of.
+    """
+    known = {answer["request_id"]: answer for answer in answers}
+    wrong: list[str] = []
+    for event in said:
+        answer = known.get(event["aws_request_id"])
+        name = f"event {event['id']} {event['action']}"
+        if answer is None:
+            wrong.append(f"{name}: AWS gave no answer {event['aws_request_id']}")
+            continue
+        wanted = OPERATIONS.get(event["action"])
+        if wanted and answer["action"] not in wanted:
+            wrong.append(f"{name}: speaks of {answer['action']}")
+        # A code of amicopy's own may rest on an answer too: a source that is gone rests on AWS's NotFound.
+        if event["error_code"] in AWS_CODES and event["error_code"] != (answer["code"] or event["error_code"]):
+            wrong.append(f"{name}: says {event['error_code']}, AWS said {answer['code']}")
+        if wanted and event["action"] != "copy.checked" and not answer["carried_out"]:
+            wrong.append(f"{name}: says it was done, AWS said {answer['code'] or answer['status']}")
+    return wrong
+
+
 def _faults(one: Asked, place: int, state: str, found: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    there = [image for image in found if image["State"] != "deregistered"]
-    orphans = [row["SnapshotId"] for image in found if image not in there for row in image["Snapshots"]]
+    there = [image for image in found if image["State"] not in {"deregistered", "failed"}]
+    gone = [image for image in found if image["State"] == "deregistered"]
+    orphans = [row["SnapshotId"] for image in gone for row in image["Snapshots"]]
+    failed = [image for image in found if image["State"] == "failed"]
     if one.fate in NOTHING_MADE:
         if found:
             yield f"{len(found)} images made though nothing was to be"
@@ -67,14 +107,19 @@ def _faults(one: Asked, place: int, state: str, found: Sequence[Mapping[str, Any
     if state == "CANCELLED":
         if not one.may_be_cancelled(place):
             yield "cancelled by nobody"
-        if there or len(found) > 1:
+        if there or failed or len(found) > 1:
             yield f"{len(found)} images made, {len(there)} there"
     elif state == "AVAILABLE":
-        if (len(found), len(there)) != (1, 1):
+        # What AWS made and gave up is no good image; it is offered for removal.
+        if (len(found) - len(failed), len(there)) != (1, 1):
             yield f"{len(found)} images made, {len(there)} there"
         elif there[0]["State"] != "available" or any(row["State"] != "completed" for row in there[0]["Snapshots"]):
             yield f"the image is {there[0]['State']}"
         elif there[0]["SourceImageId"] != one.source:
             yield f"a copy of {there[0]['SourceImageId']}"
+    elif state == "FAILED" and one.may_be_cancelled(place):
+        # It had failed before somebody could cancel it.
+        if there or not failed:
+            yield f"{len(found)} images made, {len(there)} there"
     else:
         yield "did not end as it should"

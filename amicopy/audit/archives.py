@@ -15,6 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from amicopy.audit import chain_verification, heads, triggers
@@ -28,6 +29,8 @@ from amicopy.audit.models import AuditAnchor, AuditEvent
 
 # Events in a file: few enough that removing them holds up nobody for more than about a second.
 MOST = 20_000
+APPROVALS = ("request.approved", "request.break_glass")
+ENDS = ("request.completed", "request.partial", "request.failed", "request.cancelled")
 
 
 class NotArchived(Exception):
@@ -170,4 +173,13 @@ def _last_to_go() -> int | None:
         if at >= limit:
             break
         last = event_id
-    return last
+    needed = _approval_in_use(last) if last else None
+    return last if needed is None else AuditEvent.objects.filter(id__lt=needed).aggregate(last=Max("id"))["last"]
+
+
+def _approval_in_use(last: int) -> int | None:
+    """The id of the first approval up to `last` whose request isn't over: its copies are compared with it before they
+    are called."""
+    over = AuditEvent.objects.filter(request=OuterRef("request"), id__gt=OuterRef("id"), action__in=ENDS)
+    approvals = AuditEvent.objects.filter(~Exists(over), id__lte=last, action__in=APPROVALS)
+    return approvals.order_by("id").values_list("id", flat=True).first()

@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from celery import shared_task
@@ -11,6 +12,7 @@ from celery.signals import worker_init
 from django.conf import settings
 from django.utils import timezone
 
+from amicopy import outages
 from amicopy.audit.actor import worker
 from amicopy.aws import errors, sessions
 from amicopy.copies.core.engine_models import Pulse
@@ -75,6 +77,7 @@ def ping() -> None:
 
 
 @shared_task
+@leases.handed_back_after_an_outage()
 def start_due(wake: bool = True) -> None:
     """Calls AWS for the copies that are due, a few at a time; with `wake`, has other workers help when they are
     many."""
@@ -104,6 +107,7 @@ def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float
 
 
 @shared_task
+@leases.handed_back_after_an_outage()
 def track_due() -> None:
     """One round of tracking for every account and Region that is due."""
     for lease, copies in _until_none_is_due(tracking.claim_round):
@@ -111,6 +115,7 @@ def track_due() -> None:
 
 
 @shared_task
+@leases.handed_back_after_an_outage()
 def cancel_due() -> None:
     """Removes the images of cancelled copies, one after the other."""
     for lease, copy in _until_none_is_due(cancellation.claim_next):
@@ -128,7 +133,8 @@ def expire_due() -> None:
 def check_accounts() -> None:
     """Looks at the accounts for which somebody asked, one after the other."""
     for asked in _until_none_is_due(account_checks.claim_next):
-        account_checks.check(asked)
+        with outages.handing_back(partial(account_checks.hand_back, asked)):
+            account_checks.check(asked)
 
 
 @shared_task
@@ -157,7 +163,8 @@ def remove_leftovers() -> None:
 
 @shared_task
 def notice_changes() -> None:
-    """Records changes of settings and of people that were made past amicopy."""
+    """Records changes of settings and of people that were made past amicopy, and forgets hosts that are gone."""
+    Pulse.objects.filter(at__lt=timezone.now() - Pulse.KEPT).delete()
     startup_audit.notice("worker")
 
 

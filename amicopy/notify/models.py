@@ -20,10 +20,12 @@ class Kind(models.TextChoices):
     DECISION = "decision", "Somebody decided on my request"
     ENDED = "ended", "My request came to its end: done, partly done, failed, cancelled or expired"
     STUCK = "stuck", "A copy of mine, or any as an administrator, waits for a person"
+    ALARM = "alarm", "A copy was stopped because it isn't what was approved"
     TEST = "test", "An administrator tries a channel"
 
 
-# What a person can mute, and what a webhook can be given. "Somebody else decided" is for people only.
+# What a person can mute, and what a webhook can be given. "Somebody else decided" is for people only; nobody mutes an
+# alarm.
 MUTABLE = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED, Kind.DECISION, Kind.ENDED, Kind.STUCK)
 FOR_WEBHOOKS: Mapping[str, str] = {
     Kind.ASKED: "A request waits for approval",
@@ -31,6 +33,7 @@ FOR_WEBHOOKS: Mapping[str, str] = {
     Kind.DECISION: "Somebody decided on a request",
     Kind.ENDED: "A request came to its end",
     Kind.STUCK: "A copy waits for a person",
+    Kind.ALARM: "A copy was stopped because it isn't what was approved",
 }
 
 

@@ -133,6 +133,11 @@ def overtake(kinds: Iterable[Kind], *, request: int, round: int, words: str) -> 
     return {person for person in reached.values_list("person", flat=True) if person is not None}
 
 
+def told(kind: Kind, *, request: int, round: int) -> bool:
+    """Whether anybody was, or will be, told of this kind in a round."""
+    return Message.objects.filter(request=request, round=round, kind=kind).exists()
+
+
 def due() -> Q:
     """The messages to send now: those whose time has come, and those whose worker is gone."""
     now = timezone.now()
@@ -168,6 +173,11 @@ def claim_next() -> Message | None:
 def held(message: Message) -> bool:
     """Whether the lease under which this message was claimed still holds."""
     return Message.objects.filter(pk=message.pk, lease_id=message.lease_id, lease_until__gt=timezone.now()).exists()
+
+
+def hand_back(message: Message) -> None:
+    """Ends the lease of a message whose fate couldn't be stored: it is due now, and in doubt."""
+    Message.objects.filter(pk=message.pk, lease_id=message.lease_id).update(lease_until=timezone.now())
 
 
 def sent(message: Message) -> bool:

@@ -1,10 +1,12 @@
 """What beat sends for messages. Sent twice, or to two workers, it sends each message once."""
 
 import time
+from functools import partial
 
 from celery import shared_task
 from django.conf import settings
 
+from amicopy import outages
 from amicopy.notify import outbox
 from amicopy.notify.deliveries import deliver
 
@@ -21,4 +23,5 @@ def send_due() -> None:
         message = outbox.claim_next()
         if message is None:
             return
-        deliver(message)
+        with outages.handing_back(partial(outbox.hand_back, message)):
+            deliver(message)

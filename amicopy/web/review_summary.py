@@ -3,14 +3,18 @@
 A request holds without any part of it: what wasn't found out is said, or left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+from django.conf import settings
 
 from amicopy.copies import rules
 from amicopy.copies.core.call_changes import changes
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.states import RequestState
+from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
 from amicopy.copies.rules.cautions import grouped, unusable_keys
 from amicopy.copies.voting.facts import source_in
@@ -55,8 +59,16 @@ class Found:
     usual: tuple[float, float] | None = None
 
 
-def found_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> Found:
-    """What is known of a request with these copies."""
+def names_of(rows: Iterable[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list[ImageCopy]:
+    """The copies with the names of those of these requests that wait; one statement, none where nobody minds."""
+    if settings.NAME_CLASH == "allow":
+        return []
+    waiting = [(row, copies) for row, copies in rows if row.state == RequestState.PENDING]
+    return name_holders.candidates((row.account_id, copy.call()) for row, copies in waiting for copy in copies)
+
+
+def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[ImageCopy]) -> Found:
+    """What is known of a request with these copies; `names` are those of `names_of`."""
     kept = cast("Kept", row.lookups or {})
     source = source_in(row.lookups)
     places = _places(kept, copies)
@@ -65,7 +77,9 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> Found:
     volumes = source.get("volumes") or []
     gib = sum(int(volume["VolumeSize"]) for volume in volumes)
     return Found(
-        checks=_checks(kept, source, places, keys=any("KmsKeyId" in copy.parameters for copy in copies)),
+        checks=_checks(
+            kept, source, places, _held(row, copies, names), keys=any("KmsKeyId" in c.parameters for c in copies)
+        ),
         warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls)],
         changes=_changes(row, kept, source, places, copies) if source else [],
         total=gib * len(copies),
@@ -95,7 +109,16 @@ def _places(kept: Kept, copies: Sequence[ImageCopy]) -> list[KeptDestination]:
     return [rows.get(copy.destination) or KeptDestination(destination=copy.destination) for copy in copies]
 
 
-def _checks(kept: Kept, source: Mapping[str, Any], places: Sequence[KeptDestination], *, keys: bool) -> list[Check]:
+def _held(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[ImageCopy]) -> list[str]:
+    """In words, which names of a request others have, or will have."""
+    calls = [copy.call() for copy in copies]
+    taken = name_holders.holders(row.account_id, calls, row.lookups, besides=row.pk, among=names)
+    return [name_holders.words(call, others) for call, others in zip(calls, taken, strict=True) if others]
+
+
+def _checks(
+    kept: Kept, source: Mapping[str, Any], places: Sequence[KeptDestination], held: Sequence[str], *, keys: bool
+) -> list[Check]:
     checks = [] if source else [Check("warn", "warn", _unseen(kept))]
     refused = [
         f"{place['destination']}: AWS would refuse it. {place['dry_run']['message']}"
@@ -117,7 +140,8 @@ def _checks(kept: Kept, source: Mapping[str, Any], places: Sequence[KeptDestinat
         Check("warn", "warn", f"{place['destination']} has an AMI of this name: {', '.join(place['clashes'])}")
         for place in taken
     ]
-    if not taken and all("clashes" in place for place in places):
+    checks += [Check("warn", "warn", words) for words in held]
+    if not taken and not held and all("clashes" in place for place in places):
         checks.append(Check("ok", "ok", "Name free" if len(places) == 1 else "Name free in each Region"))
     return checks
 

@@ -27,11 +27,11 @@ def folder(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "archive"
 
 
-def write_old(count: int, *, days: int = 40) -> list[int]:
+def write_old(count: int, *, days: int = 40, action: str = "request.submitted") -> list[int]:
     """Events of some days ago, in the chain as if they had been written then."""
     ids = []
     for _ in range(count):
-        event = write(request=1, data={"reason": "old", "n": [1, 2.5, None]})
+        event = write(action, request=1, data={"reason": "old", "n": [1, 2.5, None]})
         event.at -= timedelta(days=days)
         values = [event.at if connection.vendor == "postgresql" else event.at.replace(tzinfo=None)]
         tamper(
@@ -71,6 +71,18 @@ def test_old_events_move_to_a_file_and_the_chain_goes_on_after_it(folder: Path) 
     assert triggers.missing(connection) == []
     with pytest.raises(DatabaseError, match=triggers.MESSAGE), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_auditevent")
+
+
+def test_an_approval_stays_until_its_request_is_over(folder: Path) -> None:
+    write_old(2)
+    [approval] = write_old(1, action="request.approved")
+    write_old(2)
+    tasks.archive()
+    assert AuditEvent.objects.order_by("id").values_list("id", flat=True)[0] == approval
+    write_old(1, action="request.completed")
+    tasks.archive()
+    assert not AuditEvent.objects.filter(pk=approval).exists()
+    assert run("verify_audit")
 
 
 def test_many_files_follow_each_other_even_when_every_event_is_old(

@@ -4,7 +4,17 @@ import pytest
 
 from amicopy.aws import ec2
 from amicopy.aws.account import AwsAccount
-from benchmarks.counting import APPROVED, CANCELLED, DRY_RUN, ONE_CANCELLED, REJECTED, WITHDRAWN, Asked, deviations
+from benchmarks.counting import (
+    APPROVED,
+    CANCELLED,
+    DRY_RUN,
+    ONE_CANCELLED,
+    REJECTED,
+    WITHDRAWN,
+    Asked,
+    deviations,
+    false_words,
+)
 from tests.conftest import Control
 
 ACCOUNT, SOURCE = "111122223333", "ami-0a7f3c92d41be6058"
@@ -64,6 +74,55 @@ def test_an_image_that_is_not_ready_though_amicopy_says_so_is_seen(quick: Contro
     quick("settings", copy_seconds=60)
     make()
     assert found(asked(APPROVED, "AVAILABLE"), quick) == ["the image is pending"]
+
+
+def test_what_aws_made_and_gave_up_is_no_second_image(quick: Control) -> None:
+    quick("faults", kind="fail", action="CopyImage", percent=0, reason="Chaos.")
+    make()
+    ec2.copy_image(
+        AWS,
+        region=REGIONS[0],
+        parameters={"Name": "golden", "SourceImageId": SOURCE, "SourceRegion": "us-east-1"},
+        client_token="another",
+    )
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == []
+    assert found(asked(APPROVED, "FAILED"), quick) == ["did not end as it should"]
+
+
+def event(**changes: object) -> dict[str, object]:
+    return {"id": 7, "action": "copy.copying", "aws_request_id": "r-1", "error_code": "", **changes}
+
+
+def answer(**changes: object) -> dict[str, object]:
+    said = {"request_id": "r-1", "action": "CopyImage", "carried_out": True, "code": "", "status": 200}
+    return {**said, **changes}
+
+
+def test_words_that_aws_said_are_true() -> None:
+    refused = event(action="copy.failed", aws_request_id="r-2", error_code="InvalidRequest")
+    said = answer(request_id="r-2", carried_out=False, code="InvalidRequest")
+    assert false_words([event(), refused], [answer(), said]) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "words"),
+    [
+        (event(aws_request_id="r-9"), answer(), "AWS gave no answer r-9"),
+        (event(action="aws.image_deregistered"), answer(), "speaks of CopyImage"),
+        (
+            event(action="aws.image_deregistered"),
+            answer(action="DeregisterImage", carried_out=False, code="InvalidAMIID.NotFound"),
+            "says it was done, AWS said InvalidAMIID.NotFound",
+        ),
+        (
+            event(action="copy.failed", error_code="InvalidRegion"),
+            answer(code="InvalidRequest"),
+            "says InvalidRegion, AWS said InvalidRequest",
+        ),
+    ],
+)
+def test_words_that_aws_never_said_are_seen(said: dict[str, object], heard: dict[str, object], words: str) -> None:
+    assert false_words([said], [heard]) == [f"event 7 {said['action']}: {words}"]
 
 
 @pytest.mark.parametrize("state", ["QUEUED", "STARTING", "COPYING", "CANCELLING", "FAILED"])

@@ -258,7 +258,7 @@ def test_two_administrators_change_one_rule_at_the_same_instant_and_one_is_told(
     people = [make_person(name, "administrator") for name in ("admin-1", "admin-2")]
     for index in range(ROUNDS):
         rule = make_rule(f"Rule {index}", order=index)
-        seen_by_both = policy_actions.seen_of(rule)
+        seen_by_both = rule.version
 
         def change(person: User, count: int, row: ApprovalRule = rule, seen: str = seen_by_both) -> ApprovalRule:
             mine = ApprovalRule.objects.get(pk=row.pk)

@@ -1,6 +1,7 @@
 """Submitting again, renewing, expiring, and what becomes of approvals, tokens and copies."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -11,8 +12,10 @@ from amicopy.audit.actor import worker
 from amicopy.copies.core.calls import Call, InvalidRequest
 from amicopy.copies.core.models import Account, Attempt, CopyRequest
 from amicopy.copies.core.permissions import NotAllowed
-from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request
 from amicopy.copies.requests import expire, verbs
+from amicopy.copies.voting import voters, votes
 from tests.copies.conftest import Submit, acting, actions, approve, events, make_call, make_person, make_rule
 
 pytestmark = pytest.mark.django_db
@@ -35,13 +38,15 @@ def sent_back(submit: Submit, approver: User, second: User) -> CopyRequest:
     return verbs.request_changes(acting(second), request.pk, reason="Which ticket?")
 
 
-def again(requester: User, request: CopyRequest, *calls: Call, reason: str = "PLAT-1, as asked") -> CopyRequest:
-    return verbs.resubmit(acting(requester), request.pk, reason=reason, calls=calls or request.calls_as_asked())
+def again(requester: User, request: CopyRequest, *calls: Call, **edited: Any) -> CopyRequest:
+    same = {"reason": request.reason, "start_not_before": request.start_not_before}
+    return verbs.resubmit(acting(requester), request.pk, calls=calls or request.calls_as_asked(), **(same | edited))
 
 
 def test_the_same_content_again_keeps_the_approvals(sent_back: CopyRequest, requester: User, second: User) -> None:
     request = again(requester, sent_back)
-    assert (request.state, request.round, request.reason) == ("PENDING", 2, "PLAT-1, as asked")
+    assert (request.state, request.round) == ("PENDING", 2)
+    assert request.content_hash == sent_back.content_hash
     assert request.decided_by is None
     assert approve(second, request).state == "APPROVED"
 
@@ -57,9 +62,53 @@ def test_who_approved_the_same_content_does_not_vote_again(
 
 def test_an_edit_voids_the_approvals(sent_back: CopyRequest, requester: User, approver: User, second: User) -> None:
     request = again(requester, sent_back, make_call("eu-west-1", Name=OTHER_NAME))
-    assert request.content_hash == request.hash_of_calls() != sent_back.content_hash
+    assert request.content_hash == request.hash_of_content() != sent_back.content_hash
     assert approve(second, request).state == "PENDING"
     assert approve(approver, request).state == "APPROVED"
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [{"reason": "PLAT-2"}, {"start_not_before": datetime(2027, 1, 4, 6, tzinfo=UTC)}],
+    ids=lambda each: next(iter(each)),
+)
+def test_so_does_an_edit_of_anything_else_the_approver_read(
+    sent_back: CopyRequest, requester: User, second: User, edited: dict[str, Any]
+) -> None:
+    request = again(requester, sent_back, **edited)
+    assert events(request)[-1].data["approvals_kept"] is False
+    assert approve(second, request).state == "PENDING"
+
+
+def test_so_does_a_change_of_a_rule_that_asks_but_not_of_its_place(
+    sent_back: CopyRequest, requester: User, second: User
+) -> None:
+    rule = ApprovalRule.objects.get()
+    ApprovalRule.objects.update(order=7)
+    request = again(requester, sent_back)
+    assert votes.open_count(voters.still_needed(request)) == 1
+    ApprovalRule.objects.update(name=f"{rule.name}, as of today")
+    request = again(requester, verbs.request_changes(acting(second), request.pk, reason="Once more"))
+    assert votes.open_count(voters.still_needed(request)) == 2
+
+
+def test_votes_for_other_content_do_not_count_whatever_the_round_says(sent_back: CopyRequest, second: User) -> None:
+    assert votes.open_count(voters.still_needed(sent_back)) == 1
+    CopyRequest.objects.filter(pk=sent_back.pk).update(content_hash="0" * 64)
+    sent_back.refresh_from_db()
+    assert votes.open_count(voters.still_needed(sent_back)) == 2
+
+
+def test_a_request_of_before_keeps_its_hash_and_its_votes(
+    sent_back: CopyRequest, approver: User, requester: User, second: User
+) -> None:
+    request = again(requester, sent_back)
+    request.hash_version = 1
+    request.content_hash = request.hash_of_content()
+    request.save(update_fields=["hash_version", "content_hash"])
+    request.decisions.update(content_hash=request.content_hash)
+    CopyRequest.objects.filter(pk=request.pk).update(reason="Not covered then")
+    assert approve(second, request).state == "APPROVED"
 
 
 def test_an_approval_does_not_come_back_with_the_content_after_an_edit(
@@ -147,6 +196,22 @@ def test_a_request_expires_undecided_after_the_setting(submit: Submit, settings:
     assert [copy.state for copy in request.copies.all()] == ["CANCELLED"]
     assert actions(request) == ["request.submitted", "request.expired", "copy.cancelled"]
     assert expire.expire_due(actor=worker("expire_due")) == 0
+
+
+def test_a_renewal_between_the_list_and_the_lock_is_not_expired(
+    submit: Submit, requester: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = submit()
+    overdue(request)
+
+    def renewed_first(number: int) -> CopyRequest:
+        CopyRequest.objects.filter(pk=number).update(expires_at=timezone.now() + timedelta(days=1))
+        return lock_request(number)
+
+    monkeypatch.setattr(expire, "lock_request", renewed_first)
+    assert expire.expire_due(actor=worker("expire_due")) == 0
+    request.refresh_from_db()
+    assert request.state == "PENDING"
 
 
 def test_an_approved_request_does_not_expire(submit: Submit, approver: User) -> None:

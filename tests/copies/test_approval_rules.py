@@ -109,7 +109,13 @@ def test_the_first_rule_that_fits_counts_and_is_kept_with_the_request(submit: Su
     request = submit()
     assert request.plan == SECURITY
     assert request.rules == [
-        {"id": first.pk, "name": "Europe", "destinations": ["eu-west-1"], "requirements": SECURITY}
+        {
+            "id": first.pk,
+            "name": "Europe",
+            "version": first.version,
+            "destinations": ["eu-west-1"],
+            "requirements": SECURITY,
+        }
     ]
 
 

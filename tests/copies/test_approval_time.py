@@ -1,7 +1,7 @@
 """Approved copies that wait: for a start time, the end of a freeze, an account that is switched off."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -47,7 +47,7 @@ def wished(requester: User, account: Account, approver: User) -> Callable[[datet
 
 
 def test_a_copy_waits_for_the_start_its_requester_asked_for(
-    wished: Callable[[datetime], CopyRequest], sandbox: Control
+    wished: Callable[[datetime], CopyRequest], sandbox: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     when = timezone.now() + timedelta(hours=6)
     request = wished(when)
@@ -55,7 +55,7 @@ def test_a_copy_waits_for_the_start_its_requester_asked_for(
     assert (copy.state, copy.next_step_at) == ("QUEUED", when)
     assert copy.wait_code == "start-time"
     assert claims.claim_next() is None
-    CopyRequest.objects.filter(pk=request.pk).update(start_not_before=timezone.now() - timedelta(minutes=1))
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(hours=6, minutes=1))
     start_due()
     copy.refresh_from_db()
     assert (copy.state, copy.wait_code) == ("COPYING", "")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -11,7 +12,7 @@ from amicopy.aws import sessions
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import Account, ImageCopy
-from amicopy.copies.operations.doctor import beat, clock, findings
+from amicopy.copies.operations.doctor import beat, clock, clocks, findings
 from amicopy.copies.requests import verbs
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting
@@ -93,11 +94,35 @@ def test_a_clock_that_is_wrong_is_noticed(seconds: int, found: int) -> None:
 
 
 def test_a_beat_that_is_silent_is_noticed() -> None:
+    now, minute = timedelta(), timedelta(minutes=1)
     tasks.sweep()
-    swept = Pulse.objects.get(name="sweep").at
-    assert beat(swept).ok
-    assert not beat(swept - timedelta(minutes=1)).ok
-    assert "never" in beat(None).words
+    assert beat(Pulse.last("sweep"), None).ok
+    assert "no worker does it" in beat(minute, now).words
+    assert "60 seconds ago" in beat(minute, minute).words
+    assert "never" in beat(None, None).words
+
+
+def test_the_clocks_of_all_hosts_are_compared_with_the_database() -> None:
+    Pulse.mark("sweep")
+    Pulse.mark("beat")
+    assert [finding.words for finding in clocks(list(Pulse.objects.all()))] == [
+        "Beat, workers and database agree on the time."
+    ]
+    Pulse.objects.filter(name="beat").update(host="far-away", host_at=F("at") - timedelta(seconds=7))
+    Pulse.mark("beat")
+    [behind] = clocks(list(Pulse.objects.all()))
+    assert behind.words == "far-away, which runs beat, is 7 seconds behind the database. Set its clock by NTP."
+    assert (behind.ok, behind.warning) == (True, True)
+    Pulse.objects.filter(host="far-away").update(host_at=F("at") + timedelta(minutes=2))
+    [ahead] = clocks(list(Pulse.objects.all()))
+    assert not ahead.ok
+
+
+def test_hosts_that_are_gone_are_forgotten() -> None:
+    Pulse.mark("sweep")
+    Pulse.objects.update(at=timezone.now() - Pulse.KEPT * 2)
+    tasks.notice_changes()
+    assert not Pulse.objects.exists()
 
 
 def test_f17_the_doctor_says_when_tokens_are_of_the_global_endpoint(

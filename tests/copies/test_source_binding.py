@@ -159,7 +159,12 @@ def again(request: CopyRequest, account: Account, requester: User, *, seen: bool
         {"source": source_binding.lookup_of(source)} if seen else {"missing": {"source": "AWS didn't answer in time."}}
     )
     return verbs.resubmit(
-        acting(requester), request.pk, reason="PLAT-1", calls=request.calls_as_asked(), account=account, lookups=lookups
+        acting(requester),
+        request.pk,
+        reason=request.reason,
+        calls=request.calls_as_asked(),
+        account=account,
+        lookups=lookups,
     )
 
 

@@ -26,7 +26,7 @@ def test_submitting_freezes_the_calls_and_stores_a_token_for_each(submit: Submit
     tokens = [copy.attempts.get().ClientToken for copy in copies]
     assert len(set(tokens)) == 2
     assert all(len(token) == 36 for token in tokens)
-    assert request.content_hash == request.hash_of_calls()
+    assert request.content_hash == request.hash_of_content()
     assert actions(request) == ["request.submitted"]
 
 
@@ -102,6 +102,21 @@ def test_approving_ones_own_request_is_refused_by_the_database(submit: Submit, r
             kind="approve",
             content_hash="",
         )
+
+
+def test_a_decision_that_names_another_requester_is_refused_by_the_database(
+    submit: Submit, requester: User, approver: User
+) -> None:
+    request, other = submit(), make_person("other", "requester")
+    decided = approve(approver, submit())
+    lie = {"round": 1, "decided_at": request.created_at, "kind": "approve", "content_hash": request.content_hash}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Decision.objects.create(request=request, requester=other, decided_by=requester, **lie)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        decided.decisions.update(requester=other)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        CopyRequest.objects.filter(pk=decided.pk).update(requester=other)
+    Decision.objects.create(request=request, requester=requester, decided_by=approver, **lie)
 
 
 def test_an_approval_of_other_content_than_was_seen_is_refused(submit: Submit, approver: User) -> None:

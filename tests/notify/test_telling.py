@@ -106,7 +106,7 @@ def test_a_new_round_asks_anew_and_approvals_that_hold_need_no_asking(
     approve(approver, request)
     second = User.objects.get(username="second")
     verbs.request_changes(acting(second), request.pk, reason="Why?")
-    verbs.resubmit(acting(requester), request.pk, reason="Because.", calls=request.calls_as_asked())
+    verbs.resubmit(acting(requester), request.pk, reason=request.reason, calls=request.calls_as_asked())
     assert told(request, round=2) == [("second", "asked")]
 
 

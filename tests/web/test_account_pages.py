@@ -121,7 +121,7 @@ def test_an_account_in_which_requests_were_made_stays_the_account_it_is(
     page = changed(admin, account, account_id="999999999999")
     assert "Requests were made in this one" in page.field("account_id").said
     request = CopyRequest.objects.get()
-    assert request.hash_of_calls() == request.content_hash
+    assert request.hash_of_content() == request.content_hash
 
 
 def look(admin: Client, account: Account) -> None:

@@ -115,6 +115,14 @@ def test_what_speaks_against_a_copy_is_said_and_what_is_not_known_too(
         assert words in read(approver.get(address)).text, address
 
 
+def test_whoever_decides_reads_that_another_request_has_the_name(approver: Client, account: Account) -> None:
+    first, second = ask(account, known=lookups()), ask(account, known=lookups())
+    for address in ("/approvals/", f"/requests/{second.pk}/"):
+        page = read(approver.get(address)).text
+        assert f"eu-west-1 gets an AMI of this name by request #{first.pk}" in page
+    assert "Name free" not in read(approver.get(f"/requests/{second.pk}/")).text
+
+
 def test_the_queue_is_filtered_and_the_oldest_comes_first(approver: Client, account: Account) -> None:
     other = Account.objects.create(name="shared", account_id="444455556666")
     first, second, third = (

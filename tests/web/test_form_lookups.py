@@ -235,6 +235,16 @@ def test_look_ups_are_for_accounts_a_person_may_ask_in(signed_in: SignedIn, sand
     assert signed_in("auditor").post("/requests/new/source/", typed()).status_code == 403
 
 
+def test_a_name_that_another_request_has_is_noted(signed_in: SignedIn, sandbox: Control, settings: Settings) -> None:
+    client = signed_in("requester")
+    client.post("/requests/new/", typed())
+    words = f"eu-west-1 gets an AMI of this name by request #{CopyRequest.objects.get().pk}."
+    assert words in fragment(client, "messages").text
+    assert words not in fragment(client, "messages", Name="another-name").text
+    settings.NAME_CLASH = "allow"
+    assert words not in fragment(client, "messages").text
+
+
 def test_the_name_setting_can_be_silent(signed_in: SignedIn, sandbox: Control, settings: Settings) -> None:
     settings.NAME_CLASH = "allow"
     taken = {"Name": "bastion-encrypted-3.2", "destinations-0-DestinationRegion": "us-east-1"}

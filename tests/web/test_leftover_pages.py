@@ -36,6 +36,7 @@ def test_the_page_explains_lists_and_names_what_it_could_not_see(signed_in: Sign
     row = page.table("Leftovers in eu-west-1").row("ami-0123456789abcdef0")
     assert "snap-0123456789abcdef0" in row.text
     assert "52 GiB" in row.text
+    assert leftover.copy is not None
     assert row.links(to=f"/requests/{leftover.copy.request_id}/#copy-{leftover.copy_id}")
     assert "couldn’t be looked at" in page.text
     assert "Unavailable: <try> later" in page.text

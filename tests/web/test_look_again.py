@@ -61,7 +61,7 @@ def test_f22_it_is_looked_at_again_by_itself(signed_in: SignedIn, unseen: CopyRe
     # Nobody had approved: the approval binds to the source as it is seen now, and to nothing seen before.
     assert unseen.source_seen["Name"] == "golden-al2023-x86_64-2026.11.18"
     assert unseen.content_hash != before
-    assert unseen.content_hash == unseen.hash_of_calls()
+    assert unseen.content_hash == unseen.hash_of_content()
     event = AuditEvent.objects.get(action="request.looked_again")
     assert event.data["content_hash"] == unseen.content_hash
     assert "source" in event.data["found"]

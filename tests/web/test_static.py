@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from django.test import Client, RequestFactory
 from django.utils.module_loading import import_string
 from pytest_django import Settings
 
+from amicopy.web.templatetags.amicopy import icon, resource, status_mark
 from tests.web.conftest import SignedIn
 from tests.web.page import read
 
@@ -24,8 +26,8 @@ MOST_BYTES = 120_000
 
 
 @pytest.fixture
-def collected(settings: Settings, tmp_path: Path) -> Path:
-    """The static files collected as with AMICOPY_AWS=aws."""
+def collected(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """The static files collected as with AMICOPY_AWS=aws; what was drawn before, or is after, has other addresses."""
     settings.STATIC_ROOT = str(tmp_path)
     settings.WHITENOISE_USE_FINDERS = False
     settings.STORAGES = {
@@ -33,7 +35,14 @@ def collected(settings: Settings, tmp_path: Path) -> Path:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
     call_command("collectstatic", interactive=False, verbosity=0)
-    return tmp_path
+    _forget_drawn()
+    yield tmp_path
+    _forget_drawn()
+
+
+def _forget_drawn() -> None:
+    for tag in (icon, status_mark, resource):
+        tag.cache_clear()
 
 
 def test_production_collects_with_fingerprints_and_compression() -> None:

@@ -63,22 +63,3 @@ def fingerprint(value: Any) -> str:
     lacks."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def content_hash(account_id: str, calls: Iterable[Call], source_seen: Mapping[str, Any]) -> str:
-    """The hash an approval binds to: the account, every call, order of destinations included, and the source's
-    fingerprint where AWS showed it."""
-    content: dict[str, Any] = {
-        "account": account_id,
-        "calls": [
-            {
-                "DestinationRegion": call.DestinationRegion,
-                "parameters": dict(call.parameters),
-                "ClientToken": call.ClientToken,
-            }
-            for call in calls
-        ],
-    }
-    if source_seen:
-        content["source"] = dict(source_seen)
-    return fingerprint(content)

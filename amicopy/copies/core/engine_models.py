@@ -1,6 +1,11 @@
 """What the engine notes for itself, beside requests and copies. No history: all of it can be found anew."""
 
+import socket
+from datetime import timedelta
+
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from amicopy.copies.core.absence import Missable
@@ -141,22 +146,42 @@ class SeenLeftover(Missable):
 
 
 class Pulse(models.Model):
-    """When something that should happen all the time happened last: `sweep` is beat's, `ping` the doctor's."""
+    """When something that should happen all the time happened last on a host: `sweep` is a worker's, `beat` is beat's,
+    `ping` what the doctor asked for. By the database's clock and by the host's own, so that clocks can be compared."""
 
-    name = models.CharField(max_length=16, unique=True)
+    # A row older than this is of a host that is gone.
+    KEPT = timedelta(days=30)
+
+    name = models.CharField(max_length=16)
+    host = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()
+    host_at = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("name", "host"), name="pulse_one_a_host"),)
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name} {self.host}"
+
+    @property
+    def apart(self) -> timedelta:
+        """By how much the host's clock was ahead of the database's; negative when it was behind."""
+        return self.host_at - self.at if self.host_at else timedelta()
 
     @staticmethod
     def mark(name: str) -> None:
-        """Stores that it happened now, in one statement, whoever does the same at this moment."""
-        row = Pulse(name=name, at=timezone.now())
-        Pulse.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["at"])
+        """Stores that it happened now on this host, in one statement, whoever does the same at this moment."""
+        row = Pulse(name=name, host=socket.gethostname()[:64], at=Now(), host_at=timezone.now())
+        Pulse.objects.bulk_create(
+            [row], update_conflicts=True, unique_fields=["name", "host"], update_fields=["at", "host_at"]
+        )
+
+    @staticmethod
+    def last(name: str) -> timedelta | None:
+        """How long ago it happened last on any host, by the database's clock; None: never."""
+        ages = Pulse.objects.filter(name=name).order_by("-at").annotate(ago=Now() - F("at"))
+        return ages.values_list("ago", flat=True).first()
 
 
 class CallBucket(models.Model):

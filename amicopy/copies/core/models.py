@@ -17,7 +17,9 @@ from amicopy.aws.account import AwsAccount
 from amicopy.copies.core import marks
 from amicopy.copies.core.absence import Missable
 from amicopy.copies.core.attempts import Attempt
-from amicopy.copies.core.calls import Call, content_hash
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.constraints import CompositeForeignKey
+from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
 from amicopy.copies.core.engine_models import (
     AccountCheck,
     CallBucket,
@@ -132,9 +134,11 @@ class CopyRequest(models.Model):
     Name = models.CharField(max_length=128)
     dry_run = models.BooleanField(default=False)
     content_hash = models.CharField(max_length=64)
+    # How it was made, see `content`.
+    hash_version = models.PositiveSmallIntegerField(default=HASH_VERSION)
     # Who has to approve: [{"group": name, "count": n}, ...], frozen at submission. Empty: nobody has to.
     plan = models.JSONField(default=list)
-    # Whose rules ask for it: [{"id", "name", "destinations", "requirements"}, ...].
+    # Whose rules ask for it: [{"id", "name", "version", "destinations", "requirements"}, ...].
     rules = models.JSONField(default=list)
     # What the look-ups knew of the source and the destinations at submission; shown to the approver.
     lookups = models.JSONField(default=dict)
@@ -190,6 +194,8 @@ class CopyRequest(models.Model):
                 name="request_not_decided_by_requester",
             ),
             models.CheckConstraint(condition=Q(state__in=RequestState.values), name="request_state_known"),
+            # What a decision refers to.
+            models.UniqueConstraint(fields=("id", "requester"), name="request_with_its_requester"),
         )
         indexes = (
             models.Index(fields=("state", "-id"), name="request_by_state"),
@@ -218,11 +224,21 @@ class CopyRequest(models.Model):
         """The same without amicopy's own marks: what a person typed, for the form and for submitting it anew."""
         return [marks.unmarked(copy.call(), copy.mark) for copy in self.copies_of_round()]
 
-    def hash_of_calls(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
+    def hash_of_content(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
         """The content hash, computed anew from what is stored; `copies` are those of the round, where they are at
         hand."""
-        calls = self.calls() if copies is None else [copy.call() for copy in copies]
-        return content_hash(self.account.account_id, calls, self.source_seen)
+        copies = list(self.copies_of_round() if copies is None else copies)
+        content = Content(
+            account_id=self.account.account_id,
+            calls=[copy.call() for copy in copies],
+            keys=[copy.key_seen for copy in copies],
+            source_seen=self.source_seen,
+            reason=self.reason,
+            start_not_before=self.start_not_before,
+            plan=self.plan,
+            rules=self.rules,
+        )
+        return content_hash(content, version=self.hash_version)
 
 
 class Decision(models.Model):
@@ -236,7 +252,7 @@ class Decision(models.Model):
 
     request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="decisions")
     round = models.PositiveIntegerField()
-    # Stands here too so that the constraint below can compare.
+    # The request's, which the constraints below compare with.
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
     decided_at = models.DateTimeField()
@@ -257,6 +273,12 @@ class Decision(models.Model):
                 fields=("request", "round", "decided_by"),
                 condition=~Q(kind="break-glass"),
                 name="decision_one_a_person",
+            ),
+            CompositeForeignKey(
+                fields=("request", "requester"),
+                to_table="copies_copyrequest",
+                to_columns=("id", "requester_id"),
+                name="decision_names_the_requester",
             ),
             models.CheckConstraint(condition=~Q(decided_by=F("requester")), name="decision_not_by_requester"),
             models.CheckConstraint(
@@ -280,12 +302,16 @@ class ImageCopy(Missable):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="copies")
     DestinationRegion = models.CharField(max_length=32)
     destination = models.CharField(max_length=255)
+    # As in the parameters, to find who has a name.
+    Name = models.CharField(max_length=128, blank=True)
     # The exact keyword arguments of the call, without ClientToken. Written once.
     parameters = models.JSONField()
     # The value of the mark in them, see `marks`; empty for copies without one.
     mark = models.CharField(max_length=128, blank=True)
     # The person's own token for the first attempt, or empty.
     ClientToken = models.CharField(max_length=64, blank=True)
+    # The ARN behind the alias in KmsKeyId as the look-ups saw it; empty where there is no alias, or nothing was seen.
+    key_seen = models.CharField(max_length=2048, blank=True)
     state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.HELD)
 
     # The engine's: when something is due, who works on it, what it waits for.
@@ -342,6 +368,7 @@ class ImageCopy(Missable):
             models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
             models.Index(fields=("finished_at",), name="copy_by_finish"),
             models.Index(fields=("mark",), name="copy_by_mark"),
+            models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),
         )
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import Account, CopyRequest
@@ -80,6 +81,11 @@ def check_manage_people(user: User) -> None:
     """Raises NotAllowed unless the person may add people, give roles and switch people off."""
     if not user.is_active or not user.has_perm("copies.manage_people"):
         raise NotAllowed("You can't manage people. Ask an administrator for the administrator role.")
+
+
+def administrators() -> QuerySet[User]:
+    """Everybody active who may manage people."""
+    return User.objects.with_perm("copies.manage_people", backend="django.contrib.auth.backends.ModelBackend")
 
 
 def check_withdraw(user: User, request: CopyRequest) -> None:

@@ -9,6 +9,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Q
 
+from amicopy.copies.core.calls import fingerprint
+
 REGIONS = RegexValidator(
     r"^[a-z0-9*?-]+(, ?[a-z0-9*?-]+)*$",
     "Enter Regions with commas between them. A star stands for any letters, as in eu-*.",
@@ -84,6 +86,11 @@ class ApprovalRule(models.Model):
             "requester_group": self.requester_group.name if self.requester_group else "",
             "requirements": self.requirements,
         }
+
+    @property
+    def version(self) -> str:
+        """What tells a rule from itself as it was or will be; its place in the order doesn't count."""
+        return fingerprint({name: value for name, value in self.as_dict().items() if name != "order"})
 
 
 class Delegation(models.Model):

@@ -19,8 +19,8 @@ from amicopy.copies.core import absence
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import adoption, backoff, call_outcomes, leases, recovery
-from amicopy.copies.lifecycle import holds, source_binding
+from amicopy.copies.engine import adoption, backoff, call_outcomes, gate, leases, recovery
+from amicopy.copies.lifecycle import holds, name_holders, source_binding
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
         return True
     if copy.dry_run:
         call_outcomes.starting(copy, lease=lease, actor=actor)
-        _check(copy, lease=lease, actor=actor)
+        _check(copy, attempt, lease=lease, actor=actor)
         return True
     doubt_since = _doubt_since(attempt)
     try:
@@ -48,7 +48,10 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
         _refuse_broken(copy)
         if doubt_since is None:
             source_binding.check_source(copy)
+            source_binding.check_key(copy)
+            name_holders.check_call(copy)
         _refuse_late(copy)
+        gate.check(copy, attempt)
         with transaction.atomic():
             call_outcomes.starting(copy, lease=lease, actor=actor)
             _mark_called(attempt)
@@ -152,10 +155,11 @@ def _mark_called(attempt: Attempt) -> None:
     attempt.save(update_fields=["in_doubt", "first_called_at", "last_called_at"])
 
 
-def _check(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
+def _check(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor) -> None:
     """A dry run: asks AWS whether the call would be allowed and makes nothing."""
     try:
         _refuse_broken(copy)
+        gate.check(copy, attempt)
         answer = ec2.dry_run_copy_image(
             copy.account.aws(),
             region=copy.DestinationRegion,
@@ -165,7 +169,6 @@ def _check(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     except errors.AwsError as error:
         wait = backoff.wait_for(error)
         if wait is not None:
-            attempt = copy.attempts.order_by("-number")[0]
             call_outcomes.wait_for_another(copy, attempt, error, wait, doubt_since=None, lease=lease, actor=actor)
         else:
             call_outcomes.fail(copy, error, lease=lease, actor=actor)

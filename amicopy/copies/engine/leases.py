@@ -6,7 +6,9 @@ conditional UPDATE decides on both.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from amicopy import outages
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED
 
@@ -23,6 +26,8 @@ LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 CALL_WITHIN = LEASE / 2
 # This worker, the same in all processes that its pool forks later.
 HOLDER = uuid.uuid4()
+# The leases of the task that runs, see `handed_back_after_an_outage`.
+_taken: ContextVar[set[uuid.UUID]] = ContextVar("taken")
 
 
 def due(now: datetime) -> Q:
@@ -52,10 +57,23 @@ def _lease(keys: Sequence[int], *, now: datetime) -> tuple[uuid.UUID, list[Image
     lease_id = uuid.uuid4()
     if not keys:
         return lease_id, []
+    _taken.get(set()).add(lease_id)
     ImageCopy.objects.filter(due(now), pk__in=keys).update(
         lease_id=lease_id, lease_until=now + LEASE, lease_holder=HOLDER
     )
     return lease_id, list(ImageCopy.objects.filter(lease_id=lease_id).select_related("account", "request"))
+
+
+@contextmanager
+def handed_back_after_an_outage() -> Iterator[None]:
+    """What is leased inside is due again as soon as the database answers, should it go away meanwhile."""
+    taken: set[uuid.UUID] = set()
+    token = _taken.set(taken)
+    try:
+        with outages.handing_back(lambda: _end(ImageCopy.objects.filter(lease_id__in=taken))):
+            yield
+    finally:
+        _taken.reset(token)
 
 
 def release(lease_id: uuid.UUID, copies: Sequence[ImageCopy]) -> None:
@@ -74,5 +92,8 @@ def hand_back(lease_id: uuid.UUID, *, next_step_at: datetime, copies: list[Image
 
 def hand_back_all() -> int:
     """Ends every lease that this worker holds; what it was about is due now. Returns how many rows that were."""
-    held = ImageCopy.objects.filter(lease_holder=HOLDER, lease_id__isnull=False)
+    return _end(ImageCopy.objects.filter(lease_holder=HOLDER, lease_id__isnull=False))
+
+
+def _end(held: QuerySet[ImageCopy]) -> int:
     return held.update(lease_id=None, lease_until=None, next_step_at=timezone.now())

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.urls import reverse
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import rules
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.permissions import administrators
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import CopyState
@@ -89,9 +89,22 @@ def stuck(event: AuditEvent, copy: ImageCopy, reason: Reason) -> None:
             ),
         )
     )
-    administrators = User.objects.with_perm("copies.manage_accounts", backend=voters.BACKEND)
-    people = {copy.request.requester_id, *administrators.values_list("pk", flat=True)}
+    people = {copy.request.requester_id, *administrators().values_list("pk", flat=True)}
     outbox.put(_notice(story, Kind.STUCK, f"Waits for a person: {copy.request.Name}", text), people=people)
+
+
+def tell_of_copy(event: AuditEvent, copy: ImageCopy) -> None:
+    """Tells the administrators, once a round, of a copy that was stopped because it isn't what was approved; of any
+    other event of a copy nobody is told."""
+    request = copy.request
+    if event.error_code not in ALARMS or outbox.told(Kind.ALARM, request=request.pk, round=request.round):
+        return
+    story = _story(event, request)
+    said = event.data["message"]
+    text = f"amicopy sent nothing to AWS for the copy to {copy.destination}. {said}\n\n{story.facts}"
+    text += "\n\nSomebody or something changed the database. The history says what was approved, by whom and when."
+    people = administrators().values_list("pk", flat=True)
+    outbox.put(_notice(story, Kind.ALARM, f"Not what was approved: {request.Name}", text), people=people)
 
 
 def _voted(story: Story) -> None:
@@ -137,6 +150,8 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "request.cancelled": ("Cancelled", "Your request is cancelled."),
     "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
 }
+# Codes of failures that point at a hand in the database.
+ALARMS = frozenset({"NotApproved"})
 Teller = Callable[[Story], None]
 TELLERS: Mapping[str, Teller] = {
     "request.vote": _voted,

@@ -1,7 +1,9 @@
-"""An approval holds for the source image as it was seen: it is looked at again right before the call.
+"""An approval holds for the source image and for the key behind an alias as they were seen: both are looked at again
+right before the call.
 
 An image's id stays the same while its owner changes tags or IMDS support, and an id can be gone by the time of the
-call. Compared is what goes into the copy; state, permissions and deprecation don't.
+call. Compared is what goes into the copy; state, permissions and deprecation don't. An alias stays the same while
+somebody points it at another key.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from amicopy.aws import ec2, errors
+from amicopy.aws import ec2, errors, kms
 from amicopy.aws.shapes import Image
 from amicopy.copies.core import absence
 from amicopy.copies.core.calls import Call
@@ -41,6 +43,28 @@ def seen(lookups: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, Any]:
     copied."""
     source = source_in(lookups)
     return _fingerprint(source, tags=any(call.parameters.get("CopyImageTags") for call in calls)) if source else {}
+
+
+def keys_seen(lookups: Mapping[str, Any], calls: Sequence[Call]) -> list[str]:
+    """For each call the ARN of the key behind its alias in the look-ups, empty where there is none or it wasn't
+    seen."""
+    return [str(_key_of(lookups, call).get("Arn", "")) if _names_an_alias(call) else "" for call in calls]
+
+
+def seen_before(
+    before: Mapping[str, Any], now: Mapping[str, Any], calls: Sequence[Call], *, same_source: bool
+) -> Mapping[str, Any]:
+    """The look-ups of now, with what AWS didn't show this time as it was seen before: the source, if it is the same
+    one, and the keys that are asked for again."""
+    merged = dict(now)
+    if same_source and source_in(before) and not source_in(now):
+        merged["source"] = source_in(before)
+    if merged.get("destinations"):
+        merged["destinations"] = [
+            {**row, "key": _key_of(before, call)} if _key_of(before, call) and not row.get("key") else row
+            for row, call in zip(merged["destinations"], calls, strict=False)
+        ]
+    return merged
 
 
 def check_source(copy: ImageCopy) -> None:
@@ -83,6 +107,24 @@ def not_found(copy: ImageCopy, error: errors.NotFound) -> errors.AwsError:
     return absence.NotShown(error.code, error.message, error.request_id)
 
 
+def check_key(copy: ImageCopy) -> None:
+    """Looks at the key behind a copy's alias and compares it with the approved one; without either there is nothing to
+    compare.
+
+    Raises Rejected with the code KeyChanged, and whatever KMS answers when the alias can't be looked at.
+    """
+    if not copy.key_seen:
+        return
+    alias, region = copy.parameters["KmsKeyId"], copy.DestinationRegion
+    try:
+        found = kms.describe_key(copy.account.aws(), region=region, key_id=alias, quick=False).Arn
+    except errors.NotFound as error:
+        words = f"{alias} isn't in {region} any more. Approved was {copy.key_seen}."
+        raise errors.Rejected("KeyChanged", words, error.request_id) from error
+    if found != copy.key_seen:
+        raise errors.Rejected("KeyChanged", f"{alias} points at {found} now. Approved was {copy.key_seen}.")
+
+
 def source_pending(copy: ImageCopy) -> bool:
     """Whether the source is still being made. Raises AwsError when it can't be looked at."""
     source_id, region = copy.parameters["SourceImageId"], copy.parameters["SourceRegion"]
@@ -107,3 +149,16 @@ def _fingerprint(source: Mapping[str, Any], *, tags: bool) -> dict[str, Any]:
     if tags:
         members["tags"] = dict(source.get("tags") or {})
     return members
+
+
+def _names_an_alias(call: Call) -> bool:
+    return "alias/" in str(call.parameters.get("KmsKeyId", ""))
+
+
+def _key_of(lookups: Mapping[str, Any], call: Call) -> Mapping[str, Any]:
+    """What the look-ups know of a call's key; empty when they know nothing, or it was another key or place."""
+    for row in lookups.get("destinations") or ():
+        key = row.get("key") or {}
+        if row.get("destination") == call.destination and key.get("asked") == call.parameters.get("KmsKeyId"):
+            return dict(key)
+    return {}

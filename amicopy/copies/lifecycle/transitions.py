@@ -108,7 +108,7 @@ def move_copy(
         if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
             now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
             raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")
-        record(
+        event = record(
             action,
             actor=actor,
             request=copy.request_id,
@@ -123,6 +123,7 @@ def move_copy(
             new=to,
             data=data,
         )
+        notifications.tell_of_copy(event, copy)
         if to in COPY_FINAL:
             _end_request(locked or lock_request(copy.request_id), actor=actor)
     copy.state = to

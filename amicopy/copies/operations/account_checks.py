@@ -66,6 +66,11 @@ def claim_next() -> AccountCheck | None:
     return AccountCheck.objects.select_related("account").filter(lease_id=lease).first()
 
 
+def hand_back(asked: AccountCheck) -> None:
+    """Ends the lease of a look that came to nothing; it is wanted as before."""
+    AccountCheck.objects.filter(lease_id=asked.lease_id).update(lease_id=None, lease_until=None)
+
+
 def check(asked: AccountCheck) -> None:
     """Looks at a leased account and stores what it found. What AWS refuses is a finding, not an error."""
     account = asked.account

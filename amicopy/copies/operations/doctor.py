@@ -3,7 +3,7 @@ credentials and permissions."""
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from amicopy.aws import ec2, errors, permission_probe, sqs, sts
@@ -33,6 +34,13 @@ CROWDED = 1000
 # How long a worker may take to answer, and how far clocks may be apart.
 PING_SECONDS = 5.0
 CLOCK_APART = timedelta(minutes=1)
+# The same between our own hosts: due times are by their clocks, and past what a lease has to spare a worker's copies
+# are given to another while it works on them.
+HOSTS_APART = timedelta(seconds=5)
+LEASE_SPARE = leases.LEASE / 5
+# Pulses older than this say nothing of a clock now.
+FRESH = timedelta(minutes=10)
+RUNS = {"beat": "beat"}
 # Older ones can corrupt a database in rare cases: https://www.sqlite.org/wal.html#walresetbug
 SQLITE_SOUND = (3, 51, 3)
 
@@ -95,7 +103,8 @@ def _running(*, with_workers: bool) -> Iterator[Finding]:
         return
     try:
         answered = _pinged()
-        swept = Pulse.objects.filter(name="sweep").values_list("at", flat=True).first()
+        swept, sent = Pulse.last("sweep"), Pulse.last("beat")
+        yield from clocks(list(Pulse.objects.filter(at__gte=Now() - FRESH).order_by("host", "name")))
     except DatabaseError:
         return
     if not answered:
@@ -103,27 +112,50 @@ def _running(*, with_workers: bool) -> Iterator[Finding]:
         yield Finding("workers", words, ok=False)
         return
     yield Finding("workers", "They take messages.")
-    yield beat(swept)
+    yield beat(swept, sent)
 
 
-def beat(swept: datetime | None) -> Finding:
-    """Whether beat is alive, by when a worker last did what it sends; None: never."""
+def beat(swept: timedelta | None, sent: timedelta | None) -> Finding:
+    """Whether beat is alive: how long ago a worker last did what it sends, and how long ago it last sent something.
+    None: never."""
     silent = max(timedelta(seconds=30), timedelta(seconds=5 * settings.SWEEP_SECONDS))
-    if swept is not None and timezone.now() - swept <= silent:
+    if swept is not None and swept <= silent:
         return Finding("beat", "It sends what is due.")
-    words = "It never sent anything" if swept is None else f"It last sent something at {swept:%d %b %H:%M:%S} UTC"
+    if sent is not None and sent <= silent:
+        return Finding(
+            "beat", "It sends what is due, but no worker does it. Is it the same broker and queue?", ok=False
+        )
+    words = (
+        "It never sent anything" if sent is None else f"It last sent something {sent.total_seconds():.0f} seconds ago"
+    )
     return Finding("beat", f"{words}. Run celery -A amicopy beat.", ok=False)
 
 
+def clocks(pulses: Sequence[Pulse]) -> Iterator[Finding]:
+    """Whether the clocks of beat's and the workers' hosts agree with the database's."""
+    wrong = [pulse for pulse in pulses if abs(pulse.apart) > HOSTS_APART]
+    for pulse in wrong:
+        seconds = abs(pulse.apart).total_seconds()
+        words = f"{pulse.host}, which runs {RUNS.get(pulse.name, 'a worker')}, is {seconds:.0f} seconds "
+        words += f"{'ahead of' if pulse.apart > timedelta() else 'behind'} the database. Set its clock by NTP."
+        yield Finding("clocks", words, ok=seconds < LEASE_SPARE.total_seconds(), warning=True)
+    if pulses and not wrong:
+        yield Finding("clocks", "Beat, workers and database agree on the time.")
+
+
 def _pinged() -> bool:
-    asked = timezone.now()
+    before = set(_pings())
     send("ping")
     deadline = time.monotonic() + PING_SECONDS
     while time.monotonic() < deadline:
-        if Pulse.objects.filter(name="ping", at__gte=asked).exists():
+        if set(_pings()) - before:
             return True
         time.sleep(0.1)
     return False
+
+
+def _pings() -> Iterator[tuple[str, datetime]]:
+    return iter(Pulse.objects.filter(name="ping").values_list("host", "at"))
 
 
 def _overdue() -> Iterator[Finding]:

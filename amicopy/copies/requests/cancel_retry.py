@@ -14,6 +14,8 @@ from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
 from amicopy.copies.lifecycle.wakeup import nudge
 from amicopy.copies.requests.submission_checks import new_attempt
+from amicopy.copies.voting import approvals
+from amicopy.copies.voting.approvals import NotApproved
 
 CANCELLABLE = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING)
 
@@ -58,8 +60,11 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
         request = lock_request(number)
         permissions.check_manage_copies(person(actor), request)
         copies = _chosen(request, (CopyState.FAILED,), copy_id, "retried")
-        if request.hash_of_calls() != request.content_hash:
-            raise InvalidTransition(f"Request #{number} isn't what was approved any more. Make a new one.")
+        try:
+            approvals.check_request(request)
+        except NotApproved as refused:
+            words = f"Request #{number} isn't what was approved any more. {refused} Make a new one."
+            raise InvalidTransition(words) from refused
         if request.state != RequestState.APPROVED:
             move_request(request, RequestState.APPROVED, actor=actor, action="request.retried", finished_at=None)
         now = timezone.now()

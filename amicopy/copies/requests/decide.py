@@ -3,7 +3,7 @@
 The last approval needed queues the copies in the same transaction.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -14,15 +14,15 @@ from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import FieldError, InvalidRequest
-from amicopy.copies.core.models import CopyRequest, Decision, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed, person
 from amicopy.copies.core.reasons import NO_WAIT
 from amicopy.copies.core.states import CopyState, RequestState
-from amicopy.copies.lifecycle import holds, notifications
+from amicopy.copies.lifecycle import holds, name_holders, notifications
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
 from amicopy.copies.lifecycle.wakeup import nudge, together
-from amicopy.copies.voting import voters, votes
-from amicopy.copies.voting.votes import Plan
+from amicopy.copies.voting import approvals, voters, votes
+from amicopy.copies.voting.votes import Voters
 
 Kind = Decision.Kind
 NEEDS_REASON: Mapping[str, str] = {
@@ -51,8 +51,8 @@ def approve(
             raise NotAllowed(f"Your approval isn't needed. Request #{number} waits for {needed}.")
         behalf = vote.owner if vote.owner != me.user else None
         decision = _store(request, me.user, Kind.APPROVE, reason, on_behalf_of=behalf)
-        needed_now = votes.missing(request.plan, {**given, vote.owner.pk: vote.groups})
-        approve_if_satisfied(request, actor=actor, by=decision, needed=needed_now, copies=copies)
+        given = {**given, vote.owner.pk: set(vote.groups)}
+        approve_if_satisfied(request, actor=actor, by=decision, given=given, copies=copies)
     return request
 
 
@@ -90,7 +90,7 @@ def break_glass(actor: Actor, number: int, *, reason: str, seen_hash: str) -> Co
             RequestState.APPROVED,
             actor=actor,
             action="request.break_glass",
-            data={"reason": decision.reason, "content_hash": request.content_hash, "not_waited_for": waited_for},
+            data={"reason": decision.reason, "not_waited_for": waited_for, **approvals.record_of(request, {})},
             decided_by_id=user.pk,
             decided_at=decision.decided_at,
             break_glass=True,
@@ -126,13 +126,14 @@ def approve_if_satisfied(
     *,
     actor: Actor,
     by: Decision | None = None,
-    needed: Plan | None = None,
-    copies: Iterable[ImageCopy] | None = None,
+    given: Voters | None = None,
+    copies: Sequence[ImageCopy] | None = None,
 ) -> None:
     """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote `by`
-    alone, if there is one. `needed` is what the plan still lacks and `copies` are those of the round, where they are
-    at hand."""
-    needed = voters.still_needed(request) if needed is None else needed
+    alone, if there is one. `given` are the votes that count and `copies` those of the round, where they are at
+    hand."""
+    given = voters.counted([request])[request.pk] if given is None else given
+    needed = votes.missing(request.plan, given)
     vote = {"reason": by.reason, **_behalf(by)} if by else {}
     if needed:
         if by is not None:
@@ -156,14 +157,13 @@ def approve_if_satisfied(
         data={
             "reason": "",
             **vote,
-            "content_hash": request.content_hash,
             "automatic": automatic,
-            "rules": request.rules,
+            **approvals.record_of(request, given),
         },
         decided_by_id=last.decided_by_id if last and not automatic else None,
         decided_at=last.decided_at if last and not automatic else None,
     )
-    _queue(request, request.copies_of_round() if copies is None else copies, actor=actor)
+    _queue(request, list(request.copies_of_round()) if copies is None else copies, actor=actor)
 
 
 def cancel_held(request: CopyRequest, *, actor: Actor) -> None:
@@ -173,8 +173,10 @@ def cancel_held(request: CopyRequest, *, actor: Actor) -> None:
         move_copy(copy, CopyState.CANCELLED, actor=actor, action="copy.cancelled", finished_at=now)
 
 
-def _queue(request: CopyRequest, copies: Iterable[ImageCopy], *, actor: Actor) -> None:
+def _queue(request: CopyRequest, copies: Sequence[ImageCopy], *, actor: Actor) -> None:
+    """Queues the copies of an approved request; each event says under which token its copy may be called."""
     now = timezone.now()
+    tokens = {attempt.copy_id: attempt.as_dict() for attempt in Attempt.objects.filter(copy__in=copies)}
     windows = holds.windows_at(request.account, now=now)
     for copy in copies:
         copy.request, copy.account = request, request.account
@@ -184,7 +186,7 @@ def _queue(request: CopyRequest, copies: Iterable[ImageCopy], *, actor: Actor) -
             CopyState.QUEUED,
             actor=actor,
             action="copy.queued",
-            data=hold.as_dict() if hold else None,
+            data={**tokens[copy.pk], **(hold.as_dict() if hold else {})},
             locked=request,
             queued_at=now,
             next_step_at=hold.look_at if hold else now,
@@ -233,14 +235,30 @@ def _check(request: CopyRequest, user: User, kind: Kind, *, seen_hash: str, reas
         raise InvalidRequest([FieldError("reason", NEEDS_REASON[kind])])
     approving = kind in (Kind.APPROVE, Kind.BREAK_GLASS)
     copies = list(request.copies_of_round())
-    current = request.hash_of_calls(copies)
+    current = request.hash_of_content(copies)
     if current != request.content_hash or (approving and seen_hash != current):
         raise InvalidTransition(f"Request #{request.pk} isn't what you saw any more. Look at it again.")
     if approving and not request.account.enabled:
         raise InvalidTransition(f"Account {request.account.name} is switched off, so nothing can be approved in it.")
+    if approving:
+        _check_names(request, copies)
     if kind != Kind.BREAK_GLASS and _has_decided(request, user, kind):
         raise InvalidTransition(f"You have decided on request #{request.pk} already.")
     return copies
+
+
+def _check_names(request: CopyRequest, copies: Sequence[ImageCopy]) -> None:
+    """Where each name is wanted once: another request that was approved first has it. Raises InvalidTransition."""
+    if not name_holders.refused():
+        return
+    name_holders.lock(request.account)
+    account, calls = request.account_id, [copy.call() for copy in copies]
+    approved = name_holders.candidates([(account, call) for call in calls], name_holders.APPROVED)
+    taken = name_holders.holders(account, calls, request.lookups, besides=request.pk, among=approved)
+    for call, others in zip(calls, taken, strict=True):
+        if others:
+            words = f"{name_holders.words(call, others)}, so #{request.pk} can't be approved. Send it back."
+            raise InvalidTransition(words)
 
 
 def _has_decided(request: CopyRequest, user: User, kind: Kind) -> bool:

@@ -92,4 +92,4 @@ def _bound(request: CopyRequest, known: snapshot.Kept) -> dict[str, Any]:
     if not seen or request.source_seen or voted:
         return {}
     request.source_seen = seen
-    return {"source_seen": seen, "content_hash": request.hash_of_calls()}
+    return {"source_seen": seen, "content_hash": request.hash_of_content()}

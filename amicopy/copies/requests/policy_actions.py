@@ -17,7 +17,6 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies.core import permissions
-from amicopy.copies.core.calls import fingerprint
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.lifecycle.transitions import InvalidTransition
@@ -31,7 +30,7 @@ Row = TypeVar("Row", ApprovalRule, FreezeWindow)
 def save_rule(actor: Actor, rule: ApprovalRule, *, seen: str = "") -> ApprovalRule:
     """Adds a rule at the end, or changes one where it stands, and records the difference; nothing when there is none.
 
-    `seen` is the `seen_of` the rule that the change began with. Raises NotAllowed, django's ValidationError, by field,
+    `seen` is the version of the rule that the change began with. Raises NotAllowed, django's ValidationError, by field,
     and InvalidTransition when somebody else has changed or deleted the rule since.
     """
     permissions.check_manage_rules(person(actor))
@@ -42,18 +41,13 @@ def save_rule(actor: Actor, rule: ApprovalRule, *, seen: str = "") -> ApprovalRu
             rule.order = (rules.aggregate(last=Max("order"))["last"] or 0) + 1
         else:
             stored = _still_there(rules.filter(pk=rule.pk).first(), rule.name)
-            if seen and seen != seen_of(stored):
+            if seen and seen != stored.version:
                 raise InvalidTransition(f"Somebody else has changed rule “{stored.name}” meanwhile. Look at it again.")
             before, rule.order = stored.as_dict(), stored.order
         check_rule(rule)
         rule.save()
         _changed("rule", rule, before, actor=actor)
     return rule
-
-
-def seen_of(rule: ApprovalRule) -> str:
-    """What tells whether a rule is still what somebody saw; its place in the order doesn't count."""
-    return fingerprint({name: value for name, value in rule.as_dict().items() if name != "order"})
 
 
 def switch_rule(actor: Actor, rule_id: int, *, on: bool) -> ApprovalRule:

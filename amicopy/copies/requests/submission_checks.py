@@ -12,13 +12,15 @@ from django.utils import timezone
 
 from amicopy.copies import rules
 from amicopy.copies.core import marks, permissions
-from amicopy.copies.core.calls import Call, FieldError, InvalidRequest, content_hash
-from amicopy.copies.core.installation import mark_value
+from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
+from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
+from amicopy.copies.core.installation import mark_values
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.lifecycle import source_binding
+from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.lookups import snapshot
 from amicopy.copies.requests import follow_ups, look_again
+from amicopy.copies.rules.case import Case
 from amicopy.copies.voting import facts, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
@@ -47,18 +49,28 @@ class Submission:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
         first, now = self.calls[0].parameters, timezone.now()
         plans = rulebook.plan_for(self.calls, facts.facts_for(self.account, requester, self.lookups))
-        source_seen = source_binding.seen(self.lookups, self.calls)
+        content = Content(
+            account_id=self.account.account_id,
+            calls=self.calls,
+            keys=source_binding.keys_seen(self.lookups, self.calls),
+            source_seen=source_binding.seen(self.lookups, self.calls),
+            reason=self.reason.strip(),
+            start_not_before=self.start_not_before,
+            plan=plans.plan,
+            rules=plans.rules,
+        )
         return {
-            "reason": self.reason.strip(),
+            "reason": content.reason,
             "SourceRegion": first["SourceRegion"],
             "SourceImageId": first["SourceImageId"],
             "Name": first["Name"],
             "dry_run": all(call.dry_run for call in self.calls),
-            "content_hash": content_hash(self.account.account_id, self.calls, source_seen),
+            "content_hash": content_hash(content),
+            "hash_version": HASH_VERSION,
             "plan": plans.plan,
             "rules": plans.rules,
             "lookups": dict(self.lookups),
-            "source_seen": source_seen,
+            "source_seen": content.source_seen,
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
@@ -73,12 +85,12 @@ def marked_calls(
 ) -> list[Call]:
     """Calls as a person asked for them, each with the mark of its place in the request."""
     found: list[Call] = []
-    for position, call in enumerate(calls):
-        case = rules.Case(call, account.account_id, account.partition, lookups)
+    for call, value in zip(calls, mark_values(submission, len(calls)), strict=True):
+        case = Case(call, account.account_id, account.partition, lookups)
         copied = case.source_tags if call.parameters.get("CopyImageTags") else set[str]()
         # An image in S3 has no snapshots.
         kinds = marks.KINDS[:1] if case.source.get("RootDeviceType") == "instance-store" else marks.KINDS
-        found.append(marks.marked(call, mark_value(submission, position), copied=copied, kinds=kinds))
+        found.append(marks.marked(call, value, copied=copied, kinds=kinds))
     return found
 
 
@@ -134,25 +146,41 @@ def check_submission(
                     index,
                 )
             )
-    errors += _names_taken(calls, lookups or {})
+    errors += _names_taken(account, calls, lookups or {}, again)
     if requester is not None and not errors:
         errors += _nobody_could(account, requester, calls, lookups or {})
     return errors
 
 
-def _names_taken(calls: Sequence[Call], lookups: Mapping[str, Any]) -> list[FieldError]:
-    """Where the setting wants it, refuses names that are in use where a copy goes, as far as that was looked up."""
-    if settings.NAME_CLASH != "refuse":
+def claim_names(handed_in: Submission, again: int | None = None) -> None:
+    """Where the setting wants each name once: looks again whether they are free, with everybody else shut out until the
+    transaction ends, so that of two requests sent in one second one has the name. Raises InvalidRequest."""
+    if name_holders.refused():
+        name_holders.lock(handed_in.account)
+        if errors := _names_taken(handed_in.account, handed_in.calls, handed_in.lookups, again):
+            raise InvalidRequest(errors)
+
+
+def _names_taken(
+    account: Account, calls: Sequence[Call], lookups: Mapping[str, Any], again: int | None
+) -> list[FieldError]:
+    """Where the setting wants it, refuses names that are in use where a copy goes, as far as that was looked up, and
+    those that other requests have asked for."""
+    if not name_holders.refused():
         return []
-    return [
-        FieldError(
-            "Name",
-            f"Enter another name. {call.DestinationRegion} has an AMI of this name: {', '.join(row['clashes'])}.",
-            index,
-        )
-        for index, (call, row) in enumerate(zip(calls, lookups.get("destinations") or (), strict=False))
-        if row.get("clashes") and row.get("DestinationRegion") == call.DestinationRegion and not call.dry_run
-    ]
+    errors: list[FieldError] = []
+    listed = lookups.get("destinations") or ()
+    for index, (call, copies) in enumerate(
+        zip(calls, name_holders.holders(account.pk, calls, lookups, besides=again), strict=True)
+    ):
+        row = listed[index] if index < len(listed) else {}
+        clashes = row.get("clashes") if row.get("DestinationRegion") == call.DestinationRegion else None
+        if copies:
+            errors.append(FieldError("Name", f"Enter another name. {name_holders.words(call, copies)}.", index))
+        elif clashes and not call.dry_run:
+            said = f"Enter another name. {call.DestinationRegion} has an AMI of this name: {', '.join(clashes)}."
+            errors.append(FieldError("Name", said, index))
+    return errors
 
 
 def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
@@ -186,9 +214,9 @@ def _nobody_could(
 
 
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
-    """Freezes the marked calls as image copies of the request's current round, each with its first token."""
-    for position, call in enumerate(calls):
-        mark = mark_value(request.submission, position)
+    """Freezes the marked calls as image copies of the current round, each with its first token and its key."""
+    keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
+    for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True)):
         copy = ImageCopy.objects.create(
             request=request,
             round=request.round,
@@ -196,9 +224,11 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             account=request.account,
             DestinationRegion=call.DestinationRegion,
             destination=call.destination,
+            Name=str(call.parameters["Name"]),
             parameters=dict(call.parameters),
             mark=mark if marks.found_in(call.parameters, mark) else "",
             ClientToken=call.ClientToken,
+            key_seen=key,
             state=CopyState.HELD,
         )
         new_attempt(copy, ClientToken=call.ClientToken)

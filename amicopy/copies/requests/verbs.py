@@ -20,7 +20,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.states import RequestState
-from amicopy.copies.lifecycle import notifications
+from amicopy.copies.lifecycle import notifications, source_binding
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_request
 from amicopy.copies.requests import follow_ups
 from amicopy.copies.requests.decide import (
@@ -32,8 +32,14 @@ from amicopy.copies.requests.decide import (
     reject,
     request_changes,
 )
-from amicopy.copies.requests.submission_checks import Submission, check_submission, new_attempt, refuse, store_calls
-from amicopy.copies.voting.facts import source_in
+from amicopy.copies.requests.submission_checks import (
+    Submission,
+    check_submission,
+    claim_names,
+    new_attempt,
+    refuse,
+    store_calls,
+)
 
 __all__ = (
     "approve",
@@ -83,6 +89,7 @@ def submit(
             return earlier
         refuse(handed_in, user)
         with transaction.atomic():
+            claim_names(handed_in)
             frozen = handed_in.marked(submission)
             columns = frozen.columns(user)
             request = CopyRequest.objects.create(
@@ -189,13 +196,12 @@ def _own(actor: Actor, number: int) -> CopyRequest:
 
 
 def _seen_before(request: CopyRequest, calls: Sequence[Call], lookups: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The new look-ups, with the source as it was seen before where AWS didn't show it this time."""
+    """The new look-ups, with what AWS didn't show this time as it was seen before."""
     where = {(call.parameters.get("SourceRegion"), call.parameters.get("SourceImageId")) for call in calls}
     same = where == {(request.SourceRegion, request.SourceImageId)}
     if lookups is None:
         return request.lookups if same else {}
-    before = source_in(request.lookups)
-    return {**lookups, "source": before} if same and before and not source_in(lookups) else lookups
+    return source_binding.seen_before(request.lookups, lookups, calls, same_source=same)
 
 
 def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, action: str) -> CopyRequest:
@@ -207,6 +213,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         cancel_held(request, actor=actor)
         # What was never sent to AWS used no token.
         Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()
+        claim_names(handed_in, again=number)
         refuse(handed_in, user, again=number)
         handed_in = handed_in.marked(request.submission)
         columns = handed_in.columns(user)
@@ -247,6 +254,7 @@ def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, An
         "plan": columns["plan"],
         "rules": columns["rules"],
         "source_seen": columns["source_seen"],
+        "keys_seen": source_binding.keys_seen(columns["lookups"], calls),
         "start_not_before": start.isoformat() if start else "",
         "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
         "mends": columns["mends"].pk if columns.get("mends") else request.mends_id,

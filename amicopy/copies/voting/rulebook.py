@@ -29,12 +29,14 @@ class Verdict:
     applies: bool | None
     why: tuple[str, ...]
     requirements: Plan
+    # Of the rule as it was looked at; empty where there is no rule.
+    version: str = ""
 
 
 @dataclass(frozen=True)
 class Plans:
     """`plan` is what the request needs; `rules` those that ask, for the request's own record: [{"id", "name",
-    "destinations", "requirements"}, ...]; `verdicts` say how it came about, in the order of looking."""
+    "version", "destinations", "requirements"}, ...]; `verdicts` say how it came about, in the order of looking."""
 
     plan: Plan
     rules: list[dict[str, Any]]
@@ -56,6 +58,7 @@ def plan_for(calls: Sequence[Call], facts: Facts, rules: Iterable[ApprovalRule] 
             {
                 "id": verdict.rule_id,
                 "name": verdict.rule,
+                "version": verdict.version,
                 "destinations": [],
                 "requirements": verdict.requirements,
             },
@@ -72,7 +75,7 @@ def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterab
         unknown = [name for answer, name in answers if answer is None]
         applies = False if no else None if unknown else True
         why = tuple(SAID[name][0 if applies is False else 1] for name in (no or unknown))
-        yield Verdict(rule.name, rule.pk, call.destination, applies, why, list(rule.requirements))
+        yield Verdict(rule.name, rule.pk, call.destination, applies, why, list(rule.requirements), rule.version)
         if applies:
             return
     if call.dry_run:

@@ -8,7 +8,8 @@ from django.conf import settings
 
 from amicopy.copies import rules
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptPrediction
 from amicopy.copies.rules.cautions import known_of
 from amicopy.web.forms.request_form import RequestForm
@@ -31,6 +32,7 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
         if note not in at:
             at.append(note)
 
+    held = _name_holders(form, calls, found, account)
     for index, call in enumerate(calls):
         known = known_of(calls, found, index)
         if call.parameters.get("KmsKeyId"):
@@ -38,6 +40,8 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
         if settings.NAME_CLASH != "allow" and (clashes := known.get("clashes")):
             words = f"{call.DestinationRegion} has an AMI of this name already: {', '.join(clashes)}."
             say("Name", index, Note("warn", words))
+        if held[index]:
+            say("Name", index, Note("warn", f"{name_holders.words(call, held[index])}."))
         if call.destination and (predictions := known.get("encryption")):
             result = f"Result: {prediction_words(predictions)}"
             notes.setdefault(f"destinations-{index}-Encrypted", []).append(Note("", result))
@@ -47,6 +51,15 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
         ):
             say(warning.field, warning.destination, Note("warn", warning.message))
     return {name: [note for note in found_notes if note.words] for name, found_notes in notes.items()}
+
+
+def _name_holders(
+    form: RequestForm, calls: Sequence[Call], found: Kept, account: Account | None
+) -> list[list[ImageCopy]]:
+    """For each call the copies of other requests that have its name, unless nobody minds."""
+    if account is None or settings.NAME_CLASH == "allow":
+        return [[] for _ in calls]
+    return name_holders.holders(account.pk, calls, found, besides=form.again)
 
 
 def prediction_words(predictions: Sequence[KeptPrediction]) -> str:

@@ -21,7 +21,7 @@ from amicopy.web import approval_queue, conditional_polls
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.pagination import Page, page_by
 from amicopy.web.request_filters import Search, count_of, requesters, row_number
-from amicopy.web.review_summary import edits_of, found_of
+from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import current
 from amicopy.web.views.request_actions import reason_of
 from amicopy.web.views.request_detail import calls_of
@@ -228,9 +228,9 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
     """Each request with what the person can do about it and what others have done."""
     pending_rows = [row for row in rows if row.state == RequestState.PENDING]
     mine, given = voters.votes_of(user, pending_rows), voters.counted(pending_rows)
-    entries = []
-    for row in rows:
-        copies = sorted(current(row), key=lambda copy: copy.position)
+    shown = [(row, sorted(current(row), key=lambda copy: copy.position)) for row in rows]
+    names, entries = names_of(shown), []
+    for row, copies in shown:
         decisions = approval_queue.decisions_that_stand(row)
         pending = row.pk in given
         vote = mine.get(row.pk)
@@ -250,7 +250,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
                 "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
                 "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
                 "pending": pending,
-                "found": found_of(row, copies),
+                "found": found_of(row, copies, names),
                 "expires_soon": row.expires_at is not None and row.expires_at - timezone.now() < SOON,
                 "edits": edits_of(row, copies),
             }

@@ -24,7 +24,7 @@ from amicopy.copies.voting import voters, votes
 from amicopy.web import approval_queue, conditional_polls, estimates
 from amicopy.web.actor import signed_in
 from amicopy.web.request_filters import BIG
-from amicopy.web.review_summary import edits_of, found_of
+from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import copy_status, counted, gib_done, overall, request_status
 from amicopy.web.timeline import next_steps, steps_of
 
@@ -92,7 +92,7 @@ def found_context(user: User, row: CopyRequest, copies: Sequence[ImageCopy]) -> 
     return {
         "row": row,
         "copies": copies,
-        "found": found_of(row, copies),
+        "found": found_of(row, copies, names_of([(row, copies)])),
         "edits": edits_of(row, copies),
         "looks": row.state == RequestState.PENDING and row.look_again_at is not None,
         "may_look": permissions.may_look_again(user, row),

@@ -113,7 +113,7 @@ def _edit(request: HttpRequest, rule: ApprovalRule) -> HttpResponse:
     """The form of a rule: shown, changed by a row, tried, or saved."""
     user = signed_in(request)
     permissions.check_manage_rules(user)
-    new, seen = rule.pk is None, policy_actions.seen_of(rule) if rule.pk else ""
+    new, seen = rule.pk is None, rule.version if rule.pk else ""
     if request.method != "POST":
         return _page(request, RuleForm(rule=rule), TrialForm(user=user), new=new, seen=seen)
     data = {name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)}

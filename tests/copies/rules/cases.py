@@ -32,7 +32,7 @@ def said(
     *,
     partition: Any = "aws",
     lookups: Any = None,
-    mark: str | None = None,
+    mark: Any = None,
     **members: Any,
 ) -> str:
     """What a rule says about a call, by default one with these members: `field: message`, a line each."""

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0018_absence_and_mark'),
+        ('copies', '0022_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

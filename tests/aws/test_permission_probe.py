@@ -1,10 +1,10 @@
 """What a refused trial says, and what it doesn't."""
 
 import pytest
-from amicopy.aws.probing import Probe, probes
 
 from amicopy.aws import ec2
 from amicopy.aws.account import AwsAccount
+from amicopy.aws.permission_probe import Probe, probes
 from tests.conftest import Control
 
 OWN = AwsAccount("111122223333")

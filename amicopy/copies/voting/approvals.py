@@ -1,0 +1,108 @@
+"""Whether what is stored now is still what was approved, by the word of the history.
+
+The event of an approval says what nobody can change any more: the content hash, the round, the plan and whose votes
+fulfilled it, with the groups they had then. Rows are believed only as far as they agree with it. So an edit behind
+amicopy, a request moved by hand or a vote that was removed show, while somebody who loses a role after the approval
+doesn't stop the copies it was given for.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Q
+
+from amicopy.audit.models import AuditAnchor, AuditEvent
+from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
+from amicopy.copies.core.states import RequestState
+from amicopy.copies.voting import voters, votes
+from amicopy.copies.voting.votes import Voters
+
+APPROVALS = ("request.approved", "request.break_glass")
+# The events that say under which ClientToken a copy may be called.
+TOKENS = ("copy.queued", "copy.retried")
+
+
+class NotApproved(Exception):
+    """What is stored isn't what was approved; the words say what differs and are fit to be shown."""
+
+
+def record_of(request: CopyRequest, given: Voters) -> dict[str, Any]:
+    """What the event of an approval says, for the checks below; `given` are the votes that fulfil the plan."""
+    return {
+        "content_hash": request.content_hash,
+        "round": request.round,
+        "votes_from_round": request.votes_from_round,
+        "plan": request.plan,
+        "rules": request.rules,
+        "votes": {str(person): sorted(groups) for person, groups in given.items()},
+    }
+
+
+def check_call(copy: ImageCopy, attempt: Attempt) -> None:
+    """Compares a copy and an attempt, as a worker is about to send them, with what is stored at this moment, and that
+    with the history; four statements. Raises NotApproved."""
+    request = CopyRequest.objects.select_related("account").get(pk=copy.request_id)
+    copies = list(request.copies_of_round())
+    wanted = Q(action__in=APPROVALS) | Q(action__in=TOKENS, copy=copy.pk)
+    events = list(AuditEvent.objects.filter(wanted, request=request.pk).order_by("id"))
+    if request.state != RequestState.APPROVED:
+        raise NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
+    stored = next((row for row in copies if row.pk == copy.pk), None)
+    if stored is None or (stored.call(), stored.account_id) != (copy.call(), request.account_id):
+        raise NotApproved("This copy isn't among those that were approved.")
+    _check_request(request, copies, [event for event in events if event.action in APPROVALS])
+    _check_token(attempt, [event for event in events if event.action in TOKENS])
+
+
+def check_request(request: CopyRequest) -> None:
+    """Compares what is stored of a request, of any state, with its approval in the history. Raises NotApproved."""
+    events = AuditEvent.objects.filter(request=request.pk, action__in=APPROVALS).order_by("id")
+    _check_request(request, list(request.copies_of_round()), list(events))
+
+
+def _check_request(request: CopyRequest, copies: Sequence[ImageCopy], approved: Sequence[AuditEvent]) -> None:
+    if not approved:
+        where = " any more: events of its age are in an archive" if AuditAnchor.objects.exists() else ""
+        raise NotApproved(f"The history has no approval of request #{request.pk}{where}.")
+    event, said = approved[-1], approved[-1].data
+    if not event.holds:
+        raise NotApproved("The event of the approval was changed.")
+    # Events of before say neither round nor votes.
+    if (event.requester, said.get("round", request.round)) != (request.requester_id, request.round):
+        raise NotApproved("The approval is of another round, or of another person's request.")
+    if request.hash_of_content(copies) != said["content_hash"]:
+        raise NotApproved("What is stored has another content hash than what was approved.")
+    if event.action == "request.break_glass":
+        if event.actor_id not in _who_decided(request, said, Decision.Kind.BREAK_GLASS):
+            raise NotApproved("The decision of who approved in an emergency is missing.")
+    elif missing := votes.missing(said.get("plan", request.plan), _votes_of(request, said)):
+        raise NotApproved(f"The votes that are stored don't fulfil the plan. Missing: {votes.words(missing)}.")
+
+
+def _votes_of(request: CopyRequest, said: Mapping[str, Any]) -> Voters:
+    """The votes that the approval was given by and that are still stored, with the groups of then."""
+    if "votes" not in said:
+        return voters.counted([request])[request.pk]
+    stored = _who_decided(request, said, Decision.Kind.APPROVE)
+    return {int(person): groups for person, groups in said["votes"].items() if int(person) in stored}
+
+
+def _who_decided(request: CopyRequest, said: Mapping[str, Any], kind: str) -> set[int]:
+    """Whose decisions of a kind are stored for the approved content; one given for another person is that person's."""
+    decisions = request.decisions.filter(
+        kind=kind,
+        content_hash=said["content_hash"],
+        requester=request.requester_id,
+        round__range=(said.get("votes_from_round", 1), request.round),
+    )
+    given = decisions.values_list("decided_by", "on_behalf_of")
+    # The database refuses the requester's own; here it is a matter of course.
+    return {behalf or by for by, behalf in given if request.requester_id not in (by, behalf)}
+
+
+def _check_token(attempt: Attempt, events: Sequence[AuditEvent]) -> None:
+    if not events:
+        raise NotApproved("Nothing in the history says that this copy was queued.")
+    # Events of before name no token.
+    if events[-1].data.get("ClientToken", attempt.ClientToken) != attempt.ClientToken:
+        raise NotApproved("The ClientToken isn't the one that was stored when the copy was queued.")
