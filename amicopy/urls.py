@@ -48,6 +48,7 @@ urlpatterns = [
     path("requests/<int:number>/", request_detail.request_detail, name="request"),
     path("requests/<int:number>/edit/", new_request.edit_request, name="request-edit"),
     path("requests/<int:number>/evidence/", request_detail.evidence, name="request-evidence"),
+    path("requests/<int:number>/look/", request_actions.look, name="request-look"),
     path("requests/<int:number>/events/", audit.request_events, name="request-events"),
     path("requests/<int:number>/approve/", request_actions.approve, name="request-approve"),
     path("requests/<int:number>/reject/", request_actions.reject, name="request-reject"),

@@ -26,6 +26,8 @@ ACTIONS: Mapping[str, str] = {
     "request.break_glass": "Approved the request alone in an emergency",
     "request.resubmitted": "Submitted the request again",
     "request.continued": "Another request adds destinations",
+    "request.looked_again": "Found out what wasn't known at submission",
+    "request.mended": "Another request asks for a failed copy again, mended",
     "request.renewed": "Renewed the request",
     "request.expired": "Request expired undecided",
     "request.reminded": "Reminded of the request",

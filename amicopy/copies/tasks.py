@@ -22,7 +22,7 @@ from amicopy.copies.engine import cancellation, claims, copy_call, leases, lefto
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.operations import account_checks, head_upload, startup_audit
-from amicopy.copies.requests import expire
+from amicopy.copies.requests import expire, look_again
 
 logger = logging.getLogger(__name__)
 Work = TypeVar("Work")
@@ -60,6 +60,8 @@ def sweep() -> None:
         send("cancel_due")
     if expire.overdue().exists() or expire.to_remind().exists():
         send("expire_due")
+    if look_again.due().exists():
+        send("look_again_at_requests")
     if account_checks.wanted(now).exists():
         send("check_accounts")
     if leftover_jobs.to_look().exists():
@@ -133,6 +135,13 @@ def check_accounts() -> None:
     for asked in _until_none_is_due(account_checks.claim_next):
         with outages.handing_back(partial(account_checks.hand_back, asked)):
             account_checks.check(asked)
+
+
+@shared_task
+def look_again_at_requests() -> None:
+    """Looks again at what wasn't found out of requests when they were submitted, before somebody decides on them."""
+    for number in _until_none_is_due(look_again.claim_next):
+        look_again.look(number, actor=worker("look_again_at_requests"))
 
 
 @shared_task

@@ -9,11 +9,14 @@ from typing import Any, cast
 
 from django.conf import settings
 
+from amicopy.copies import rules
 from amicopy.copies.core.call_changes import changes
+from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import name_holders
-from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptWarning
+from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
+from amicopy.copies.rules.cautions import grouped, unusable_keys
 from amicopy.copies.voting.facts import source_in
 from amicopy.web.forms.notes import prediction_words
 
@@ -69,6 +72,7 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
     kept = cast("Kept", row.lookups or {})
     source = source_in(row.lookups)
     places = _places(kept, copies)
+    calls = [copy.call() for copy in copies]
     usual = [place["usual_seconds"] for place in places if "usual_seconds" in place]
     volumes = source.get("volumes") or []
     gib = sum(int(volume["VolumeSize"]) for volume in volumes)
@@ -76,11 +80,19 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         checks=_checks(
             kept, source, places, _held(row, copies, names), keys=any("KmsKeyId" in c.parameters for c in copies)
         ),
-        warnings=kept.get("warnings") or [],
+        warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls)],
         changes=_changes(row, kept, source, places, copies) if source else [],
         total=gib * len(copies),
         usual=(min(usual), max(usual)) if usual else None,
     )
+
+
+def _cautions(row: CopyRequest, calls: Sequence[Call]) -> list[KeptWarning]:
+    """What the requester was warned of at the form; what is wrong with a key is among the checks."""
+    account, keys = row.account, unusable_keys(calls, row.lookups)
+    warned = rules.warnings(calls, account_id=account.account_id, partition=account.partition, lookups=row.lookups)
+    said = grouped(calls, [warning for warning in warned if warning not in keys])
+    return [KeptWarning(code="form", message=caution.sentence, stops=False) for caution in said]
 
 
 def edits_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
@@ -147,17 +159,18 @@ def _changes(
     copies: Sequence[ImageCopy],
 ) -> list[Change]:
     volumes = source.get("volumes") or []
-    encrypted = {bool(volume["Encrypted"]) for volume in volumes}
-    was = "Encrypted" if encrypted == {True} else "Not encrypted" if encrypted == {False} else "Partly encrypted"
     rows = [
         Change("chg", "Region", "", row.SourceRegion, ", ".join(copy.destination for copy in copies)),
         _name(source, copies),
     ]
-    for words, where in _grouped([(prediction_words(p["encryption"]), p) for p in places if p.get("encryption")]):
+    predicted = [place for place in places if place.get("encryption")]
+    for words, where in _grouped([(prediction_words(place["encryption"]), place) for place in predicted]):
         said = words[:1].upper() + words[1:]
-        same = said.startswith(("Unencrypted", "Encrypted as")) and len(encrypted) == 1
-        at = "" if len(where) == len(places) else f" ({', '.join(where)})"
-        rows.append(Change("same" if same else "chg", "Encryption", "Encrypted", was, f"{said}{at}"))
+        same = all(_same_encryption(volumes, place["encryption"]) for place in where)
+        at = "" if len(where) == len(places) else f" ({', '.join(place['destination'] for place in where)})"
+        rows.append(
+            Change("same" if same else "chg", "Encryption", "Encrypted", _encryption_of(volumes), f"{said}{at}")
+        )
     first = copies[0].parameters if copies else {}
     if first.get("TagSpecifications"):
         rows.append(Change("new", "New tags", "TagSpecifications", "", first["TagSpecifications"]))
@@ -177,15 +190,38 @@ def _changes(
     return [*rows, Change("same", "Architecture and volumes", "", f"{built}; {sizes} GiB", "Same")]
 
 
+def _encryption_of(volumes: Sequence[Mapping[str, Any]]) -> str:
+    """How the source is encrypted, and with which keys."""
+    encrypted = [volume for volume in volumes if volume["Encrypted"]]
+    if not encrypted:
+        return "Not encrypted"
+    keys = ", ".join(dict.fromkeys(volume["KmsKeyId"] for volume in encrypted if volume.get("KmsKeyId")))
+    words = "Encrypted" if len(encrypted) == len(volumes) else "Partly encrypted"
+    return f"{words} with {keys}" if keys else words
+
+
+def _same_encryption(volumes: Sequence[Mapping[str, Any]], predicted: Sequence[KeptPrediction]) -> bool:
+    """Whether every snapshot will be encrypted as it is, with the same key; not where AWS decides about either."""
+    was = {volume["DeviceName"]: volume for volume in volumes}
+
+    def same(each: KeptPrediction) -> bool:
+        volume = was.get(each["DeviceName"])
+        if volume is None or each["Encrypted"] is None or each["Encrypted"] != volume["Encrypted"]:
+            return False
+        return not each["Encrypted"] or bool(each["KmsKeyId"] and each["KmsKeyId"] == volume.get("KmsKeyId"))
+
+    return all(map(same, predicted))
+
+
 def _name(source: Mapping[str, Any], copies: Sequence[ImageCopy]) -> Change:
     was = str(source.get("Name") or "")
     names = list(dict.fromkeys(str(copy.parameters.get("Name", "")) for copy in copies))
     return Change("same" if names == [was] else "chg", "Name", "Name", was, ", ".join(names))
 
 
-def _grouped(said: Sequence[tuple[str, KeptDestination]]) -> list[tuple[str, list[str]]]:
+def _grouped(said: Sequence[tuple[str, KeptDestination]]) -> list[tuple[str, list[KeptDestination]]]:
     """Each sentence once, with the destinations it is about."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[KeptDestination]] = {}
     for words, place in said:
-        groups.setdefault(words, []).append(place["destination"])
+        groups.setdefault(words, []).append(place)
     return list(groups.items())

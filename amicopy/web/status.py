@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from django.utils import timezone
-
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.reason_words import words_of
@@ -158,19 +156,3 @@ def overall(copies: Sequence[ImageCopy]) -> int:
     if not total:
         return 0
     return int(sum((sizes[copy.pk] or usual) * copy.progress for copy in counted_in) / total)
-
-
-def seconds_left(copy: ImageCopy, *, usual: float | None = None) -> float | None:
-    """How long a copy still takes, in seconds, or None while that can't be told.
-
-    `usual` is how long such a copy takes as a rule; the further this one is, the more its own pace counts.
-    """
-    if copy.state != CopyState.COPYING or copy.called_at is None:
-        return None
-    taken = (timezone.now() - copy.called_at).total_seconds()
-    by_pace = taken * (100 - copy.progress) / copy.progress if copy.progress >= 5 else None
-    by_usual = usual * (100 - copy.progress) / 100 if usual is not None else None
-    if by_pace is None or by_usual is None:
-        return by_pace if by_usual is None else by_usual
-    share = copy.progress / 100
-    return by_pace * share + by_usual * (1 - share)

@@ -123,3 +123,14 @@ def test_hosts_that_are_gone_are_forgotten() -> None:
     Pulse.objects.update(at=timezone.now() - Pulse.KEPT * 2)
     tasks.notice_changes()
     assert not Pulse.objects.exists()
+
+
+def test_f17_the_doctor_says_when_tokens_are_of_the_global_endpoint(
+    sandbox: Control, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+    assert "tokens" not in {finding.what for finding in findings()}
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
+    found = next(finding for finding in findings() if finding.what == "tokens")
+    assert "AWS_STS_REGIONAL_ENDPOINTS is legacy" in found.words
+    assert found.warning

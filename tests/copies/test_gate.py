@@ -294,7 +294,7 @@ def test_votes_kept_over_a_round_pass(submit: Submit, requester: User, approver:
     approve(approver, request)
     make_person("approver-3", "approver")
     verbs.request_changes(acting(second), request.pk, reason="Which ticket?")
-    request = verbs.resubmit(acting(requester), request.pk, reason=request.reason, calls=request.calls())
+    request = verbs.resubmit(acting(requester), request.pk, reason=request.reason, calls=request.calls_as_asked())
     approve(second, request)
     start()
     assert request.copies.get(round=2).state == "COPYING"

@@ -16,7 +16,7 @@ from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.requests import cancel_retry, verbs
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, Submit, acting, actions, approve, make_call
-from tests.copies.passing_time import look_again
+from tests.copies.passing_time import let_pass, look_again
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +82,19 @@ def test_f1_only_minutes_over_several_looks_make_an_image_gone(approved: Submit,
     adopted = AuditEvent.objects.get(copy=copy.pk, action="copy.adopted")
     assert (adopted.image_id, adopted.data["attempt"]) == (copy.ImageId, 1)
     assert adopted.data["how"] == "found by its ID from an earlier attempt"
+
+
+def test_f1_an_old_image_missing_for_many_looks_within_a_minute_stays_copying(
+    approved: Submit, sandbox: Control
+) -> None:
+    request = approved()
+    copy = started(request)
+    look_again("track_due")
+    let_pass(minutes=600)
+    sandbox("faults", kind="hide", action="DescribeImages", since="rule", count=None)
+    look_again("track_due", times=6, minutes=0.1)
+    copy.refresh_from_db()
+    assert (copy.state, copy.missing_looks) == ("COPYING", 6)
 
 
 def test_f1_looks_that_show_the_image_begin_the_wait_anew(approved: Submit, sandbox: Control) -> None:

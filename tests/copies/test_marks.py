@@ -11,7 +11,7 @@ from pytest_django import Settings
 from amicopy.aws import ec2
 from amicopy.aws import marks as aws_marks
 from amicopy.copies.core.calls import InvalidRequest
-from amicopy.copies.core.installation import Installation, mark_prefix, mark_value
+from amicopy.copies.core.installation import Installation, mark_prefix, mark_values
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.requests import cancel_retry, verbs
@@ -39,7 +39,7 @@ def test_every_copy_carries_a_mark_of_its_own_on_image_and_snapshots(submit: Sub
     request = submit(make_call(TagSpecifications=own), make_call("us-west-2", TagSpecifications=own))
     first, second = request.copies.order_by("position")
     assert tags(first) == {"image": {"team": "web", KEY: first.mark}, "snapshot": {KEY: first.mark}}
-    assert first.mark == mark_value(request.submission, 0) != second.mark
+    assert first.mark == mark_values(request.submission, 1)[0] != second.mark
     assert first.mark.startswith(mark_prefix())
     assert len(first.mark) < 64
     # What was approved binds the mark, too.
@@ -103,7 +103,7 @@ def test_a_mark_stays_what_it_was_when_the_setting_changes(
 def test_asking_for_the_same_again_keeps_mark_and_approvals(submit: Submit, requester: User, approver: User) -> None:
     request = submit()
     verbs.request_changes(acting(approver), request.pk, reason="Why?", seen_hash=request.content_hash)
-    again = verbs.resubmit(acting(requester), request.pk, reason="Because.", calls=request.calls_as_asked())
+    again = verbs.resubmit(acting(requester), request.pk, reason=request.reason, calls=request.calls_as_asked())
     marks = list(ImageCopy.objects.order_by("round").values_list("mark", flat=True))
     assert marks == [marks[0]] * 2
     assert again.content_hash == request.content_hash
@@ -161,6 +161,6 @@ def test_an_image_in_s3_has_no_snapshots_to_mark(requester: User, account: Accou
 def test_the_form_shows_the_call_with_its_mark(requester: User, account: Account) -> None:
     form = RequestForm.of({**typed(), "submission": "5f0c3f8e-6e5b-4a52-9a38-000000000001"}, [account])
     [(call, _, text)] = form_context(form, requester)["commands"]
-    assert mark_value("5f0c3f8e-6e5b-4a52-9a38-000000000001", 0) in text
+    assert mark_values("5f0c3f8e-6e5b-4a52-9a38-000000000001", 1)[0] in text
     assert call.parameters["TagSpecifications"]
     assert django_settings.MARK_TAG_KEY == KEY

@@ -70,7 +70,7 @@ def test_a_name_is_another_account_s_or_a_dry_run_s_and_still_free(submit: Submi
 def test_a_request_submitted_again_has_its_own_name(submit: Submit, requester: User, approver: User) -> None:
     request = submit()
     verbs.request_changes(acting(approver), request.pk, reason="Why?")
-    again = verbs.resubmit(acting(requester), request.pk, reason="x", calls=request.calls())
+    again = verbs.resubmit(acting(requester), request.pk, reason="x", calls=request.calls_as_asked())
     assert again.state == "PENDING"
     verbs.request_changes(acting(approver), request.pk, reason="Why?")
     submit(make_call(Name="another"))

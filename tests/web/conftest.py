@@ -12,12 +12,6 @@ SignedIn = Callable[..., Client]
 
 
 @pytest.fixture
-def client() -> Client:
-    """A client nobody is signed in with."""
-    return Reader()
-
-
-@pytest.fixture
 def signed_in(db: None) -> SignedIn:
     """A client signed in as a person with these roles; the name is the first role unless given."""
 

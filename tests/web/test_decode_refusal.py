@@ -4,11 +4,15 @@ import base64
 import json
 from io import StringIO
 from logging import StreamHandler, getLogger
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import sessions
@@ -19,7 +23,16 @@ from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 SECRET = "arn:aws:iam::111122223333:role/secret-policy"
-BLOB = base64.urlsafe_b64encode(json.dumps({"allowed": False, "context": {"principal": SECRET}}).encode()).decode()
+
+
+def blob(**more: str) -> str:
+    said = {"allowed": False, "context": {"principal": SECRET}, **more}
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode()
+
+
+BLOB = blob()
+# As long as the one in aws-parallelcluster#372.
+LONG = blob(more="x" * (2910 - len(json.dumps({"allowed": False, "context": {"principal": SECRET}, "more": ""}))))
 
 
 @pytest.fixture
@@ -87,3 +100,39 @@ def test_what_cannot_be_decoded_is_said_in_words(
     answer = admin.post(address, {"copy": refused.pk})
     assert answer.status_code == 200
     assert "AWS didn't decode it" in read(answer).region("Decoded").text
+
+
+def refused_with(refused: ImageCopy, encoded: str) -> None:
+    message = f"You are not authorized to perform this operation. Encoded authorization failure message: {encoded}"
+    ImageCopy.objects.filter(pk=refused.pk).update(error_message=message)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("encoded", [BLOB, LONG], ids=["short", "long"])
+def test_f4_it_is_decoded_where_no_transaction_is_open(
+    signed_in: SignedIn, refused: ImageCopy, sandbox: Control, encoded: str
+) -> None:
+    assert len(LONG) == 3880
+    refused_with(refused, encoded)
+    answer = signed_in("administrator").post(f"/requests/{refused.request_id}/decode/", {"copy": refused.pk})
+    assert SECRET in answer.content.decode()
+    assert AuditEvent.objects.latest("pk").action == "copy.refusal_decoded"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_f4_it_is_decoded_over_http(
+    signed_in: SignedIn, refused: ImageCopy, sandbox: Control, live_server: LiveServer
+) -> None:
+    refused_with(refused, LONG)
+    admin: Client = signed_in("administrator")
+    admin.get(f"/requests/{refused.request_id}/")
+    cookies = {name: morsel.value for name, morsel in admin.cookies.items()}
+    typed_in = {"copy": refused.pk, "csrfmiddlewaretoken": cookies["csrftoken"]}
+    sent = Request(
+        f"{live_server.url}/requests/{refused.request_id}/decode/",
+        data=urlencode(typed_in).encode(),
+        headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
+    )
+    with urlopen(sent) as answer:
+        assert answer.status == 200
+        assert SECRET in answer.read().decode()

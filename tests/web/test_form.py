@@ -141,15 +141,48 @@ def test_a_destination_can_stay_as_the_source_where_the_others_are_encrypted(sig
     assert not {"Encrypted", "KmsKeyId"} & set(second.parameters)
 
 
-def test_a_time_for_all_is_for_regions_only(signed_in: SignedIn) -> None:
-    own = {
-        "destinations-1-DestinationRegion": "us-east-1",
-        "destinations-1-DestinationAvailabilityZone": "us-east-1-bos-1a",
-    }
-    signed_in("requester").post("/requests/new/", typed(SnapshotCopyCompletionDurationMinutes="60", **own))
+OUTPOST = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0a1b2c3d4e5f67890"
+ELSEWHERE = (
+    {"destinations-1-kind": "zone", "destinations-1-DestinationAvailabilityZone": "us-east-1-bos-1a"},
+    {"destinations-1-kind": "outpost", "destinations-1-DestinationOutpostArn": OUTPOST},
+)
+
+
+@pytest.mark.parametrize("own", ELSEWHERE)
+def test_h6_a_time_for_all_is_refused_where_a_destination_cannot_have_it(
+    signed_in: SignedIn, own: dict[str, str]
+) -> None:
+    client, time = signed_in("requester"), "SnapshotCopyCompletionDurationMinutes"
+    both = typed(**{"destinations-1-DestinationRegion": "us-east-1", **own})
+    answer = client.post("/requests/new/", {**both, time: "60"})
+    assert answer.status_code == 422
+    assert "Set it at each Region instead" in answer.context["form"].errors[time][0]
+    # One that is hidden, since it was typed before another kind was chosen, isn't sent.
+    hidden = {f"destinations-0-{time}": "60", f"destinations-1-{time}": "45"}
+    assert client.post("/requests/new/", {**both, **hidden}).status_code == 302
     first, second = CopyRequest.objects.get().copies.order_by("position")
-    assert first.parameters["SnapshotCopyCompletionDurationMinutes"] == 60
-    assert "SnapshotCopyCompletionDurationMinutes" not in second.parameters
+    assert first.parameters[time] == 60
+    assert time not in second.parameters
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "words"),
+    [
+        ("outpost", "DestinationOutpostArn", "Enter the Outpost's ARN"),
+        ("zone", "DestinationAvailabilityZone", "Enter the Local Zone's name or ID"),
+    ],
+)
+def test_h5_a_kind_without_its_place_is_refused_at_that_field(
+    signed_in: SignedIn, kind: str, field: str, words: str
+) -> None:
+    client = signed_in("requester")
+    answer = client.post("/requests/new/", typed(**{"destinations-0-kind": kind}))
+    assert answer.status_code == 422
+    assert answer.context["form"].errors[f"destinations-0-{field}"][0].startswith(words)
+    assert f'href="#f-destinations-0-{field}"' in answer.content.decode()
+    # While the form is being filled in an empty field is not yet wrong.
+    data = typed(**{"destinations-0-kind": kind})
+    assert words not in client.post("/requests/new/messages/", data, headers={"HX-Request": "true"}).content.decode()
 
 
 @pytest.mark.usefixtures("patient")

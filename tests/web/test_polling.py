@@ -108,7 +108,7 @@ def copying(submit: Submit, approver: User) -> CopyRequest:
     row = submit(make_call(), make_call("sa-east-1"))
     approve(approver, row)
     snapshot = {"SnapshotId": "snap-1", "DeviceName": "/dev/xvda", "VolumeSize": 10, "Progress": 50, "State": "pending"}
-    # Half a minute past the hour: "About 1 h 0 min left" stays the same while the test runs.
+    # Half a minute past the hour: "46 to 76 min left" stays the same while the test runs.
     called_at = timezone.now() - timedelta(minutes=60, seconds=30)
     for copy in row.copies.all():
         copy.state, copy.progress, copy.snapshots, copy.called_at = "COPYING", 50, [snapshot], called_at
@@ -169,7 +169,7 @@ def _attempt(**fields: Any) -> Callable[[ImageCopy], object]:
         (_copy(snapshots=[]), "eu-west-1"),
         (_copy(state="CANCELLING"), "Cancelling"),
         (_copy(state="FAILED", error_code="Client.Odd", error_message="Odd"), "Client.Odd"),
-        (_copy(called_at=F("called_at") - timedelta(minutes=30)), "About 1 h 30 min"),
+        (_copy(called_at=F("called_at") - timedelta(minutes=30)), "69 to 114 min left"),
         (_copy(called_at=F("called_at") - timedelta(days=2)), "Overdue"),
         (_attempt(first_called_at=Now(), error_code="Client.Odd"), "Client.Odd"),
         (_attempt(first_called_at=Now(), in_doubt=True), "Not known yet"),
@@ -196,7 +196,7 @@ def test_the_cards_come_again_as_time_passes(
     monkeypatch.setattr(timezone, "now", lambda: later)
     answer = page.poll()
     assert kept(answer) == {"timeline"}
-    assert answer.text.count("About 1 h 20 min") == 3
+    assert answer.text.count("61 to 101 min left") == 3
 
 
 def test_what_only_the_engine_reads_brings_no_card_again(signed_in: SignedIn, copying: CopyRequest) -> None:

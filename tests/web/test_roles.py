@@ -45,6 +45,7 @@ SILENT = {
     "password-set",
     "settings",
     "theme",
+    "request-look",
     "view-save",
     "view-delete",
     "account-check",

@@ -1,6 +1,7 @@
 """How fast copies are made, from our own history."""
 
-from statistics import median
+from dataclasses import dataclass
+from statistics import median, quantiles
 
 from django.core.cache import cache
 
@@ -14,8 +15,17 @@ LATEST = 30
 KEPT_SECONDS = 60
 
 
-def seconds_per_gib(account_pk: int, region: str) -> float | None:
-    """The median of an account's latest copies into a Region, in seconds for a GiB; None without history.
+@dataclass(frozen=True)
+class Pace:
+    """Seconds for a GiB: the middle of the latest copies, and between what most of them are."""
+
+    low: float
+    middle: float
+    high: float
+
+
+def pace_of(account_pk: int, region: str) -> Pace | None:
+    """How fast an account's latest copies into a Region were; None without history.
 
     A copy of less than 1 GiB counts as one.
     """
@@ -24,9 +34,19 @@ def seconds_per_gib(account_pk: int, region: str) -> float | None:
     key = f"pace:{account_pk}:{region}"
     known = cache.get(key)
     if known is None:
-        known = _median(account_pk, region)
+        known = pace(_latest(account_pk, region)) or ""
         cache.set(key, known, KEPT_SECONDS)
     return known or None
+
+
+def pace(seconds_per_gib: list[float]) -> Pace | None:
+    """What these copies have in common: their quartiles, or the extremes of a few; None of none."""
+    if not seconds_per_gib:
+        return None
+    if len(seconds_per_gib) < 4:
+        return Pace(min(seconds_per_gib), median(seconds_per_gib), max(seconds_per_gib))
+    low, middle, high = quantiles(seconds_per_gib, n=4, method="inclusive")
+    return Pace(low, middle, high)
 
 
 def size_of(copy: ImageCopy) -> int:
@@ -34,15 +54,14 @@ def size_of(copy: ImageCopy) -> int:
     return sum(row["VolumeSize"] for row in copy.snapshots)
 
 
-def _median(account_pk: int, region: str) -> float:
+def _latest(account_pk: int, region: str) -> list[float]:
     rows = (
         ImageCopy.objects.filter(account_id=account_pk, DestinationRegion=region, state=CopyState.AVAILABLE)
         .order_by("-pk")
         .only("snapshots", "called_at", "finished_at")[:LATEST]
     )
-    paces = [
+    return [
         (copy.finished_at - copy.called_at).total_seconds() / max(1, size_of(copy))
         for copy in rows
         if copy.finished_at and copy.called_at
     ]
-    return median(paces) if paces else 0.0

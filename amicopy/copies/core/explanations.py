@@ -1,278 +1,52 @@
-"""A failure in plain words: what happened, what it did not affect, what to do next. AWS's own words stay beside it."""
+"""A failure in plain words: what happened, what it did not affect, what to do next, and where a new request would mend
+it. AWS's own words stay beside it, and nothing but these words is decided by them."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from amicopy.aws.causes import Cause, cause_of
+from amicopy.copies.core.explanation_causes import BOTOCORES, BY_CAUSE, OURS
+from amicopy.copies.core.explanation_table import ADMIN, BY_CODE, LATE_STEP, PLACE, Explanation
 from amicopy.copies.core.models import ImageCopy
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """`title` is a heading, `cause` a sentence or two, `next_step` what a person can do; `retry` whether that can
-    help."""
-
-    title: str
-    cause: str
-    next_step: str
-    retry: bool = True
-
+from amicopy.copies.core.parameters import BY_NAME
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
 _ENCODED = re.compile(r"Encoded authorization failure message: ([\w+/=-]{1,10240})")
-_ADMIN = "Ask an administrator of the AWS account. Then retry; the approval still counts."
-_NEW_REQUEST = "Clone the request, correct the field and submit it again."
+_ACTION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
+PLACES = ("DestinationOutpostArn", "DestinationAvailabilityZone", "DestinationAvailabilityZoneId")
 
-_DENIED = Explanation(
-    "AWS doesn't let amicopy act in this account",
-    "The account's role doesn't trust amicopy, its ExternalId differs, or a policy of the organisation forbids it.",
-    f"{_ADMIN} The message below names what was refused.",
-)
-_CREDENTIALS = Explanation(
-    "AWS doesn't know amicopy's credentials",
-    "They were deleted, are mistyped, or this machine's clock is wrong. Every copy of the account is affected.",
-    "Ask whoever runs amicopy to run manage.py doctor. Then retry; the approval still counts.",
-)
-_PLACE = Explanation(
-    "The destination isn't valid",
-    "AWS has no such zone in this Region, or the account may not use it.",
-    _NEW_REQUEST,
-    retry=False,
-)
-_PARAMETER = Explanation(
-    "AWS doesn't accept a parameter of this copy",
-    "A value, or two values together, broke a rule of AWS that amicopy doesn't know. AWS's words below name it.",
-    _NEW_REQUEST,
-    retry=False,
-)
-_GONE = Explanation(
-    "Something the copy needs can't be found",
-    "A key or another part named in the request is gone, or isn't shared with this account.",
-    _NEW_REQUEST,
-    retry=False,
-)
-_OURS = Explanation(
-    "AWS didn't understand amicopy's call",
-    "The fault is amicopy's, not the request's. Nothing was made.",
-    "Tell whoever runs amicopy, with the AWS request ID below.",
-)
-
-# By AWS's error code: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-BY_CODE: Mapping[str, Explanation] = {
-    "UnauthorizedOperation": Explanation(
-        "AWS doesn't allow this copy",
-        "The role amicopy acts with lacks a permission for this source, this destination or these tags.",
-        f"{_ADMIN} The message below names the missing action.",
-    ),
-    "AuthFailure": Explanation(
-        "AWS doesn't accept amicopy's credentials in this Region",
-        "The Region may not be enabled for the account, or the credentials have no right to the source AMI.",
-        "Enable the Region for the account, or correct the account's role. Then retry.",
-    ),
-    "AccessDenied": _DENIED,
-    "AccessDeniedException": _DENIED,
-    "NoCredentialsError": _CREDENTIALS,
-    "InvalidClientTokenId": _CREDENTIALS,
-    "UnrecognizedClientException": _CREDENTIALS,
-    "SignatureDoesNotMatch": _CREDENTIALS,
-    "MissingAuthenticationToken": _CREDENTIALS,
-    "PendingVerification": Explanation(
-        "AWS is still checking the account",
-        "The account is new, or AWS wants it verified before it may make images in this Region.",
-        "Wait for AWS's message to the account's owner. Then retry; the approval still counts.",
-    ),
-    "Blocked": Explanation(
-        "AWS has blocked the account",
-        "AWS blocks accounts for reasons it tells their owners. No call of this account works.",
-        f"{_ADMIN} AWS Support can say why.",
-    ),
-    "OptInRequired": Explanation(
-        "The Region isn't enabled for the account",
-        "AWS keeps this Region switched off until an administrator of the account enables it.",
-        "Enable the Region in the account's settings at AWS. Then retry.",
-    ),
-    "InvalidAMIID.NotFound": Explanation(
-        "The source AMI can't be found",
-        "It was deregistered, is in another Region, or isn't shared with this account any more.",
-        _NEW_REQUEST,
-        retry=False,
-    ),
-    "InvalidAMIID.Unavailable": Explanation(
-        "The source AMI can't be copied now",
-        "It is still being made, or it was deregistered.",
-        "If it is still being made, retry once it is available.",
-    ),
-    "InvalidAMIID.Malformed": Explanation(
-        "The source AMI's ID isn't valid", "AWS doesn't recognise the ID.", _NEW_REQUEST, retry=False
-    ),
-    "InvalidAMIName.Malformed": Explanation(
-        "The name isn't valid", "AWS doesn't accept a character or the length of the name.", _NEW_REQUEST, retry=False
-    ),
-    "InvalidAMIName.Duplicate": Explanation(
-        "The name is taken in this Region",
-        "Another AMI of the account has it, or had it until a moment ago.",
-        "Rename or deregister the other AMI and retry, or clone the request with another name.",
-    ),
-    "InvalidRegion": Explanation("The Region isn't valid", "AWS has no such Region.", _NEW_REQUEST, retry=False),
-    "InvalidRequest": Explanation(
-        "AWS refuses to copy this AMI",
-        "Most often its storage isn't shared with the account, it carries Marketplace or billing codes, or an "
-        "encrypted snapshot was asked to become unencrypted. AWS's words below say which.",
-        "Ask the AMI's owner to share its snapshots, or launch an instance from it and make an image of that.",
-    ),
-    "TagLimitExceeded": Explanation(
-        "Too many tags", "An AMI or snapshot can carry 50 tags.", _NEW_REQUEST, retry=False
-    ),
-    "TagPolicyViolation": Explanation(
-        "A tag policy of the organisation refuses a tag",
-        "The tags asked for aren't what the organisation's tag policy allows.",
-        _NEW_REQUEST,
-        retry=False,
-    ),
-    "SnapshotLimitExceeded": Explanation(
-        "The account has no room for more snapshots",
-        "The account's quota of snapshots in this Region is used up.",
-        "Remove snapshots or ask AWS for a higher quota. Then retry.",
-    ),
-    "IdempotentParameterMismatch": Explanation(
-        "The client token was used for another call",
-        "AWS has seen this ClientToken in this Region with other parameters.",
-        "Retry: amicopy then uses a token of its own.",
-    ),
-    "InvalidClientToken": Explanation(
-        "AWS doesn't accept the client token",
-        "A token has at most 64 characters, all of them ASCII.",
-        "Retry: amicopy then uses a token of its own.",
-    ),
-    "InvalidTagKey.Malformed": Explanation(
-        "The key of a tag isn't valid",
-        "A key can't be empty or begin with aws:.",
-        _NEW_REQUEST,
-        retry=False,
-    ),
-    "InvalidZone.NotFound": _PLACE,
-    "InvalidAvailabilityZone": _PLACE,
-    "InvalidParameter": _PARAMETER,
-    "InvalidParameterValue": _PARAMETER,
-    "InvalidParameterCombination": _PARAMETER,
-    "InvalidParameterDependency": _PARAMETER,
-    "MissingParameter": _PARAMETER,
-    "UnknownParameter": _PARAMETER,
-    "UnsupportedOperation": _PARAMETER,
-    "ValidationError": _PARAMETER,
-    "InvalidCharacter": _PARAMETER,
-    "ParamValidationError": _PARAMETER,
-    "CustomerKeyHasBeenRevoked": Explanation(
-        "The KMS key was revoked",
-        "The owner of the key of a source snapshot, or of the key asked for, has taken it back.",
-        "Ask the key's owner. Then retry; the approval still counts.",
-    ),
-    "InvalidSnapshot.NotFound": Explanation(
-        "A snapshot of the source AMI is gone",
-        "The AMI is still listed, but a snapshot it is made of was deleted, or isn't shared with this account.",
-        "Ask the AMI's owner, or clone the request with another source.",
-        retry=False,
-    ),
-    "InvalidSnapshot.InUse": Explanation(
-        "A snapshot is in use",
-        "Another AMI needs a snapshot that was to be removed.",
-        "Deregister that AMI first, or leave the snapshot.",
-    ),
-    "SnapshotCopyUnsupported.InterRegion": Explanation(
-        "AWS can't copy between these Regions",
-        "This source can't be copied from its Region to the destination.",
-        "Clone the request with another destination, or copy by way of a third Region.",
-        retry=False,
-    ),
-    "IncorrectState": Explanation(
-        "AWS can't do this in the AMI's present state",
-        "Most often the AMI is protected from deregistration, or disabled.",
-        "Look at the AMI at AWS and lift the protection. Then retry.",
-    ),
-    "OperationNotPermitted": Explanation(
-        "AWS doesn't permit this for the AMI",
-        "Most often the AMI is protected from deregistration, or belongs to AWS Backup.",
-        "Look at the AMI at AWS and lift the protection. Then retry.",
-    ),
-    "NotFound": _GONE,
-    "NotFoundException": _GONE,
-    "FilterLimitExceeded": _OURS,
-    "InvalidMaxResults": _OURS,
-    "InvalidPaginationToken": _OURS,
-    "InvalidNextToken": _OURS,
-    "NotADryRun": _OURS,
-    "ImageGone": Explanation(
-        "AWS doesn't show the new AMI any more",
-        "It was listed while it was being copied, and then left out of many looks over minutes. Somebody may have "
-        "removed it. The source and the other destinations are not affected.",
-        "Look for it at AWS; CloudTrail shows who removed it. Then retry: should it be there after all, amicopy goes "
-        "on with it.",
-    ),
-    "ImageDeregistered": Explanation(
-        "The new AMI was deregistered while it was being copied",
-        "Somebody or something in the account removed it. The source and the other destinations are not affected.",
-        "Find out who removed it; AWS CloudTrail shows it. Then retry.",
-    ),
-    "UnclearImage": Explanation(
-        "amicopy can't tell which AMI is this copy",
-        "Earlier calls made an AMI that isn't what was approved, or more than one. To be sure never to make two, "
-        "amicopy made none.",
-        "Look at the AMIs named below, deregister those that nobody needs, then retry.",
-    ),
-    "SourceChanged": Explanation(
-        "The source AMI isn't what was approved",
-        "It has changed since the request was submitted, so amicopy did not copy it.",
-        "Clone the request, look at the source and submit it again.",
-        retry=False,
-    ),
-    "SourceGone": Explanation(
-        "The source AMI is gone",
-        "It was deregistered, or isn't shared with the account any more, since the request was submitted.",
-        _NEW_REQUEST,
-        retry=False,
-    ),
-    "NotApproved": Explanation(
-        "It isn't what was approved",
-        "What is stored differs from what the history says was approved, so amicopy sent nothing to AWS. The "
-        "administrators are told.",
-        "Ask an administrator what was changed, and make a new request.",
-        retry=False,
-    ),
-    "NameTaken": Explanation(
-        "The name is taken in this Region",
-        "Another AMI of the account has it by now, or another copy is about to. This amicopy wants each name once.",
-        "Rename or deregister the other AMI and retry, or clone the request with another name.",
-    ),
-    "KeyChanged": Explanation(
-        "The alias points at another KMS key than was approved",
-        "Somebody changed the alias since the request was submitted, so amicopy did not copy with it.",
-        "Clone the request, look at the key and submit it again, or have the alias changed back and retry.",
-    ),
-    "RefusedByRules": Explanation(
-        "amicopy's own rules refuse the call",
-        "The rules have changed since the request was submitted, or the stored parameters have.",
-        _NEW_REQUEST,
-        retry=False,
-    ),
-}
-
-_KEY = Explanation(
-    "The KMS key can't be used for this copy",
-    "AWS accepted the copy and gave up when it tried to encrypt a snapshot. The key may be disabled, in "
-    "another Region, or its policy doesn't let the copy role use it. The other destinations are not affected.",
-    "Ask the key's owner to allow kms:CreateGrant, kms:DescribeKey and kms:ReEncrypt* for the role. Then retry; the "
-    "approval still counts.",
-)
 _LATE = Explanation(
     "AWS gave up on this copy",
     "AWS accepted the copy and ended it later. The source and the other destinations are not affected.",
-    "Retry: amicopy first looks for what this attempt made, then uses a new token. The approval still counts.",
+    LATE_STEP,
 )
 _UNKNOWN = Explanation(
     "AWS refused this copy",
     "amicopy has no explanation of its own for this answer; AWS's words are below.",
-    "Retrying is safe: amicopy first looks for what this attempt may have made, and goes on with that.",
+    "If they don't say what to change, show them to an administrator of the AWS account. Retrying is safe: amicopy "
+    "first looks for what this attempt may have made, and goes on with that.",
 )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a failed copy asked for, and what the look-ups knew of its destination (`place`) and of the source."""
+
+    copy: ImageCopy
+    place: Mapping[str, Any]
+    source: Mapping[str, Any]
+    warnings: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def source_encrypted(self) -> bool:
+        return any(volume.get("Encrypted") for volume in self.source.get("volumes") or ())
+
+    @property
+    def may_need_a_key(self) -> bool:
+        asked = self.copy.parameters
+        return bool(asked.get("KmsKeyId") or asked.get("Encrypted") or self.source_encrypted)
 
 
 def encoded(copy: ImageCopy) -> str:
@@ -281,12 +55,146 @@ def encoded(copy: ImageCopy) -> str:
     return found[1] if found else ""
 
 
-def explain(copy: ImageCopy) -> Explanation:
-    """The explanation of a failed copy."""
+def named_action(message: str) -> str:
+    """The action that AWS's words say is missing, such as ec2:CopyImage; empty where they name none."""
+    found = _ACTION.search(message)
+    return found[1] if found else ""
+
+
+def is_ours(code: str) -> bool:
+    """Whether an error is amicopy's own word, or that of its library before anything was sent: AWS didn't say it."""
+    return code in OURS or code in BOTOCORES
+
+
+def explain(copy: ImageCopy, lookups: Mapping[str, Any] | None = None) -> Explanation:
+    """The explanation of a failed copy. `lookups` are those of its request; without them only what was asked for is
+    known."""
+    asked = _asked(copy, lookups or {})
+    found = _explanation(asked)
+    return replace(found, field=_field(found.field, copy))
+
+
+def _asked(copy: ImageCopy, lookups: Mapping[str, Any]) -> Asked:
+    rows = lookups.get("destinations") or ()
+    place: Mapping[str, Any] = next((row for row in rows if row.get("destination") == copy.destination), {})
+    return Asked(copy, place, lookups.get("source") or {}, tuple(lookups.get("warnings") or ()))
+
+
+def _explanation(asked: Asked) -> Explanation:
+    copy = asked.copy
+    if copy.error_code in OURS:
+        return _ours(asked)
+    cause = cause_of(copy.error_code, copy.error_message)
+    if cause is Cause.KMS:
+        return _key(asked)
+    if cause in BY_CAUSE and copy.error_code != "SnapshotLimitExceeded":
+        return _with_action(BY_CAUSE[cause], copy)
     known = BY_CODE.get(copy.error_code)
-    if known is not None:
+    if copy.ImageId and (known is None or copy.error_code.startswith(("Internal", "Server"))):
+        return _late(asked)
+    if known is None:
+        return _UNKNOWN
+    if copy.error_code == "UnauthorizedOperation":
+        return _unauthorized(known, copy)
+    if copy.error_code == "AuthFailure" and "encrypts_by_default" in asked.place and not asked.place.get("place"):
+        seen = "When the request was submitted amicopy could look into this Region, so that it was enabled then. "
+        return replace(known, cause=seen + known.cause)
+    return _with_source_facts(_with_action(known, copy), asked)
+
+
+def _ours(asked: Asked) -> Explanation:
+    if asked.copy.error_code == "ImageFailed" and asked.may_need_a_key:
+        return _late(asked)
+    return OURS[asked.copy.error_code]
+
+
+def _late(asked: Asked) -> Explanation:
+    """AWS took the copy and failed it later: "internal error" is what it says of keys it can't use, too."""
+    copy = asked.copy
+    bare = copy.error_code == "ImageFailed" or "internal" in f"{copy.error_code} {copy.error_message}".lower()
+    if not (bare and asked.may_need_a_key):
+        return _LATE
+    return Explanation(
+        "AWS gave up on this copy, most likely because of a KMS key",
+        f"AWS accepted the copy and ended it later without naming a reason, as it does when it can't use a key. "
+        f"{_key_words(asked)} The other destinations are not affected.",
+        _KEY_STEP,
+        field="KmsKeyId",
+    )
+
+
+_KEY_STEP = (
+    "Ask the key's owner to see that it is enabled and allows the role kms:CreateGrant, kms:DescribeKey and "
+    "kms:ReEncrypt*. Then retry, or fix it and ask again with another key."
+)
+
+
+def _key(asked: Asked) -> Explanation:
+    copy = asked.copy
+    how = (
+        "AWS accepted the copy and gave up when it used the key"
+        if copy.ImageId
+        else "AWS refused the copy because of a key"
+    )
+    action = named_action(copy.error_message)
+    lacks = f" It isn't allowed {action}." if action.startswith("kms:") else ""
+    return Explanation(
+        "The KMS key can't be used for this copy",
+        f"{how}.{lacks} {_key_words(asked)} The other destinations are not affected.",
+        _KEY_STEP,
+        field="KmsKeyId",
+    )
+
+
+def _key_words(asked: Asked) -> str:
+    """Which key the copy asks for, and what KMS said of it before."""
+    key, region = asked.copy.parameters.get("KmsKeyId"), asked.copy.DestinationRegion
+    of_source = sorted({str(each["KmsKeyId"]) for each in asked.source.get("volumes") or () if each.get("KmsKeyId")})
+    sources = f" The source's snapshots are encrypted with {', '.join(of_source)}." if of_source else ""
+    if not key:
+        default = asked.place.get("default_key")
+        named = f", {default}" if default else ""
+        return f"No key was asked for: AWS takes the default EBS key of {region}{named}, or the source's.{sources}"
+    seen = asked.place.get("key")
+    if not seen:
+        known = "It wasn't looked at before."
+    elif seen.get("problem"):
+        known = f"When it was looked at before: {seen['problem']}"
+    else:
+        known = f"When it was looked at before, KMS knew it in {region} as enabled and symmetric."
+    return f"The request asks for {key}. {known}{sources}"
+
+
+def _unauthorized(known: Explanation, copy: ImageCopy) -> Explanation:
+    """What is missing, as far as AWS says so."""
+    if named_action(copy.error_message):
+        return _with_action(known, copy)
+    if encoded(copy):
+        words = "Which permission is missing is in the encoded part of AWS's message; an administrator can decode it."
+    else:
+        words = (
+            "AWS doesn't say which permission is missing: the account's page tries each, “Check permissions” this copy."
+        )
+    return replace(known, next_step=f"{ADMIN} {words}")
+
+
+def _with_action(known: Explanation, copy: ImageCopy) -> Explanation:
+    action = named_action(copy.error_message)
+    return replace(known, next_step=f"{known.next_step} The missing action is {action}.") if action else known
+
+
+def _with_source_facts(known: Explanation, asked: Asked) -> Explanation:
+    """What the look-ups knew to stop a copy of this source, where the error is about the source."""
+    stops = [str(each["message"]) for each in asked.warnings if each.get("stops")]
+    if known.field != "SourceImageId" or not stops:
         return known
-    # AWS's free text is a hint for the words on the page only; nothing is decided by it.
-    if copy.ImageId:
-        return _KEY if "key" in copy.error_message.lower() else _LATE
-    return _UNKNOWN
+    return replace(known, cause=f"{known.cause} When the request was submitted this was known: {' '.join(stops)}")
+
+
+def _field(field: str, copy: ImageCopy) -> str:
+    """The input at which a new request would mend it; of a parameter that AWS's words name where the table can't."""
+    if field == PLACE:
+        return next((name for name in PLACES if copy.parameters.get(name)), "DestinationRegion")
+    if not field and copy.error_code.startswith(("InvalidParameter", "RefusedByRules")):
+        return next((name for name in sorted(BY_NAME, key=len, reverse=True) if name in copy.error_message), "")
+    return field

@@ -20,9 +20,10 @@ class Installation(models.Model):
         return self.mark
 
 
-def mark_value(submission: uuid.UUID | str, position: int) -> str:
-    """The value of the mark for the copy at this place of the request that this submission made."""
-    return f"{installation_mark()}/{submission}/{position}"
+def mark_values(submission: uuid.UUID | str, number: int) -> list[str]:
+    """The values of the marks for so many copies of the request that this submission made, by their places."""
+    prefix = mark_prefix()
+    return [f"{prefix}{submission}/{position}" for position in range(number)]
 
 
 def mark_prefix() -> str:

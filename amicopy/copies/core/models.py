@@ -146,6 +146,8 @@ class CopyRequest(models.Model):
     source_seen = models.JSONField(default=dict)
     # The finished request that this one adds destinations to, see `continuing`.
     continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
+    # The failed copy of another request that this one asks for again, mended.
+    mends = models.ForeignKey("ImageCopy", null=True, on_delete=models.PROTECT, related_name="mended_by")
     # Goes up with a new submission after changes; decisions belong to a round.
     round = models.PositiveIntegerField(default=1)
     # Approvals of this round and later ones count: an edit voids those before it.
@@ -160,6 +162,8 @@ class CopyRequest(models.Model):
     # Undecided until then, the request expires; the approvers are reminded once before.
     expires_at = models.DateTimeField(null=True)
     reminded_at = models.DateTimeField(null=True)
+    # Something wasn't found out at submission: when to look at it again, see `look_again`.
+    look_again_at = models.DateTimeField(null=True)
     # The requester's wish; copies wait for it.
     start_not_before = models.DateTimeField(null=True)
     # Approved by one person in an emergency, past the plan.
@@ -198,6 +202,11 @@ class CopyRequest(models.Model):
             models.Index(fields=("requester", "-id"), name="request_by_requester"),
             models.Index(fields=("SourceImageId",), name="request_by_source"),
             models.Index(fields=("Name",), name="request_by_name"),
+            models.Index(
+                fields=("look_again_at",),
+                condition=Q(look_again_at__isnull=False),
+                name="request_to_look_at_again",
+            ),
         )
 
     def __str__(self) -> str:

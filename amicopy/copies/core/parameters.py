@@ -55,6 +55,8 @@ class Parameter:
     place: Place = Place()
     own: Place = Place()
     of_kind: DestinationKind | Literal[""] = ""
+    # Said where its kind of destination is chosen and nothing of that kind filled in.
+    asked: str = ""
     options: Options = ""
     answers: tuple[str, str, str] = ("Not said", "Yes", "No")
     unit: str = ""
@@ -162,6 +164,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern_words="an Outpost's ARN such as arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0",
         mono=True,
         of_kind="outpost",
+        asked="Enter the Outpost's ARN, or choose “Region” for this destination.",
         options="outposts",
     ),
     Parameter(
@@ -176,6 +179,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         mono=True,
         own=Place(width=7),
         of_kind="zone",
+        asked="Enter the Local Zone's name or ID, or choose “Region” for this destination.",
         options="zones",
     ),
     Parameter(

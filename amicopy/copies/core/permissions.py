@@ -126,6 +126,16 @@ def may_resubmit(user: User, request: CopyRequest) -> bool:
     return _allowed(check_resubmit, user, request)
 
 
+def may_look_again(user: User, request: CopyRequest) -> bool:
+    """Whether the person may have AWS asked again about a request: whoever asks for it or decides on such."""
+    return may_see(user, request) and (request.requester_id == user.pk or user.has_perm("copies.decide_request"))
+
+
+def check_look_again(user: User, request: CopyRequest) -> None:
+    if not may_look_again(user, request):
+        raise NotAllowed("Only who asked for a request, or decides on such, can have AWS asked again.")
+
+
 def may_decide(user: User, request: CopyRequest) -> bool:
     return _allowed(check_decide, user, request)
 

@@ -9,11 +9,13 @@ from typing import Any
 from django.urls import reverse
 
 from amicopy.audit.models import AuditEvent
+from amicopy.copies import rules
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import administrators
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import CopyState
+from amicopy.copies.rules import cautions
 from amicopy.copies.voting import voters, votes
 from amicopy.notify import outbox
 from amicopy.notify.models import Kind
@@ -164,8 +166,17 @@ def _to_whom_it_waits_for(story: Story, kind: Kind, subject: str, first: str) ->
     people = voters.who_can_help(request)
     if people:
         waits = f"Waits for: {votes.words(voters.still_needed(request))}{_expiry(request)}"
-        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}"
+        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}{_warnings(story)}"
         outbox.put(_notice(story, kind, subject, text), people=[person.pk for person in people])
+
+
+def _warnings(story: Story) -> str:
+    """What the requester was warned of, for those who decide."""
+    request, calls = story.request, [copy.call() for copy in story.copies]
+    account = request.account
+    warned = rules.warnings(calls, account_id=account.account_id, partition=account.partition, lookups=request.lookups)
+    said = cautions.words_of(request.lookups, calls, warned)
+    return "\n\nTo consider:\n" + "\n".join(f"- {words}" for words in said) if said else ""
 
 
 def _to_requester(story: Story, kind: Kind, subject: str, text: str) -> None:

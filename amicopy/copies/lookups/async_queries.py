@@ -68,6 +68,9 @@ class Pending(Generic[T]):
             return Missing("AWS didn't answer in time.")
 
 
+# From a question to the function that waits for its answer.
+Begin = Callable[[Question[Any]], Callable[[float], Any]]
+
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lookup")
 _lock = threading.Lock()
 _under_way: "dict[str, Future[Any]]" = {}
@@ -91,6 +94,11 @@ def start(question: Question[T], *, anew: bool = False) -> Pending[T]:
             _under_way[question.key] = future
             _pool.submit(_ask, question, future)
     return Pending(future)
+
+
+def begin(question: Question[Any]) -> Callable[[float], Any]:
+    """Begins to ask, and returns what waits for the answer."""
+    return start(question).wait
 
 
 def known(question: Question[T]) -> T | None:

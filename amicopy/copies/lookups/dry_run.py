@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/copy-ami-permissions.html
 """
 
 import json
-import re
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -14,11 +13,11 @@ from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import partition_of
 from amicopy.copies.core import marks
 from amicopy.copies.core.calls import Call, fingerprint
+from amicopy.copies.core.explanations import named_action
 from amicopy.copies.lookups.async_queries import Question
 
 # So long an answer is worth keeping with a request. A check that somebody asks for is always made anew.
 KEPT_SECONDS = 900
-_ACTION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,4 @@ def statement(action: str, call: Call) -> str:
 
 def _missing_action(code: str, message: str) -> str:
     """The action that AWS's words name; CopyImage itself where they name none. Wrong credentials lack no action."""
-    named = _ACTION.search(message)
-    if named:
-        return named[1]
-    return "ec2:CopyImage" if code == "UnauthorizedOperation" else ""
+    return named_action(message) or ("ec2:CopyImage" if code == "UnauthorizedOperation" else "")

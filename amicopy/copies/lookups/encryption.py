@@ -45,7 +45,7 @@ def _outcome(call: Call, volume: Volume, *, own: bool, defaults: EbsEncryption |
         return _by_default(defaults, "encrypted, as every copy on an Outpost is")
     if asked is False:
         return _explicitly_not(volume, defaults)
-    if volume.Encrypted and own:
+    if volume.Encrypted and own and call.parameters.get("SourceRegion") == call.DestinationRegion:
         return True, "", "encrypted as the source is; AWS decides with which key"
     if volume.Encrypted:
         return _by_default(defaults, "encrypted, as the source is")

@@ -5,7 +5,7 @@ binds to is made from it (`binding`). A part that AWS didn't answer in time is a
 part's name; a page must hold without any part. An older request may have an empty mapping or only `source`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict, cast
 
@@ -18,7 +18,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lookups import async_queries, dry_run, encryption, keys, names, places, source
-from amicopy.copies.lookups.async_queries import Missing, Question
+from amicopy.copies.lookups.async_queries import Begin, Missing, Question, begin
 
 
 class KeptWarning(TypedDict):
@@ -82,13 +82,23 @@ class KeptDestination(TypedDict, total=False):
     missing: dict[str, str]
 
 
+class KeptAbsence(TypedDict):
+    """A source that AWS doesn't show in its Region, and the Regions where it does."""
+
+    ImageId: str
+    Region: str
+    elsewhere: list[str]
+
+
 class Kept(TypedDict, total=False):
     """`source` is the image as `binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes, `bytes` of
     their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id. `tags_copied` and
     `tags_left` are the source's tags when CopyImageTags is on."""
 
     asked_at: str
+    looked_again_at: str
     source: dict[str, Any]
+    source_not_there: KeptAbsence
     warnings: list[KeptWarning]
     not_copied: list[str]
     tags_copied: dict[str, str]
@@ -99,15 +109,13 @@ class Kept(TypedDict, total=False):
     missing: dict[str, str]
 
 
-# From a question to the function that waits for its answer.
-Begin = Callable[[Question[Any]], Callable[[float], Any]]
 _UNASKED = Missing("Not asked.")
 
 
 def gather(account: Account, calls: Sequence[Call], *, until: float) -> Kept:
     """Everything that could be found out about these calls until a `asking.deadline`, side by side. Asks only what has
     a shape AWS can be asked for; never raises for what AWS does."""
-    return _kept(account, calls, lambda question: async_queries.start(question).wait, until)
+    return _kept(account, calls, begin, until)
 
 
 def recall(account: Account, calls: Sequence[Call]) -> Kept:
@@ -120,23 +128,64 @@ def recall(account: Account, calls: Sequence[Call]) -> Kept:
     return _kept(account, calls, remembered, 0.0)
 
 
-def _kept(account: Account, calls: Sequence[Call], begin: Begin, until: float) -> Kept:
+def missing_parts(kept: Mapping[str, Any]) -> set[str]:
+    """What wasn't found out, by name: the source, and parts of destinations as "eu-west-1: key". Look-ups that were
+    never made lack the source at least."""
+    lacking = {
+        f"{row['destination']}: {name}" for row in kept.get("destinations") or () for name in row.get("missing") or ()
+    }
+    return lacking | (set() if kept.get("source") else {"source"})
+
+
+def incomplete(kept: Mapping[str, Any]) -> bool:
+    """Whether AWS may know more than a request keeps."""
+    return bool(missing_parts(kept))
+
+
+def completed(kept: Mapping[str, Any], later: Kept) -> Kept:
+    """What a request keeps, with what a later look found of what was missing; what was known stays as it was."""
+    merged = cast("Kept", dict(kept))
+    if not kept.get("source"):
+        parts = ("source", "warnings", "not_copied", "tags_copied", "tags_left", "size", "snapshots", "missing")
+        merged.update(cast("Kept", {name: later[name] for name in parts if name in later}))  # type: ignore[literal-required]
+    was = {row["destination"]: row for row in kept.get("destinations") or ()}
+    merged["destinations"] = [_completed(was.get(row["destination"]), row) for row in later["destinations"]]
+    merged["looked_again_at"] = later["asked_at"]
+    return merged
+
+
+def _completed(was: KeptDestination | None, later: KeptDestination) -> KeptDestination:
+    """One destination: what was known of it counts, and what is missing is what neither look found."""
+    if was is None:
+        return later
+    before = was.get("missing") or {}
+    lacking = {name: reason for name, reason in later["missing"].items() if name in before}
+    # What becomes of the snapshots was foretold without knowing the Region's defaults.
+    stale = {"encryption"} if "encryption" in before else set()
+    known = {name: value for name, value in was.items() if name not in stale}
+    return cast("KeptDestination", {**later, **known, "missing": lacking})
+
+
+def _kept(account: Account, calls: Sequence[Call], ask: Begin, until: float) -> Kept:
     aws = account.aws()
     first = calls[0].parameters if calls else {}
     region, image_id = str(first.get("SourceRegion", "")), str(first.get("SourceImageId", ""))
     kept: Kept = {"asked_at": timezone.now().isoformat(), "missing": {}, "destinations": []}
     looking = (
-        begin(source.question(aws, region=region, image_id=image_id))
+        ask(source.question(aws, region=region, image_id=image_id))
         if source.askable(aws, region=region, image_id=image_id)
         else None
     )
-    waits = [{name: begin(question) for name, question in _questions(aws, call).items()} for call in calls]
+    waits = [{name: ask(question) for name, question in _questions(aws, call).items()} for call in calls]
     seen = looking(until) if looking else Missing("The source's Region or ID isn't one.")
     found = seen if isinstance(seen, source.Source) else None
     if found is not None:
         _keep_source(kept, found, account_id=account.account_id, calls=calls)
     elif isinstance(seen, source.NotThere):
-        kept["missing"]["source"] = f"{image_id} isn't in {region}."
+        elsewhere = source.elsewhere(aws, image_id=image_id, besides=region, until=until, ask=ask)
+        kept["source_not_there"] = KeptAbsence(ImageId=image_id, Region=region, elsewhere=elsewhere)
+        where = f" It is in {' and '.join(elsewhere)}." if elsewhere else ""
+        kept["missing"]["source"] = f"{image_id} isn't in {region}.{where}"
     elif isinstance(seen, Missing) and seen is not _UNASKED:
         kept["missing"]["source"] = seen.reason
     for call, each in zip(calls, waits, strict=True):
@@ -205,9 +254,9 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
             defaults=defaults if isinstance(defaults, EbsEncryption) else None,
         )
         row["encryption"] = [cast("KeptPrediction", asdict(each)) for each in predictions]
-        per_gib = copy_speed.seconds_per_gib(account.pk, call.DestinationRegion)
-        if per_gib is not None:
-            row["usual_seconds"] = per_gib * found.size
+        pace = copy_speed.pace_of(account.pk, call.DestinationRegion)
+        if pace is not None:
+            row["usual_seconds"] = pace.middle * found.size
     if isinstance(checked := answers.get("key"), keys.KeyCheck):
         row["key"] = cast("KeptKey", asdict(checked))
     if isinstance(clashes := answers.get("clashes"), list):

@@ -14,7 +14,7 @@ from amicopy.aws.partitions import titles
 from amicopy.aws.shapes import Image, Snapshot, Volume, carried_tags
 from amicopy.copies.core.parameters import AMI_ID
 from amicopy.copies.lookups import async_queries, places
-from amicopy.copies.lookups.async_queries import Missing, Question
+from amicopy.copies.lookups.async_queries import Begin, Missing, Question
 
 # An image that isn't there may be there soon.
 NOT_THERE_KEPT_SECONDS = 15
@@ -73,19 +73,17 @@ def question(account: AwsAccount, *, region: str, image_id: str) -> Question[Sou
     return Question("source", account, (region, image_id), ask, NOT_THERE_KEPT_SECONDS)
 
 
-def elsewhere(account: AwsAccount, *, image_id: str, besides: str, until: float) -> list[str]:
+def elsewhere(
+    account: AwsAccount, *, image_id: str, besides: str, until: float, ask: Begin = async_queries.begin
+) -> list[str]:
     """The account's Regions, besides one, in which this image is; as many of them as answer in time."""
-    listed = async_queries.start(places.regions_question(account)).wait(until)
+    listed = ask(places.regions_question(account))(until)
     if isinstance(listed, Missing):
         names = list(titles(account.partition))
     else:
         names = [region.name for region in listed if region.usable]
-    asked = {
-        name: async_queries.start(question(account, region=name, image_id=image_id))
-        for name in names
-        if name != besides
-    }
-    return [name for name, pending in asked.items() if isinstance(pending.wait(until), Source)]
+    waits = {name: ask(question(account, region=name, image_id=image_id)) for name in names if name != besides}
+    return [name for name, wait in waits.items() if isinstance(wait(until), Source)]
 
 
 def warnings(source: Source, *, account_id: str, now: datetime) -> list[Warning]:

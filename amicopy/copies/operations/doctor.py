@@ -63,6 +63,7 @@ def findings() -> Iterator[Finding]:
     yield from _running(with_workers=broker.ok)
     yield from _overdue()
     yield from _telling()
+    yield from _tokens()
     for account in Account.objects.filter(enabled=True):
         yield from _account(account)
     for url in settings.EVENTS_QUEUES:
@@ -213,6 +214,15 @@ def _telling() -> Iterator[Finding]:
     undelivered = Message.objects.filter(state=State.FAILED).count()
     if undelivered:
         yield Finding("messages", f"{undelivered} couldn't be delivered. The Messages page says why.", warning=True)
+
+
+def _tokens() -> Iterator[Finding]:
+    """Whether tokens come from where they are valid in every Region."""
+    if sts.uses_global_endpoint():
+        words = (
+            "AWS_STS_REGIONAL_ENDPOINTS is legacy: tokens of STS's global endpoint don't work in Regions that have to "
+        )
+        yield Finding("tokens", f"{words}be enabled, which answer AuthFailure. Set it to regional.", warning=True)
 
 
 def _account(account: Account) -> Iterator[Finding]:

@@ -1,5 +1,8 @@
-"""Adding destinations to a request that is over: a new request, linked to it and decided on its own, in which all that
-isn't a destination's stays as it was there."""
+"""New requests that follow from another: linked to it, and decided on their own.
+
+Adding destinations to one that is over leaves all that isn't a destination's as it was there; asking again for a copy
+that failed is where everything may be mended.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +10,7 @@ from django.contrib.auth.models import User
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.rules.requests import SHARED
 
@@ -34,6 +37,21 @@ def refusals(original: CopyRequest, *, account: Account, calls: Sequence[Call], 
     if account.pk != original.account_id:
         return [FieldError("account", f"Choose {original.account.name}, the account of request #{original.pk}.")]
     return _differences(original, calls) + _repeated(original, calls)
+
+
+def failed_copy(user: User, number: int | None) -> ImageCopy | None:
+    """The copy of this number, with its request, if it failed in a request that the person sees."""
+    visible = CopyRequest.objects.visible_to(user)
+    rows = ImageCopy.objects.select_related("request", "request__account")
+    return rows.filter(pk=number, state=CopyState.FAILED, request__in=visible).first() if number else None
+
+
+def to_mend(user: User, number: int) -> ImageCopy:
+    """As `failed_copy`. Raises InvalidRequest where there is none: it works by now, or somebody retries it."""
+    copy = failed_copy(user, number)
+    if copy is None:
+        raise InvalidRequest([FieldError("mends", "The copy that this was to mend isn't failed any more.")])
+    return copy
 
 
 def _differences(original: CopyRequest, calls: Sequence[Call]) -> list[FieldError]:

@@ -14,11 +14,12 @@ from amicopy.copies import rules
 from amicopy.copies.core import marks, permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
-from amicopy.copies.core.installation import mark_value
+from amicopy.copies.core.installation import mark_values
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import name_holders, source_binding
-from amicopy.copies.requests import follow_ups
+from amicopy.copies.lookups import snapshot
+from amicopy.copies.requests import follow_ups, look_again
 from amicopy.copies.rules.case import Case
 from amicopy.copies.voting import facts, rulebook, voters, votes
 
@@ -29,7 +30,7 @@ LATEST_START = timedelta(days=90)
 @dataclass(frozen=True)
 class Submission:
     """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
-    that these are more destinations of."""
+    that these are more destinations of, `mends` the failed copy that is asked for again."""
 
     account: Account
     reason: str
@@ -37,6 +38,7 @@ class Submission:
     lookups: Mapping[str, Any] = field(default_factory=dict)
     start_not_before: datetime | None = None
     continues: CopyRequest | None = None
+    mends: ImageCopy | None = None
 
     def marked(self, submission: uuid.UUID) -> "Submission":
         """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
@@ -72,7 +74,9 @@ class Submission:
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
+            "look_again_at": now + look_again.SOON if snapshot.incomplete(self.lookups) else None,
             "continues": self.continues,
+            "mends": self.mends,
         }
 
 
@@ -81,12 +85,12 @@ def marked_calls(
 ) -> list[Call]:
     """Calls as a person asked for them, each with the mark of its place in the request."""
     found: list[Call] = []
-    for position, call in enumerate(calls):
+    for call, value in zip(calls, mark_values(submission, len(calls)), strict=True):
         case = Case(call, account.account_id, account.partition, lookups)
         copied = case.source_tags if call.parameters.get("CopyImageTags") else set[str]()
         # An image in S3 has no snapshots.
         kinds = marks.KINDS[:1] if case.source.get("RootDeviceType") == "instance-store" else marks.KINDS
-        found.append(marks.marked(call, mark_value(submission, position), copied=copied, kinds=kinds))
+        found.append(marks.marked(call, value, copied=copied, kinds=kinds))
     return found
 
 
@@ -211,9 +215,8 @@ def _nobody_could(
 
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
     """Freezes the marked calls as image copies of the current round, each with its first token and its key."""
-    keys = source_binding.keys_seen(request.lookups, calls)
-    for position, (call, key) in enumerate(zip(calls, keys, strict=True)):
-        mark = mark_value(request.submission, position)
+    keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
+    for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True)):
         copy = ImageCopy.objects.create(
             request=request,
             round=request.round,

@@ -17,7 +17,7 @@ from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.call_changes import changes
 from amicopy.copies.core.calls import Call
-from amicopy.copies.core.models import Account, Attempt, CopyRequest
+from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import notifications, source_binding
@@ -67,18 +67,21 @@ def submit(
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
     continues: int | None = None,
+    mends: int | None = None,
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
     `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
     source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
-    finished request that these are more destinations of. Raises InvalidRequest with errors by field.
+    finished request that these are more destinations of, `mends` that of the failed copy of another request that is
+    asked for again. Raises InvalidRequest with errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
     submission = submission or uuid.uuid4()
     original = follow_ups.original_of(user, continues) if continues is not None else None
-    handed_in = Submission(account, reason, calls, lookups or {}, start_not_before, original)
+    failed = follow_ups.to_mend(user, mends) if mends is not None else None
+    handed_in = Submission(account, reason, calls, lookups or {}, start_not_before, original, failed)
 
     def store() -> CopyRequest:
         earlier = CopyRequest.objects.filter(submission=submission, requester=user).first()
@@ -105,15 +108,9 @@ def submit(
             )
             notifications.ask(event, request)
             if original is not None:
-                CopyRequest.objects.filter(pk=original.pk).update(version=F("version") + 1)
-                record(
-                    "request.continued",
-                    actor=actor,
-                    request=original.pk,
-                    requester=original.requester_id,
-                    account=account.account_id,
-                    data={"by": request.pk},
-                )
+                _tell_of(request, "request.continued", original, actor=actor)
+            if failed is not None:
+                _tell_of(request, "request.mended", failed.request, actor=actor, copy=failed)
             approve_if_satisfied(lock_request(request.pk), actor=actor)
         return request
 
@@ -139,7 +136,9 @@ def resubmit(
     """
     request = _own(actor, number)
     seen = _seen_before(request, calls, lookups)
-    handed_in = Submission(account or request.account, reason, calls, seen, start_not_before, request.continues)
+    handed_in = Submission(
+        account or request.account, reason, calls, seen, start_not_before, request.continues, request.mends
+    )
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
 
@@ -148,7 +147,9 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
     request = _own(actor, number)
     calls = request.calls_as_asked()
     seen = _seen_before(request, calls, lookups)
-    handed_in = Submission(request.account, request.reason, calls, seen, request.start_not_before, request.continues)
+    handed_in = Submission(
+        request.account, request.reason, calls, seen, request.start_not_before, request.continues, request.mends
+    )
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
 
@@ -160,6 +161,23 @@ def withdraw(actor: Actor, number: int) -> CopyRequest:
         move_request(request, RequestState.WITHDRAWN, actor=actor, action="request.withdrawn")
         cancel_held(request, actor=actor)
     return request
+
+
+def _tell_of(
+    request: CopyRequest, action: str, original: CopyRequest, *, actor: Actor, copy: ImageCopy | None = None
+) -> None:
+    """Writes into the history of the request that another one follows from that it does, and lets its page know."""
+    CopyRequest.objects.filter(pk=original.pk).update(version=F("version") + 1)
+    record(
+        action,
+        actor=actor,
+        request=original.pk,
+        copy=copy.pk if copy else None,
+        requester=original.requester_id,
+        account=original.account.account_id,
+        region=copy.DestinationRegion if copy else "",
+        data={"by": request.pk},
+    )
 
 
 def _twice(store: Callable[[], CopyRequest]) -> CopyRequest:
@@ -239,5 +257,6 @@ def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, An
         "keys_seen": source_binding.keys_seen(columns["lookups"], calls),
         "start_not_before": start.isoformat() if start else "",
         "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
+        "mends": columns["mends"].pk if columns.get("mends") else request.mends_id,
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.rules import destinations, encryption, fields, formats, requests, source, tags, timing
+from amicopy.copies.rules import cautions, destinations, encryption, fields, formats, requests, source, tags, timing
 from amicopy.copies.rules.case import Case
 
 Rule = Callable[[Case], list[FieldError]]
@@ -28,10 +28,10 @@ CALL_RULES: tuple[Rule, ...] = (
     formats.local_zone_id_is_well_formed,
     formats.key_is_an_id_an_alias_or_an_arn,
     formats.client_token_is_ascii,
+    source.source_is_where_aws_shows_it,
     source.source_is_available,
     destinations.at_most_one_place,
-    destinations.partitions_are_not_crossed,
-    destinations.source_is_of_the_accounts_partition,
+    destinations.all_is_in_the_accounts_partition,
     destinations.source_is_in_the_outposts_region,
     destinations.destination_is_the_outposts_region,
     destinations.outpost_arn_is_of_its_regions_partition,
@@ -110,8 +110,10 @@ def check_request(
 def warnings(
     calls: Sequence[Call], *, account_id: str = "", partition: str = "", lookups: Mapping[str, Any] | None = None
 ) -> list[FieldError]:
-    """What may surprise, without being refused; without an account only what doesn't depend on it."""
-    return _said_once(WARNINGS, [Case(call, account_id, partition, lookups or {}) for call in calls])
+    """What may surprise, without being refused: what look-ups found, then what the rules say; without an account only
+    what doesn't depend on it."""
+    cases = [Case(call, account_id, partition, lookups or {}) for call in calls]
+    return cautions.looked_up(calls, lookups or {}) + _said_once(WARNINGS, cases)
 
 
 def _said_once(rules: Sequence[Rule], cases: Sequence[Case]) -> list[FieldError]:

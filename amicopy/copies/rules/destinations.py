@@ -23,29 +23,27 @@ def at_most_one_place(case: Case) -> list[FieldError]:
     return [FieldError(name, f"Clear it, or clear {filled[0]}: a copy goes to one place.") for name in filled[1:]]
 
 
-def partitions_are_not_crossed(case: Case) -> list[FieldError]:
-    """Source and destination are in one partition; another one is reached through S3.
+def all_is_in_the_accounts_partition(case: Case) -> list[FieldError]:
+    """Source and destination are in the account's partition: its credentials work nowhere else, and another partition
+    is reached through S3. What lies outside is said once, of the source first.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-store-restore.html
     """
-    source, to = partition_of(case.text("SourceRegion")), partition_of(case.call.DestinationRegion)
-    if not source or not to or source == to:
-        return []
-    return [
-        FieldError(
-            "DestinationRegion",
-            f"Choose a Region of the partition {source}. {case.call.DestinationRegion} is in {to}, and CopyImage never "
-            "crosses partitions; CreateStoreImageTask and CreateRestoreImageTask are the way there.",
-        )
-    ]
-
-
-def source_is_of_the_accounts_partition(case: Case) -> list[FieldError]:
-    """An account belongs to one partition, and its credentials work nowhere else."""
-    source = partition_of(case.text("SourceRegion"))
-    if not source or source == case.partition:
-        return []
-    return [FieldError("SourceRegion", f"Choose a Region of the partition {case.partition}, where the account is.")]
+    for name, region in (
+        ("SourceRegion", case.text("SourceRegion")),
+        ("DestinationRegion", case.call.DestinationRegion),
+    ):
+        partition = partition_of(region)
+        if partition and partition != case.partition:
+            return [
+                FieldError(
+                    name,
+                    f"Choose a Region of the partition {case.partition}, where the account is. {region} is in "
+                    f"{partition}, and CopyImage never crosses partitions; CreateStoreImageTask and "
+                    "CreateRestoreImageTask are the way.",
+                )
+            ]
+    return []
 
 
 def source_is_in_the_outposts_region(case: Case) -> list[FieldError]:

@@ -3,22 +3,13 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from amicopy.copies.core.calls import FieldError
 from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS, Parameter
 from amicopy.copies.rules.case import Case
-
-# EC2 answers in XML, which has no place for these; a carriage return alone comes back as another character.
-NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-
-# Characters of no width, and those that turn the direction of what follows; joiners are part of letters and pictures.
-HIDDEN = re.compile(
-    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0001\U000e0020-\U000e007f]"
-)
+from amicopy.copies.rules.characters import NOT_TEXT, hidden_in, name_of, place_of
 
 
 def only_known_members(case: Case) -> list[FieldError]:
@@ -79,7 +70,7 @@ def length_error(parameter: Parameter, value: Any) -> str:
 def character_error(parameter: Parameter, value: Any) -> str:
     """What is wrong with a text's characters for a text of any kind, or empty."""
     bad = NOT_TEXT.search(value) if isinstance(value, str) else None
-    return f"{parameter.label} must be plain text. Remove the character {code_point(bad[0])}." if bad else ""
+    return f"{parameter.label} must be plain text. Remove {place_of(bad[0], value)}." if bad else ""
 
 
 def plain(case: Case, parameter: Parameter) -> str:
@@ -88,20 +79,10 @@ def plain(case: Case, parameter: Parameter) -> str:
     return "" if length_error(parameter, text) or character_error(parameter, text) else text
 
 
-def code_point(character: str) -> str:
-    return f"U+{ord(character):04X}"
-
-
-def hidden_in(text: str) -> str:
-    """The first character that can't be seen but changes how a text reads, or empty."""
-    found = HIDDEN.search(text)
-    return found[0] if found else ""
-
-
 def warn_of_invisible_characters(case: Case) -> list[FieldError]:
     """A text with characters that can't be seen reads otherwise than it is; AWS takes them."""
     return [
-        FieldError(parameter.name, f"{parameter.label} has the invisible character {code_point(hidden)}.")
+        FieldError(parameter.name, f"{parameter.label} has an invisible character: {name_of(hidden)}.")
         for parameter, value in _values(case)
         if isinstance(value, str) and (hidden := hidden_in(value))
     ]

@@ -20,6 +20,7 @@ from amicopy.copies.core.parameters import (
     Parameter,
 )
 from amicopy.copies.rules.case import Case
+from amicopy.copies.rules.characters import invisible, to_remove
 from amicopy.copies.rules.fields import length_error, plain
 
 REGIONS = (BY_NAME["SourceRegion"], DESTINATION_REGION)
@@ -40,8 +41,7 @@ def name_has_only_allowed_characters(case: Case) -> list[FieldError]:
     """
 
     def meant(name: str) -> str:
-        wrong = sorted(set(re.findall(rf"[^{NAME_CHARACTERS}]", name)))
-        return f"Remove {' '.join(wrong[:5])}{' and others' if len(wrong) > 5 else ''}."
+        return to_remove(name, re.sub(rf"[{NAME_CHARACTERS}]", "", name))
 
     return _pattern_errors(case, BY_NAME["Name"], meant)
 
@@ -209,7 +209,7 @@ def _pattern_errors(case: Case, parameter: Parameter, meant: Callable[[str], str
     text = plain(case, parameter)
     if not text or re.fullmatch(parameter.pattern, text):
         return []
-    words = _simply_meant(parameter, text) or meant(text.strip())
+    words = _simply_meant(parameter, text) or meant(text.strip()) or to_remove(text, "".join(filter(invisible, text)))
     must = f"{parameter.label} must be {parameter.pattern_words}."
     return [FieldError(parameter.name, f"{must} {words}".rstrip())]
 
@@ -222,7 +222,8 @@ def _simply_meant(parameter: Parameter, text: str) -> str:
 
     bare = text.strip()
     if bare != text and fits(bare):
-        return "Remove the space around it."
+        around = {character for character in text if character.isspace() and character != " "}
+        return to_remove(text, "".join(around)) or "Remove the space around it."
     bare = re.sub(r"\s", "", text.strip("\"'`“”‘’,;. \t\n"))
     for candidate in (bare, bare.lower()):
         if candidate != text and fits(candidate) and parameter.name != "Name":

@@ -6,6 +6,25 @@ from amicopy.copies.rules.case import Case
 NOT_YET = frozenset({"pending", "transient"})
 
 
+def source_is_where_aws_shows_it(case: Case) -> list[FieldError]:
+    """AWS shows the source in its Region when it is looked at; where else it is, if it isn't there, is said.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
+    """
+    missing = case.lookups.get("source_not_there") or {}
+    image_id, region = case.text("SourceImageId"), case.text("SourceRegion")
+    if not image_id or (missing.get("ImageId"), missing.get("Region")) != (image_id, region):
+        return []
+    elsewhere = missing.get("elsewhere") or ()
+    if elsewhere:
+        words = f"Choose {' or '.join(elsewhere)}. {image_id} is in {' and '.join(elsewhere)}, not in {region}."
+        return [FieldError("SourceRegion", words)]
+    words = (
+        f"Enter an AMI of {region}. AWS shows this account no {image_id} there, nor in any other Region that answered."
+    )
+    return [FieldError("SourceImageId", words)]
+
+
 def source_is_available(case: Case) -> list[FieldError]:
     """A disabled or failed source isn't copied; one still being made is waited for.
 

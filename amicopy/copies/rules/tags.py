@@ -10,7 +10,7 @@ from django.conf import settings
 from amicopy.copies.core import marks
 from amicopy.copies.core.calls import FieldError
 from amicopy.copies.rules.case import Case, quoted
-from amicopy.copies.rules.fields import NOT_TEXT, code_point, hidden_in
+from amicopy.copies.rules.characters import NOT_TEXT, hidden_in, name_of, place_of
 
 RESOURCE_TYPES = {"image": "AMI", "snapshot": "snapshots"}
 MOST = marks.MOST_TAGS
@@ -110,7 +110,7 @@ def tags_have_no_control_characters(case: Case) -> list[FieldError]:
     for key, value in _each(case):
         bad = NOT_TEXT.search(key + value)
         if bad:
-            errors.append(FieldError(FIELD, f"Tags must be plain text. Remove the character {code_point(bad[0])}."))
+            errors.append(FieldError(FIELD, f"Tags must be plain text. Remove {place_of(bad[0], key + value)}."))
     return errors
 
 
@@ -197,7 +197,7 @@ def warn_of_tags_other_services_refuse(case: Case) -> list[FieldError]:
 def warn_of_invisible_characters_in_tags(case: Case) -> list[FieldError]:
     """A tag with characters that can't be seen reads otherwise than it is; AWS takes them."""
     hidden = next((found for key, value in _each(case) if (found := hidden_in(key + value))), "")
-    return [FieldError(FIELD, f"A tag has the invisible character {code_point(hidden)}.")] if hidden else []
+    return [FieldError(FIELD, f"A tag has an invisible character: {name_of(hidden)}.")] if hidden else []
 
 
 def required_in_words() -> str:

@@ -32,7 +32,7 @@ def duration_is_for_regions_only(case: Case) -> list[FieldError]:
     if case.get(FIELD) is None or place is None:
         return []
     where = "an Outpost" if place == "DestinationOutpostArn" else "a Local Zone"
-    return [FieldError(FIELD, f"Clear it for this destination: a copy to {where} can't be given a time.")]
+    return [FieldError(FIELD, f"Set it at each Region instead: a copy to {where} can't be given a time.")]
 
 
 def warn_of_a_duration_that_is_too_short(case: Case) -> list[FieldError]:

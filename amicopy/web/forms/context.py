@@ -11,8 +11,8 @@ from django.utils import timezone
 from amicopy.aws import partitions
 from amicopy.aws.kms import Alias
 from amicopy.aws.outposts import Outpost
-from amicopy.copies.core import cli_command
-from amicopy.copies.core.calls import Call
+from amicopy.copies.core import cli_command, explanations
+from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.parameters import (
     SECTIONS,
@@ -27,11 +27,13 @@ from amicopy.copies.lookups.dry_run import Permission
 from amicopy.copies.lookups.places import RegionPlace, ZonePlace
 from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.lookups.source import NotThere, Source
+from amicopy.copies.requests import follow_ups
 from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
-from amicopy.web.forms.notes import notes_of, prediction_words
+from amicopy.web.forms.notes import Note, notes_of, prediction_words
 from amicopy.web.forms.request_form import RequestForm
+from amicopy.web.request_filters import row_number
 
 KINDS: tuple[tuple[DestinationKind, str], ...] = (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone"))
 # The request's own inputs, which are no members of CopyImage, before those of the section they stand in.
@@ -79,9 +81,19 @@ def form_context(
     calls = form.read()
     if found is None:
         found = snapshot.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
-    below = slots(form, notes_of(form, calls, found, account))
+    notes = notes_of(form, calls, found, account)
+    mended = follow_ups.failed_copy(user, row_number(form.text("mends")))
+    explanation = explanations.explain(mended, mended.request.lookups) if mended else None
+    if mended is not None and explanation is not None and explanation.field:
+        at = form.input_of(FieldError(explanation.field, "", 0))
+        notes.setdefault(at, []).insert(
+            0, Note("warn", f"Request #{mended.request_id} failed here. {explanation.cause}")
+        )
+    below = slots(form, notes)
     return {
         "form": form,
+        "mended": mended,
+        "mended_why": explanation,
         "rows": [destination_row(form, index) for index in range(len(form.destinations))],
         "default_open": any(form.data.get(parameter.name) for parameter in of_section("Destinations")),
         "kinds": KINDS,

@@ -1,8 +1,8 @@
 """What look-ups and warnings have to say at the fields of the form: by the HTML name of the input."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from django.conf import settings
 
@@ -10,14 +10,9 @@ from amicopy.copies import rules
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.lifecycle import name_holders
-from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction
+from amicopy.copies.lookups.snapshot import Kept, KeptPrediction
+from amicopy.copies.rules.cautions import known_of
 from amicopy.web.forms.request_form import RequestForm
-
-PLACES = {
-    "region": "DestinationRegion",
-    "outpost": "DestinationOutpostArn",
-    "zone": "DestinationAvailabilityZone",
-}
 
 
 @dataclass(frozen=True)
@@ -38,10 +33,8 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
             at.append(note)
 
     held = _name_holders(form, calls, found, account)
-    for index, (row, call) in enumerate(zip(form.destinations, calls, strict=False)):
-        known = _of(found, index, call)
-        if words := known.get("place"):
-            say(PLACES[row["kind"]], index, Note("warn", words))
+    for index, call in enumerate(calls):
+        known = known_of(calls, found, index)
         if call.parameters.get("KmsKeyId"):
             say("KmsKeyId", index, _key_note(known, call))
         if settings.NAME_CLASH != "allow" and (clashes := known.get("clashes")):
@@ -78,17 +71,11 @@ def prediction_words(predictions: Sequence[KeptPrediction]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def _of(found: Kept, index: int, call: Call) -> KeptDestination:
-    """What was found out about one call; empty when it was about another destination."""
-    rows = found.get("destinations") or []
-    known = rows[index] if index < len(rows) else KeptDestination()
-    return known if known.get("destination") == call.destination else KeptDestination()
-
-
-def _key_note(known: KeptDestination, call: Call) -> Note:
+def _key_note(known: Mapping[str, Any], call: Call) -> Note:
+    """That a key is good, or couldn't be looked at; what is wrong with it is among the warnings."""
     if key := known.get("key"):
         if key["problem"]:
-            return Note("warn", f"{key['problem']} AWS would take the request and fail the copy later.")
+            return Note("", "")
         return Note("ok", f"Key found in {call.DestinationRegion}: enabled and symmetric.")
     reason = (known.get("missing") or {}).get("key")
     return Note("", f"The key couldn't be checked. {reason}" if reason else "")

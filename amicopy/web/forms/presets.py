@@ -13,7 +13,7 @@ LONGEST = 40
 LARGEST = 100_000
 # What belongs to one sending of the form, or says why: another request has its own.
 NOT_KEPT = frozenset(
-    {"csrfmiddlewaretoken", "submission", "checked", "reason", "ClientToken", "continues", "again", "preset"}
+    {"csrfmiddlewaretoken", "submission", "checked", "reason", "ClientToken", "continues", "mends", "again", "preset"}
 )
 BUTTONS = ("save-preset", "load-preset", "delete-preset", "preset-name")
 

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.marks import unmarked
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import (
     BY_NAME,
     DESTINATION_REGION,
@@ -135,13 +136,15 @@ class RequestForm:
         once |= {parameter.name: tags for parameter in of_scope("request") if parameter.kind == "tags" and tags}
         calls, now = [], datetime.now(UTC)
         for row, form in zip(self.destinations, self.own, strict=True):
+            # The fields of another kind aren't on the page.
             of_kind = of_destination(row["kind"])
-            inherited = [parameter for parameter in of_kind if _inherits(parameter, row)]
+            kept = {parameter.name: row.get(parameter.name, "") for parameter in of_kind}
+            inherited = [parameter for parameter in of_destination() if _inherits(parameter, kept)]
             typed = [parameter for parameter in of_kind if parameter not in inherited]
             found = self._filled(form, typed) | self._filled(self.shared, inherited)
             region = found.pop(DESTINATION_REGION.name, "")
-            members = {parameter.name: found[parameter.name] for parameter in of_kind if parameter.name in found}
-            for parameter in of_kind:
+            members = {each.name: found[each.name] for each in of_destination() if each.name in found}
+            for parameter in of_destination():
                 if parameter.placeholders and parameter.name in members:
                     members[parameter.name] = name_templates.expand(
                         members[parameter.name], now=now, source=self.source_name, region=region
@@ -162,7 +165,7 @@ class RequestForm:
             self.add_error("account", "Choose the AWS account to copy into.")
         if len(self.destinations) > MOST or len(self.tags) > MOST:
             self.add_error("destinations", f"Send at most {MOST} rows.")
-        for name, problem in self._name_problems().items():
+        for name, problem in {**self._name_problems(), **self._empty_kinds()}.items():
             self.add_error(name, problem)
         if "\0" in "".join(self.data.values()):
             self.add_error("reason", "Remove the NUL character: it isn't text.")
@@ -194,6 +197,16 @@ class RequestForm:
     def _name_problems(self) -> dict[str, str]:
         found = {name: name_templates.problem(value, source=self.source_name) for name, value in self.names.items()}
         return {name: problem for name, problem in found.items() if problem}
+
+    def _empty_kinds(self) -> dict[str, str]:
+        """What is missing at destinations whose kind was chosen and whose place of that kind wasn't filled in: sent as
+        they are they would be plain copies to the Region."""
+        missing: dict[str, str] = {}
+        for index, row in enumerate(self.destinations):
+            places = [parameter for parameter in of_scope("destination") if parameter.of_kind == row["kind"]]
+            if not any(row.get(parameter.name, "").strip() for parameter in places):
+                missing |= {f"destinations-{index}-{each.name}": each.asked for each in places if each.asked}
+        return missing
 
     def input_of(self, error: FieldError) -> str:
         """The name of the input that an error or a note of the rules belongs to."""
@@ -274,6 +287,12 @@ def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) 
     for index, row in enumerate(tags.values()):
         data |= {f"tags-{index}-{name}": value for name, value in row.items()}
     return data
+
+
+def mended_of(copy: ImageCopy) -> dict[str, str]:
+    """The form's data for a failed copy that is asked for again: its destination only, and a link to it."""
+    data = initial_of([unmarked(copy.call(), copy.mark)], account=copy.request.account, reason=copy.request.reason)
+    return {**data, "mends": str(copy.pk)}
 
 
 def more_of(request_calls: Sequence[Call], *, account: Account, number: int) -> dict[str, str]:

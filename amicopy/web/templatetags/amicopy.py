@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
+from amicopy.copies.core.explanations import is_ours
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME
 from amicopy.copies.core.states import CopyState, RequestState
@@ -66,6 +67,12 @@ def theme_attribute(request: HttpRequest | None) -> SafeString | str:
     """The chosen theme for `<html>`; nothing where the system's counts."""
     theme = preferences.theme_of(request) if request else ""
     return format_html(' data-theme="{}"', theme) if theme else ""
+
+
+@register.filter
+def said_by(error_code: str) -> str:
+    """Whose words an error's are, as a heading."""
+    return "What amicopy found" if is_ours(error_code) else "What AWS said"
 
 
 @register.filter

@@ -17,10 +17,9 @@ from amicopy.copies.core.explanations import explain
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
-from amicopy.web import approval_queue, charts, conditional_polls
+from amicopy.web import approval_queue, charts, conditional_polls, estimates
 from amicopy.web.actor import signed_in
-from amicopy.web.estimates import usual_seconds
-from amicopy.web.status import first_wait, gib_done, overall, seconds_left
+from amicopy.web.status import first_wait, gib_done, overall
 from amicopy.web.views.requests import drawn
 
 WEEK = timedelta(days=7)
@@ -120,7 +119,7 @@ def _own_open(user: User, visible: CopyRequestQuerySet) -> list[CopyRequest]:
 def _failures(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
     rows = copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)
     return [
-        {"copy": copy, "title": explain(copy).title}
+        {"copy": copy, "title": explain(copy, copy.request.lookups).title}
         for copy in rows.select_related("request").order_by("-finished_at")[:MOST]
     ]
 
@@ -136,14 +135,14 @@ def _regions(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
 
 def _region(region: str, rows: Sequence[ImageCopy]) -> dict[str, Any]:
     copying = [copy for copy in rows if copy.state == CopyState.COPYING]
-    left = [seconds for copy in copying if (seconds := seconds_left(copy, usual=usual_seconds(copy))) is not None]
+    left = estimates.last_of(estimates.left(copy, usual=estimates.usual(copy)) for copy in copying)
     waits = first_wait(rows)
     return {
         "region": region,
         "copies": rows,
         "percent": overall(rows),
         "gib_done": gib_done(rows),
-        "left": max(left) if left else None,
+        "left": estimates.words(left),
         "words": words_of(waits).sentence if waits else "" if copying else "Starting",
     }
 

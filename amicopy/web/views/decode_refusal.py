@@ -32,6 +32,7 @@ def decode(request: HttpRequest, number: int) -> HttpResponse:
     if copy is None or not encoded:
         context["problem"] = "Choose a copy that AWS refused with an encoded message. This one has none."
     else:
+        # Committed before AWS is asked: nobody sees the answer without it, and no transaction waits for AWS.
         with transaction.atomic():
             record(
                 "copy.refusal_decoded",

@@ -24,7 +24,7 @@ from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms import presets
 from amicopy.web.forms.context import Looked, form_context
-from amicopy.web.forms.request_form import RequestForm, initial_again, initial_of, more_of
+from amicopy.web.forms.request_form import RequestForm, initial_again, initial_of, mended_of, more_of
 from amicopy.web.forms.rows import MOST
 from amicopy.web.models import Preset
 from amicopy.web.request_filters import row_number
@@ -98,6 +98,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
                     submission=uuid.UUID(form.submission),
                     # What is no number is no request's.
                     continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
+                    mends=(row_number(form.text("mends")) or 0) if form.text("mends") else None,
                     **handed_in,
                 )
             else:
@@ -158,6 +159,9 @@ def _initial(request: HttpRequest) -> dict[str, str]:
     original = _visible(request, request.GET.get("continues", ""))
     if original is not None and follow_ups.may_continue(signed_in(request), original):
         return more_of(original.calls_as_asked(), account=original.account, number=original.pk)
+    failed = follow_ups.failed_copy(signed_in(request), row_number(request.GET.get("mends", "")))
+    if failed is not None:
+        return mended_of(failed)
     cloned = _visible(request, request.GET.get("clone", ""))
     if cloned is not None:
         return initial_of(cloned.calls_as_asked(), account=cloned.account, reason=cloned.reason)

@@ -13,9 +13,10 @@ from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
-from amicopy.copies.requests import cancel_retry, verbs
+from amicopy.copies.requests import cancel_retry, look_again, verbs
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.request_filters import row_number
+from amicopy.web.views.lookups import CHECK_SECONDS
 from amicopy.web.views.request_detail import copies_of, find
 
 
@@ -83,6 +84,20 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
     def do() -> str:
         verbs.withdraw(actor, number)
         return f"Request #{number} is withdrawn. Nothing was copied; clone it to ask again."
+
+    return _verb(request, number, do)
+
+
+@require_POST
+def look(request: HttpRequest, number: int) -> HttpResponse:
+    """Looks at AWS once more for what isn't known of a request that waits for a decision; takes seconds at most."""
+    actor = actor_of(request)
+    permissions.check_look_again(signed_in(request), find(request, number))
+
+    def do() -> str:
+        if look_again.look(number, actor=actor, seconds=CHECK_SECONDS):
+            return f"AWS was asked again about request #{number}. What is known now is on its page."
+        return "AWS was asked again. Nothing more is known now."
 
     return _verb(request, number, do)
 

@@ -1,7 +1,7 @@
 """One request: the page, the part of it that keeps itself current, and its evidence for print."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,12 +21,11 @@ from amicopy.copies.core.states import COPY_STARTABLE, COPY_UNFINISHED, CopyStat
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry, follow_ups
 from amicopy.copies.voting import voters, votes
-from amicopy.web import approval_queue, conditional_polls
+from amicopy.web import approval_queue, conditional_polls, estimates
 from amicopy.web.actor import signed_in
-from amicopy.web.estimates import overdue, usual_seconds
 from amicopy.web.request_filters import BIG
 from amicopy.web.review_summary import edits_of, found_of, names_of
-from amicopy.web.status import copy_status, counted, duration, gib_done, overall, request_status, seconds_left
+from amicopy.web.status import copy_status, counted, gib_done, overall, request_status
 from amicopy.web.timeline import next_steps, steps_of
 
 REDRAWN_SECONDS = 300
@@ -70,18 +69,34 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     row = find(request, number)
     context = progress_context(request, row)
     if getattr(request, "htmx", False):
+        if row.state == RequestState.PENDING:
+            context |= found_context(signed_in(request), row, context["copies"])
         return render(request, "requests/_progress.html", context)
     visible = CopyRequest.objects.visible_to(signed_in(request))
+    context |= found_context(signed_in(request), row, context["copies"])
     context |= {
         "calls": calls_of(context["copies"]),
-        "found": found_of(row, context["copies"], names_of([(row, context["copies"])])),
-        "edits": edits_of(row, context["copies"]),
         "may_clone": signed_in(request).has_perm("copies.submit_request"),
         "may_continue": follow_ups.may_continue(signed_in(request), row),
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
         "continued_by": visible.filter(continues=row).order_by("pk"),
+        "mended": ImageCopy.objects.filter(pk=row.mends_id, request__in=visible).first() if row.mends_id else None,
+        "mended_by": visible.filter(mends__request=row).order_by("pk"),
     }
     return render(request, "requests/detail.html", context)
+
+
+def found_context(user: User, row: CopyRequest, copies: Sequence[ImageCopy]) -> dict[str, Any]:
+    """What the panel of what was found out shows; `looks` while something is missing and looked for. A poll brings it
+    again while somebody has to decide."""
+    return {
+        "row": row,
+        "copies": copies,
+        "found": found_of(row, copies, names_of([(row, copies)])),
+        "edits": edits_of(row, copies),
+        "looks": row.state == RequestState.PENDING and row.look_again_at is not None,
+        "may_look": permissions.may_look_again(user, row),
+    }
 
 
 @require_GET
@@ -127,8 +142,11 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason
     manage = permissions.may_manage_copies(user, row)
     attempts = _attempts(row)
-    cards = [_card(user, copy, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, [])) for copy in copies]
-    left = [card["left"] for card in cards if card["left"] is not None]
+    cards = [
+        _card(user, copy, row.lookups, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, []))
+        for copy in copies
+    ]
+    copying = [card for card in cards if card["copy"].state == CopyState.COPYING]
     begun = [copy.called_at for copy in copies if copy.called_at]
     unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
         copy.state in COPY_UNFINISHED for copy in copies
@@ -156,7 +174,7 @@ def progress_context(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "gib": sum(size_of(copy) for copy in copies if copy.state not in {CopyState.FAILED, CopyState.CANCELLED}),
         "gib_done": gib_done(copies),
         "any_left_out": any(copy.state in {CopyState.FAILED, CopyState.CANCELLED} for copy in copies),
-        "left": max(left) if left else None,
+        "left": estimates.words(estimates.last_of(card["span"] for card in copying)),
         "running": (timezone.now() - min(begun)).total_seconds() if begun and row.finished_at is None else None,
         "took": (row.finished_at - min(begun)).total_seconds() if begun and row.finished_at else None,
         "legend": _legend(copies),
@@ -241,21 +259,25 @@ def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
     return found
 
 
-def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[Attempt]) -> dict[str, Any]:
-    """One of so many copies, with all that its card says of it, and the fingerprint of that."""
+def _card(
+    user: User, copy: ImageCopy, lookups: Mapping[str, Any], *, of: int, manage: bool, attempts: list[Attempt]
+) -> dict[str, Any]:
+    """One of so many copies, with all that its card says of it, and the fingerprint of that. `lookups` are those of its
+    request."""
     failed = copy.state == CopyState.FAILED
-    explanation = explanations.explain(copy) if failed else None
-    usual = usual_seconds(copy) if copy.state == CopyState.COPYING else None
+    explanation = explanations.explain(copy, lookups) if failed else None
+    usual = estimates.usual(copy) if copy.state == CopyState.COPYING else None
+    left = estimates.left(copy, usual=usual)
     card: dict[str, Any] = {
         "copy": copy,
         # The first token is there from the submission on; it says nothing before it is used.
         "attempts": [attempt for attempt in attempts if attempt.first_called_at or attempt.number > 1],
-        "left": seconds_left(copy, usual=usual),
-        "overdue": overdue(copy, usual=usual),
+        "left": estimates.words(left),
+        "overdue": estimates.overdue(copy, usual=usual),
         "explanation": explanation,
         "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
         "may_retry": failed and manage,
-        "may_clone": explanation is not None and not explanation.retry and user.has_perm("copies.submit_request"),
+        "may_mend": failed and user.has_perm("copies.submit_request"),
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
         "meter": {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
         "copying": copy.state == CopyState.COPYING,
@@ -269,10 +291,9 @@ def _card(user: User, copy: ImageCopy, *, of: int, manage: bool, attempts: list[
     drawn_from = card | {
         "copy": _values(copy, without=_ENGINES),
         "attempts": [_values(attempt) for attempt in card["attempts"]],
-        # As the card says it: the seconds themselves are never the same twice.
-        "left": duration(card["left"]),
     }
-    return card | {"part": conditional_polls.fingerprint(drawn_from)}
+    # Not among what the card is drawn from: the seconds themselves are never the same twice, and nobody sees them.
+    return card | {"span": left, "part": conditional_polls.fingerprint(drawn_from)}
 
 
 def _values(row: Model, *, without: Collection[str] = ()) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from amicopy.aws.partitions import partitions, titles
-from amicopy.copies.rules import destinations
+from amicopy.copies.rules import check_request, destinations
 from tests.copies.conftest import make_call
 from tests.copies.rules.cases import ACCOUNT, LOCAL_ZONE, LOCAL_ZONE_ID, OTHER_ACCOUNT, OUTPOST, said
 
@@ -24,25 +24,28 @@ def test_at_most_one_place() -> None:
     assert said(rule) == ""
 
 
+@pytest.mark.parametrize("account", partitions())
 @pytest.mark.parametrize("source", partitions())
 @pytest.mark.parametrize("to", partitions())
-def test_partitions_are_not_crossed(source: str, to: str) -> None:
+def test_all_is_in_the_accounts_partition(account: str, source: str, to: str) -> None:
     call = make_call(next(iter(titles(to))), SourceRegion=next(iter(titles(source))))
-    words = said(destinations.partitions_are_not_crossed, call, partition=source)
-    if source == to:
+    words = said(destinations.all_is_in_the_accounts_partition, call, partition=account)
+    if account == source == to:
         assert words == ""
     else:
-        assert words.startswith(f"DestinationRegion: Choose a Region of the partition {source}.")
-        assert f"is in {to}, and CopyImage never crosses partitions; CreateStoreImageTask" in words
+        field, outside = ("SourceRegion", source) if source != account else ("DestinationRegion", to)
+        assert words.startswith(f"{field}: Choose a Region of the partition {account}, where the account is.")
+        assert f"is in {outside}, and CopyImage never crosses partitions; CreateStoreImageTask" in words
+        assert "\n" not in words, "one cause, one message"
 
 
-@pytest.mark.parametrize("partition", partitions())
-def test_source_is_of_the_accounts_partition(partition: str) -> None:
-    call = make_call(SourceRegion=next(iter(titles(partition))))
-    words = said(destinations.source_is_of_the_accounts_partition, call, partition="aws")
-    assert (words == "") == (partition == "aws")
-    if words:
-        assert words.startswith("SourceRegion: Choose a Region of the partition aws")
+def test_f20_a_source_of_another_partition_is_said_once() -> None:
+    call = make_call("eu-west-1", SourceRegion="cn-north-1")
+    errors = check_request(
+        [call, make_call("us-west-2", SourceRegion="cn-north-1")], account_id=ACCOUNT, partition="aws"
+    )
+    assert [error.field for error in errors] == ["SourceRegion"]
+    assert "cn-north-1 is in aws-cn" in errors[0].message
 
 
 def test_source_is_in_the_outposts_region() -> None:

@@ -60,14 +60,16 @@ def test_texts_are_of_their_length(member: str, least: int, most: int) -> None:
 def test_texts_have_no_control_characters() -> None:
     rule = fields.texts_have_no_control_characters
     for character in "\x00\x07\x0b\r\x1b\x7f\ud800\uffff":
-        assert f"Remove the character U+{ord(character):04X}." in said(rule, Description=f"a{character}b")
+        assert f"(U+{ord(character):04X}) after “a”." in said(rule, Description=f"a{character}b")
     # EC2 takes what XML can carry: line feeds, no-break spaces, and people made of several characters.
     assert said(rule, Description="a\tb\nc\u00a0d 👩‍🚀 \u202e") == ""
 
 
 def test_warn_of_invisible_characters() -> None:
     rule = fields.warn_of_invisible_characters
-    assert said(rule, Description="safe\u202egpj.exe") == "Description: Description has the invisible character U+202E."
+    assert said(rule, Description="safe\u202egpj.exe") == (
+        "Description: Description has an invisible character: right-to-left override (U+202E)."
+    )
     assert said(rule, Description="plain\ntext 👩‍🚀") == ""
     # A megabyte is judged at once, too: whoever sends it waits for nothing but its way.
     assert said(rule, Description="a" * 2**20) == ""

@@ -49,11 +49,33 @@ def test_name_has_only_allowed_characters() -> None:
     assert "Remove ü." in said(rule, Name="über")
     assert "Remove * < >." in said(rule, Name="<what*ever>")
     assert "and others" in said(rule, Name="a!#$%^&")
-    assert "Remove \n." in said(rule, Name="two\nlines")
+    assert "Remove the line feed (U+000A) after “two”." in said(rule, Name="two\nlines")
     # Digits and letters of other scripts are none here.
     assert "must be letters" in said(rule, Name="ami-٣")
     # Too long is said by another rule, once.
     assert said(rule, Name="*" * 129) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("golden\u00a0web", "Remove the no-break space (U+00A0) after “golden”."),
+        ("web\tapp", "Remove the tab (U+0009) after “web”."),
+        ("\ufeffweb-2026", "Remove the zero width no-break space (U+FEFF) at the beginning."),
+        ("web-2026\u00a0", "Remove the no-break space (U+00A0) after “web-2026”."),
+        ("golden-image-of-the-week\u200b-47", "Remove the zero width space (U+200B) after “…-of-the-week”."),
+        ("we\u3164b", "Remove the hangul filler (U+3164) after “we”."),
+        ("a*b\u00a0c", "Remove *, and the no-break space (U+00A0) after “a*b”."),
+        ("w\u0435b", "Remove \u0435 (cyrillic small letter ie)."),
+    ],
+)
+def test_f21_what_cannot_be_seen_is_called_by_its_name(name: str, words: str) -> None:
+    assert said(formats.name_has_only_allowed_characters, Name=name).endswith(words)
+
+
+def test_f21_in_a_key_too() -> None:
+    words = said(formats.key_is_an_id_an_alias_or_an_arn, Encrypted=True, KmsKeyId="alias/gol\u200bden")
+    assert words.endswith("Remove the zero width space (U+200B) after “alias/gol”.")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +91,7 @@ def test_name_has_only_allowed_characters() -> None:
         ("snap-0a7f3c92d41be6058", "This is a snapshot's ID."),
         ("i-0a7f3c92d41be6058", "This is an instance's ID."),
         ("ami-٠a7f3c92d41be6058", "ami- and 8 or 17"),
-        (f"{SOURCE}\n", "Remove the space"),
+        (f"{SOURCE}\n", "Remove the line feed (U+000A)"),
     ],
 )
 def test_source_image_id_is_an_ami_id(text: str, words: str) -> None:

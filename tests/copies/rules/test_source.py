@@ -3,6 +3,7 @@
 import pytest
 
 from amicopy.copies.rules import source
+from tests.copies.conftest import SOURCE
 from tests.copies.rules.cases import said, seen
 
 
@@ -34,3 +35,15 @@ def test_warn_of_a_paravirtual_source() -> None:
     rule = source.warn_of_a_paravirtual_source
     assert "paravirtual" in said(rule, lookups=seen(VirtualizationType="paravirtual"))
     assert said(rule, lookups=seen(VirtualizationType="hvm")) == ""
+
+
+def test_source_is_where_aws_shows_it() -> None:
+    rule = source.source_is_where_aws_shows_it
+    missing = {"ImageId": SOURCE, "Region": "us-east-1", "elsewhere": ["us-west-2"]}
+    words = said(rule, lookups={"source_not_there": missing})
+    assert words == f"SourceRegion: Choose us-west-2. {SOURCE} is in us-west-2, not in us-east-1."
+    words = said(rule, lookups={"source_not_there": {**missing, "elsewhere": []}})
+    assert words.startswith("SourceImageId: Enter an AMI of us-east-1.")
+    for other in ({"Region": "eu-west-1"}, {"ImageId": "ami-0a1b2c3d"}):
+        assert said(rule, lookups={"source_not_there": {**missing, **other}}) == ""
+    assert said(rule) == said(rule, lookups=seen()) == ""

@@ -100,7 +100,7 @@ def test_tag_keys_dont_begin_with_aws() -> None:
 
 def test_tags_have_no_control_characters() -> None:
     rule = tags.tags_have_no_control_characters
-    assert "Remove the character U+0007." in said(rule, TagSpecifications=[tagged(("a", "\x07"))])
+    assert "Remove the character (U+0007) after “a”." in said(rule, TagSpecifications=[tagged(("a", "\x07"))])
     assert "U+DC80" in said(rule, TagSpecifications=[tagged(("a\udc80", ""))])
     assert said(rule, TagSpecifications=[tagged(("größe", "<b>=1+1\t👩‍🚀"))]) == ""
 

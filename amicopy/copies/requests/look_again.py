@@ -1,0 +1,95 @@
+"""Looking again at what AWS didn't show when a request was submitted, so that whoever decides knows it: by itself while
+the request waits for a decision, and when somebody asks.
+
+What a later look finds is added to the request's look-ups. The source as it is seen then is what an approval binds to,
+and the content hash changes with it, as long as nobody has approved: people approve what the page shows them. After a
+first approval a look only adds to what is shown, so that no vote is voided by a look.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor
+from amicopy.audit.log import record
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.states import RequestState
+from amicopy.copies.lifecycle import source_binding
+from amicopy.copies.lifecycle.transitions import lock_request
+from amicopy.copies.lookups import async_queries, snapshot
+
+# The first look comes soon; then the pauses grow with the request's age, as long as it waits.
+SOON = timedelta(seconds=5)
+LONGEST = timedelta(hours=1)
+# How long a look may take, and how long one that was begun keeps others from it.
+SECONDS = 10.0
+CLAIMED = timedelta(minutes=1)
+
+
+def due() -> QuerySet[CopyRequest]:
+    """The requests that it is time to look at again."""
+    return CopyRequest.objects.filter(state=RequestState.PENDING, look_again_at__lte=timezone.now())
+
+
+def claim_next() -> int | None:
+    """The number of a request that is due, kept from other workers for a minute; None when there is none."""
+    for number, at in due().order_by("look_again_at").values_list("pk", "look_again_at")[:10]:
+        mine = CopyRequest.objects.filter(pk=number, look_again_at=at)
+        if mine.update(look_again_at=timezone.now() + CLAIMED):
+            return number
+    return None
+
+
+def look(number: int, *, actor: Actor, seconds: float = SECONDS) -> bool:
+    """Asks AWS for at most so many seconds, and stores what is new; False when that is nothing.
+
+    Makes no call while a transaction is open. Never raises for what AWS does.
+    """
+    request = CopyRequest.objects.select_related("account").get(pk=number)
+    if request.state != RequestState.PENDING or not snapshot.incomplete(request.lookups):
+        CopyRequest.objects.filter(pk=number).update(look_again_at=None)
+        return False
+    found = snapshot.gather(request.account, request.calls(), until=async_queries.deadline(seconds))
+    with transaction.atomic():
+        locked = lock_request(number)
+        if (locked.state, locked.round) != (RequestState.PENDING, request.round):
+            return False
+        return _store(locked, snapshot.completed(locked.lookups, found), actor=actor)
+
+
+def _store(request: CopyRequest, known: snapshot.Kept, *, actor: Actor) -> bool:
+    now = timezone.now()
+    before, left = snapshot.missing_parts(request.lookups), snapshot.missing_parts(known)
+    pause = min(LONGEST, max(SOON, (now - request.submitted_at) / 2))
+    fields: dict[str, Any] = {"lookups": dict(known), "look_again_at": now + pause if left else None}
+    if left != before:
+        fields |= _bound(request, known) | {"version": F("version") + 1}
+        record(
+            "request.looked_again",
+            actor=actor,
+            request=request.pk,
+            requester=request.requester_id,
+            account=request.account.account_id,
+            image_id=request.SourceImageId,
+            data={
+                "found": sorted(before - left),
+                "missing": sorted(left),
+                "source_seen": fields.get("source_seen", request.source_seen),
+                "content_hash": fields.get("content_hash", request.content_hash),
+            },
+        )
+    CopyRequest.objects.filter(pk=request.pk).update(**fields)
+    return left != before
+
+
+def _bound(request: CopyRequest, known: snapshot.Kept) -> dict[str, Any]:
+    """What an approval binds to from now on, where nobody has approved; nothing where it stays."""
+    seen = source_binding.seen(dict(known), request.calls())
+    voted = request.decisions.filter(round__gte=request.votes_from_round).exists()
+    if not seen or request.source_seen or voted:
+        return {}
+    request.source_seen = seen
+    return {"source_seen": seen, "content_hash": request.hash_of_content()}

@@ -1,0 +1,120 @@
+"""F22: what AWS didn't show at submission is looked at again, by itself and by a button, before somebody decides."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies import tasks
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.lookups import async_queries
+from tests.conftest import Control
+from tests.copies.conftest import approve, make_person
+from tests.web.conftest import SignedIn, typed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def unseen(signed_in: SignedIn, sandbox: Control, monkeypatch: pytest.MonkeyPatch) -> CopyRequest:
+    """A request that was submitted while AWS answered nothing; AWS answers again."""
+    sandbox("faults", kind="hang", count=None)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(async_queries.deadline, "__defaults__", (0.2,))
+        assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
+    sandbox("reset", method="POST")
+    # Questions that hang are nobody's any more, as they are minutes later.
+    async_queries.forget_all()
+    request = CopyRequest.objects.get()
+    assert (request.source_seen, request.lookups["missing"]["source"]) == ({}, "AWS didn't answer in time.")
+    return request
+
+
+def panel(client: Client, request: CopyRequest) -> str:
+    """What a poll brings of what was found out."""
+    page = client.get(f"/requests/{request.pk}/", headers={"HX-Request": "true"}).content.decode()
+    assert 'id="found" hx-swap-oob="outerMorph"' in page
+    return page[page.index('id="found"') :]
+
+
+def test_f22_it_is_looked_at_again_by_itself(signed_in: SignedIn, unseen: CopyRequest) -> None:
+    approver, before = signed_in("approver"), unseen.content_hash
+    page = panel(approver, unseen)
+    assert "The source wasn’t looked at" in page
+    assert "it is asked again by itself" in page
+    CopyRequest.objects.update(look_again_at=timezone.now() + timedelta(hours=1))
+    tasks.look_again_at_requests()
+    unseen.refresh_from_db()
+    assert unseen.source_seen == {}, "it isn't time yet"
+    CopyRequest.objects.update(look_again_at=timezone.now())
+    tasks.look_again_at_requests()
+    unseen.refresh_from_db()
+    assert unseen.lookups["source"]["Name"] == "golden-al2023-x86_64-2026.11.18"
+    assert unseen.lookups["destinations"][0]["missing"] == {}
+    assert unseen.look_again_at is None
+    page = panel(approver, unseen)
+    assert "wasn’t looked at" not in page
+    assert "Name free" in page
+    assert "it is asked again" not in page
+    # Nobody had approved: the approval binds to the source as it is seen now, and to nothing seen before.
+    assert unseen.source_seen["Name"] == "golden-al2023-x86_64-2026.11.18"
+    assert unseen.content_hash != before
+    assert unseen.content_hash == unseen.hash_of_content()
+    event = AuditEvent.objects.get(action="request.looked_again")
+    assert event.data["content_hash"] == unseen.content_hash
+    assert "source" in event.data["found"]
+    assert event.data["missing"] == []
+
+
+def test_f22_after_a_vote_a_look_adds_to_what_is_shown_and_voids_nothing(
+    signed_in: SignedIn, unseen: CopyRequest
+) -> None:
+    CopyRequest.objects.update(plan=[{"group": "approver", "count": 2}], look_again_at=timezone.now())
+    unseen.refresh_from_db()
+    assert approve(make_person("approver", "approver"), unseen).state == "PENDING"
+    tasks.look_again_at_requests()
+    before, request = unseen.content_hash, CopyRequest.objects.get()
+    assert request.lookups["source"]["ImageId"] == request.SourceImageId
+    assert (request.content_hash, request.source_seen) == (before, {})
+
+
+def test_f22_a_button_looks_at_once(signed_in: SignedIn, unseen: CopyRequest) -> None:
+    address = f"/requests/{unseen.pk}/look/"
+    for role in ("requester", "approver"):
+        assert f'action="{address}"' in signed_in(role).get(f"/requests/{unseen.pk}/").content.decode()
+    answer = signed_in("approver").post(address, follow=True)
+    assert "AWS was asked again" in answer.content.decode()
+    assert CopyRequest.objects.get().lookups["source"]["ImageId"] == unseen.SourceImageId
+    assert AuditEvent.objects.get(action="request.looked_again").actor == "approver"
+    answer = signed_in("approver").post(address, follow=True)
+    assert "Nothing more is known now." in answer.content.decode()
+
+
+def test_f22_who_neither_asks_nor_decides_cannot_have_aws_asked(signed_in: SignedIn, unseen: CopyRequest) -> None:
+    auditor = signed_in("auditor")
+    assert "Look again now" not in panel(auditor, unseen)
+    assert auditor.post(f"/requests/{unseen.pk}/look/").status_code == 403
+    assert CopyRequest.objects.get().source_seen == {}
+
+
+def test_f22_while_aws_stays_away_the_pauses_grow_and_history_stays_quiet(
+    signed_in: SignedIn, unseen: CopyRequest, sandbox: Control
+) -> None:
+    sandbox("faults", kind="drop", count=None)
+    for minutes, least in ((1, 20), (60, 1500), (600, 3500)):
+        now = timezone.now()
+        CopyRequest.objects.update(submitted_at=now - timedelta(minutes=minutes), look_again_at=now)
+        async_queries.forget_all()
+        tasks.look_again_at_requests()
+        at = CopyRequest.objects.get().look_again_at
+        assert at is not None
+        assert least <= (at - now).total_seconds() <= 3700
+    assert not AuditEvent.objects.filter(action="request.looked_again").exists()
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_was_seen_at_submission_is_not_looked_at_again(signed_in: SignedIn, sandbox: Control) -> None:
+    assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
+    assert CopyRequest.objects.get().look_again_at is None
