@@ -36,7 +36,7 @@ class Parameter:
 
     `minimum` and `maximum` are lengths of a text, values of a number; `pattern` must match the whole text. `place` is
     the input's for the whole request, `own` that in a destination's row, `of_kind` the only kind of destination that
-    has it. `answers` are the words for a three-way that is left out, true, false.
+    has it. `answers` are the words for a three-way that is left out, true, false; `initial` is what an empty form has.
     """
 
     name: str
@@ -60,7 +60,6 @@ class Parameter:
     options: Options = ""
     answers: tuple[str, str, str] = ("Not said", "Yes", "No")
     unit: str = ""
-    # What an empty form begins with.
     initial: str = ""
     # Spaces around it are the person's; those around any other text are dropped.
     spaces: bool = False
