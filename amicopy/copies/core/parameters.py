@@ -36,7 +36,7 @@ class Parameter:
 
     `minimum` and `maximum` are lengths of a text, values of a number; `pattern` must match the whole text. `place` is
     the input's for the whole request, `own` that in a destination's row, `of_kind` the only kind of destination that
-    has it. `answers` are the words for a three-way that is left out, true, false.
+    has it. `answers` are the words for a three-way that is left out, true, false; `initial` is what an empty form has.
     """
 
     name: str
@@ -55,10 +55,11 @@ class Parameter:
     place: Place = Place()
     own: Place = Place()
     of_kind: DestinationKind | Literal[""] = ""
+    # Said where its kind of destination is chosen and nothing of that kind filled in.
+    asked: str = ""
     options: Options = ""
     answers: tuple[str, str, str] = ("Not said", "Yes", "No")
     unit: str = ""
-    # What an empty form begins with.
     initial: str = ""
     # Spaces around it are the person's; those around any other text are dropped.
     spaces: bool = False
@@ -162,6 +163,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern_words="an Outpost's ARN such as arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0",
         mono=True,
         of_kind="outpost",
+        asked="Enter the Outpost's ARN, or choose “Region” for this destination.",
         options="outposts",
     ),
     Parameter(
@@ -176,6 +178,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         mono=True,
         own=Place(width=7),
         of_kind="zone",
+        asked="Enter the Local Zone's name or ID, or choose “Region” for this destination.",
         options="zones",
     ),
     Parameter(

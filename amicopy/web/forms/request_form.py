@@ -14,14 +14,11 @@ from typing import Any, get_args
 
 from django.core.exceptions import ValidationError
 from django.forms import DateTimeField
-from django.utils import timezone
 
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.marks import unmarked
-from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.core.models import Account
 from amicopy.copies.core.parameters import (
-    BY_NAME,
     DESTINATION_REGION,
     DestinationKind,
     Parameter,
@@ -34,11 +31,6 @@ from amicopy.web.forms.rows import MOST, Row, rows_of
 from amicopy.web.request_filters import row_number
 
 KINDS = get_args(DestinationKind)
-# What to say where a kind of destination was chosen and not which one.
-PLACE_WORDS: Mapping[str, str] = {
-    "outpost": "Enter the Outpost's ARN, or choose “Region” for this destination.",
-    "zone": "Enter the Local Zone's name or ID, or choose “Region” for this destination.",
-}
 
 
 @dataclass
@@ -141,15 +133,15 @@ class RequestForm:
         once |= {parameter.name: tags for parameter in of_scope("request") if parameter.kind == "tags" and tags}
         calls, now = [], datetime.now(UTC)
         for row, form in zip(self.destinations, self.own, strict=True):
+            # The fields of another kind aren't on the page.
             of_kind = of_destination(row["kind"])
-            # A default for all that this kind of destination doesn't have is for the rules to refuse, not to drop.
-            every = [parameter for parameter in of_destination() if parameter in of_kind or parameter.scope == "both"]
-            inherited = [parameter for parameter in every if parameter not in of_kind or _inherits(parameter, row)]
-            typed = [parameter for parameter in every if parameter not in inherited]
+            kept = {parameter.name: row.get(parameter.name, "") for parameter in of_kind}
+            inherited = [parameter for parameter in of_destination() if _inherits(parameter, kept)]
+            typed = [parameter for parameter in of_kind if parameter not in inherited]
             found = self._filled(form, typed) | self._filled(self.shared, inherited)
             region = found.pop(DESTINATION_REGION.name, "")
-            members = {parameter.name: found[parameter.name] for parameter in every if parameter.name in found}
-            for parameter in of_kind:
+            members = {each.name: found[each.name] for each in of_destination() if each.name in found}
+            for parameter in of_destination():
                 if parameter.placeholders and parameter.name in members:
                     members[parameter.name] = name_templates.expand(
                         members[parameter.name], now=now, source=self.source_name, region=region
@@ -206,12 +198,12 @@ class RequestForm:
     def _empty_kinds(self) -> dict[str, str]:
         """What is missing at destinations whose kind was chosen and whose place of that kind wasn't filled in: sent as
         they are they would be plain copies to the Region."""
-        found: dict[str, str] = {}
+        missing: dict[str, str] = {}
         for index, row in enumerate(self.destinations):
             places = [parameter for parameter in of_scope("destination") if parameter.of_kind == row["kind"]]
-            if row["kind"] in PLACE_WORDS and not any(row.get(each.name, "").strip() for each in places):
-                found[f"destinations-{index}-{places[0].name}"] = PLACE_WORDS[row["kind"]]
-        return found
+            if not any(row.get(parameter.name, "").strip() for parameter in places):
+                missing |= {f"destinations-{index}-{each.name}": each.asked for each in places if each.asked}
+        return missing
 
     def input_of(self, error: FieldError) -> str:
         """The name of the input that an error or a note of the rules belongs to."""
@@ -259,52 +251,3 @@ def _with_kind(row: Row) -> Row:
         return row
     places = [parameter for parameter in of_scope("destination") if row.get(parameter.name, "").strip()]
     return {**row, "kind": next((parameter.of_kind for parameter in places if parameter.of_kind), "region")}
-
-
-def initial_again(request: CopyRequest) -> dict[str, str]:
-    """The form's data for a request that was sent back: all of it, its unused token and its start included."""
-    calls = request.calls_as_asked()
-    start = request.start_not_before
-    return initial_of(calls, account=request.account, reason=request.reason) | {
-        "again": str(request.pk),
-        "ClientToken": calls[0].ClientToken if calls else "",
-        "start_not_before": f"{timezone.localtime(start):%Y-%m-%dT%H:%M}" if start else "",
-    }
-
-
-def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) -> dict[str, str]:
-    """The form's data for a clone of these calls; the token stays behind, it works once."""
-    data: dict[str, str] = {"account": account.name, "reason": reason}
-    tags: dict[tuple[str, str], Row] = {}
-    for index, call in enumerate(request_calls):
-        data[f"destinations-{index}-{DESTINATION_REGION.name}"] = call.DestinationRegion
-        for name, value in call.parameters.items():
-            parameter = BY_NAME[name]
-            if parameter.kind == "tags":
-                for specification in value if index == 0 else ():
-                    for tag in specification["Tags"]:
-                        row = tags.setdefault((tag["Key"], tag["Value"]), {"Key": tag["Key"], "Value": tag["Value"]})
-                        row[specification["ResourceType"]] = "on"
-                continue
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            once = parameter.required and len({each.parameters.get(name) for each in request_calls}) == 1
-            data[name if parameter.scope == "request" or once else f"destinations-{index}-{name}"] = text
-    for index, row in enumerate(tags.values()):
-        data |= {f"tags-{index}-{name}": value for name, value in row.items()}
-    return data
-
-
-def mended_of(copy: ImageCopy) -> dict[str, str]:
-    """The form's data for a failed copy that is asked for again: its destination only, and a link to it."""
-    data = initial_of([unmarked(copy.call(), copy.mark)], account=copy.request.account, reason=copy.request.reason)
-    return {**data, "mends": str(copy.pk)}
-
-
-def more_of(request_calls: Sequence[Call], *, account: Account, number: int) -> dict[str, str]:
-    """The form's data for more destinations of a request with these calls: all that isn't a destination's, and the
-    name."""
-    data = initial_of(request_calls[:1], account=account, reason="")
-    return {
-        **{name: value for name, value in data.items() if not name.startswith("destinations-")},
-        "continues": str(number),
-    }

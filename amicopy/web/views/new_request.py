@@ -24,7 +24,8 @@ from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms import presets
 from amicopy.web.forms.context import Looked, form_context
-from amicopy.web.forms.request_form import RequestForm, initial_again, initial_of, mended_of, more_of
+from amicopy.web.forms.initial_data import initial_again, initial_of, mended_of, more_of
+from amicopy.web.forms.request_form import RequestForm
 from amicopy.web.forms.rows import MOST
 from amicopy.web.models import Preset
 from amicopy.web.request_filters import row_number
