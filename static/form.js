@@ -26,7 +26,7 @@
   document.addEventListener("click", (event) => {
     // --- the source is in another Region: choose it and look again ---
     const use = event.target.closest("[data-use-region]");
-    const select = one("#f-SourceRegion");
+    const select = one("#source-fields select[data-regions]");
     if (use && [...select.options].some((option) => option.value === use.dataset.useRegion)) {
       event.preventDefault();
       select.value = use.dataset.useRegion;

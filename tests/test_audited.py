@@ -18,12 +18,15 @@ CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
     "copies.operations.account_checks:claim_next": "who works on it",
+    "copies.operations.account_checks:hand_back": "who works on it",
     "copies.engine.leftover_jobs:_put_off": "the call to AWS told it",
     "copies.requests.decide:_store": "its verb tells it",
     "copies.engine.leases": "who works on it",
     "copies.engine.ami_events:ended_unheard": "when to look next",
     "copies.engine.call_buckets": "how many calls are left",
-    "copies.engine.copy_call:_remember": "what was seen of the source, for the event that follows",
+    "copies.engine.call_outcomes:remember": "the id of an image, for the event of its cancelling",
+    "copies.engine.cancellation:_keep": "what the call to AWS told",
+    "copies.core.installation:installation_mark": "the installation's id, made once by itself",
     "copies.core.engine_models:mark": "that a part of amicopy lives",
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
@@ -83,10 +86,9 @@ def test_every_call_that_changes_something_at_aws_is_told() -> None:
     calling = {name for name, node in found.items() if called(node) & CHANGES_AT_AWS}
     assert {name for name in calling if not name.startswith("copies.engine.copy_call:")} == {
         "copies.engine.aws_removal:deregister",
-        # Named like AWS's own, and called by what removes leftovers and cancelled copies.
+        # Named like AWS's own.
         "copies.engine.aws_removal:delete_snapshot",
-        "copies.engine.cancellation:_remove",
-        "copies.engine.leftover_scan:remove",
+        "copies.engine.aws_removal:_deleted",
     }
     assert calling <= telling(found)
 

@@ -331,10 +331,10 @@ def test_the_administrators_are_told_once_and_nobody_can_mute_it(
     assert "sent nothing to AWS for the copy to eu-west-1" in message.text
 
 
-def test_the_gate_is_four_statements(approved: CopyRequest, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_the_gate_is_three_statements(approved: CopyRequest, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     copy = approved.copies.select_related("account", "request").order_by("position")[0]
     attempt = copy.attempts.get()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         gate.check(copy, attempt)
 
 

@@ -16,7 +16,8 @@ from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.requests import cancel_retry, verbs
 from amicopy.web.forms.context import form_context
-from amicopy.web.forms.request_form import RequestForm, initial_of
+from amicopy.web.forms.initial_data import initial_of
+from amicopy.web.forms.request_form import RequestForm
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, Submit, acting, approve, make_call
 from tests.copies.passing_time import look_again

@@ -17,13 +17,16 @@ from tests.web.conftest import SignedIn, typed
 pytestmark = pytest.mark.django_db
 
 
+KEYED = {"destinations-0-Encrypted": "true", "destinations-0-KmsKeyId": "alias/golden-images"}
+
+
 @pytest.fixture
 def unseen(signed_in: SignedIn, sandbox: Control, monkeypatch: pytest.MonkeyPatch) -> CopyRequest:
     """A request that was submitted while AWS answered nothing; AWS answers again."""
     sandbox("faults", kind="hang", count=None)
     with monkeypatch.context() as hurried:
         hurried.setattr(async_queries.deadline, "__defaults__", (0.2,))
-        assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
+        assert signed_in("requester").post("/requests/new/", typed(**KEYED)).status_code == 302
     sandbox("reset", method="POST")
     # Questions that hang are nobody's any more, as they are minutes later.
     async_queries.forget_all()
@@ -60,6 +63,7 @@ def test_f22_it_is_looked_at_again_by_itself(signed_in: SignedIn, unseen: CopyRe
     assert "it is asked again" not in page
     # Nobody had approved: the approval binds to the source as it is seen now, and to nothing seen before.
     assert unseen.source_seen["Name"] == "golden-al2023-x86_64-2026.11.18"
+    assert unseen.copies.get().key_seen.startswith("arn:aws:kms:eu-west-1:")
     assert unseen.content_hash != before
     assert unseen.content_hash == unseen.hash_of_content()
     event = AuditEvent.objects.get(action="request.looked_again")
@@ -71,8 +75,9 @@ def test_f22_it_is_looked_at_again_by_itself(signed_in: SignedIn, unseen: CopyRe
 def test_f22_after_a_vote_a_look_adds_to_what_is_shown_and_voids_nothing(
     signed_in: SignedIn, unseen: CopyRequest
 ) -> None:
-    CopyRequest.objects.update(plan=[{"group": "approver", "count": 2}], look_again_at=timezone.now())
-    unseen.refresh_from_db()
+    unseen.plan = [{"group": "approver", "count": 2}]
+    unseen.content_hash, unseen.look_again_at = unseen.hash_of_content(), timezone.now()
+    unseen.save()
     assert approve(make_person("approver", "approver"), unseen).state == "PENDING"
     tasks.look_again_at_requests()
     before, request = unseen.content_hash, CopyRequest.objects.get()

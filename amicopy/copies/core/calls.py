@@ -28,6 +28,16 @@ class Call:
         return self.parameters.get("DryRun") is True
 
     @property
+    def copies_tags(self) -> bool:
+        """Whether the source's tags come along."""
+        return self.parameters.get("CopyImageTags") is True
+
+    @property
+    def name(self) -> str:
+        """The new image's name, or empty."""
+        return str(self.parameters.get("Name", ""))
+
+    @property
     def destination(self) -> str:
         """Where the image will be, in one string: the Outpost's ARN, the Local Zone, or else the Region."""
         for member in (

@@ -1,23 +1,43 @@
-"""CopyImage's members, one row each. Forms, pages, previews and audit loop over this table; none names a field.
+"""CopyImage's members, one row each: forms, reviews, commands, documents and histories loop over this table.
 
+Only what knows something about one member names it: rules, look-ups, what compares images.
 A test compares the table with botocore's model of CopyImage (names, types, required members, lengths), so an upgrade
 that brings a field fails a test. Source of limits and meanings:
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["text", "long text", "flag", "three-way", "number", "tags"]
-Section = Literal["Source", "New image", "Destinations", "Tags", "Timing", "Advanced"]
+Section = Literal["Source", "New image", "Destinations", "Tags", "Advanced"]
 # request: the same in every call; destination: its own in each; both: a default that a destination can override.
 Scope = Literal["request", "destination", "both"]
+DestinationKind = Literal["region", "outpost", "zone"]
+# What an input offers: of the account, or of the destination's Region, as far as AWS was asked.
+Options = Literal["", "regions", "keys", "zones", "zone-ids", "outposts"]
+
+SECTIONS: tuple[Section, ...] = get_args(Section)
+
+
+@dataclass(frozen=True)
+class Place:
+    """How an input stands: over `width` of twelve columns, `folded` behind a heading, with or without its `help`."""
+
+    width: int = 12
+    folded: bool = False
+    help: bool = True
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """`minimum` and `maximum` are lengths of a text, values of a number; `pattern` must match the whole text."""
+    """A member, and its inputs in the order of the form.
+
+    `minimum` and `maximum` are lengths of a text, values of a number; `pattern` must match the whole text. `place` is
+    the input's for the whole request, `own` that in a destination's row, `of_kind` the only kind of destination that
+    has it. `answers` are the words for a three-way that is left out, true, false; `initial` is what an empty form has.
+    """
 
     name: str
     kind: Kind
@@ -32,6 +52,21 @@ class Parameter:
     pattern: str = ""
     pattern_words: str = ""
     mono: bool = False
+    place: Place = Place()
+    own: Place = Place()
+    of_kind: DestinationKind | Literal[""] = ""
+    # Said where its kind of destination is chosen and nothing of that kind filled in.
+    asked: str = ""
+    options: Options = ""
+    answers: tuple[str, str, str] = ("Not said", "Yes", "No")
+    unit: str = ""
+    initial: str = ""
+    # Spaces around it are the person's; those around any other text are dropped.
+    spaces: bool = False
+    # {date}, {source} and {region} in it are filled in.
+    placeholders: bool = False
+    # A destination that answers this member with "as the source" takes no default of the row's either.
+    goes_with: str = ""
 
 
 # Digits are spelled [0-9]: \d takes those of every script.
@@ -61,6 +96,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=REGION,
         pattern_words="a Region's code such as us-east-1",
         mono=True,
+        place=Place(width=6),
+        options="regions",
     ),
     Parameter(
         "SourceImageId",
@@ -73,6 +110,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=AMI_ID,
         pattern_words="ami- and 8 or 17 characters of 0-9 and a-f",
         mono=True,
+        place=Place(width=6),
     ),
     Parameter(
         "Name",
@@ -87,6 +125,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         maximum=128,
         pattern=rf"[{NAME_CHARACTERS}]*",
         pattern_words="letters, digits, spaces and ( ) [ ] . / - ' @ _",
+        own=Place(width=7, folded=True, help=False),
+        spaces=True,
+        placeholders=True,
     ),
     Parameter(
         "Description",
@@ -99,6 +140,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         maximum=255,
     ),
     Parameter(
+        "Encrypted",
+        "three-way",
+        "Destinations",
+        "both",
+        "Encryption",
+        "“Same as the source” sends nothing: an encrypted AMI stays encrypted, an unencrypted one unencrypted "
+        "unless the Region encrypts by default. Encrypted=false is never sent: AWS refuses it for an encrypted AMI.",
+        place=Place(width=5),
+        own=Place(width=5, help=False),
+        answers=("Same as the source", "Encrypt", "Don't encrypt"),
+    ),
+    Parameter(
         "DestinationOutpostArn",
         "text",
         "Destinations",
@@ -109,6 +162,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=OUTPOST_ARN,
         pattern_words="an Outpost's ARN such as arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0",
         mono=True,
+        of_kind="outpost",
+        asked="Enter the Outpost's ARN, or choose “Region” for this destination.",
+        options="outposts",
     ),
     Parameter(
         "DestinationAvailabilityZone",
@@ -120,6 +176,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=ZONE_NAME,
         pattern_words="a Local Zone's name such as us-east-1-bos-1a",
         mono=True,
+        own=Place(width=7),
+        of_kind="zone",
+        asked="Enter the Local Zone's name or ID, or choose “Region” for this destination.",
+        options="zones",
     ),
     Parameter(
         "DestinationAvailabilityZoneId",
@@ -131,15 +191,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=ZONE_ID,
         pattern_words="a Local Zone's ID such as use1-bos1-az1",
         mono=True,
-    ),
-    Parameter(
-        "Encrypted",
-        "three-way",
-        "Destinations",
-        "both",
-        "Encryption",
-        "“Same as the source” sends nothing: an encrypted AMI stays encrypted, an unencrypted one unencrypted "
-        "unless the Region encrypts by default. Encrypted=false is never sent: AWS refuses it for an encrypted AMI.",
+        own=Place(width=5, help=False),
+        of_kind="zone",
+        options="zone-ids",
     ),
     Parameter(
         "KmsKeyId",
@@ -152,6 +206,23 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=rf"(?:{KEY_ID}|{KEY_ALIAS}|{KEY_ARN})",
         pattern_words="a key ID, alias/name, or the ARN of a key or alias",
         mono=True,
+        place=Place(width=7),
+        options="keys",
+        goes_with="Encrypted",
+    ),
+    Parameter(
+        "SnapshotCopyCompletionDurationMinutes",
+        "number",
+        "Destinations",
+        "both",
+        "Complete within",
+        "Minutes: a multiple of 15, from 15 to 2,880. AWS charges extra. Left empty, AWS copies as fast as it can.",
+        minimum=15,
+        maximum=2880,
+        step=15,
+        own=Place(width=5, folded=True, help=False),
+        of_kind="region",
+        unit="minutes",
     ),
     Parameter(
         "CopyImageTags",
@@ -160,6 +231,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "request",
         "Copy the source AMI's tags",
         "Tags of the AMI only, never of its snapshots; aws: tags and other accounts' tags don't come along.",
+        initial="on",
     ),
     Parameter(
         "TagSpecifications",
@@ -170,15 +242,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Up to 50 for the AMI and 50 for its snapshots.",
     ),
     Parameter(
-        "SnapshotCopyCompletionDurationMinutes",
-        "number",
-        "Timing",
-        "both",
-        "Complete within",
-        "Minutes: a multiple of 15, from 15 to 2,880. AWS charges extra. Left empty, AWS copies as fast as it can.",
-        minimum=15,
-        maximum=2880,
-        step=15,
+        "DryRun",
+        "flag",
+        "Advanced",
+        "request",
+        "Only check permissions",
+        "A dry run: AWS says whether the copy would be allowed, and makes nothing.",
     ),
     Parameter(
         "ClientToken",
@@ -191,14 +260,6 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=r"[\x20-\x7e]*",
         pattern_words="ASCII: letters, digits and signs without accents",
         mono=True,
-    ),
-    Parameter(
-        "DryRun",
-        "flag",
-        "Advanced",
-        "request",
-        "Only check permissions",
-        "A dry run: AWS says whether the copy would be allowed, and makes nothing.",
     ),
 )
 
@@ -216,13 +277,25 @@ DESTINATION_REGION = Parameter(
     pattern=REGION,
     pattern_words="a Region's code such as eu-west-1",
     mono=True,
+    own=Place(width=7, help=False),
+    options="regions",
 )
 
 
-def of_section(section: Section, scopes: Iterable[Scope] = ("request", "both")) -> list[Parameter]:
-    """The rows of one part of the form, in the table's order."""
-    wanted = set(scopes)
-    return [parameter for parameter in PARAMETERS if parameter.section == section and parameter.scope in wanted]
+def of_scope(*scopes: Scope) -> list[Parameter]:
+    """The rows of these scopes, in the table's order."""
+    return [parameter for parameter in PARAMETERS if parameter.scope in scopes]
+
+
+def of_section(section: Section) -> list[Parameter]:
+    """What is filled in once for the whole request in a section of the form, in the table's order."""
+    return [parameter for parameter in of_scope("request", "both") if parameter.section == section]
+
+
+def of_destination(kind: str = "") -> list[Parameter]:
+    """What is filled in for each destination, its Region first; of one kind of destination, or of all."""
+    rows = [DESTINATION_REGION, *of_scope("destination", "both")]
+    return [parameter for parameter in rows if not kind or parameter.of_kind in {"", kind}]
 
 
 def shown(parameters: Mapping[str, Any]) -> list[tuple[Parameter, Any]]:

@@ -1,9 +1,9 @@
 """Looking again at what AWS didn't show when a request was submitted, so that whoever decides knows it: by itself while
 the request waits for a decision, and when somebody asks.
 
-What a later look finds is added to the request's look-ups. The source as it is seen then is what an approval binds to,
-and the content hash changes with it, as long as nobody has approved: people approve what the page shows them. After a
-first approval a look only adds to what is shown, so that no vote is voided by a look.
+What a later look finds is added to the request's look-ups. The source and the keys as they are seen then are what an
+approval binds to, and the content hash changes with them, as long as nobody has approved: people approve what the page
+shows them. After a first approval a look only adds to what is shown, so that no vote is voided by a look.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
@@ -86,10 +86,15 @@ def _store(request: CopyRequest, known: snapshot.Kept, *, actor: Actor) -> bool:
 
 
 def _bound(request: CopyRequest, known: snapshot.Kept) -> dict[str, Any]:
-    """What an approval binds to from now on, where nobody has approved; nothing where it stays."""
-    seen = source_binding.seen(dict(known), request.calls())
-    voted = request.decisions.filter(round__gte=request.votes_from_round).exists()
-    if not seen or request.source_seen or voted:
+    """What an approval binds to from now on, where nobody has approved; nothing where it stays. The key behind an
+    alias is bound at its copy."""
+    if request.decisions.filter(round__gte=request.votes_from_round).exists():
         return {}
-    request.source_seen = seen
-    return {"source_seen": seen, "content_hash": request.hash_of_content()}
+    copies = list(request.copies_of_round())
+    calls = [copy.call() for copy in copies]
+    for copy, key in zip(copies, source_binding.keys_seen(dict(known), calls), strict=True):
+        if key and not copy.key_seen:
+            ImageCopy.objects.filter(pk=copy.pk).update(key_seen=key)
+            copy.key_seen = key
+    request.source_seen = request.source_seen or source_binding.seen(dict(known), calls)
+    return {"source_seen": request.source_seen, "content_hash": request.hash_of_content(copies)}

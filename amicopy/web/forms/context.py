@@ -14,7 +14,13 @@ from amicopy.aws.outposts import Outpost
 from amicopy.copies.core import cli_command, explanations
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
-from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
+from amicopy.copies.core.parameters import (
+    SECTIONS,
+    DestinationKind,
+    Section,
+    of_destination,
+    of_section,
+)
 from amicopy.copies.lookups import async_queries, keys, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
@@ -29,26 +35,13 @@ from amicopy.web.forms.notes import Note, notes_of, prediction_words
 from amicopy.web.forms.request_form import RequestForm
 from amicopy.web.request_filters import row_number
 
-KINDS = (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone"))
-# The form's inputs from top to bottom; those of a row go by the first part of their name.
-ORDER = (
-    "account",
-    "SourceRegion",
-    "SourceImageId",
-    "Name",
-    "Description",
-    "destinations",
-    "Encrypted",
-    "KmsKeyId",
-    "SnapshotCopyCompletionDurationMinutes",
-    "CopyImageTags",
-    "TagSpecifications",
-    "tags",
-    "start_not_before",
-    "DryRun",
-    "ClientToken",
-    "reason",
-)
+KINDS: tuple[tuple[DestinationKind, str], ...] = (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone"))
+# The request's own inputs, which are no members of CopyImage, before those of the section they stand in.
+OWN_INPUTS: Mapping[Section, str] = {
+    "Source": "account",
+    "Destinations": "destinations",
+    "Advanced": "start_not_before",
+}
 
 
 @dataclass(frozen=True)
@@ -96,33 +89,28 @@ def form_context(
         notes.setdefault(at, []).insert(
             0, Note("warn", f"Request #{mended.request_id} failed here. {explanation.cause}")
         )
+    below = slots(form, notes)
     return {
         "form": form,
         "mended": mended,
         "mended_why": explanation,
-        "fields": BY_NAME,
-        "destination_region": DESTINATION_REGION,
+        "rows": [destination_row(form, index) for index in range(len(form.destinations))],
+        "default_open": any(form.data.get(parameter.name) for parameter in of_section("Destinations")),
         "kinds": KINDS,
         "required_tags": required_in_words(),
         "regions": regions_for(account),
         "regions_known": account is None or async_queries.known(places.regions_question(account.aws())) is not None,
         "choices": [choices_for(account, call.DestinationRegion) for call in calls],
-        "slots": slots(form, notes),
+        "slots": below,
         "summary": [
             (name, place_of(name) + message)
-            for name, said in sorted(form.errors.items(), key=_on_page)
-            for message in said
+            for name in [*below, *(name for name in form.errors if name not in below)]
+            for message in form.errors.get(name, ())
         ],
         **_source_context(form, seen, looked, account),
         **_aside_context(form, calls, found, user),
         "checked": list(zip(calls, looked.permissions, strict=False)),
     }
-
-
-def _on_page(error: tuple[str, Any]) -> int:
-    """Where the input of an error stands, so that whoever corrects one after the other goes down the page."""
-    name = error[0].partition("-")[0]
-    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 def known_source(form: RequestForm) -> Source | NotThere | None:
@@ -133,7 +121,7 @@ def known_source(form: RequestForm) -> Source | NotThere | None:
 
 def source_question(form: RequestForm) -> Question[Source | NotThere] | None:
     """The question about the form's source, once it has the shape of one."""
-    account, region, image_id = form.account, form.text("SourceRegion"), form.text("SourceImageId")
+    account, (region, image_id) = form.account, form.source
     if account is None or not source.askable(account.aws(), region=region, image_id=image_id):
         return None
     return source.question(account.aws(), region=region, image_id=image_id)
@@ -161,27 +149,45 @@ def choices_for(account: Account | None, region: str) -> Choices:
 
 
 def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]]) -> dict[str, Slot]:
-    """Every slot of the form by its input's name; one that says nothing is empty."""
-    rows = [f"destinations-{index}-{name}" for index in range(len(form.destinations)) for name in _row_fields()]
-    tags = [f"tags-{index}-Key" for index in range(len(form.tags))]
-    names = [
-        "account",
-        "start_not_before",
-        *(name for name, row in BY_NAME.items() if row.scope != "destination"),
-        "destinations",
-        "reason",
-    ]
-    return {name: Slot(name, form.errors.get(name, []), notes.get(name, [])) for name in [*names, *rows, *tags]}
+    """Every slot of the form by its input's name, from top to bottom; one that says nothing is empty."""
+    return {name: Slot(name, form.errors.get(name, []), notes.get(name, [])) for name in inputs_of(form)}
+
+
+def inputs_of(form: RequestForm) -> list[str]:
+    """The names of the form's inputs from top to bottom, so that whoever corrects one after the other goes down the
+    page."""
+    names: list[str] = []
+    for section in SECTIONS:
+        names += [OWN_INPUTS[section]] if section in OWN_INPUTS else []
+        if section == "Destinations":
+            names += [
+                f"destinations-{index}-{parameter.name}"
+                for index in range(len(form.destinations))
+                for parameter in of_destination()
+            ]
+        for parameter in of_section(section):
+            names.append(parameter.name)
+            if parameter.kind == "tags":
+                names += [f"tags-{index}-Key" for index in range(len(form.tags))]
+    return [*names, "reason"]
+
+
+def destination_row(form: RequestForm, index: int) -> dict[str, Any]:
+    """What a destination's row draws: its kind, its members, those that are folded away, and whether one is filled."""
+    row = form.destinations[index]
+    folded = [parameter for parameter in of_destination() if parameter.own.folded]
+    return {
+        "kind": row["kind"],
+        "members": [parameter for parameter in of_destination() if not parameter.own.folded],
+        "folded": folded,
+        "open": any(row.get(parameter.name) for parameter in folded),
+    }
 
 
 def place_of(name: str) -> str:
     """Which destination an input belongs to, as its legend says it."""
     row = re.match(r"destinations-([0-9]+)-", name)
     return f"Destination {int(row[1]) + 1}: " if row else ""
-
-
-def _row_fields() -> list[str]:
-    return ["DestinationRegion", *(name for name, row in BY_NAME.items() if row.scope != "request")]
 
 
 def _source_context(
@@ -222,10 +228,12 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     if account is not None and not form.errors:
         known = facts.facts_for(account, user, found)
         plan = votes.words(rulebook.plan_for(calls, known).plan)
-    named = {call.parameters.get("Name") for call in calls}
+    named = {call.name for call in calls}
     return {
         "plan": plan,
         "calls": calls,
+        "source_region": form.source[0],
+        "tags_wanted": any(call.copies_tags for call in calls),
         "starts": "1 copy starts" if len(calls) == 1 else f"{len(calls)} copies start, one for each destination",
         "dry_run": any(call.dry_run for call in calls),
         "commands": [
@@ -239,7 +247,7 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
             for row in rows
             if row["destination"] and row.get("encryption")
         ],
-        "own_names": [(call.destination, call.parameters.get("Name")) for call in calls]
+        "own_names": [(call.destination, call.name) for call in calls]
         if len(named) > 1 or any("{" in name for name in form.names.values())
         else [],
         "found": found,

@@ -6,53 +6,45 @@ calls come from.
 """
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from django.core.exceptions import ValidationError
 from django.forms import DateTimeField
-from django.utils import timezone
 
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.marks import unmarked
-from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
-from amicopy.copies.core.parameters import BY_NAME, PARAMETERS, Parameter
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.parameters import (
+    DESTINATION_REGION,
+    DestinationKind,
+    Parameter,
+    of_destination,
+    of_scope,
+)
 from amicopy.copies.requests import verbs
+from amicopy.web.forms.member_forms import AS_SOURCE, TRUE, MemberForm, member_form
 from amicopy.web.forms.rows import MOST, Row, rows_of
 from amicopy.web.request_filters import row_number
 
-KIND_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "region": ("SnapshotCopyCompletionDurationMinutes",),
-    "outpost": ("DestinationOutpostArn",),
-    "zone": ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId"),
-}
-# Where it is said that a chosen kind has no place yet, and in which words.
-PLACE_OF_KIND: Mapping[str, tuple[str, str]] = {
-    "outpost": ("DestinationOutpostArn", "Enter the Outpost's ARN, or choose “Region” for this destination."),
-    "zone": (
-        "DestinationAvailabilityZone",
-        "Enter the Local Zone's name or ID, or choose “Region” for this destination.",
-    ),
-}
-OF_A_KIND = frozenset(name for names in KIND_FIELDS.values() for name in names)
-# A destination's own answer where the default for all is to encrypt.
-AS_SOURCE = "source"
-TRUE = {"on", "true", "1", "yes"}
+KINDS = get_args(DestinationKind)
 
 
 @dataclass
 class RequestForm:
     """A request as it was typed, with what is wrong with it. `errors` are by the HTML name of the input.
 
-    `source_name` is the source image's, for names with placeholders; empty while it isn't known.
+    `shared` is the form of what it has once, `own` has one for each destination. `source_name` is the source image's,
+    for names with placeholders; empty while it isn't known.
     """
 
     data: Mapping[str, str]
     accounts: Sequence[Account]
+    shared: MemberForm
+    own: list[MemberForm] = field(default_factory=list)
     destinations: list[Row] = field(default_factory=list)
     tags: list[Row] = field(default_factory=list)
     errors: dict[str, list[str]] = field(default_factory=dict)
@@ -62,8 +54,10 @@ class RequestForm:
     @classmethod
     def of(cls, data: Mapping[str, str], accounts: Sequence[Account]) -> "RequestForm":
         """The form of posted or initial data; there is always a row to type in."""
-        form = cls(data=data, accounts=accounts)
+        form = cls(data=data, accounts=accounts, shared=member_form(of_scope("request", "both"), data))
         form.destinations = [_with_kind(row) for row in rows_of(data, "destinations")] or [_with_kind({})]
+        own = of_destination()
+        form.own = [member_form(own, row, f"destinations-{index}") for index, row in enumerate(form.destinations)]
         form.tags = rows_of(data, "tags")
         return form
 
@@ -103,13 +97,24 @@ class RequestForm:
 
     @property
     def names(self) -> dict[str, str]:
-        """The names as typed, by their inputs: the one for all, and those of destinations."""
-        own = {f"destinations-{index}-Name": row.get("Name", "") for index, row in enumerate(self.destinations)}
-        return {"Name": self.data.get("Name", ""), **{name: value for name, value in own.items() if value}}
+        """Texts with placeholders as typed, by their inputs: those for all, and those of destinations."""
+        members = [parameter.name for parameter in of_scope("both") if parameter.placeholders]
+        own = {
+            f"destinations-{index}-{name}": row.get(name, "")
+            for index, row in enumerate(self.destinations)
+            for name in members
+        }
+        shared = {name: self.data.get(name, "") for name in members}
+        return shared | {name: value for name, value in own.items() if value}
 
     @property
     def wants_source_name(self) -> bool:
         return any("{source}" in name for name in self.names.values())
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """The source's Region and ID as typed, for who looks at it."""
+        return self.text("SourceRegion"), self.text("SourceImageId")
 
     def text(self, name: str) -> str:
         return self.data.get(name, "").strip()
@@ -121,30 +126,27 @@ class RequestForm:
 
     def calls(self) -> list[Call]:
         """The calls as they would be sent; a value that can't be turned into its type becomes an error."""
-        shared = self._members([p for p in PARAMETERS if p.scope == "request"], self.data)
-        token = shared.pop("ClientToken", "")
+        once = self._filled(self.shared, of_scope("request"))
+        # It is no member of the frozen call: it belongs to an attempt.
+        token = once.pop("ClientToken", "")
         tags = self._tag_specifications()
-        if tags:
-            shared["TagSpecifications"] = tags
-        defaults = {p.name: self.data.get(p.name, "") for p in PARAMETERS if p.scope == "both"}
+        once |= {parameter.name: tags for parameter in of_scope("request") if parameter.kind == "tags" and tags}
         calls, now = [], datetime.now(UTC)
-        for index, typed in enumerate(self.destinations):
-            prefix = f"destinations-{index}-"
+        for row, form in zip(self.destinations, self.own, strict=True):
             # The fields of another kind aren't on the page.
-            hidden = OF_A_KIND - set(KIND_FIELDS[typed["kind"]])
-            row = {name: value for name, value in typed.items() if name not in hidden}
-            # An own "same as the source" takes no key from the default either.
-            inherited = {
-                name
-                for name in defaults
-                if not row.get(name) and not (name == "KmsKeyId" and row.get("Encrypted") == AS_SOURCE)
-            }
-            kept = {**row, **{name: defaults[name] for name in inherited}}
-            own = self._members([p for p in PARAMETERS if p.scope != "request"], kept, prefix, inherited)
-            region = row.get("DestinationRegion", "").strip()
-            if "Name" in own:
-                own["Name"] = name_templates.expand(own["Name"], now=now, source=self.source_name, region=region)
-            calls.append(Call(DestinationRegion=region, parameters={**shared, **own}, ClientToken=token))
+            of_kind = of_destination(row["kind"])
+            kept = {parameter.name: row.get(parameter.name, "") for parameter in of_kind}
+            inherited = [parameter for parameter in of_destination() if _inherits(parameter, kept)]
+            typed = [parameter for parameter in of_kind if parameter not in inherited]
+            found = self._filled(form, typed) | self._filled(self.shared, inherited)
+            region = found.pop(DESTINATION_REGION.name, "")
+            members = {each.name: found[each.name] for each in of_destination() if each.name in found}
+            for parameter in of_destination():
+                if parameter.placeholders and parameter.name in members:
+                    members[parameter.name] = name_templates.expand(
+                        members[parameter.name], now=now, source=self.source_name, region=region
+                    )
+            calls.append(Call(DestinationRegion=region, parameters={**once, **members}, ClientToken=token))
         return calls
 
     def read(self) -> list[Call]:
@@ -196,55 +198,31 @@ class RequestForm:
     def _empty_kinds(self) -> dict[str, str]:
         """What is missing at destinations whose kind was chosen and whose place of that kind wasn't filled in: sent as
         they are they would be plain copies to the Region."""
-        return {
-            f"destinations-{index}-{PLACE_OF_KIND[row['kind']][0]}": PLACE_OF_KIND[row["kind"]][1]
-            for index, row in enumerate(self.destinations)
-            if row["kind"] in PLACE_OF_KIND and not any(row.get(name, "").strip() for name in KIND_FIELDS[row["kind"]])
-        }
+        missing: dict[str, str] = {}
+        for index, row in enumerate(self.destinations):
+            places = [parameter for parameter in of_scope("destination") if parameter.of_kind == row["kind"]]
+            if not any(row.get(parameter.name, "").strip() for parameter in places):
+                missing |= {f"destinations-{index}-{each.name}": each.asked for each in places if each.asked}
+        return missing
 
     def input_of(self, error: FieldError) -> str:
         """The name of the input that an error or a note of the rules belongs to."""
-        parameter = BY_NAME.get(error.field)
-        if error.field != "DestinationRegion" and (parameter is None or parameter.scope == "request"):
+        parameter = next((each for each in of_destination() if each.name == error.field), None)
+        if parameter is None:
             return error.field
         index = error.destination or 0
         own = index < len(self.destinations) and self.destinations[index].get(error.field, "")
-        if parameter and parameter.scope == "both" and not own and (parameter.required or self.text(error.field)):
+        if parameter.scope == "both" and not own and (parameter.required or self.text(error.field)):
             return error.field
         return f"destinations-{index}-{error.field}"
 
-    def _members(
-        self,
-        parameters: Sequence[Parameter],
-        data: Mapping[str, str],
-        prefix: str = "",
-        inherited: Collection[str] = (),
-    ) -> dict[str, Any]:
-        """The filled members of these parameters as CopyImage takes them; the inputs' names begin with `prefix`, but
-        for what is inherited from the defaults."""
-        members: dict[str, Any] = {}
-        for parameter in parameters:
-            where = parameter.name if parameter.name in inherited else prefix + parameter.name
-            raw = data.get(parameter.name, "")
-            text = raw.strip() if parameter.name != "Name" else raw
-            if parameter.kind == "tags" or text == "":
-                continue
-            if parameter.kind == "flag":
-                if text.lower() in TRUE:
-                    members[parameter.name] = True
-            elif parameter.kind == "three-way":
-                if text in {"true", "false"}:
-                    members[parameter.name] = text == "true"
-                elif text != AS_SOURCE:
-                    self.add_error(where, "Choose one of the answers.")
-            elif parameter.kind == "number":
-                if text.isascii() and text.isdigit() and len(text) < 10:
-                    members[parameter.name] = int(text)
-                else:
-                    self.add_error(where, f"Enter a whole number. {text[:20]!r} isn't one.")
-            else:
-                members[parameter.name] = text.replace("\r\n", "\n")
-        return members
+    def _filled(self, form: MemberForm, parameters: Iterable[Parameter]) -> dict[str, Any]:
+        """The filled members of these parameters as CopyImage takes them; what is wrong with the others is kept."""
+        wanted = list(parameters)
+        for parameter in wanted:
+            for message in form.errors_of(parameter):
+                self.add_error(form.add_prefix(parameter.name), message)
+        return form.filled(wanted)
 
     def _tag_specifications(self) -> list[dict[str, Any]]:
         """One specification for the image and one for the snapshots, from the rows' boxes."""
@@ -261,61 +239,15 @@ class RequestForm:
         return [{"ResourceType": kind, "Tags": tags} for kind, tags in by_kind.items() if tags]
 
 
+def _inherits(parameter: Parameter, row: Row) -> bool:
+    """Whether a destination takes the default for all."""
+    as_source = parameter.goes_with and row.get(parameter.goes_with) == AS_SOURCE
+    return parameter.scope == "both" and not row.get(parameter.name) and not as_source
+
+
 def _with_kind(row: Row) -> Row:
     """A destination's kind as chosen, or as its filled fields say."""
-    if row.get("kind") in KIND_FIELDS:
+    if row.get("kind") in KINDS:
         return row
-    kind = next(
-        (kind for kind in ("outpost", "zone") if any(row.get(name, "").strip() for name in KIND_FIELDS[kind])), None
-    )
-    return {**row, "kind": kind or "region"}
-
-
-def initial_again(request: CopyRequest) -> dict[str, str]:
-    """The form's data for a request that was sent back: all of it, its unused token and its start included."""
-    calls = request.calls_as_asked()
-    start = request.start_not_before
-    return initial_of(calls, account=request.account, reason=request.reason) | {
-        "again": str(request.pk),
-        "ClientToken": calls[0].ClientToken if calls else "",
-        "start_not_before": f"{timezone.localtime(start):%Y-%m-%dT%H:%M}" if start else "",
-    }
-
-
-def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) -> dict[str, str]:
-    """The form's data for a clone of these calls; the token stays behind, it works once."""
-    data: dict[str, str] = {"account": account.name, "reason": reason}
-    names = {call.parameters.get("Name") for call in request_calls}
-    tags: dict[tuple[str, str], Row] = {}
-    for index, call in enumerate(request_calls):
-        data[f"destinations-{index}-DestinationRegion"] = call.DestinationRegion
-        for name, value in call.parameters.items():
-            parameter = BY_NAME[name]
-            if parameter.kind == "tags":
-                for specification in value if index == 0 else ():
-                    for tag in specification["Tags"]:
-                        row = tags.setdefault((tag["Key"], tag["Value"]), {"Key": tag["Key"], "Value": tag["Value"]})
-                        row[specification["ResourceType"]] = "on"
-                continue
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            shared = parameter.scope == "request" or (name == "Name" and len(names) == 1)
-            data[name if shared else f"destinations-{index}-{name}"] = text
-    for index, row in enumerate(tags.values()):
-        data |= {f"tags-{index}-{name}": value for name, value in row.items()}
-    return data
-
-
-def mended_of(copy: ImageCopy) -> dict[str, str]:
-    """The form's data for a failed copy that is asked for again: its destination only, and a link to it."""
-    data = initial_of([unmarked(copy.call(), copy.mark)], account=copy.request.account, reason=copy.request.reason)
-    return {**data, "mends": str(copy.pk)}
-
-
-def more_of(request_calls: Sequence[Call], *, account: Account, number: int) -> dict[str, str]:
-    """The form's data for more destinations of a request with these calls: all that isn't a destination's, and the
-    name."""
-    data = initial_of(request_calls[:1], account=account, reason="")
-    return {
-        **{name: value for name, value in data.items() if not name.startswith("destinations-")},
-        "continues": str(number),
-    }
+    places = [parameter for parameter in of_scope("destination") if row.get(parameter.name, "").strip()]
+    return {**row, "kind": next((parameter.of_kind for parameter in places if parameter.of_kind), "region")}

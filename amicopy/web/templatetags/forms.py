@@ -1,16 +1,18 @@
-"""Drawing the request form: one field from a row of the table of parameters."""
+"""Drawing the request form: one field from a row of the table of members."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
 
-from amicopy.copies.core.parameters import Parameter
-from amicopy.copies.lookups.places import RegionPlace
+from amicopy.copies.core.parameters import Parameter, of_section
 from amicopy.web.forms.context import Slot
+from amicopy.web.forms.member_forms import RegionSelect, region_words
 from amicopy.web.forms.request_form import RequestForm
 
 register = template.Library()
+register.filter("of_section", of_section)
+register.filter("region_words", region_words)
 
 
 @register.filter
@@ -30,36 +32,37 @@ def slot(slots: Mapping[str, Slot], name: str, *, oob: bool = False) -> dict[str
 
 @register.inclusion_tag("requests/new/_field.html", takes_context=True)
 def field(
-    context: Mapping[str, Any],
-    parameter: Parameter,
-    row: int | None = None,
-    options: str = "",
-    width: str = "",
-    brief: bool = False,
+    context: Mapping[str, Any], parameter: Parameter, row: int | None = None, stacked: bool = False
 ) -> dict[str, Any]:
-    """A field of the request, or of destination number `row`. `options` is the id of a datalist, `width` a class of the
-    columns; `brief` leaves the help out, where the same field is explained elsewhere."""
+    """The field of a member for the whole request, or of destination number `row`. It stands in columns unless it is
+    `stacked`, the only one on its line."""
     form: RequestForm = context["form"]
     slots: Mapping[str, Slot] = context["slots"]
-    name = parameter.name if row is None else f"destinations-{row}-{parameter.name}"
-    data = form.data if row is None else form.destinations[row]
-    value = data.get(parameter.name, "")
-    regions: Sequence[RegionPlace] = context["regions"] if parameter.name.endswith("Region") else ()
-    help_text = "" if brief else parameter.help
+    bound = (form.shared if row is None else form.own[row])[parameter.name]
+    place = parameter.place if row is None else parameter.own
+    widget = bound.field.widget
+    if isinstance(widget, RegionSelect):
+        widget.offer(context["regions"])
+    name, id_ = bound.html_name, bound.auto_id
+    lists = row is not None and parameter.options not in {"", "regions"}
+    attrs = {
+        "list": f"{parameter.options}-{row}" if lists else False,
+        "aria-describedby": f"{id_}-hint {id_}-err" if place.help and parameter.help else f"{id_}-err",
+        "aria-invalid": "true" if slots[name].errors else False,
+        "autofocus": context.get("focus") == name,
+    }
+    classes = [
+        f"only k-{parameter.of_kind}" if row is not None and parameter.of_kind else "",
+        "" if stacked else f"c-{place.width}",
+    ]
     return {
         "parameter": parameter,
         "name": name,
-        "value": value,
-        "help": help_text,
-        "described_by": f"f-{name}-hint f-{name}-err" if help_text else f"f-{name}-err",
-        "list": options,
-        "row": row is not None,
-        "width": width,
+        "checked": bound.value(),
+        "control": bound.as_widget(attrs=attrs) if parameter.kind != "flag" else "",
+        "help": parameter.help if place.help else "",
+        "width": " ".join(filter(None, classes)),
         "slots": slots,
-        "invalid": bool(slots[name].errors) if name in slots else False,
-        "regions": regions,
-        "listed": any(region.name == value for region in regions),
         "optional": parameter.kind != "three-way"
         and (not parameter.required or (row is not None and parameter.scope == "both")),
-        "focus": context.get("focus") == name,
     }

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import CopyRequest, Decision
+from amicopy.copies.core.parameters import DESTINATION_REGION, of_scope
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
@@ -23,7 +24,8 @@ from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms import presets
 from amicopy.web.forms.context import Looked, form_context
-from amicopy.web.forms.request_form import RequestForm, initial_again, initial_of, mended_of, more_of
+from amicopy.web.forms.initial_data import initial_again, initial_of, mended_of, more_of
+from amicopy.web.forms.request_form import RequestForm
 from amicopy.web.forms.rows import MOST
 from amicopy.web.models import Preset
 from amicopy.web.request_filters import row_number
@@ -169,7 +171,7 @@ def _initial(request: HttpRequest) -> dict[str, str]:
 
 def _blank() -> dict[str, str]:
     """An empty form, with a row for each tag that every copy must have, or one to begin with."""
-    data = {"CopyImageTags": "on"}
+    data = {parameter.name: parameter.initial for parameter in of_scope("request", "both") if parameter.initial}
     for index, (key, allowed) in enumerate(settings.REQUIRED_TAGS.items() or [("", ())]):
         row = {"Key": key, "Value": allowed[0] if len(allowed) == 1 else "", "image": "on", "snapshot": "on"}
         data |= {f"tags-{index}-{name}": value for name, value in row.items() if value}
@@ -208,7 +210,7 @@ def _focus(data: Mapping[str, str]) -> str:
     """Where the person goes on after a row came or went: in the new row, or at the button that adds one."""
     form = RequestForm.of(data, [])
     if data.get("add") == "destination":
-        return f"destinations-{len(form.destinations)}-DestinationRegion"
+        return f"destinations-{len(form.destinations)}-{DESTINATION_REGION.name}"
     if data.get("add") == "tag":
         return "tag"
     if "restore" in data:
