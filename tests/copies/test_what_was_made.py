@@ -328,7 +328,9 @@ def test_a_leftover_that_aws_says_it_does_not_know_is_asked_for_again(
     row = SeenLeftover.objects.get()
     admin = make_person("admin", "administrator")
     leftover_jobs.choose(acting(admin), [row.pk])
-    sandbox("faults", kind="hide", action="DeregisterImage", since="rule", seconds=60)
+    sandbox("faults", kind="hide", resource="any", since="rule", seconds=60, count=None)
+    # An image that isn't listed is looked for again before it is asked for by its id.
+    SeenLeftover.objects.update(removal={row.ImageId: "InvalidAMIID.NotFound"})
     look_again("remove_leftovers", times=2)
     assert SeenLeftover.objects.get().removing_since is not None
     sandbox("advance", seconds=61)
