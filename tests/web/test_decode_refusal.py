@@ -115,7 +115,7 @@ def test_f4_it_is_decoded_where_no_transaction_is_open(
     assert len(LONG) == 3880
     refused_with(refused, encoded)
     answer = signed_in("administrator").post(f"/requests/{refused.request_id}/decode/", {"copy": refused.pk})
-    assert SECRET in answer.content.decode()
+    assert SECRET in read(answer).region("Decoded").text
     assert AuditEvent.objects.latest("pk").action == "copy.refusal_decoded"
 
 

@@ -13,6 +13,7 @@ from amicopy.copies.lookups import async_queries
 from tests.conftest import Control
 from tests.copies.conftest import approve, make_person
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 
@@ -36,10 +37,10 @@ def unseen(signed_in: SignedIn, sandbox: Control, monkeypatch: pytest.MonkeyPatc
 
 
 def panel(client: Client, request: CopyRequest) -> str:
-    """What a poll brings of what was found out."""
-    page = client.get(f"/requests/{request.pk}/", headers={"HX-Request": "true"}).content.decode()
-    assert 'id="found" hx-swap-oob="outerMorph"' in page
-    return page[page.index('id="found"') :]
+    """What a poll brings of what was found out, in words."""
+    found = read(client.get(f"/requests/{request.pk}/", headers={"HX-Request": "true"})).by_id("found")
+    assert found.attribute("hx-swap-oob") == "outerMorph"
+    return found.text
 
 
 def test_f22_it_is_looked_at_again_by_itself(signed_in: SignedIn, unseen: CopyRequest) -> None:
@@ -88,13 +89,13 @@ def test_f22_after_a_vote_a_look_adds_to_what_is_shown_and_voids_nothing(
 def test_f22_a_button_looks_at_once(signed_in: SignedIn, unseen: CopyRequest) -> None:
     address = f"/requests/{unseen.pk}/look/"
     for role in ("requester", "approver"):
-        assert f'action="{address}"' in signed_in(role).get(f"/requests/{unseen.pk}/").content.decode()
+        assert read(signed_in(role).get(f"/requests/{unseen.pk}/")).form(to=address).buttons("Look again now")
     answer = signed_in("approver").post(address, follow=True)
-    assert "AWS was asked again" in answer.content.decode()
+    assert "AWS was asked again" in read(answer).told
     assert CopyRequest.objects.get().lookups["source"]["ImageId"] == unseen.SourceImageId
     assert AuditEvent.objects.get(action="request.looked_again").actor == "approver"
     answer = signed_in("approver").post(address, follow=True)
-    assert "Nothing more is known now." in answer.content.decode()
+    assert "Nothing more is known now." in read(answer).told
 
 
 def test_f22_who_neither_asks_nor_decides_cannot_have_aws_asked(signed_in: SignedIn, unseen: CopyRequest) -> None:

@@ -11,6 +11,7 @@ from amicopy.copies.core.models import CopyRequest
 from amicopy.notify.models import Message
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
+from tests.web.page import read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 ENCRYPTED_SOURCE = {"SourceImageId": "ami-0d2f6b80c5e1794a3", "Name": "bastion-copy"}
@@ -42,12 +43,12 @@ def test_f6_f7_every_warning_of_the_form_reaches_who_decides(
 ) -> None:
     data = typed(**changes)
     assert requester.post("/requests/new/source/", data, headers={"HX-Request": "true"}).status_code == 200
-    told = requester.post("/requests/new/messages/", data, headers={"HX-Request": "true"}).content.decode()
-    assert words.rpartition("af-south-1: ")[2] in told, "the requester is warned"
+    told = read(requester.post("/requests/new/messages/", data, headers={"HX-Request": "true"}))
+    assert words.rpartition("af-south-1: ")[2] in told.text, "the requester is warned"
     assert requester.post("/requests/new/", data).status_code == 302
     row, approver = CopyRequest.objects.get(), signed_in("approver")
     for address in ("/approvals/", f"/requests/{row.pk}/"):
-        assert words in approver.get(address).content.decode(), address
+        assert words in read(approver.get(address)).text, address
     assert words in Message.objects.filter(kind="asked").latest("pk").text
 
 
