@@ -11,7 +11,7 @@ from typing import Any
 from amicopy.sandbox import faults
 from amicopy.sandbox.errors import Refused
 
-TAG_KEY = re.compile(r"(?:TagSpecification\.\d+\.)?Tag\.\d+\.Key")
+TAG_KEY = re.compile(r"(?:TagSpecification\.[0-9]+\.)?Tag\.[0-9]+\.Key")
 
 
 def check_new_tags(call: dict[str, Any]) -> None:

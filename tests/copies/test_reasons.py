@@ -9,12 +9,14 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
+from amicopy.copies import tasks
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.reason_words import ordinal, who_in_words, words_of
 from amicopy.copies.core.reasons import NEEDS, Code, Reason, Who
 from amicopy.copies.engine import slots
 from amicopy.copies.lifecycle.transitions import move_copy, note_copy
 from amicopy.notify.models import Kind, Message
+from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, actions, approve, make_call, make_person
 
 DATA: dict[str, Any] = {
@@ -85,3 +87,57 @@ def test_a_copy_that_needs_a_person_keeps_nobody_from_a_slot(
     stuck.copies.update(**Reason(Code.QUOTA).fields)
     assert slots.next_up(timezone.now(), without=(), most=5) == [other.copies.get().pk]
     assert slots.standings([other.copies.get()]) == {}
+
+
+def started(request: CopyRequest) -> ImageCopy:
+    ImageCopy.objects.update(next_step_at=timezone.now())
+    tasks.start_due(wake=False)
+    return request.copies.get()
+
+
+def tracked(request: CopyRequest) -> ImageCopy:
+    ImageCopy.objects.update(next_step_at=timezone.now())
+    tasks.track_due()
+    return request.copies.get()
+
+
+def test_f5_a_quota_says_awss_words_is_tried_rarely_and_lets_others_pass(
+    submit: Submit, approver: User, sandbox: Control
+) -> None:
+    quota = "You have reached your quota of 50000 for the number of images in this Region."
+    sandbox("faults", kind="error", action="CopyImage", code="ResourceLimitExceeded", message=quota, count=1)
+    full = approve(approver, submit(make_call(Name="full")))
+    copy = started(full)
+    assert (copy.state, copy.wait_code, copy.wait_data["AwsMessage"]) == ("STARTING", "quota", quota)
+    assert copy.next_step_at is not None
+    assert copy.lease_id is None
+    after = approve(approver, submit(make_call(Name="after")))
+    full.copies.update(next_step_at=timezone.now() + timedelta(hours=1))
+    after.copies.update(next_step_at=timezone.now())
+    tasks.start_due(wake=False)
+    assert after.copies.get().state == "COPYING"
+    assert slots.standings([copy]) == {}
+    copy = started(full)
+    assert (copy.state, copy.wait) == ("COPYING", None)
+
+
+def test_f14_an_image_becomes_available_though_its_snapshots_cannot_be_looked_at(
+    submit: Submit, approver: User, sandbox: Control
+) -> None:
+    words = "You are not authorized to perform: ec2:DescribeSnapshots"
+    request = approve(approver, submit(make_call(Encrypted=True)))
+    started(request)
+    denied = {"action": "DescribeSnapshots", "code": "UnauthorizedOperation", "message": words}
+    sandbox("faults", kind="error", count=None, **denied)
+    for _ in range(2):
+        copy = tracked(request)
+        assert (copy.state, copy.wait_code) == ("COPYING", "permission")
+        assert (copy.wait_data["Action"], copy.wait_data["AwsMessage"]) == ("DescribeSnapshots", words)
+    assert actions(request).count("copy.waiting") == 1, "said once"
+    sandbox("advance", seconds=600)
+    copy = tracked(request)
+    assert (copy.state, copy.wait) == ("AVAILABLE", None)
+    assert {row["property"] for row in copy.verification} == {"Name", "SourceImageId"} | (
+        {"Tags of the image"} if copy.mark else set()
+    )
+    assert all(row["ok"] for row in copy.verification)

@@ -33,13 +33,16 @@ _GONE = "AWS showed the image, and for a long time it has not shown it any more.
 def seen(
     copy: ImageCopy,
     image: Image,
-    snapshots: Sequence[Snapshot],
+    snapshots: Sequence[Snapshot] | None,
     account: AwsAccount,
     *,
     lease: uuid.UUID,
     actor: Actor,
 ) -> bool:
-    """Stores what AWS shows of an image; True when the copy is over."""
+    """Stores what AWS shows of an image; True when the copy is over. `snapshots` is None where AWS doesn't let them be
+    looked at: the image's state doesn't depend on them."""
+    if snapshots is None:
+        return _seen_alone(copy, image, account, lease=lease, actor=actor)
     devices = {volume.SnapshotId: volume.DeviceName for volume in image.volumes}
     known = {row["SnapshotId"]: row["DeviceName"] for row in copy.snapshots}
     rows = [
@@ -49,18 +52,7 @@ def seen(
     if image.State in AVAILABLE and len(snapshots) < len(snapshot_ids(copy, image)) and not counts_as_gone(copy):
         return _not_all_shown(copy, image, rows)
     if image.State in AVAILABLE:
-        verification = image_verification.compare(
-            copy.parameters, image, snapshots, source=copy.request.source_seen, key_arn=_key_arn(copy, account)
-        )
-        move_copy(
-            copy,
-            CopyState.AVAILABLE,
-            actor=actor,
-            action="copy.available",
-            lease=lease,
-            data={"verification": verification, "snapshots": rows},
-            **_over(progress=100, snapshots=rows, verification=verification),
-        )
+        _available(copy, image, snapshots, rows, account, lease=lease, actor=actor)
         return True
     if image.State in OVER_BADLY or image.State in GONE:
         messages = [snapshot.StateMessage for snapshot in snapshots if snapshot.StateMessage]
@@ -83,6 +75,42 @@ def seen(
     copy.wait = None
     copy.missing_since, copy.missing_looks = None, 0
     return False
+
+
+def _seen_alone(copy: ImageCopy, image: Image, account: AwsAccount, *, lease: uuid.UUID, actor: Actor) -> bool:
+    """As `seen`, of an image whose snapshots can't be looked at; why the copy waits stays as it is."""
+    if image.State in AVAILABLE:
+        _available(copy, image, None, copy.snapshots, account, lease=lease, actor=actor)
+        return True
+    if image.State in OVER_BADLY or image.State in GONE:
+        return seen(copy, image, (), account, lease=lease, actor=actor)
+    copy.seen_at = copy.seen_at or timezone.now()
+    copy.missing_since, copy.missing_looks = None, 0
+    return False
+
+
+def _available(
+    copy: ImageCopy,
+    image: Image,
+    snapshots: Sequence[Snapshot] | None,
+    rows: list[dict[str, Any]],
+    account: AwsAccount,
+    *,
+    lease: uuid.UUID,
+    actor: Actor,
+) -> None:
+    verification = image_verification.compare(
+        copy.parameters, image, snapshots, source=copy.request.source_seen, key_arn=_key_arn(copy, account)
+    )
+    move_copy(
+        copy,
+        CopyState.AVAILABLE,
+        actor=actor,
+        action="copy.available",
+        lease=lease,
+        data={"verification": verification, "snapshots": rows},
+        **_over(progress=100, snapshots=rows, verification=verification),
+    )
 
 
 def missing(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:

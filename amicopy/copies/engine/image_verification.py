@@ -9,13 +9,14 @@ from amicopy.aws.shapes import Image, Snapshot, carried_tags
 def compare(
     parameters: Mapping[str, Any],
     image: Image,
-    snapshots: Sequence[Snapshot],
+    snapshots: Sequence[Snapshot] | None,
     *,
     source: Mapping[str, Any] | None = None,
     key_arn: str = "",
 ) -> list[dict[str, Any]]:
     """One row a property: {"property", "expected", "found", "ok"}. Only what is known to be expected is compared.
 
+    `snapshots` is None where AWS doesn't let them be looked at; then nothing is said of them.
     `source` is the source image as it was approved (`CopyRequest.source_seen`), empty when AWS didn't show it.
     `key_arn` is the ARN behind the requested KmsKeyId, where it could be looked up; an alias alone can't be compared.
     """
@@ -30,7 +31,8 @@ def compare(
         found = {volume.DeviceName: f"{volume.VolumeSize} GiB" for volume in image.volumes}
         rows.append(_row("Volumes", expected, found))
     stays_encrypted = bool(volumes) and all(volume["Encrypted"] for volume in volumes)
-    if parameters.get("Encrypted") or parameters.get("DestinationOutpostArn") or stays_encrypted:
+    encrypts = bool(parameters.get("Encrypted") or parameters.get("DestinationOutpostArn") or stays_encrypted)
+    if snapshots is not None and encrypts:
         rows.append(_row("Encrypted", True, bool(snapshots) and all(snapshot.Encrypted for snapshot in snapshots)))
     if key_arn and snapshots:
         keys = sorted({snapshot.KmsKeyId for snapshot in snapshots})
@@ -40,7 +42,7 @@ def compare(
         wanted[specification["ResourceType"]] |= {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
     if wanted["image"]:
         rows.append(_row("Tags of the image", wanted["image"], _chosen(image.tags, wanted["image"])))
-    if wanted["snapshot"]:
+    if snapshots is not None and wanted["snapshot"]:
         tags = [_chosen(snapshot.tags, wanted["snapshot"]) for snapshot in snapshots]
         other = next((each for each in tags if each != wanted["snapshot"]), wanted["snapshot"])
         rows.append(_row("Tags of the snapshots", wanted["snapshot"], other))

@@ -56,7 +56,7 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
     try:
         images = ec2.describe_images(account, region=region, image_ids=[copy.ImageId for copy in copies])
         images |= _looked_up(copies, images, account)
-        snapshots = _snapshots(account, region, copies, images)
+        snapshots, refused = _snapshots_or_refusal(account, region, copies, images)
     except errors.AwsError as error:
         _round_failed(copies, error, lease=lease, actor=actor)
         return
@@ -68,14 +68,21 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
                 finished = image_outcomes.missing(copy, lease=lease, actor=actor)
             else:
                 own = [snapshots[sid] for sid in image_outcomes.snapshot_ids(copy, image) if sid in snapshots]
-                finished = image_outcomes.seen(copy, image, own, account, lease=lease, actor=actor)
+                known = None if refused else own
+                finished = image_outcomes.seen(copy, image, known, account, lease=lease, actor=actor)
         except InvalidTransition as moved:
             logger.info("%s", moved)
             continue
         if not finished:
             still.append(copy)
     _store_progress(still, lease=lease)
-    _hand_back(still, lease=lease, pushed=source is not None)
+    if refused:
+        reason = backoff.because(Code.PERMISSION, refused, action="DescribeSnapshots")
+        for copy in still:
+            pause = _pause(copy, timezone.now(), pushed=source is not None)
+            wait(copy, reason, lease=lease, actor=actor, pause=pause)
+    else:
+        _hand_back(still, lease=lease, pushed=source is not None)
     if len(still) < len(copies):
         slots.freed(copies[0].account_id, region)
         if source is not None:
@@ -97,6 +104,16 @@ def _looked_up(copies: Sequence[ImageCopy], images: Mapping[str, Image], account
             except errors.NotFound as error:
                 logger.info("Image %s has stayed away: %s", copy.ImageId, error.code)
     return found
+
+
+def _snapshots_or_refusal(
+    account: AwsAccount, region: str, copies: Sequence[ImageCopy], images: Mapping[str, Image]
+) -> tuple[dict[str, Snapshot], errors.Denied | None]:
+    """The snapshots of all these copies, or AWS's refusal to show any. Raises every other AwsError."""
+    try:
+        return _snapshots(account, region, copies, images), None
+    except errors.Denied as refusal:
+        return {}, refusal
 
 
 def _snapshots(

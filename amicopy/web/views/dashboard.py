@@ -16,6 +16,7 @@ from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.explanations import explain
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
 from amicopy.copies.core.reason_words import words_of
+from amicopy.copies.core.reasons import NEEDS
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls, estimates
 from amicopy.web.actor import signed_in
@@ -88,6 +89,7 @@ def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]
         **own,
         "running": visible.filter(state=RequestState.APPROVED)[:1000].count(),
         "in_flight": copies.filter(state__in=COPY_UNFINISHED)[:1000].count(),
+        "stuck": _stuck(copies)[:1000].count(),
         "failed": copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)[:1000].count(),
         "done": week[:10000].count(),
         "done_gib": sum(size_of(copy) for copy in week.only("snapshots")[:10000]),
@@ -107,7 +109,10 @@ def _lead(tiles: Mapping[str, Any], *, decides: bool) -> str:
         first += f" {'waits' if asked == 1 else 'wait'} for approval"
     look = f"{failed} failed cop{'y needs' if failed == 1 else 'ies need'} a look"
     are = "is" if running == 1 else "are"
-    return f"{first}, {running or 'none'} {are} in progress, and {look if failed else 'nothing failed this week'}."
+    stuck = tiles["stuck"]
+    person = f" {stuck} cop{'y waits' if stuck == 1 else 'ies wait'} for a person." if stuck else ""
+    last = look if failed else "nothing failed this week"
+    return f"{first}, {running or 'none'} {are} in progress, and {last}.{person}"
 
 
 def _own_open(user: User, visible: CopyRequestQuerySet) -> list[CopyRequest]:
@@ -117,11 +122,20 @@ def _own_open(user: User, visible: CopyRequestQuerySet) -> list[CopyRequest]:
 
 
 def _failures(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
+    """What needs a look: copies that wait for a person, and those that failed of late."""
     rows = copies.filter(state=CopyState.FAILED, finished_at__gte=timezone.now() - WEEK)
-    return [
+    stuck = _stuck(copies).select_related("request").order_by("pk")[:MOST]
+    waiting = [{"copy": copy, "title": words_of(copy.wait).title} for copy in stuck if copy.wait]
+    failed = [
         {"copy": copy, "title": explain(copy, copy.request.lookups).title}
         for copy in rows.select_related("request").order_by("-finished_at")[:MOST]
     ]
+    return [*waiting, *failed][:MOST]
+
+
+def _stuck(copies: QuerySet[ImageCopy]) -> QuerySet[ImageCopy]:
+    """The copies that only a person can bring on."""
+    return copies.filter(state__in=COPY_UNFINISHED, wait_code__in=tuple(NEEDS))
 
 
 def _regions(copies: QuerySet[ImageCopy]) -> list[dict[str, Any]]:
