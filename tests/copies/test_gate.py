@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -207,13 +207,14 @@ def test_a_request_moved_to_approved_by_hand_is_not_copied(submit: Submit, appro
 
 def test_an_event_without_the_votes_it_speaks_of_is_not_enough(submit: Submit, sandbox: Control) -> None:
     request = submit()
-    move_request(
-        lock_request(request.pk),
-        "APPROVED",
-        actor=worker("x"),
-        action="request.approved",
-        data={"automatic": False, **approvals.record_of(request, {999: {"approver"}})},
-    )
+    with transaction.atomic():
+        move_request(
+            lock_request(request.pk),
+            "APPROVED",
+            actor=worker("x"),
+            action="request.approved",
+            data={"automatic": False, **approvals.record_of(request, {999: {"approver"}})},
+        )
     by_hand(request)
     start()
     assert "don't fulfil the plan" in request.copies.get().error_message
