@@ -285,10 +285,10 @@ def test_a_person_mutes_what_they_can_get_and_is_asked_about_nothing_else(signed
     page = read(client.get("/settings/"))
     assert page.field("tell", "decision").is_on
     assert "asked" not in [field.value for field in page.fields()]
-    client.post("/settings/", {"tell": ["ended"]})
+    client.post("/settings/", {"tell": ["ended", "stuck"]})
     assert list(Mute.objects.values_list("person__username", "kind")) == [("requester", "decision")]
     assert not read(client.get("/settings/")).field("tell", "decision").is_on
-    client.post("/settings/", {"tell": ["ended", "decision", "nonsense"]})
+    client.post("/settings/", {"tell": ["ended", "stuck", "decision", "nonsense"]})
     assert Mute.objects.count() == 0
 
 

@@ -56,7 +56,7 @@ def settings(request: HttpRequest) -> HttpResponse:
 
 def _kinds_for(user: User) -> list[Kind]:
     """The kinds of message the person can get: nobody is asked to choose about what never comes."""
-    asked, own = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED), (Kind.DECISION, Kind.ENDED)
+    asked, own = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED), (Kind.DECISION, Kind.ENDED, Kind.STUCK)
     may = {
         **dict.fromkeys(asked, user.has_perm("copies.decide_request")),
         **dict.fromkeys(own, user.has_perm("copies.submit_request")),

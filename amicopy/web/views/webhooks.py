@@ -34,9 +34,11 @@ class WebhookRow:
 def webhook_list(request: HttpRequest) -> HttpResponse:
     endpoints.check_manage(signed_in(request))
     rows = Endpoint.objects.existing()
-    waiting = Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING)))
-    undelivered = Count("messages", filter=Q(messages__state=State.FAILED))
-    counts = {pk: numbers for pk, *numbers in rows.order_by().values_list("pk", waiting, undelivered)}
+    counted = rows.order_by().annotate(
+        waiting=Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING))),
+        undelivered=Count("messages", filter=Q(messages__state=State.FAILED)),
+    )
+    counts = {pk: (waiting, failed) for pk, waiting, failed in counted.values_list("pk", "waiting", "undelivered")}
     entries = [
         WebhookRow(
             row,
