@@ -6,7 +6,7 @@ export AMICOPY_AWS ?= sandbox
 
 # How many processes run the tests side by side; each has its own database, ports, queue and sandbox.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
 .PHONY: help run test test-all check lock docs fuzz chaos bench screenshots clean
 

@@ -11,6 +11,8 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from pytest_django import Settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from amicopy.audit import triggers
 from amicopy.aws import sessions
@@ -18,6 +20,23 @@ from amicopy.copies.lookups import async_queries
 from amicopy.sandbox.server import Server, start
 
 Control = Callable[..., Any]
+
+
+# The tests that go to one of the processes side by side: what they share takes long to start.
+TOGETHER = ("tests/journey/", "tests/audit/test_grants.py")
+
+
+class Together(LoadScopeScheduling):
+    """Gives each process the next test, the largest group first. (What `--dist loadgroup` does by marks changes the ids
+    of tests, which pytest no longer takes over.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,7 @@ from psycopg import errors
 from amicopy.audit import triggers
 from tests.audit.databases import POSTGRESQL, ROOT, manage, superuser, url
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.xdist_group("grants"),
-    pytest.mark.skipif(not POSTGRESQL, reason="SQLite has no roles."),
-]
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(not POSTGRESQL, reason="SQLite has no roles.")]
 SUFFIX = f"_{os.getpid()}"
 NAMES = re.compile(r"\bamicopy(_owner|_app)?\b")
 FORBIDDEN = {

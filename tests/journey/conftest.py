@@ -93,14 +93,6 @@ class Running:
             processes.stop(process)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All journeys go to one of the processes that run the tests side by side: they share what `running` started."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("journey"))
-
-
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with everything(tmp_path_factory.mktemp("var"), "amicopy_journey") as it:
