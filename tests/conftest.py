@@ -11,7 +11,6 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from pytest_django import Settings
-from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from amicopy.audit import triggers
@@ -26,17 +25,17 @@ Control = Callable[..., Any]
 TOGETHER = ("tests/journey/", "tests/audit/test_grants.py")
 
 
-class Together(LoadScopeScheduling):
-    """Gives each process the next test, the largest group first. (What `--dist loadgroup` does by marks changes the ids
-    of tests, which pytest no longer takes over.)"""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
-    return Together(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives each process the next test, the largest group first. (`--dist loadgroup` does so by changing the ids of
+    marked tests, which this pytest doesn't take over.)"""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _group_of
+    return scheduler
+
+
+def _group_of(nodeid: str) -> str:
+    return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
 
 
 @pytest.fixture(scope="session")
