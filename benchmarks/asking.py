@@ -95,7 +95,9 @@ class Persistent(Person):
 
 def wants_again(one: Asked) -> bool:
     """Whether somebody presses Retry: a copy failed of a request that was meant to be made."""
-    return one.fate in {APPROVED, ONE_CANCELLED} and one.state in {"FAILED", "PARTIAL"} and "FAILED" in one.states
+    return (
+        one.fate in {APPROVED, ONE_CANCELLED, DRY_RUN} and one.state in {"FAILED", "PARTIAL"} and "FAILED" in one.states
+    )
 
 
 def persist(do: Callable[[], T]) -> T:

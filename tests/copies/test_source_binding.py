@@ -73,6 +73,18 @@ def test_a_vanished_source_stops_the_copy(asked: Asked, approver: User, account:
     assert events(request)[-2].error_code == "SourceGone"
 
 
+def test_a_dry_run_waits_for_a_source_that_is_not_listed_for_a_while(asked: Asked, sandbox: Control) -> None:
+    request = asked(DryRun=True)
+    sandbox("faults", kind="hide", resource="source", since="rule", seconds=30)
+    tasks.start_due(wake=False)
+    copy = request.copies.get()
+    assert (copy.state, copy.wait_code) == ("STARTING", "source-unseen")
+    sandbox("advance", seconds=31)
+    look_again("start_due", times=1, minutes=1)
+    copy.refresh_from_db()
+    assert copy.state == "CHECKED"
+
+
 def test_a_changed_source_stops_the_copy_and_says_what_changed(asked: Asked, approver: User, sandbox: Control) -> None:
     request = asked()
     approve(approver, request)

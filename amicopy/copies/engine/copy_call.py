@@ -166,7 +166,8 @@ def _check(copy: ImageCopy, attempt: Attempt, *, lease: uuid.UUID, actor: Actor)
             parameters=copy.parameters,
             for_request=copy.request_id,
         )
-    except errors.AwsError as error:
+    except errors.AwsError as refused:
+        error = _passing(copy, refused)
         wait = backoff.wait_for(error)
         if wait is not None:
             call_outcomes.wait_for_another(copy, attempt, error, wait, doubt_since=None, lease=lease, actor=actor)
