@@ -29,8 +29,13 @@ FAULTS: dict[str, dict[str, Any]] = {
     "answers cut off": {"kind": "answer-after", "status": 200, "body": "cut", "chance": 0.02},
     "copies failed": {"kind": "fail", "action": "CopyImage", "percent": 50, "reason": "Chaos.", "chance": 0.15},
 }
-# What strikes only where something is removed, which a short run may not come to.
-SELDOM = {"listed for a while after removal", "snapshots listed for a while after removal"}
+# What a short run may not come to.
+SELDOM = {
+    "answers cut off",
+    "copies failed",
+    "listed for a while after removal",
+    "snapshots listed for a while after removal",
+}
 # As much as is copied at once in a Region of an account; one more is refused.
 SANDBOX: dict[str, Any] = {"limit": 9, "copy_seconds": 4}
 
@@ -81,8 +86,11 @@ class Breaker:
     def _rules(self) -> dict[str, dict[str, Any]]:
         """Every rule of the sandbox by its name, in one order."""
         lag = {"resource": "any", "most_seconds": self.hidden}
+        faults = {name: {"service": "ec2", **rule} for name, rule in FAULTS.items()}
+        if not self.hidden:
+            return faults
         return {
-            **{name: {"service": "ec2", **rule} for name, rule in FAULTS.items()},
+            **faults,
             "hidden from an action for a while": {"kind": "hide", "since": "rule", **lag},
             "listed for a while after removal": {"kind": "linger", "action": "DescribeImages", **lag},
             "snapshots listed for a while after removal": {"kind": "linger", "action": "DescribeSnapshots", **lag},

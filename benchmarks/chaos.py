@@ -116,7 +116,9 @@ def main() -> None:
     options.add_argument("--copies", type=int, default=5, help="of each request")
     options.add_argument("--kills", type=int, default=20, help="of workers")
     options.add_argument("--pause", type=float, default=4.0, help="seconds between two breaks, about")
-    options.add_argument("--hidden", type=float, default=60.0, help="seconds at most that something isn't listed")
+    options.add_argument(
+        "--hidden", type=float, default=60.0, help="seconds at most that something isn't listed; 0: never"
+    )
     options.add_argument("--seconds", type=float, default=1500.0, help="to settle in")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     options.add_argument("--sabotage", choices=("once", "made", "final"), help="break this promise; must end with 1")
@@ -127,8 +129,8 @@ def main() -> None:
     plan = breaking.plan(dice, kills=given.kills, database=given.stack == "servers")
     log = Path(tempfile.gettempdir()) / f"amicopy-chaos-{given.stack}-{given.seed}.log"
     began = time.monotonic()
-    # Longer than anything stays away, and than three looks at it take.
-    absent = 1.25 * given.hidden + 5
+    # Longer than several looks in a row can miss what is there.
+    absent = 4 * given.hidden + 10
     with ExitStack() as opened:
         var = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         running, database, broker = opened.enter_context(stack(given.stack, var, log, absent=absent))

@@ -119,7 +119,7 @@ def _faults(one: Asked, place: int, state: str, found: Sequence[Mapping[str, Any
             yield f"a copy of {there[0]['SourceImageId']}"
     elif state == "FAILED" and one.may_be_cancelled(place):
         # It had failed before somebody could cancel it.
-        if there or not failed:
+        if there:
             yield f"{len(found)} images made, {len(there)} there"
     else:
         yield "did not end as it should"
