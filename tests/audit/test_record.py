@@ -82,6 +82,15 @@ def test_the_transaction_of_a_test_is_not_one() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no rows.")
+def test_the_transaction_of_a_test_holds_no_locks_either() -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        AuditEvent.objects.select_for_update().first()
+    with transaction.atomic():
+        assert AuditEvent.objects.select_for_update().first() is None
+
+
+@pytest.mark.django_db
 def test_an_unknown_action_is_refused() -> None:
     with pytest.raises(KeyError, match=r"request\.invented"):
         write("request.invented")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.audit.databases import POSTGRESQL, ROOT, manage, superuser, url
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 WRITERS, EACH = 8, 40
 
 

@@ -8,7 +8,7 @@ from kombu import Connection, Exchange, Producer
 
 from tests.journey.conftest import Person, Running, until
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 JSON = "application/json"
 
 

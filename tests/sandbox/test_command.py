@@ -91,6 +91,7 @@ def test_an_option_that_makes_no_sense_is_one_line(options: list[str], line: str
     assert (done.returncode, done.stderr) == (1, f"CommandError: {line}\n")
 
 
+@pytest.mark.slow
 def test_the_journal_survives_a_hard_kill(tmp_path: Path) -> None:
     port, options = free_port(), ["--journal", str(tmp_path / "journal.jsonl"), "--limit", "9", "--copy-seconds", "300"]
     with running(port, *options):

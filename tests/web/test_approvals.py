@@ -232,6 +232,7 @@ def crowded(approver: Client, account: Account) -> tuple[list[int], list[int]]:
     return [row.pk, *security], mine
 
 
+@pytest.mark.slow
 def test_what_waits_for_me_is_found_behind_hundreds_that_wait_for_others(
     approver: Client, crowded: tuple[list[int], list[int]]
 ) -> None:
@@ -312,6 +313,7 @@ def test_a_page_on_which_nothing_is_left_shows_the_first_one(approver: Client, a
         assert shown_in(read(approver.get(f"/approvals/?after={nonsense}"))) == [row.pk, *later[:-1]]
 
 
+@pytest.mark.slow
 def test_a_thousand_that_wait_cost_no_more_statements_than_a_few(approver: Client, account: Account) -> None:
     def statements(address: str) -> int:
         with CaptureQueriesContext(connection) as captured:

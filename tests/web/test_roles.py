@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.http import StreamingHttpResponse
 from django.test import Client
@@ -18,14 +17,14 @@ from django.utils import timezone
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies.core.policy_models import Delegation, FreezeWindow
-from amicopy.copies.core.roles import PERMISSIONS, ROLES, make_roles
+from amicopy.copies.core.roles import PERMISSIONS, ROLES
 from amicopy.copies.operations import accounts, people
 from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
 from amicopy.notify.models import State as MessageState
 from amicopy.urls import urlpatterns
 from amicopy.web.models import SavedView
-from tests.copies.conftest import acting, make_call, make_person, make_rule
+from tests.copies.conftest import acting, have_roles, make_call, make_person, make_rule
 from tests.web.conftest import typed
 from tests.web.page import read
 from tests.web.test_account_pages import account_typed
@@ -81,7 +80,7 @@ def patterns(found: Sequence[URLPattern | URLResolver] = urlpatterns) -> Iterato
 
 @pytest.fixture
 def roles(db: None) -> None:
-    make_roles(apps)
+    have_roles()
 
 
 def somebody(name: str, *groups: str) -> User:
