@@ -19,7 +19,7 @@ from tests.journey.conftest import Running
 
 WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
 # What happens, with which chance: nobody hears of a tenth of all calls that were carried out, a proxy answers in AWS's
-# place, copies fail, and lists lag in both directions.
+# place, copies fail, some for good, and lists lag in both directions.
 FAULTS: dict[str, dict[str, Any]] = {
     "answers lost": {"kind": "drop-after", "chance": 0.1},
     "throttled": {"kind": "throttle", "chance": 0.15},
@@ -28,11 +28,20 @@ FAULTS: dict[str, dict[str, Any]] = {
     "answered by a proxy instead": {"kind": "answer", "status": 429, "body": "html", "chance": 0.03},
     "answers cut off": {"kind": "answer-after", "status": 200, "body": "cut", "chance": 0.02},
     "copies failed": {"kind": "fail", "action": "CopyImage", "percent": 50, "reason": "Chaos.", "chance": 0.15},
+    "copies failed and finished later": {
+        "kind": "fail",
+        "action": "CopyImage",
+        "percent": 50,
+        "reason": "Chaos, for a while.",
+        "seconds": 6,
+        "chance": 0.1,
+    },
 }
 # What a short run may not come to.
 SELDOM = {
     "answers cut off",
     "copies failed",
+    "copies failed and finished later",
     "listed for a while after removal",
     "snapshots listed for a while after removal",
 }

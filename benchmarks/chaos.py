@@ -3,7 +3,7 @@
 60 requests for 300 copies over 6 Regions and 2 accounts: most are approved, some of those cancelled on the way, some
 rejected, withdrawn, or dry runs. Meanwhile workers, beat and web server are killed, the broker is emptied and killed,
 the sandbox is killed, and with `--stack servers` PostgreSQL too; calls to AWS are throttled, answered with errors or by
-a proxy, or carried out and not answered; copies fail; every image,
+a proxy, or carried out and not answered; copies fail, and some of them are finished later all the same; every image,
 snapshot and source is left out of each action for up to a minute at random, and listed as long after it is gone. People
 press Retry and Cancel. At the end the sandbox is counted, and every word of the history about AWS is held against what
 the sandbox answered (see `counting`). Any deviation ends it with 1.

@@ -71,7 +71,7 @@ def retried(copy: ImageCopy) -> ImageCopy:
     return copy
 
 
-def test_a_retry_after_aws_own_failure_uses_a_new_token_and_leaves_the_bad_image_as_a_leftover(
+def test_a_retry_after_aws_own_failure_removes_the_bad_image_and_uses_a_new_token(
     approved: Submit, sandbox: Control
 ) -> None:
     copy = failed_at_aws(approved(), sandbox)
@@ -80,8 +80,70 @@ def test_a_retry_after_aws_own_failure_uses_a_new_token_and_leaves_the_bad_image
     assert copy.state == "COPYING"
     assert copy.ImageId != bad
     assert good_images(sandbox) == [copy.ImageId]
+    assert AuditEvent.objects.filter(copy=copy.pk, action="aws.image_deregistered").get().image_id == bad
     tasks.look_for_leftovers()
-    assert list(SeenLeftover.objects.values_list("ImageId", "State")) == [(bad, "failed")]
+    assert not SeenLeftover.objects.exists()
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_an_image_that_aws_finishes_after_a_retry_is_no_second_one(
+    approved: Submit, sandbox: Control, hidden: bool
+) -> None:
+    """What failed is taken away before the new call, also while AWS leaves it out of its lists."""
+    copy = failed_at_aws(approved(), sandbox, seconds=3600)
+    if hidden:
+        sandbox("faults", kind="hide", action="DescribeImages", since="rule", seconds=7200, count=None)
+    copy = retried(copy)
+    sandbox("faults", method="DELETE")
+    sandbox("advance", seconds=7200)
+    look_again("track_due", times=2)
+    copy.refresh_from_db()
+    assert copy.state == "AVAILABLE"
+    assert good_images(sandbox) == [copy.ImageId]
+
+
+def test_a_failed_image_that_aws_says_it_does_not_know_is_asked_for_until_it_is_gone_for_sure(
+    approved: Submit, sandbox: Control
+) -> None:
+    copy = failed_at_aws(approved(), sandbox, seconds=3600)
+    bad = copy.ImageId
+    sandbox("faults", kind="hide", resource="any", since="rule", seconds=300, count=None)
+    copy = retried(copy)
+    assert (copy.state, copy.wait_code, copy.ImageId) == ("STARTING", "looking-for-image", "")
+    look_again("start_due", minutes=2, control=sandbox)
+    assert len(sandbox("images")) == 1, "nothing was called"
+    look_again("start_due", minutes=4, control=sandbox)
+    copy.refresh_from_db()
+    assert copy.state == "COPYING"
+    sandbox("advance", seconds=7200)
+    assert good_images(sandbox) == [copy.ImageId]
+    assert copy.ImageId != bad
+
+
+def test_a_failed_image_that_is_never_known_again_does_not_hold_up_a_retry_for_ever(
+    approved: Submit, sandbox: Control
+) -> None:
+    copy = failed_at_aws(approved(), sandbox)
+    sandbox("faults", kind="hide", resource_id=copy.ImageId, since="rule", seconds=10**6, count=None)
+    copy = retried(copy)
+    assert copy.wait_code == "looking-for-image"
+    look_again("start_due", minutes=6, times=2)
+    copy.refresh_from_db()
+    assert (copy.state, copy.missing_since) == ("COPYING", None)
+
+
+def test_a_failed_image_that_aws_does_not_let_go_of_keeps_a_new_one_from_being_made(
+    approved: Submit, sandbox: Control
+) -> None:
+    copy = failed_at_aws(approved(), sandbox, seconds=3600)
+    sandbox("faults", kind="error", action="DeregisterImage", code="UnauthorizedOperation", status=403, count=2)
+    copy = retried(copy)
+    assert (copy.state, copy.wait_code) == ("STARTING", "failed-image-kept")
+    assert copy.wait_data["Action"] == "DeregisterImage"
+    assert len(sandbox("images")) == 1, "nothing was called"
+    look_again("start_due", times=2)
+    copy.refresh_from_db()
+    assert (copy.state, len(good_images(sandbox))) == ("COPYING", 1)
 
 
 def test_an_image_that_aws_finishes_after_it_failed_is_what_a_retry_goes_on_with(
@@ -340,11 +402,16 @@ def test_a_leftover_that_aws_says_it_does_not_know_is_asked_for_again(
     assert copy.ImageId == row.ImageId
 
 
-def test_a_newer_good_image_keeps_its_snapshots_when_an_older_leftover_is_removed(
-    approved: Submit, sandbox: Control
+def test_a_good_image_keeps_its_snapshots_when_a_leftover_is_removed(
+    approved: Submit, sandbox: Control, account: Account
 ) -> None:
     """All attempts carry one mark, and only what belongs to the leftover goes."""
-    copy = retried(failed_at_aws(approved(), sandbox))
+    copy = started(approved())
+    sandbox("advance", seconds=600)
+    look_again("track_due")
+    copy.refresh_from_db()
+    older = make_image(copy, "older")
+    sandbox("resource", ResourceId=older, Account=account.account_id, Region="eu-west-1", State="failed")
     tasks.look_for_leftovers()
     leftover_jobs.choose(acting(make_person("admin", "administrator")), [SeenLeftover.objects.get().pk])
     look_again("remove_leftovers", times=2)

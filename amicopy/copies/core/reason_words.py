@@ -114,6 +114,14 @@ def _removal_refused(data: Data) -> Words:
     )
 
 
+def _failed_image_kept(data: Data) -> Words:
+    return Words(
+        "A failed image has to go first",
+        f"AWS could still finish it, as a second one, and answered {data.get('AwsCode') or 'no'} to DeregisterImage.",
+        f"Allow ec2:DeregisterImage for amicopy's role, or deregister the earlier attempt's image. {_AGAIN}",
+    )
+
+
 def _unclear_image(data: Data) -> Words:
     return Words(
         "amicopy can't tell whether an AMI is this copy",
@@ -143,6 +151,7 @@ _WORDS: Mapping[str, Callable[[Data], Words]] = {
     Code.KEY: _key,
     Code.NEVER_SHOWN: _never_shown,
     Code.REMOVAL_REFUSED: _removal_refused,
+    Code.FAILED_IMAGE_KEPT: _failed_image_kept,
     Code.UNCLEAR_IMAGE: _unclear_image,
     Code.EARLIER: lambda data: Words("Waiting", str(data.get("words", ""))),
 }

@@ -44,6 +44,7 @@ class Code(StrEnum):
     KEY = "key"
     NEVER_SHOWN = "never-shown"
     REMOVAL_REFUSED = "removal-refused"
+    FAILED_IMAGE_KEPT = "failed-image-kept"
     UNCLEAR_IMAGE = "unclear-image"
     # A sentence of before there were codes, kept as it was.
     EARLIER = "earlier"
@@ -58,6 +59,7 @@ NEEDS: Mapping[str, Who] = {
     Code.KEY: Who.AWS_ADMINISTRATOR,
     Code.NEVER_SHOWN: Who.REQUESTER,
     Code.REMOVAL_REFUSED: Who.AWS_ADMINISTRATOR,
+    Code.FAILED_IMAGE_KEPT: Who.AWS_ADMINISTRATOR,
     Code.UNCLEAR_IMAGE: Who.AWS_ADMINISTRATOR,
 }
 

@@ -12,11 +12,12 @@ from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.engine import call_outcomes, recovery
 
 
-def followed(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
-    """Looks for what the attempts made already and goes on with that. False: nothing is there, and a call may be made.
+def follow(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> list[Image] | None:
+    """Looks for what the attempts made already and goes on with that: None. Otherwise nothing good is there, and the
+    list has what failed and is the copy's own.
 
-    What failed isn't gone on with, unless a call is in doubt that must have made it; it is a leftover then. Raises
-    Unclear when a person has to look, MayAppear while something may still turn up, and AwsError.
+    What failed isn't gone on with, unless a call is in doubt that must have made it. Raises Unclear when a person has
+    to look, MayAppear while something may still turn up, and AwsError.
     """
     attempts = list(copy.attempts.order_by("number"))
     attempt, found = attempts[-1], recovery.look(copy, attempts)
@@ -26,17 +27,17 @@ def followed(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
         if image.State in recovery.AVAILABLE:
             recovery.check_result(copy, image)
         _adopt(copy, attempts, image, found.how[image.ImageId], lease=lease, actor=actor)
-        return True
+        return None
     known = {each.ImageId for each in attempts}
     failed = [image for image in found.bad if image.ImageId not in known]
     if len(failed) > 1:
         raise recovery.unclear(failed)
     if failed and attempt.in_doubt:
         _adopt(copy, attempts, failed[0], found.how[failed[0].ImageId], lease=lease, actor=actor)
-        return True
+        return None
     if recovery.still_to_come(attempts, attempt, timezone.now()):
         raise absence.MayAppear("ImageMayAppear", "An image of an earlier call may still turn up.")
-    return False
+    return [image for image in found.bad if found.how[image.ImageId] != recovery.BY_SOURCE_AND_NAME]
 
 
 def _adopt(

@@ -8,6 +8,7 @@ from amicopy.aws import errors
 from amicopy.backoff import pause
 from amicopy.copies.core import absence
 from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.engine.failed_images import Kept
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ WAITS: tuple[tuple[type[errors.AwsError], Wait], ...] = (
     (errors.NoSlot, Wait(15, 300, Code.NO_SLOT)),
     (errors.QuotaReached, Wait(300, 3600, Code.QUOTA)),
     (absence.NotShown, Wait(15, 60, Code.SOURCE_UNSEEN)),
+    (Kept, Wait(300, 3600, Code.FAILED_IMAGE_KEPT)),
     (absence.MayAppear, Wait(30, 60, Code.LOOKING_FOR_IMAGE)),
     (errors.NotReady, Wait(15, 300, Code.SOURCE_PENDING)),
     (errors.Throttled, Wait(2, 60, Code.THROTTLED)),

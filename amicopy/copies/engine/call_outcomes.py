@@ -14,6 +14,7 @@ from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff, call_buckets
+from amicopy.copies.engine.failed_images import Kept
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy, note_copy
 
 
@@ -86,7 +87,8 @@ def wait_for_another(
         call_buckets.empty(copy.account_id, copy.DestinationRegion)
     failures = copy.failures + 1
     pause = backoff.delay(wait, failures)
-    reason = backoff.because(wait.code, error, action="CopyImage")
+    asked = "DeregisterImage" if isinstance(error, Kept) else "CopyImage"
+    reason = backoff.because(wait.code, error, action=asked)
     with transaction.atomic():
         noted = note_copy(
             copy,

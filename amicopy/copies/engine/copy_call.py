@@ -2,7 +2,7 @@
 
 STARTING and the ClientToken are stored before the call. A worker killed at any point is harmless: the next one sends
 that token with the same parameters and gets the same image. Before a call that could make a second image, see
-`recovery`, what is there already is looked for and followed.
+`recovery`, what is there already is looked for and followed, and what failed is removed.
 """
 
 import logging
@@ -19,7 +19,7 @@ from amicopy.copies.core import absence
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import adoption, backoff, call_outcomes, gate, leases, recovery
+from amicopy.copies.engine import adoption, backoff, call_outcomes, failed_images, gate, leases, recovery
 from amicopy.copies.lifecycle import holds, name_holders, source_binding
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy
 
@@ -43,8 +43,11 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
         return True
     doubt_since = _doubt_since(attempt)
     try:
-        if recovery.must_look(copy, attempt, timezone.now()) and adoption.followed(copy, lease=lease, actor=actor):
-            return True
+        if recovery.must_look(copy, attempt, timezone.now()):
+            failed = adoption.follow(copy, lease=lease, actor=actor)
+            if failed is None:
+                return True
+            failed_images.clear(copy, failed, lease=lease, actor=actor)
         _refuse_broken(copy)
         if doubt_since is None:
             source_binding.check_source(copy)
@@ -134,7 +137,7 @@ def _not_started(
     wait = backoff.wait_for(error)
     if wait is None and doubt_since is not None and not isinstance(error, recovery.Unclear):
         try:
-            if adoption.followed(copy, lease=lease, actor=actor):
+            if adoption.follow(copy, lease=lease, actor=actor) is None:
                 return
         except recovery.Unclear as unclear:
             error = unclear
