@@ -2,6 +2,9 @@
 
 import os
 import re
+import sys
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +67,8 @@ class Window:
         self._said: list[str] = []
         self.page.on("console", lambda message: self._said.append(message.text) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self._said.append(str(error)))
+        self._answers: deque[str] = deque(maxlen=20)
+        self.page.on("response", lambda answer: self._answers.append(f"{time.time():.1f} {answer.status} {answer.url}"))
         if name:
             self.sign_in(name)
 
@@ -71,6 +76,12 @@ class Window:
     def complaints(self) -> list[str]:
         """What the console said that nobody expected: a broken policy, a failed request, an error of a script."""
         return [text for text in self._said if not any(part in text for part in self.expected)]
+
+    @property
+    def shown(self) -> str:
+        """What somebody would see of it now, and the last answers it got."""
+        seen = [f"{time.time():.1f} {self.page.url}", self.page.locator("body").inner_text()]
+        return "\n".join([*seen, *self._answers])
 
     def sign_in(self, name: str) -> None:
         self.page.goto("/sign-in/")
@@ -108,5 +119,7 @@ class Windows:
     def close(self) -> None:
         complaints = [text for window in self._opened for text in window.complaints]
         for window in self._opened:
+            # Only shown for a test that failed.
+            sys.stderr.write(window.shown)
             window.context.close()
         assert not complaints, complaints
