@@ -40,7 +40,8 @@ def worker(partition: str = "aws", *, mark_key: str, mark_values: str, keys: Seq
     """What workers need: they look, copy, and remove what carries the mark, and nothing else.
 
     `mark_values` is a pattern of the mark's value, such as `prod/*`. Tags can be set only while something is being
-    copied, so that nothing can get the mark later. Keys serve EC2 alone:
+    copied, so that nothing can get the mark later. Without a `mark_key` there is no mark, and nothing that IAM could
+    tell amicopy's own images by. Keys serve EC2 alone:
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
     made = [f"arn:{partition}:ec2:*::image/*", f"arn:{partition}:ec2:*::snapshot/*"]
@@ -53,7 +54,7 @@ def worker(partition: str = "aws", *, mark_key: str, mark_values: str, keys: Seq
             "RemoveOwn",
             ["ec2:DeregisterImage", "ec2:DeleteSnapshot"],
             made,
-            {"StringLike": {f"aws:ResourceTag/{mark_key}": mark_values}},
+            {"StringLike": {f"aws:ResourceTag/{mark_key}": mark_values}} if mark_key else None,
         ),
         _allow("UseKeys", USE_KEYS, _keys(partition, keys), {"StringLike": through_ec2}),
         _allow(

@@ -59,6 +59,11 @@ def test_only_what_carries_the_mark_is_removed_and_no_tag_is_set_later() -> None
     assert found["TagOnCopy"]["Condition"] == {"StringEquals": {"ec2:CreateAction": "CopyImage"}}
 
 
+def test_without_a_mark_no_condition_names_an_empty_tag() -> None:
+    found = statements(policies.worker(mark_key="", mark_values="prod/*"))
+    assert "Condition" not in found["RemoveOwn"]
+
+
 @pytest.mark.parametrize("partition", partitions())
 def test_keys_serve_ec2_alone_in_every_partition(partition: str) -> None:
     found = statements(policies.worker(partition, **MARK))

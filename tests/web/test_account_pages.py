@@ -1,6 +1,7 @@
 """AWS accounts on their pages: added and changed with their difference, looked at by a worker, shown from what it
 stored."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -11,8 +12,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.aws import sessions
+from amicopy.aws import policies, sessions
 from amicopy.copies import tasks
+from amicopy.copies.core.installation import mark_prefix
 from amicopy.copies.core.models import Account, AccountCheck, CopyRequest, ImageCopy, RegionCheck
 from amicopy.copies.operations import account_checks
 from tests.conftest import Control
@@ -175,6 +177,20 @@ def test_a_role_that_does_not_trust_amicopy_is_said_with_the_way_out(admin: Clie
     look(admin, account)
     assert "amicopy gets in" in read(admin.get(f"/accounts/{account.pk}/")).region("Does amicopy get in?").text
     assert RegionCheck.objects.filter(account=account, reachable=True).count() == 10
+
+
+def test_its_page_has_the_policies_to_paste_for_workers_and_for_the_web_server(
+    admin: Client, account: Account, settings: Settings
+) -> None:
+    page = read(admin.get(f"/accounts/{account.pk}/"))
+    worker = json.loads(page.region("What workers need").marked("aria-label", "IAM policy for workers")[0].text)
+    assert worker == policies.worker(mark_key="amicopy:copy", mark_values=f"{mark_prefix()}*")
+    web = page.region("What the web server needs").marked("aria-label", "IAM policy for the web server")[0]
+    assert json.loads(web.text) == policies.web()
+    assert page.region("What workers need").button("Copy: IAM policy for workers")
+    settings.MARK_TAG_KEY = ""
+    page = read(admin.get(f"/accounts/{account.pk}/"))
+    assert "Marks are off" in page.region("What workers need").text
 
 
 def test_credentials_of_another_account_are_noticed(admin: Client, account: Account, sandbox: Control) -> None:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Collection
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -16,6 +17,7 @@ from amicopy.audit.log import record
 from amicopy.aws import partitions, policies
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import fingerprint
+from amicopy.copies.core.installation import mark_prefix
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.permissions import person
 from amicopy.copies.lifecycle.transitions import InvalidTransition
@@ -69,6 +71,13 @@ def check_now(actor: Actor, account: Account) -> None:
 def trust_policy(account: Account, *, own_arn: str) -> str:
     """The trust policy of the role to assume: amicopy's own principal, with this account's ExternalId."""
     return json.dumps(policies.trust(principal=_principal(own_arn), external_id=account.external_id), indent=2)
+
+
+def permission_policies(account: Account) -> tuple[str, str]:
+    """What workers need in an account, and what the web server does, as documents to paste."""
+    marked = {"mark_key": settings.MARK_TAG_KEY, "mark_values": f"{mark_prefix()}*"}
+    needed = policies.worker(account.partition, **marked), policies.web(account.partition)
+    return json.dumps(needed[0], indent=2), json.dumps(needed[1], indent=2)
 
 
 def _principal(own_arn: str) -> str:

@@ -80,7 +80,11 @@ def account_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if getattr(request, "htmx", False):
         return render(request, "accounts/_regions.html", context)
     own_arn = look.own_arn if look else ""
+    worker_policy, web_policy = accounts.permission_policies(account)
     context |= {
+        "worker_policy": worker_policy,
+        "web_policy": web_policy,
+        "mark_key": settings.MARK_TAG_KEY,
         "trust_policy": accounts.trust_policy(account, own_arn=own_arn) if account.role_arn else "",
         "own_arn": own_arn,
         "groups": list(account.requester_groups.values_list("name", flat=True)),
