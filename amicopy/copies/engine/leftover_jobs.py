@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
+from amicopy import outages
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import errors
@@ -50,8 +52,14 @@ def look() -> bool:
         return False
     row, _ = LeftoverLook.objects.get_or_create(account=account)
     free = LeftoverLook.objects.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lt=now), pk=row.pk)
-    if not free.update(claimed_until=now + leases.LEASE):
-        return True
+    if free.update(claimed_until=now + leases.LEASE):
+        ours = LeftoverLook.objects.filter(pk=row.pk, claimed_until=now + leases.LEASE)
+        with outages.handing_back(partial(ours.update, claimed_until=None)):
+            _look_in(account, now)
+    return True
+
+
+def _look_in(account: Account, now: datetime) -> None:
     found, unreachable = leftover_scan.find([account])
     dark = [place.DestinationRegion for place in unreachable]
     with transaction.atomic():
@@ -71,12 +79,11 @@ def look() -> bool:
         # What wasn't found in a place that answered is gone.
         gone = SeenLeftover.objects.filter(account=account, seen_at__lt=now, removing_since__isnull=True)
         gone.exclude(DestinationRegion__in=dark).delete()
-        LeftoverLook.objects.filter(pk=row.pk).update(
+        LeftoverLook.objects.filter(account=account).update(
             looked_at=now,
             claimed_until=None,
             unreachable=[{"region": place.DestinationRegion, "error": place.error} for place in unreachable],
         )
-    return True
 
 
 def choose(actor: Actor, chosen: Collection[int]) -> list[SeenLeftover]:
@@ -106,32 +113,37 @@ def remove(*, actor: Actor) -> bool:
     row = to_remove(now).select_related("account", "copy__request").first()
     if row is None:
         return False
-    if not to_remove(now).filter(pk=row.pk).update(next_try_at=now + leases.LEASE, tries=F("tries") + 1):
-        return True
+    if to_remove(now).filter(pk=row.pk).update(next_try_at=now + leases.LEASE, tries=F("tries") + 1):
+        ours = SeenLeftover.objects.filter(pk=row.pk, next_try_at=now + leases.LEASE)
+        with outages.handing_back(partial(ours.update, next_try_at=now)):
+            _remove(row, now, actor=actor)
+    return True
+
+
+def _remove(row: SeenLeftover, now: datetime, *, actor: Actor) -> None:
     removal = Removal(
         actor=actor, copy=row.copy, account=row.account, region=row.DestinationRegion, answers=dict(row.removal)
     )
     try:
         if not leftover_scan.unwanted(row):
             row.delete()
-            return True
+            return
         left = leftover_scan.remove(removal, row)
     except errors.AwsError as error:
         SeenLeftover.objects.filter(pk=row.pk).update(removal=removal.answers)
         _put_off(row, error, now)
-        return True
+        return
     gone = absence.is_fact(row, now, promised_at=_called_at(row))
     if left.shown or (left.unknown and not gone):
         looks = absence.SHOWN if left.shown else absence.missed(row, now)
         SeenLeftover.objects.filter(pk=row.pk).update(
             removal=removal.answers, error="", next_try_at=now + LOOK_AGAIN, **looks
         )
-        return True
+        return
     with transaction.atomic():
         if SeenLeftover.objects.filter(pk=row.pk).delete()[0]:
             action = "leftover.gone" if left.unknown else "leftover.removed"
             _record(action, row, actor=actor, request_id=removal.request_id)
-    return True
 
 
 def _called_at(row: SeenLeftover) -> datetime | None:
