@@ -95,6 +95,8 @@ def _faults(one: Asked, place: int, state: str, found: Sequence[Mapping[str, Any
     gone = [image for image in found if image["State"] == "deregistered"]
     orphans = [row["SnapshotId"] for image in gone for row in image["Snapshots"]]
     failed = [image for image in found if image["State"] == "failed"]
+    # What AWS made and gave up is no good image, unless it finished it after all and nobody had removed it.
+    good = [image for image in found if not image["Failed"] or image in there]
     if one.fate in NOTHING_MADE:
         if found:
             yield f"{len(found)} images made though nothing was to be"
@@ -107,11 +109,10 @@ def _faults(one: Asked, place: int, state: str, found: Sequence[Mapping[str, Any
     if state == "CANCELLED":
         if not one.may_be_cancelled(place):
             yield "cancelled by nobody"
-        if there or failed or len(found) > 1:
+        if there or failed or len(good) > 1:
             yield f"{len(found)} images made, {len(there)} there"
     elif state == "AVAILABLE":
-        # What AWS made and gave up is no good image; it is offered for removal.
-        if (len(found) - len(failed), len(there)) != (1, 1):
+        if (len(good), len(there)) != (1, 1):
             yield f"{len(found)} images made, {len(there)} there"
         elif there[0]["State"] != "available" or any(row["State"] != "completed" for row in there[0]["Snapshots"]):
             yield f"the image is {there[0]['State']}"

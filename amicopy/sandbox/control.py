@@ -19,7 +19,7 @@ from moto.core.base_backend import BackendDict
 from werkzeug.wrappers import Response
 
 from amicopy.sandbox import answers, events, faults, identity, keys
-from amicopy.sandbox.ec2.images import Snapshot
+from amicopy.sandbox.ec2.images import Snapshot, finish
 from amicopy.sandbox.ec2.models import backend_of
 from amicopy.sandbox.world import world
 
@@ -72,7 +72,7 @@ def images(_params: Params) -> list[Params]:
 
 
 def described(image_id: str, copy: Params) -> Params:
-    """One copy; its State is `deregistered` when the image is gone."""
+    """One copy; its State is `deregistered` when the image is gone, and it is Failed if it has ever been `failed`."""
     backend, plan = backend_of(copy["account"], copy["region"]), copy["plan"]
     image = backend.amis.get(image_id) or backend.gone_images[image_id]
     snapshots = [backend.snapshot_of(row["id"]) for row in plan["snapshots"]]
@@ -84,6 +84,7 @@ def described(image_id: str, copy: Params) -> Params:
         "SourceImageId": plan["attributes"]["SourceImageId"],
         "SourceRegion": plan["attributes"]["SourceImageRegion"],
         "State": image.state if image.removed is None else "deregistered",
+        "Failed": bool(plan["failure"]) and finish(plan) <= (image.removed or world.now()),
         "ClientToken": plan["token"],
         "Tags": image.tags,
         "Started": image.born,

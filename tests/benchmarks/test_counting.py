@@ -89,6 +89,23 @@ def test_what_aws_made_and_gave_up_is_no_second_image(quick: Control) -> None:
     assert found(asked(APPROVED, "FAILED"), quick) == ["did not end as it should"]
 
 
+def test_what_aws_gave_up_and_amicopy_removed_is_no_second_image(quick: Control) -> None:
+    quick("faults", kind="fail", action="CopyImage", percent=0, reason="Chaos.")
+    ec2.deregister_image(AWS, region=REGIONS[0], image_id=make())
+    parameters = {"Name": "golden", "SourceImageId": SOURCE, "SourceRegion": "us-east-1"}
+    ec2.copy_image(AWS, region=REGIONS[0], parameters=parameters, client_token="another")
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == []
+
+
+def test_what_aws_gave_up_and_finished_later_is_a_second_image(quick: Control) -> None:
+    quick("faults", kind="fail", action="CopyImage", percent=0, reason="Chaos.", seconds=60)
+    make()
+    parameters = {"Name": "golden", "SourceImageId": SOURCE, "SourceRegion": "us-east-1"}
+    ec2.copy_image(AWS, region=REGIONS[0], parameters=parameters, client_token="another")
+    quick("advance", seconds=61)
+    assert found(asked(APPROVED, "AVAILABLE"), quick) == ["2 images made, 2 there"]
+
+
 def event(**changes: object) -> dict[str, object]:
     return {"id": 7, "action": "copy.copying", "aws_request_id": "r-1", "error_code": "", **changes}
 
