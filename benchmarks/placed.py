@@ -20,7 +20,7 @@ UNKNOWN = "ami-0123456789abcdef0"
 def calls(account: AwsAccount, region: str, *, request: int) -> None:
     """What a worker asks AWS in one place: the looks of tracking, the copy of a request, and its removal."""
     ec2.describe_images(account, region=region, image_ids=[UNKNOWN])
-    ec2.snapshots_of_copy(account, region=region, image_id=UNKNOWN)
+    ec2.snapshots_of_copies(account, region=region, image_ids=[UNKNOWN])
     parameters = {"Name": "memory", "SourceImageId": UNKNOWN, "SourceRegion": region}
     with suppress(errors.NotFound):
         ec2.copy_image(account, region=region, parameters=parameters, client_token="t", for_request=request)

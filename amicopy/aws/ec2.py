@@ -180,11 +180,6 @@ def snapshots_of_copies(account: AwsAccount, *, region: str, image_ids: Sequence
     return found
 
 
-def snapshots_of_copy(account: AwsAccount, *, region: str, image_id: str) -> list[Snapshot]:
-    """As `snapshots_of_copies`, for one image."""
-    return snapshots_of_copies(account, region=region, image_ids=[image_id])[image_id]
-
-
 def made_for(snapshot: Snapshot) -> str:
     """The image that AWS's description says a snapshot was made for, or empty (observed wording, not documented)."""
     if not snapshot.Description.startswith(MADE_FOR):

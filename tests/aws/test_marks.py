@@ -37,7 +37,7 @@ def test_a_mark_finds_its_image_and_snapshots_and_no_others(sandbox: Control) ->
     assert image.tags == {KEY: "prod/17", "team": "platform"}
     snapshots = snapshots_marked(OWN, region=REGION, key=KEY, value="prod/17")
     assert {row.SnapshotId for row in snapshots} == {
-        row.SnapshotId for row in ec2.snapshots_of_copy(OWN, region=REGION, image_id=mine)
+        row.SnapshotId for row in ec2.snapshots_of_copies(OWN, region=REGION, image_ids=[mine])[mine]
     }
     assert {tuple(row.tags.items()) for row in snapshots} == {((KEY, "prod/17"), ("team", "platform"))}
     both = images_marked(OWN, region=REGION, key=KEY, value=["prod/17", "prod/171", "prod/9"])

@@ -33,6 +33,6 @@ def test_a_no_about_something_that_is_not_there_is_no_answer(only_marked: Contro
 def test_a_no_about_what_amicopy_made_is_one(only_marked: Control) -> None:
     call = {"Name": "golden", "SourceImageId": "ami-0a7f3c92d41be6058", "SourceRegion": "us-east-1"}
     made = ec2.copy_image(OWN, region="eu-west-1", parameters=call, client_token="t").image_id
-    snapshot_id = ec2.snapshots_of_copy(OWN, region="eu-west-1", image_id=made)[0].SnapshotId
+    snapshot_id = ec2.snapshots_of_copies(OWN, region="eu-west-1", image_ids=[made])[made][0].SnapshotId
     found = tried(made, snapshot_id)
     assert {action: found[action].allowed for action in REMOVALS} == dict.fromkeys(REMOVALS, False)

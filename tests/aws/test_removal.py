@@ -20,7 +20,7 @@ def image_id(sandbox: Control) -> str:
 
 
 def snapshots_of(image_id: str) -> set[str]:
-    return {row.SnapshotId for row in ec2.snapshots_of_copy(OWN, region=REGION, image_id=image_id)}
+    return {row.SnapshotId for row in ec2.snapshots_of_copies(OWN, region=REGION, image_ids=[image_id])[image_id]}
 
 
 def test_a_removed_image_is_done_with_what_became_of_its_snapshots(image_id: str) -> None:

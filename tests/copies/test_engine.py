@@ -306,7 +306,7 @@ def test_cancelling_a_running_copy_removes_image_and_snapshots(
     request.refresh_from_db()
     assert (request.state, states(request)) == ("CANCELLED", ["CANCELLED"])
     assert ec2.describe_images(account.aws(), region="eu-west-1", image_ids=[copy.ImageId]) == {}
-    assert ec2.snapshots_of_copy(account.aws(), region="eu-west-1", image_id=copy.ImageId) == []
+    assert ec2.snapshots_of_copies(account.aws(), region="eu-west-1", image_ids=[copy.ImageId])[copy.ImageId] == []
 
 
 def test_a_dry_run_ends_checked_and_makes_nothing(approved: Approved, sandbox: Control) -> None:

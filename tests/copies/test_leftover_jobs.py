@@ -64,7 +64,7 @@ def test_a_leftover_is_removed_with_its_snapshots_and_two_events(
     assert not SeenLeftover.objects.exists()
     assert leftover_scan.find([account]) == ([], [])
     aws = account.aws()
-    assert ec2.snapshots_of_copy(aws, region="eu-west-1", image_id=failed.ImageId) == []
+    assert ec2.snapshots_of_copies(aws, region="eu-west-1", image_ids=[failed.ImageId])[failed.ImageId] == []
     chosen, removed = AuditEvent.objects.filter(action__startswith="leftover.").order_by("id")
     assert (chosen.action, chosen.actor, removed.action) == ("leftover.chosen", "admin", "leftover.removed")
     assert removed.image_id == failed.ImageId

@@ -347,7 +347,10 @@ def test_a_snapshot_that_only_aws_words_call_ours_is_never_deleted(
     sandbox("settings", leave_snapshots=True)
     copy = started(approved())
     aws = account.aws()
-    ids = [row.SnapshotId for row in ec2.snapshots_of_copy(aws, region="eu-west-1", image_id=copy.ImageId)]
+    ids = [
+        row.SnapshotId
+        for row in ec2.snapshots_of_copies(aws, region="eu-west-1", image_ids=[copy.ImageId])[copy.ImageId]
+    ]
     somebody().delete_tags(Resources=ids, Tags=[{"Key": "amicopy:copy"}])
     cancel_retry.cancel(acting(copy.request.requester), copy.request_id)
     look_again("cancel_due", times=4, minutes=6)

@@ -108,14 +108,10 @@ def move_copy(
         if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
             now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
             raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")
-        event = record(
+        event = _record(
             action,
+            copy,
             actor=actor,
-            request=copy.request_id,
-            copy=copy.pk,
-            requester=copy.request.requester_id,
-            account=copy.account.account_id,
-            region=copy.DestinationRegion,
             image_id=fields.get("ImageId") or copy.ImageId or copy.parameters["SourceImageId"],
             aws_request_id=aws_request_id,
             error_code=fields.get("error_code", ""),
@@ -153,14 +149,10 @@ def note_copy(
         if not ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state).update(**columns):
             transaction.set_rollback(True)
             return False
-        event = record(
+        event = _record(
             action,
+            copy,
             actor=actor,
-            request=copy.request_id,
-            copy=copy.pk,
-            requester=copy.request.requester_id,
-            account=copy.account.account_id,
-            region=copy.DestinationRegion,
             aws_request_id=aws_request_id,
             error_code=error_code,
             old=copy.state,
@@ -170,6 +162,20 @@ def note_copy(
         if news:
             notifications.stuck(event, copy, reason)
     return True
+
+
+def _record(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> AuditEvent:
+    """An event about a copy."""
+    return record(
+        action,
+        actor=actor,
+        request=copy.request_id,
+        copy=copy.pk,
+        requester=copy.request.requester_id,
+        account=copy.account.account_id,
+        region=copy.DestinationRegion,
+        **about,
+    )
 
 
 def _end_request(request: CopyRequest, *, actor: Actor) -> None:
