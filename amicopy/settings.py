@@ -5,6 +5,7 @@
 """
 
 import hashlib
+import ipaddress
 import os
 import re
 import sys
@@ -46,6 +47,18 @@ def required_tags(entries: list[str]) -> dict[str, tuple[str, ...]]:
     return tags
 
 
+def trusted_proxies(entries: list[str]) -> list[str]:
+    """The networks of such entries. Raises EnvError for one that is none, or that is everybody."""
+    for entry in entries:
+        try:
+            everybody = ipaddress.ip_network(entry).prefixlen == 0
+        except ValueError as error:
+            raise EnvError(f"TRUSTED_PROXIES must be addresses or networks, such as 10.0.1.0/24: {error}") from None
+        if everybody:
+            raise EnvError(f"TRUSTED_PROXIES must name your proxies; {entry} lets everybody say who they are")
+    return entries
+
+
 def refuse(message: str) -> None:
     """Ends start-up with one line that names the variable; a traceback would bury it."""
     sys.exit(f"amicopy: {message} See the settings table in README.md.")
@@ -74,7 +87,8 @@ try:
     DEBUG: bool = env.bool("DEBUG", False)
     CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
     HTTPS_ONLY: bool = env.bool("HTTPS_ONLY", not SANDBOX)
-    BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", False)
+    # Whose X-Forwarded-For and X-Forwarded-Proto count; nobody's when empty.
+    TRUSTED_PROXIES: list[str] = trusted_proxies(env.list("TRUSTED_PROXIES", []))
     LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
     # Seconds between two looks for work that is due, and between two rounds of tracking.
     SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0)
@@ -147,6 +161,8 @@ except EnvError as error:
 
 if len(MARK_TAG_KEY) > 127 or MARK_TAG_KEY.lower().startswith("aws:") or MARK_TAG_KEY in REQUIRED_TAGS:
     refuse("MARK_TAG_KEY must be a tag's key of its own, such as amicopy:copy, or empty.")
+if os.environ.get("BEHIND_PROXY"):
+    refuse("BEHIND_PROXY is no setting any more: name the proxy in TRUSTED_PROXIES, such as 127.0.0.1.")
 if not SANDBOX and DEBUG:
     refuse("DEBUG must not be on with AMICOPY_AWS=aws.")
 if not SANDBOX and SECRET_KEY.startswith("sandbox-only-"):
@@ -184,6 +200,9 @@ if SANDBOX:
     INSTALLED_APPS.append("amicopy.sandbox")
 
 MIDDLEWARE = [
+    "amicopy.web.door.permissions_policy",
+    "amicopy.web.door.behind_proxies",
+    "amicopy.web.door.only_utf8",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -305,8 +324,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
-if BEHIND_PROXY:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# The header is there only when a trusted proxy sent it: see `behind_proxies` in amicopy/web/door.py.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 # --- e-mail: see amicopy/notify/mail.py ---

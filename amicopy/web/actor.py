@@ -4,6 +4,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 
 from amicopy.audit.actor import Actor
+from amicopy.web.client_address import address_of
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -17,8 +18,3 @@ def signed_in(request: HttpRequest) -> User:
     if isinstance(request.user, AnonymousUser):
         raise TypeError("Nobody is signed in.")
     return request.user
-
-
-def address_of(request: HttpRequest) -> str:
-    """The address the request came from, as the web server saw it."""
-    return str(request.META.get("REMOTE_ADDR", ""))

@@ -25,5 +25,13 @@ class SignInRequired(LoginRequiredMiddleware):
             if refused is not None:
                 unsent_posts.keep(request, view_func)
             return refused
-        login = redirect_to_login(htmx.current_url_abs_path or resolve_url("dashboard"), resolve_url("sign-in"))
+        login = redirect_to_login(_page_of(htmx) or resolve_url("dashboard"), resolve_url("sign-in"))
         return HttpResponseClientRedirect(login.url)
+
+
+def _page_of(htmx: HtmxDetails) -> str | None:
+    """The page that a panel belongs to, as the browser says; None where that is no address."""
+    try:
+        return htmx.current_url_abs_path
+    except ValueError:
+        return None

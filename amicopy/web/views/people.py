@@ -24,7 +24,8 @@ from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.roles import ROLES
 from amicopy.copies.operations import people
 from amicopy.web import undo_links
-from amicopy.web.actor import actor_of, address_of, signed_in
+from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.client_address import address_of
 from amicopy.web.forms.people_form import EmailForm, PersonForm
 from amicopy.web.request_filters import BIG
 

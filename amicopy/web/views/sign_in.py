@@ -19,7 +19,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.web.actor import actor_of, address_of
+from amicopy.web.actor import actor_of
+from amicopy.web.client_address import address_of
 
 
 @method_decorator(login_not_required, name="dispatch")
