@@ -10,7 +10,6 @@ import os
 import re
 import sys
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -189,7 +188,6 @@ INSTALLED_APPS = [
     # As it is, without changing TEMPLATES at start: the loader stands below.
     "django_cotton.apps.SimpleAppConfig",
     "csp",
-    "axes",
     "amicopy.audit",
     "amicopy.notify",
     "amicopy.copies",
@@ -216,7 +214,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "amicopy.web.preferences.own_time_zone",
-    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "amicopy.urls"
@@ -264,16 +261,6 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people ---
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# After five wrong passwords a name rests, for the address they came from only: nobody can lock out somebody else.
-AXES_FAILURE_LIMIT = 5
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "amicopy.web.views.sign_in.locked_out"
-# Sign-ins are in the audit history; a second, changeable log of them helps nobody.
-AXES_DISABLE_ACCESS_LOG = True
-AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -392,6 +379,10 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "amicopy.notify.tasks.send_due",
         "schedule": SWEEP_SECONDS,
     },
+    "sweep-sign-ins": {
+        "task": "amicopy.web.tasks.sweep_sign_ins",
+        "schedule": 600.0,
+    },
     # audit
     "notice-changes": {
         "task": "amicopy.copies.tasks.notice_changes",
@@ -441,7 +432,6 @@ LOGGING: dict[str, Any] = {
         "botocore": {"level": "WARNING"},
         "boto3": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
-        "axes": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},

@@ -6,6 +6,7 @@ ACTIONS: Mapping[str, str] = {
     "person.signed_in": "Signed in",
     "person.signed_out": "Signed out",
     "person.sign_in_failed": "Sign-in failed",
+    "person.sign_ins_failed": "More sign-ins failed than are listed",
     "person.locked_out": "Sign-in locked after too many tries",
     "person.added": "Added a person",
     "person.email_changed": "Changed a person's e-mail address",

@@ -36,3 +36,36 @@ class Preset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SignInTries(models.Model):
+    """How often signing in was tried lately for a name, from an address, or both: see `sign_in_limits`. Nothing that
+    was typed stands here."""
+
+    # What is counted, and the keyed digest of for whom.
+    key = models.CharField(max_length=80, primary_key=True)
+    tries = models.PositiveIntegerField(default=0)
+    # Then it is forgotten; until then nobody tries again once there were as many tries as the limit.
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.key.partition(':')[0]} {self.tries}"
+
+
+class KnownPlace(models.Model):
+    """An address or a browser that a person signed in from: the tries of others elsewhere don't count there."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="known_places")
+    # A keyed digest.
+    place = models.CharField(max_length=64)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("person", "place"), name="known_place_one_a_person"),)
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.last_at:%Y-%m-%d}"

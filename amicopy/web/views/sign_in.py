@@ -1,9 +1,10 @@
 """Signing in and out, and the health check: what is open to everybody."""
 
 import math
+from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
-from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
@@ -17,10 +18,35 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET, require_POST
 
-from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
+from amicopy.web import sign_in_history, sign_in_limits
 from amicopy.web.actor import actor_of
-from amicopy.web.client_address import address_of
+from amicopy.web.sign_in_limits import Outcome, Place, Resting
+
+
+class SignInForm(AuthenticationForm):
+    """Django's own, with the limits on tries: `rests_until` is set while no password is looked at."""
+
+    place: Place
+    outcome: Outcome | None = None
+    rests_until: datetime | None = None
+
+    def clean(self) -> dict[str, Any]:
+        assert self.request is not None  # noqa: S101, the view passes it
+        self.place = Place.of(self.request)
+        name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if name is not None and password:
+            try:
+                self.outcome = sign_in_limits.try_password(self.request, name, password, self.place)
+            except Resting as resting:
+                self.rests_until = resting.until
+                raise self.get_invalid_login_error() from resting
+            if self.outcome.user is None:
+                sign_in_history.failed(name, self.place.address, self.outcome.reached)
+                self.rests_until = max(self.outcome.reached.values(), default=None)
+                raise self.get_invalid_login_error()
+            self.user_cache = self.outcome.user
+        return self.cleaned_data
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -28,57 +54,43 @@ class SignIn(LoginView):
     """Django's own login, with an audit event for each try and a rest after too many."""
 
     template_name = "sign_in.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        assert isinstance(form, SignInForm)  # noqa: S101, named above
         user = form.get_user()
         assert isinstance(user, User)  # noqa: S101, AUTH_USER_MODEL is Django's own
         login(self.request, user)
         with transaction.atomic():
             record("person.signed_in", actor=actor_of(self.request))
-        return redirect(self.get_success_url())
+        answer = redirect(self.get_success_url())
+        answer.set_cookie(
+            sign_in_limits.BROWSER,
+            form.place.browser,
+            max_age=sign_in_limits.BROWSER_DAYS * 24 * 3600,
+            secure=self.request.is_secure(),
+            httponly=True,
+            samesite="Lax",
+        )
+        return answer
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        name = _printable(str(form.data.get("username", "")))[:150]
-        locked = bool(getattr(self.request, "axes_locked_out", False))
-        failures = getattr(self.request, "axes_failures_since_start", None)
-        # A try during the rest says nothing new, and would let anybody fill the history.
-        if name and form.data.get("password") and failures is not None:
-            # The name as it was typed: no password, and nothing that says whether the account exists.
-            actor = Actor(name="nobody", source="page", address=address_of(self.request))
-            with transaction.atomic():
-                record("person.sign_in_failed", actor=actor, data={"username": name})
-                if locked:
-                    record("person.locked_out", actor=actor, data={"username": name, "tries": failures})
+        assert isinstance(form, SignInForm)  # noqa: S101, named above
+        rests = form.rests_until
+        seconds = max(1, math.ceil((rests - timezone.now()).total_seconds())) if rests else 0
         context = {
             "form": form,
-            "empty": not (name and form.data.get("password")),
-            "minutes": _minutes_left(self.request, name) if locked else None,
-            "tries_left": settings.AXES_FAILURE_LIMIT - failures if failures is not None else None,
-            "limit": settings.AXES_FAILURE_LIMIT,
-            "rest": _minutes(settings.AXES_COOLOFF_TIME.total_seconds()),
+            "empty": form.outcome is None,
+            "rests_until": rests,
+            "minutes": math.ceil(seconds / 60),
+            "tries_left": form.outcome.tries_left if form.outcome else None,
         }
-        return self.render_to_response(self.get_context_data(**context), status=429 if locked else 422)
-
-
-def locked_out(request: HttpRequest, answer: HttpResponse, credentials: Any) -> HttpResponse:
-    """The sign-in page says it already; see `SignIn.form_invalid`."""
-    return answer
-
-
-def _minutes_left(request: HttpRequest, name: str) -> int:
-    """Whole minutes until the name may be tried again from this address."""
-    tries = AccessAttempt.objects.filter(username=name, ip_address=address_of(request))
-    last = tries.order_by("-attempt_time").values_list("attempt_time", flat=True).first() or timezone.now()
-    return _minutes((last + settings.AXES_COOLOFF_TIME - timezone.now()).total_seconds())
-
-
-def _minutes(seconds: float) -> int:
-    return max(1, math.ceil(seconds / 60))
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())
+        status = HTTPStatus.TOO_MANY_REQUESTS if rests else HTTPStatus.UNPROCESSABLE_ENTITY
+        answer = self.render_to_response(self.get_context_data(**context), status=status)
+        if rests:
+            answer["Retry-After"] = str(seconds)
+        return answer
 
 
 @require_POST
