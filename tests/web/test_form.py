@@ -115,6 +115,19 @@ def test_sending_the_same_form_twice_makes_one_request(signed_in: SignedIn) -> N
     assert CopyRequest.objects.count() == 1
 
 
+def test_a_form_that_somebody_else_sent_is_kept_and_can_be_sent_as_a_new_one(signed_in: SignedIn) -> None:
+    data = typed(submission="6d3a3c8e-6d8f-4d55-9d5c-0b7a0f5f4f11")
+    assert signed_in("requester").post("/requests/new/", data).status_code == 302
+    other = signed_in("requester", name="other")
+    answer = other.post("/requests/new/", data)
+    assert answer.status_code == 422
+    page = read(answer)
+    assert "sent by somebody else before" in page.alert().text
+    assert page.field("Name").value == data["Name"]
+    assert other.post("/requests/new/", {**data, "submission": page.field("submission").value}).status_code == 302
+    assert CopyRequest.objects.count() == 2
+
+
 def test_defaults_for_all_are_overridden_by_a_row(signed_in: SignedIn) -> None:
     client = signed_in("requester")
     client.post(

@@ -16,7 +16,7 @@ from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.call_changes import changes
-from amicopy.copies.core.calls import Call
+from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.states import RequestState
@@ -40,6 +40,9 @@ from amicopy.copies.requests.submission_checks import (
     refuse,
     store_calls,
 )
+
+# In a browser that two people share, one goes back to the other's form.
+TAKEN = "This form was sent by somebody else before. Look it through and submit it again: it is a new one now."
 
 __all__ = (
     "approve",
@@ -84,7 +87,9 @@ def submit(
     handed_in = Submission(account, reason, calls, lookups or {}, start_not_before, original, failed)
 
     def store() -> CopyRequest:
-        earlier = CopyRequest.objects.filter(submission=submission, requester=user).first()
+        earlier = CopyRequest.objects.filter(submission=submission).first()
+        if earlier is not None and earlier.requester_id != user.pk:
+            raise InvalidRequest([FieldError("submission", TAKEN)])
         if earlier is not None:
             return earlier
         refuse(handed_in, user)
