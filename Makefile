@@ -46,7 +46,7 @@ lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with ha
 docs: $(VENV)/.installed ## write docs/copyimage.md from the tables of members and rules
 	$(BIN)/python -m tests.copies.rules.reference
 
-fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, and garbage to every address; FUZZ_SUBMISSIONS=500 for fewer
+fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, garbage to every address and to the server; FUZZ_SUBMISSIONS=500 for fewer
 	$(BIN)/python -m tests.web.fuzz
 
 chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--stack servers --seed 1'

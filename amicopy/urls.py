@@ -11,6 +11,7 @@ from amicopy.web.views import (
     decode_refusal,
     delegations,
     deliveries,
+    errors,
     freezes,
     leftovers,
     lookups,
@@ -105,3 +106,4 @@ urlpatterns = [
     path("audit/verify/", audit_actions.verify, name="audit-verify"),
     path("audit/<int:pk>/", audit.event_detail, name="audit-event"),
 ]
+handler400, handler403, handler404, handler500 = errors.bad_request, errors.not_allowed, errors.not_found, errors.broken

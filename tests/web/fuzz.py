@@ -13,7 +13,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-TEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/web/test_fuzz.py", "tests/web/test_fuzz_addresses.py"]
+FILES = ("test_fuzz.py", "test_fuzz_addresses.py", "test_fuzz_server.py")
+TEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/web/{name}" for name in FILES)]
 
 
 def main() -> int:

@@ -1,11 +1,13 @@
 """What every request passes first: charsets, and what a browser may do with the answer."""
 
 import codecs
+from collections.abc import Callable
 
 import pytest
 from django.test import Client, RequestFactory
 
-from amicopy.web.utf8_request import Utf8Request
+from amicopy.web.utf8_request import Handler, Utf8Request
+from amicopy.web.views.errors import broken
 from tests.web.conftest import SignedIn
 from tests.web.page import read
 
@@ -71,3 +73,43 @@ def test_a_panel_of_a_page_that_has_no_address_leads_to_sign_in(client: Client, 
     answer = client.get("/", headers={"HX-Request": "true", "HX-Current-URL": page})
     assert answer.status_code == 200
     assert answer["HX-Redirect"].startswith("/sign-in/")
+
+
+BROKEN = {
+    "no boundary": (b"abcde", "multipart/form-data"),
+    "no end": (b"--x\r\nContent-Disposition: form-data; name=a", "multipart/form-data; boundary=x"),
+    "too many fields": (b"a=1&" * 3000, FORM),
+    "too large": (b"a=" + b"a" * 3_000_000, FORM),
+    "another charset": (b"abcde", "multipart/form-data; charset=hex"),
+    "an encoding of its own": (b"abcde", "multipart/form-data; boundary*=nope''%41"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("place", ["/nowhere", "/%ff%00", "/sign-in/", "/sign-in", "/", "/people/", "/healthz"])
+@pytest.mark.parametrize("role", ["requester", ""])
+def test_a_broken_body_is_never_an_error_of_the_server(signed_in: SignedIn, place: str, kind: str, role: str) -> None:
+    """Django's pages for errors look for the token in the body, for which they read it."""
+    client = signed_in(role) if role else Client()
+    client.cookies["csrftoken"] = "a" * 32
+    body, content_type = BROKEN[kind]
+    statuses: list[str] = []
+
+    def start(status: str, headers: object, exc_info: object = None) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return bytes
+
+    for method in ("POST", "PUT"):
+        cookies = client.cookies.output(header="", sep=";")
+        environ = RequestFactory().generic(method, place, body, content_type=FORM, HTTP_COOKIE=cookies).environ
+        Handler()({**environ, "CONTENT_TYPE": content_type}, start)
+    assert {status[0] for status in statuses} <= {"2", "3", "4"}, statuses
+
+
+def test_pages_for_errors_are_ours(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    assert "There is nothing here" in read(client.get("/nowhere")).text
+    refused = client.get("/people/")
+    assert refused.status_code == 403
+    assert "You can’t do this" in read(refused).text
+    assert broken(RequestFactory().get("/")).status_code == 500
