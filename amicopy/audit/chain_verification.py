@@ -107,9 +107,9 @@ def archive_of(head: Head) -> AuditAnchor | None:
 
 
 def protection() -> str:
-    """What is missing of the database's own protection, in words; empty when nothing is."""
-    gone = triggers.missing(connection)
-    return f"The database lets events be changed: it lacks {', '.join(gone)}." if gone else ""
+    """What is wrong with the database's own protection, in words; empty when nothing is."""
+    faults = triggers.faults(connection)
+    return f"The database may let events be changed: {'; '.join(faults)}." if faults else ""
 
 
 def newest_head() -> str:

@@ -157,18 +157,106 @@ def test_djangos_flush_is_refused_while_the_triggers_are_there() -> None:
 
 
 def test_the_triggers_are_there_after_the_migrations_and_their_absence_is_noticed() -> None:
-    assert triggers.missing(connection) == []
+    assert triggers.faults(connection) == []
     triggers.remove(connection)
-    assert len(triggers.missing(connection)) == len(triggers._triggers(connection))
+    assert triggers.faults(connection) == sorted(f"{name} is missing" for name in triggers._triggers(connection))
     triggers.install(connection)
-    assert triggers.missing(connection) == []
+    assert triggers.faults(connection) == []
 
 
-if not SQLITE:
-
-    def test_a_trigger_that_a_replica_would_skip_counts_as_missing() -> None:
+def run(*statements: str) -> list[str]:
+    """The faults while these changes of the database's owner are in force; they are rolled back."""
+    with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE audit_auditevent ENABLE TRIGGER audit_no_change")
-        assert triggers.missing(connection) == ["audit_no_change"]
-        triggers.install(connection)
-        assert triggers.missing(connection) == []
+            for statement in statements:
+                cursor.execute(statement)
+        found = triggers.faults(connection)
+        transaction.set_rollback(True)
+    assert triggers.faults(connection) == []
+    return found
+
+
+SQLITE_WAYS: dict[str, tuple[str, ...]] = {
+    "does nothing": (
+        "DROP TRIGGER audit_no_delete",
+        "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit_auditevent BEGIN SELECT 1; END",
+        "audit_no_delete isn't as amicopy made it",
+    ),
+    "never fires": (
+        "DROP TRIGGER audit_no_delete",
+        f"CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit_auditevent WHEN 0 "
+        f"BEGIN SELECT RAISE(ABORT, '{triggers.MESSAGE}'); END",
+        "audit_no_delete isn't as amicopy made it",
+    ),
+    "is somebody's": (
+        "CREATE TRIGGER mine BEFORE UPDATE ON audit_auditevent BEGIN SELECT RAISE(IGNORE); END",
+        "the trigger mine isn't amicopy's",
+    ),
+}
+RULE = "CREATE RULE r AS ON INSERT TO audit_auditevent DO INSTEAD NOTHING"
+NOTHING = "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$"
+ALWAYS = "ALTER TABLE audit_auditevent ENABLE ALWAYS TRIGGER audit_no_change"
+DROP = "DROP TRIGGER audit_no_change ON audit_auditevent"
+REFUSE = "EXECUTE FUNCTION audit_refuse()"
+POSTGRESQL_WAYS: dict[str, tuple[str, ...]] = {
+    "a function that does nothing": (
+        NOTHING.replace("CREATE FUNCTION nothing", "CREATE OR REPLACE FUNCTION audit_refuse"),
+        "the function audit_refuse isn't as amicopy made it",
+    ),
+    "a function with settings": (
+        "ALTER FUNCTION audit_refuse() SET check_function_bodies = off",
+        "the function audit_refuse isn't as amicopy made it",
+    ),
+    "another function": (
+        NOTHING,
+        DROP,
+        "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit_auditevent FOR EACH ROW "
+        "EXECUTE FUNCTION nothing()",
+        ALWAYS,
+        "audit_no_change isn't as amicopy made it",
+    ),
+    "on updates only": (
+        DROP,
+        f"CREATE TRIGGER audit_no_change BEFORE UPDATE ON audit_auditevent FOR EACH ROW {REFUSE}",
+        ALWAYS,
+        "audit_no_change isn't as amicopy made it",
+    ),
+    "on one column": (
+        DROP,
+        f"CREATE TRIGGER audit_no_change BEFORE UPDATE OF actor OR DELETE ON audit_auditevent FOR EACH ROW {REFUSE}",
+        ALWAYS,
+        "audit_no_change isn't as amicopy made it",
+    ),
+    "on a condition": (
+        DROP,
+        "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit_auditevent FOR EACH ROW "
+        f"WHEN (OLD.id < 0) {REFUSE}",
+        ALWAYS,
+        "audit_no_change isn't as amicopy made it",
+    ),
+    "switched off": (
+        "ALTER TABLE audit_auditevent DISABLE TRIGGER audit_no_change",
+        "audit_no_change is switched off, or fires only for some",
+    ),
+    "that a replica would skip": (
+        "ALTER TABLE audit_auditevent ENABLE TRIGGER audit_no_change",
+        "audit_no_change is switched off, or fires only for some",
+    ),
+    "somebody's": (
+        NOTHING,
+        "CREATE TRIGGER mine BEFORE INSERT ON audit_auditevent FOR EACH ROW EXECUTE FUNCTION nothing()",
+        "the trigger mine isn't amicopy's",
+    ),
+    "a rule": (RULE, "the rule r isn't amicopy's"),
+    "a replication role": (
+        "SET LOCAL session_replication_role = replica",
+        "session_replication_role is replica and not origin, so foreign keys aren't looked at",
+    ),
+}
+OTHER_TRIGGERS = SQLITE_WAYS if SQLITE else POSTGRESQL_WAYS
+
+
+@pytest.mark.parametrize("way", OTHER_TRIGGERS)
+def test_a_protection_that_does_something_else_is_found(way: str) -> None:
+    *statements, words = OTHER_TRIGGERS[way]
+    assert run(*statements) == [words]

@@ -68,7 +68,7 @@ def test_old_events_move_to_a_file_and_the_chain_goes_on_after_it(folder: Path) 
     assert len(gzip.decompress((folder / anchor.file).read_bytes()).splitlines()) == 4
     assert AuditEvent.objects.get(pk=young.pk).prev_hash == anchor.hash
     assert run("verify_audit").startswith("6 events verified")
-    assert triggers.missing(connection) == []
+    assert triggers.faults(connection) == []
     with pytest.raises(DatabaseError, match=triggers.MESSAGE), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_auditevent")
 
@@ -163,7 +163,7 @@ def test_a_failure_on_the_way_leaves_everything_as_it_was(folder: Path, monkeypa
     monkeypatch.undo()
     assert AuditEvent.objects.filter(pk__in=old).count() == 4
     assert not AuditAnchor.objects.exists()
-    assert triggers.missing(connection) == []
+    assert triggers.faults(connection) == []
 
 
 def test_a_folder_that_cannot_be_written_is_said(folder: Path) -> None:
