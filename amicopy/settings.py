@@ -4,6 +4,7 @@
 `aws` (production: nothing that matters has a default, and start-up stops with the name of what is missing).
 """
 
+import base64
 import hashlib
 import ipaddress
 import os
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.contrib.messages import constants as message_levels
 from environs import Env, EnvError, validate
+
+from amicopy.audit import signing_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -58,6 +62,33 @@ def trusted_proxies(entries: list[str]) -> list[str]:
     return entries
 
 
+def head_keys(private: str, private_file: str, public: list[str]) -> tuple[str, list[str]]:
+    """The private key for heads, or "", and the public keys, its own among them. Raises EnvError for what isn't one."""
+    try:
+        if private_file:
+            private = private or Path(private_file).read_text(encoding="ascii")
+        for text in public:
+            signing_keys.public_key(text)
+        if private and (own := signing_keys.public_text(signing_keys.private_key(private).public_key())) not in public:
+            public = [own, *public]
+    except OSError as error:
+        raise EnvError(f"AUDIT_PRIVATE_KEY_FILE can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise EnvError(f"AUDIT_PRIVATE_KEY and AUDIT_PUBLIC_KEYS must be keys. {error}") from None
+    return private, public
+
+
+def encryption_keys(keys: list[str]) -> list[str]:
+    """The keys for what is stored encrypted, the newest first. Raises EnvError for what isn't one, without repeating
+    it."""
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError:
+        raise EnvError("ENCRYPTION_KEYS must be keys as manage.py make_encryption_key makes them") from None
+    return keys
+
+
 def refuse(message: str) -> None:
     """Ends start-up with one line that names the variable; a traceback would bury it."""
     sys.exit(f"amicopy: {message} See the settings table in README.md.")
@@ -75,12 +106,15 @@ try:
         database_url: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'amicopy.sqlite3'}")
         CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", f"redis+socket://{socket_path(VAR_DIR)}")
         AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", SECRET_KEY)
+        own = base64.urlsafe_b64encode(hashlib.sha256(f"amicopy encryption {SECRET_KEY}".encode()).digest()).decode()
+        ENCRYPTION_KEYS: list[str] = encryption_keys(env.list("ENCRYPTION_KEYS", [own]))
     else:
         SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=40))
         ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", validate=validate.Length(min=1))
         database_url = env.dj_db_url("DATABASE_URL")
         CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
         AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", validate=validate.Length(min=40))
+        ENCRYPTION_KEYS = encryption_keys(env.list("ENCRYPTION_KEYS", validate=validate.Length(min=1)))
 
     # --- optional ---
     DEBUG: bool = env.bool("DEBUG", False)
@@ -114,6 +148,13 @@ try:
     # --- audit ---
     # Keys of the past: heads and archives signed with them stay valid.
     AUDIT_SIGNING_KEY_FALLBACKS: list[str] = env.list("AUDIT_SIGNING_KEY_FALLBACKS", [])
+    # Ed25519 keys for the heads of the chain: the private one only where workers run, the public ones everywhere, those
+    # of the past too. The sandbox makes its own.
+    AUDIT_PRIVATE_KEY, AUDIT_PUBLIC_KEYS = head_keys(
+        env.str("AUDIT_PRIVATE_KEY", ""), env.str("AUDIT_PRIVATE_KEY_FILE", ""), env.list("AUDIT_PUBLIC_KEYS", [])
+    )
+    if SANDBOX and not AUDIT_PUBLIC_KEYS:
+        AUDIT_PRIVATE_KEY, AUDIT_PUBLIC_KEYS = head_keys(signing_keys.derived(SECRET_KEY), "", [])
     # Folder for the signed heads of the chain; best on a store that keeps what it was given. Empty: none are written.
     AUDIT_HEAD_DIR: str = env.str("AUDIT_HEAD_DIR", "")
     AUDIT_HEAD_SECONDS: float = env.float("AUDIT_HEAD_SECONDS", 3600.0, validate=validate.Range(min=1))
@@ -153,7 +194,7 @@ try:
     AUDITED_SETTINGS: dict[str, Any] = {
         name: value
         for name, value in env.dump().items()
-        if name == "MARK_TAG_KEY" or not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
+        if name in {"MARK_TAG_KEY", "AUDIT_PUBLIC_KEYS"} or not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
     }
 except EnvError as error:
     refuse(str(error).rstrip(".") + ".")
@@ -166,6 +207,10 @@ if not SANDBOX and DEBUG:
     refuse("DEBUG must not be on with AMICOPY_AWS=aws.")
 if not SANDBOX and SECRET_KEY.startswith("sandbox-only-"):
     refuse("SECRET_KEY is the sandbox's own; production needs one of its own.")
+secret_keys = [SECRET_KEY, AUDIT_SIGNING_KEY, AUDIT_PRIVATE_KEY, *ENCRYPTION_KEYS]
+if not SANDBOX and len(set(secret_keys)) < len(secret_keys):
+    # A former AUDIT_SIGNING_KEY may be one of them: an installation of before has to get away from it.
+    refuse("SECRET_KEY, AUDIT_SIGNING_KEY, AUDIT_PRIVATE_KEY and each of ENCRYPTION_KEYS must differ.")
 if AUDIT_KEEP_DAYS and not AUDIT_ARCHIVE_DIR:
     refuse("AUDIT_KEEP_DAYS needs AUDIT_ARCHIVE_DIR: events are never removed without an archive.")
 if AWS_ENDPOINT and urlsplit(AWS_ENDPOINT).hostname not in {"127.0.0.1", "localhost", "::1"}:
@@ -310,7 +355,7 @@ CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 # The header is there only when a trusted proxy sent it: see `behind_proxies` in amicopy/web/door.py.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
@@ -398,11 +443,12 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     },
     "audit-write-head": {
         "task": "amicopy.audit.tasks.write_head",
-        "schedule": AUDIT_HEAD_SECONDS,
+        # More often than a head is written: the store is looked after, and a failure tried again.
+        "schedule": min(AUDIT_HEAD_SECONDS, 60.0),
     },
     "audit-deposit-head": {
         "task": "amicopy.copies.tasks.deposit_head",
-        "schedule": AUDIT_HEAD_SECONDS,
+        "schedule": min(AUDIT_HEAD_SECONDS, 60.0),
     },
 }
 for entry in CELERY_BEAT_SCHEDULE.values():

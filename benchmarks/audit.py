@@ -223,7 +223,7 @@ def export_figures() -> dict[str, float]:
     before, most, size = resident_mb(), 0.0, 0
     began = time.perf_counter()
     actor = Actor(name="auditor", source="page")
-    for number, piece in enumerate(exports.export(AuditEvent.objects.all(), kind="csv", filters={}, actor=actor)):
+    for number, piece in enumerate(exports.export([AuditEvent.objects.all()], kind="csv", filters={}, actor=actor)):
         size += len(piece)
         if number % 100 == 0:
             most = max(most, resident_mb())

@@ -65,6 +65,7 @@ ACTIONS: Mapping[str, str] = {
     "webhook.deleted": "Deleted a webhook",
     "webhook.key_shown": "Looked at a webhook's signing key",
     "webhook.key_changed": "Gave a webhook a new signing key",
+    "webhook.sealed_again": "Encrypted webhooks' addresses and keys with a new key",
     "message.tested": "Sent a trial message",
     "message.retried": "Had messages tried again",
     "leftover.chosen": "Chose a leftover image for removal",
@@ -78,5 +79,6 @@ ACTIONS: Mapping[str, str] = {
     "audit.export_ended": "Export of the history ended",
     "audit.verified": "Verified the history",
     "audit.broken": "Found the history changed",
+    "audit.head_lost": "Found a signed head gone from where it was put",
     "audit.archived": "Archived old events",
 }

@@ -25,7 +25,7 @@ from amicopy.audit.chain_verification import Broken, Place
 from amicopy.audit.heads import Head
 from amicopy.audit.lines import as_json_lines, from_json, rows_of
 from amicopy.audit.log import lock_chain, record
-from amicopy.audit.models import AuditAnchor, AuditEvent
+from amicopy.audit.models import AuditAnchor, AuditEvent, EventRegion
 
 # Events in a file: few enough that removing them holds up nobody for more than about a second.
 MOST = 20_000
@@ -88,6 +88,7 @@ def archive_next(actor: Actor) -> AuditAnchor | None:
         if removed != archive.end.events - archive.start.events:
             raise NotArchived("The events to remove aren't the ones in the file.")
         triggers.install(connection)
+        EventRegion.objects.filter(event__lte=archive.end.id).delete()
     return anchor
 
 

@@ -13,6 +13,8 @@ from amicopy.audit.heads import Head
 from amicopy.audit.models import AuditAnchor, AuditEvent
 
 BATCH = 5_000
+# How many of the newest heads the history is compared with.
+HEADS = 10
 
 
 @dataclass(frozen=True)
@@ -112,15 +114,17 @@ def protection() -> str:
     return f"The database may let events be changed: {'; '.join(faults)}." if faults else ""
 
 
-def newest_head() -> str:
-    """What speaks against the newest head in AUDIT_HEAD_DIR; empty when nothing does or there is none."""
+def newest_heads() -> str:
+    """What speaks against the newest heads in AUDIT_HEAD_DIR; empty when nothing does or there are none. Several, since
+    whoever cut off the end may have put one of their own on top."""
     if not settings.AUDIT_HEAD_DIR:
         return ""
-    path = heads.newest(Path(settings.AUDIT_HEAD_DIR))
-    if path is None:
-        return ""
-    try:
-        head = heads.read(path)
-        return "" if archive_of(head) else missing_head(head, path.name)
-    except heads.InvalidHead as error:
-        return f"{path.name}: {error}"
+    for path in heads.newest(Path(settings.AUDIT_HEAD_DIR), HEADS):
+        try:
+            head = heads.read(path)
+            wrong = "" if archive_of(head) else missing_head(head, path.name)
+        except heads.InvalidHead as error:
+            wrong = f"{path.name}: {error}"
+        if wrong:
+            return wrong
+    return ""

@@ -40,7 +40,7 @@ def verify_new(*, seconds: float, actor: Actor) -> AuditCheck:
     check = AuditCheck(full=False)
     try:
         start = _start(known)
-        lost = _lost(start) or chain_verification.protection() or chain_verification.newest_head()
+        lost = _lost(start) or chain_verification.protection() or chain_verification.newest_heads()
         found = Walk(start, lost) if lost else chain_verification.walk(start, seconds=seconds)
     except Broken as broken:
         found = Walk(Place(), str(broken))
@@ -57,7 +57,7 @@ def verify_all(*, seconds: float | None, actor: Actor) -> AuditCheck:
         check = AuditCheck(full=True)
     try:
         start = _start(check if check.pk else None)
-        lost = chain_verification.protection() or chain_verification.newest_head()
+        lost = chain_verification.protection() or chain_verification.newest_heads()
         found = Walk(start, lost) if lost else chain_verification.walk(start, seconds=seconds)
     except Broken as broken:
         found = Walk(Place(), str(broken))

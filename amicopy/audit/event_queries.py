@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from amicopy.audit.actions import ACTIONS
-from amicopy.audit.models import AuditEvent
+from amicopy.audit.models import AuditEvent, EventRegion
 
 # How many events a page looks through for free text before it offers to go on.
 WINDOW = 10_000
@@ -44,25 +44,31 @@ class Filter:
     until: datetime | None = None
     text: str = ""
 
-    def narrow(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        """The events that fit everything but a free text; a text that is an ID in itself counts here."""
+    def narrow(self, events: QuerySet[AuditEvent]) -> list[QuerySet[AuditEvent]]:
+        """The events that fit everything but a free text; a text that is an ID in itself counts here.
+
+        In parts without a common event: where an OR would have the database sort all it finds, each part walks an
+        index of its own.
+        """
         equal = {
             name: value
-            for name in ("actor", "action", "request", "copy", "account", "region", "image_id", "correlation_id")
+            for name in ("actor", "action", "request", "copy", "account", "correlation_id")
             if (value := getattr(self, name)) not in (None, "")
         }
         events = _between(events.filter(**equal), self.since, self.until)
-        named = _named(self.text)
-        return events if named is None else events.filter(named)
+        parts = [events]
+        for ways in (in_region(self.region), about_image(self.image_id), _named(self.text)):
+            parts = [part.filter(way) for part in parts for way in ways] if ways else parts
+        return parts
 
     @property
     def words(self) -> str:
         """The text when it is no ID and has to be looked for in each event."""
-        return self.text if self.text and _named(self.text) is None else ""
+        return self.text if self.text and not _named(self.text) else ""
 
-    def apply(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        """The events that fit, without a bound on how many are looked at."""
-        return containing(self.narrow(events), self.words)
+    def apply(self, events: QuerySet[AuditEvent]) -> list[QuerySet[AuditEvent]]:
+        """The events that fit, in parts as `narrow` has them, without a bound on how many are looked at."""
+        return [containing(part, self.words) for part in self.narrow(events)]
 
 
 @dataclass(frozen=True)
@@ -95,18 +101,20 @@ def slice_of(
     By key and not by number: a new event never shifts a page under its reader.
     """
     up = before is None and after is not None
-    rows = found.narrow(events).order_by("id" if up else "-id")
+    parts = [part.order_by("id" if up else "-id") for part in found.narrow(events)]
     if before is not None:
-        rows = within(rows, id__lt=before)
+        parts = [within(rows, id__lt=before) for rows in parts]
     elif after is not None:
-        rows = within(rows, id__gt=after)
+        parts = [within(rows, id__gt=after) for rows in parts]
     stop = None
     if found.words:
-        stop = rows.values_list("id", flat=True)[WINDOW - 1 : WINDOW].first()
+        ends = [rows.values_list("id", flat=True)[WINDOW - 1 : WINDOW].first() for rows in parts]
+        stop = (min if up else max)((end for end in ends if end is not None), default=None)
         if stop is not None:
-            rows = within(rows, id__lte=stop) if up else within(rows, id__gte=stop)
-        rows = containing(rows, found.words)
-    page = list(rows[: size + 1])
+            parts = [within(rows, id__lte=stop) if up else within(rows, id__gte=stop) for rows in parts]
+        parts = [containing(rows, found.words) for rows in parts]
+    some = [event for rows in parts for event in rows[: size + 1]]
+    page = sorted(some, key=lambda event: event.pk, reverse=not up)[: size + 1]
     more, page = len(page) > size, page[:size]
     searched_to = stop if stop is not None and not more else None
     beyond = page[-1].pk if more else searched_to
@@ -119,11 +127,37 @@ def slice_of(
 
 def count_newer(events: QuerySet[AuditEvent], found: Filter, *, than: int, most: int) -> int:
     """How many events that fit came after the event `than`; stops counting at `most`."""
-    rows = within(found.narrow(events), id__gt=than).order_by("id")
-    if found.words:
-        ids = rows.values("id")[:WINDOW]
-        rows = containing(events.filter(id__in=ids), found.words).order_by("id")
-    return rows[:most].count()
+    count = 0
+    for part in found.narrow(events):
+        rows = within(part, id__gt=than).order_by("id")
+        if found.words:
+            ids = rows.values("id")[:WINDOW]
+            rows = containing(events.filter(id__in=ids), found.words).order_by("id")
+        count += rows[:most].count()
+    return min(count, most)
+
+
+def in_region(region: str) -> list[Q]:
+    """The events about a Region: those that name it, and those of whole requests with a copy to it."""
+    if not region:
+        return []
+    return [Q(region=region), Q(id__in=EventRegion.objects.filter(region=region).values("event"))]
+
+
+def about_image(image_id: str) -> list[Q]:
+    """The events about an image: those that name it and, when a copy made it, all of that copy and those of its whole
+    request, the approval among them.
+
+    An image that a copy made is first named by that copy; any other by the request that wants it copied.
+    """
+    if not image_id:
+        return []
+    named = Q(image_id=image_id)
+    first = AuditEvent.objects.filter(named).order_by("id").values("request", "copy").first()
+    if first is None or first["copy"] is None:
+        return [named]
+    whole = Q(request=first["request"], copy__isnull=True)
+    return [named, Q(copy=first["copy"]) & ~named, whole & ~named]
 
 
 def containing(events: QuerySet[AuditEvent], words: str) -> QuerySet[AuditEvent]:
@@ -146,27 +180,27 @@ def containing(events: QuerySet[AuditEvent], words: str) -> QuerySet[AuditEvent]
     )
 
 
-def _named(text: str) -> Q | None:
-    """The events a text names by an ID, all found through an index; None when it is no ID."""
+def _named(text: str) -> list[Q]:
+    """The events a text names by an ID, all found through an index, in parts; none when it is no ID."""
     if not text:
-        return None
+        return []
     if IMAGE.fullmatch(text):
-        return Q(image_id=text.lower())
+        return about_image(text.lower())
     number = NUMBER.fullmatch(text)
     if number:
-        return Q(request=int(number[1]))
+        return [Q(request=int(number[1]))]
     if len(text) == 12 and text.isascii() and text.isdecimal():
-        return Q(account=text)
+        return [Q(account=text)]
     if REGION.fullmatch(text):
-        return Q(region=text)
+        return in_region(text)
     if text in ACTIONS:
-        return Q(action=text)
+        return [Q(action=text)]
     if UUIDS.fullmatch(text):
-        return Q(correlation_id=UUID(text)) | Q(aws_request_id=text.lower())
+        return [Q(correlation_id=UUID(text)) | Q(aws_request_id=text.lower())]
     if HASH.fullmatch(text):
         # "g" comes right after the last hexadecimal digit.
-        return Q(hash__gte=text, hash__lt=text + "g")
-    return None
+        return [Q(hash__gte=text, hash__lt=text + "g")]
+    return []
 
 
 def _between(events: QuerySet[AuditEvent], since: datetime | None, until: datetime | None) -> QuerySet[AuditEvent]:

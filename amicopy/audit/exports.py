@@ -26,22 +26,26 @@ FORMATS: Mapping[str, tuple[Callable[[Iterable[Sequence[Any]]], Iterator[str]], 
 }
 
 
-def export(events: QuerySet[AuditEvent], *, kind: str, filters: Mapping[str, str], actor: Actor) -> Iterator[bytes]:
+def export(
+    events: Sequence[QuerySet[AuditEvent]], *, kind: str, filters: Mapping[str, str], actor: Actor
+) -> Iterator[bytes]:
     """Records the export and returns the file in pieces, newest event first.
 
-    `kind` is one of FORMATS, `filters` what the events were narrowed by, in words for the event. What happens after
-    this call is not in the file, the event about it included.
+    `events` come in parts as `event_queries` narrows them, `kind` is one of FORMATS, `filters` what the events were
+    narrowed by, in words for the event. What happens after this call is not in the file, the event about it included.
     """
     newest = AuditEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     about = {"format": kind, "filters": dict(filters), "newest": newest}
     with transaction.atomic():
         record("audit.exported", actor=actor, data=about)
-    return _pieces(events.filter(id__lte=newest), kind=kind, about=about, actor=actor)
+    return _pieces([part.filter(id__lte=newest) for part in events], kind=kind, about=about, actor=actor)
 
 
-def _pieces(events: QuerySet[AuditEvent], *, kind: str, about: dict[str, Any], actor: Actor) -> Iterator[bytes]:
+def _pieces(
+    events: Sequence[QuerySet[AuditEvent]], *, kind: str, about: dict[str, Any], actor: Actor
+) -> Iterator[bytes]:
     digest, sent, whole = hashlib.sha256(), 0, False
-    rows = _Counted(lines.rows_of(events))
+    rows = _Counted(lines.merged(events))
     text = FORMATS[kind][0](rows)
     try:
         while chunk := "".join(islice(text, CHUNK)).encode():

@@ -1,8 +1,12 @@
 """Heads: the last link of the chain, signed and kept elsewhere, proves later that the end was not cut off.
 
-The signature is HMAC-SHA256 with AUDIT_SIGNING_KEY over the head's JSON without its signature, keys sorted, no spaces.
+The signature is Ed25519 over the head's JSON without its signature, keys sorted, no spaces; `key` says with which key.
+Whoever has the public key can check it, see `verify_amicopy.py`. Heads of before, and of an installation without such a
+key, bear an HMAC-SHA256 with AUDIT_SIGNING_KEY, as anchors do.
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -12,10 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from amicopy.audit import signing_keys
 from amicopy.audit.chain import GENESIS, stamp
 from amicopy.audit.models import AuditAnchor, AuditEvent
 
@@ -25,6 +31,10 @@ LONGEST = 4096
 
 class InvalidHead(Exception):
     """A file that isn't a head of ours, or not as we wrote it; the words are fit to be shown."""
+
+
+class NoKey(Exception):
+    """This process has no private key, so it can't sign a head; the words are fit to be shown."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +70,29 @@ def is_signed(content: Mapping[str, Any], signature: str) -> bool:
 
 
 def _signature(key: str, content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), _canonical(content), hashlib.sha256).hexdigest()
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def can_sign() -> bool:
+    """Whether this process can sign a head: all can but those that the private key is kept from."""
+    return bool(settings.AUDIT_PRIVATE_KEY) or not settings.AUDIT_PUBLIC_KEYS
 
 
 def to_json(head: Head) -> str:
-    """The head with its signature, as a file holds it."""
-    content = {"kind": "head", **asdict(head)}
-    return json.dumps({**content, "signature": sign(content)}, indent=1) + "\n"
+    """The head with its signature, as a file holds it. Raises NoKey."""
+    content: dict[str, Any] = {"kind": "head", **asdict(head)}
+    if not can_sign():
+        raise NoKey("Heads are signed where AUDIT_PRIVATE_KEY is set, and it isn't here.")
+    if not settings.AUDIT_PRIVATE_KEY:
+        return json.dumps({**content, "signature": sign(content)}, indent=1) + "\n"
+    key = signing_keys.private_key(settings.AUDIT_PRIVATE_KEY)
+    content |= {"algorithm": "ed25519", "key": signing_keys.key_id(key.public_key())}
+    signature = base64.b64encode(key.sign(_canonical(content))).decode()
+    return json.dumps({**content, "signature": signature}, indent=1) + "\n"
 
 
 def from_json(text: str) -> Head:
@@ -78,9 +103,25 @@ def from_json(text: str) -> Head:
         head = Head(**{name: content[name] for name in ("at", "id", "hash", "events")})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidHead("The file isn't a head that amicopy wrote.") from None
-    if content.get("kind") != "head" or not isinstance(signature, str) or not is_signed(content, signature):
+    if content.get("kind") != "head" or not isinstance(signature, str):
+        raise InvalidHead("The file isn't a head that amicopy wrote.")
+    fits = _fits(content, signature) if "algorithm" in content else is_signed(content, signature)
+    if not fits:
         raise InvalidHead("The head's signature doesn't fit: it was changed, or signed with another key.")
     return head
+
+
+def _fits(content: Mapping[str, Any], signature: str) -> bool:
+    """Whether an Ed25519 signature was made with one of the known keys, of today or the past."""
+    keys = {signing_keys.key_id(key): key for key in map(signing_keys.public_key, settings.AUDIT_PUBLIC_KEYS)}
+    key = keys.get(str(content.get("key")))
+    if content.get("algorithm") != "ed25519" or key is None:
+        return False
+    try:
+        key.verify(base64.b64decode(signature, validate=True), _canonical(content))
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
 
 
 def read(path: Path) -> Head:
@@ -93,12 +134,14 @@ def read(path: Path) -> Head:
 
 
 def write(path: Path, head: Head) -> None:
-    """Writes a head to a new file, whole or not at all. Raises FileExistsError: a head is never written over."""
+    """Writes a head to a new file, whole or not at all. Raises NoKey, and FileExistsError: a head is never written
+    over."""
+    text = to_json(head)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("w", encoding="utf-8") as file:
-            file.write(to_json(head))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, path)
@@ -106,9 +149,8 @@ def write(path: Path, head: Head) -> None:
         draft.unlink(missing_ok=True)
 
 
-def write_to(folder: Path) -> Path:
-    """Writes the current head into a folder and returns its path."""
-    head = current()
+def write_to(folder: Path, head: Head) -> Path:
+    """Writes a head into a folder and returns its path. Raises NoKey and OSError."""
     path = folder / name_of(head)
     write(path, head)
     return path
@@ -120,6 +162,6 @@ def name_of(head: Head) -> str:
     return f"amicopy-head-{moment:%Y%m%dT%H%M%S%f}-{head.id}.json"
 
 
-def newest(folder: Path) -> Path | None:
-    """The path of the newest head in a folder; None when there is none."""
-    return max(folder.glob(NAME), default=None, key=lambda path: path.name)
+def newest(folder: Path, count: int) -> list[Path]:
+    """The paths of the newest heads in a folder, at most so many, the newest first."""
+    return sorted(folder.glob(NAME), key=lambda path: path.name, reverse=True)[:count]

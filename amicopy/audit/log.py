@@ -11,7 +11,7 @@ from amicopy.audit import stream
 from amicopy.audit.actions import ACTIONS
 from amicopy.audit.actor import Actor
 from amicopy.audit.chain import GENESIS, link, plain, text
-from amicopy.audit.models import AuditEvent
+from amicopy.audit.models import AuditEvent, EventRegion
 
 # Any number that nothing else in the database uses for an advisory lock.
 CHAIN_LOCK = 4_207_011
@@ -19,6 +19,11 @@ LAST_HASH = "SELECT hash FROM audit_auditevent ORDER BY id DESC LIMIT 1"
 # Two statements in one round trip. The second must be a statement of its own: it has to see what the writer that held
 # the lock has committed meanwhile.
 LOCKED_LAST_HASH = f"SELECT pg_advisory_xact_lock({CHAIN_LOCK}); {LAST_HASH}"
+# An event of a whole request is about the Regions that the one before it was about.
+INHERITED = """
+    INSERT INTO audit_eventregion (event, region) SELECT %s, region FROM audit_eventregion WHERE event =
+    (SELECT id FROM audit_auditevent WHERE request = %s AND region = '' AND id < %s ORDER BY id DESC LIMIT 1)
+"""
 LENGTHS = {field.name: field.max_length for field in AuditEvent._meta.fields if field.max_length}
 
 
@@ -76,9 +81,28 @@ def record(
     }
     event = AuditEvent(**values, prev_hash=prev_hash, hash=link(prev_hash, values))
     event.save_base(force_insert=True)
+    if request is not None and not region:
+        _store_regions(event)
     if settings.AUDIT_LOG_STREAM:
         stream.send_after_commit(event)
     return event
+
+
+def regions_of(data: Mapping[str, Any]) -> list[str]:
+    """The Regions that an event is about because it lists the calls of a request."""
+    calls = data.get("calls")
+    found = [call.get("DestinationRegion") for call in calls or () if isinstance(call, Mapping)]
+    return sorted({text(region, LENGTHS["region"]) for region in found if isinstance(region, str) and region})
+
+
+def _store_regions(event: AuditEvent) -> None:
+    """Has the event of a whole request found by each Region that the request's copies go to."""
+    found = regions_of(event.data)
+    if found:
+        EventRegion.objects.bulk_create([EventRegion(event=event.pk, region=region) for region in found])
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(INHERITED, [event.pk, event.request, event.pk])
 
 
 def lock_chain() -> str:

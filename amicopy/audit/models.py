@@ -95,6 +95,22 @@ class AuditEvent(models.Model):
         return link(self.prev_hash, values_of(self)) == self.hash
 
 
+class EventRegion(models.Model):
+    """A Region that an event of a whole request is about, for finding it: those of the calls that were submitted. Other
+    events name their Region themselves. Made of events, see `log.regions_of`, so it proves nothing and needs not to."""
+
+    event = models.BigIntegerField()
+    region = models.CharField(max_length=32)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("region", "event"), name="event_region_once"),)
+        indexes = (models.Index(fields=("event",), name="event_region_by_event"),)
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.region}"
+
+
 class AuditCheck(models.Model):
     """One walk along the chain, possibly in several steps: how far it came and what it found.
 
@@ -127,6 +143,40 @@ class AuditCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.outcome}"
+
+
+class HeadStore(models.Model):
+    """A place outside of the database that signed heads are put into: the newest one there, and what came of the last
+    try. One row a kind."""
+
+    class Kind(models.TextChoices):
+        FOLDER = "folder", "Folder"
+        BUCKET = "bucket", "Bucket"
+
+    class Fault(models.TextChoices):
+        MISSING = "missing", "Gone"
+        UNWRITABLE = "unwritable", "Can't be written"
+        REFUSED = "refused", "Takes no head"
+        NO_KEY = "no-key", "No private key"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, unique=True)
+    # The newest head: its name there, what it says, and its event.
+    name = models.CharField(max_length=255, blank=True)
+    content = models.TextField(blank=True)
+    event_id = models.BigIntegerField(default=0)
+    written_at = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField()
+    # Why the last try failed; empty when it didn't.
+    fault = models.CharField(max_length=16, choices=Fault.choices, blank=True)
+    # The last head that was put there and was gone later.
+    lost = models.CharField(max_length=255, blank=True)
+    lost_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 class AuditAnchor(models.Model):

@@ -1,14 +1,13 @@
 """What beat sends for the history: verifying it, and writing its head where amicopy can't change it afterwards."""
 
 import logging
-from pathlib import Path
 
 from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from amicopy.audit import archives, checks, heads
+from amicopy.audit import archives, checks, head_store
 from amicopy.audit.actor import worker
 from amicopy.audit.archives import NotArchived
 
@@ -31,9 +30,9 @@ def verify() -> None:
 
 @shared_task
 def write_head() -> None:
-    """Writes the signed head into AUDIT_HEAD_DIR, if there is one."""
+    """Looks after AUDIT_HEAD_DIR, if there is one, and writes the signed head into it when it is time."""
     if settings.AUDIT_HEAD_DIR:
-        logger.info("Head written to %s", heads.write_to(Path(settings.AUDIT_HEAD_DIR)))
+        head_store.write_into_folder(worker("write_head"))
 
 
 @shared_task

@@ -28,7 +28,7 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
     "kms": frozenset({"DescribeKey", "ListAliases"}),
     "sts": frozenset({"AssumeRole", "DecodeAuthorizationMessage", "GetCallerIdentity"}),
     "outposts": frozenset({"ListOutposts"}),
-    "s3": frozenset({"PutObject"}),
+    "s3": frozenset({"ListObjectsV2", "PutObject"}),
     "sqs": frozenset(
         {"ChangeMessageVisibilityBatch", "DeleteMessageBatch", "GetQueueAttributes", "ReceiveMessage"},
     ),

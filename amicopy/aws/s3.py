@@ -20,3 +20,14 @@ def put_object(
         client("s3", account, region).put_object(
             Bucket=bucket, Key=key, Body=body, ContentType="application/json", ChecksumAlgorithm="SHA256", **lock
         )
+
+
+def is_listed(account: AwsAccount, *, region: str, bucket: str, key: str) -> bool:
+    """Whether a bucket lists an object of this name, which needs s3:ListBucket; one behind a delete marker isn't
+    listed.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+    """
+    with typed_errors():
+        answer = client("s3", account, region).list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    return any(row["Key"] == key for row in answer.get("Contents", ()))

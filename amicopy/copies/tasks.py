@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from amicopy import outages
 from amicopy.audit.actor import worker
-from amicopy.aws import errors, sessions
+from amicopy.aws import sessions
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, CopyState
@@ -170,9 +170,6 @@ def notice_changes() -> None:
 
 @shared_task
 def deposit_head() -> None:
-    """Puts the signed head of the history into AUDIT_HEAD_BUCKET, if there is one."""
+    """Puts the signed head of the history into AUDIT_HEAD_BUCKET, if there is one, when it is time."""
     if settings.AUDIT_HEAD_BUCKET:
-        try:
-            logger.info("Head put into %s as %s", settings.AUDIT_HEAD_BUCKET, head_upload.deposit())
-        except errors.AwsError as error:
-            logger.error("%s takes no head: %s", settings.AUDIT_HEAD_BUCKET, error)
+        head_upload.deposit_due(worker("deposit_head"))

@@ -14,6 +14,7 @@ from amicopy.notify import outbox, signatures
 from amicopy.notify.addresses import AddressRefused, target_of
 from amicopy.notify.models import DELETED, FOR_WEBHOOKS, Endpoint, Kind, Message
 from amicopy.notify.outbox import Notice
+from amicopy.notify.sealing import Unreadable
 
 TAKEN = "Choose another name. There is a webhook of that name."
 
@@ -45,7 +46,7 @@ def save(actor: Actor, endpoint: Endpoint) -> Endpoint:
             return endpoint
         was = before.as_dict()
         changes = {name: [was[name], value] for name, value in now.items() if was[name] != value}
-        if before.url != endpoint.url:
+        if endpoint.sealed_url != before.sealed_url and _url_of(before) != endpoint.url:
             # Both may hold a token: that it changed is what can be said.
             changes["url"] = [was["url"], f"{now['url']} (changed)"]
         if changes:
@@ -61,19 +62,20 @@ def delete(actor: Actor, endpoint_id: int) -> int:
         endpoint = _locked(endpoint_id)
         was = endpoint.as_dict()
         dropped = outbox.call_off(Message.objects.filter(endpoint=endpoint), DELETED)
-        endpoint.deleted_at, endpoint.enabled, endpoint.url = timezone.now(), False, ""
-        endpoint.salt = _new_salt()
+        endpoint.deleted_at, endpoint.enabled = timezone.now(), False
+        endpoint.url = endpoint.key = ""
         endpoint.save()
         record("webhook.deleted", actor=actor, data={"id": endpoint.pk, "webhook": was, "messages_dropped": dropped})
     return dropped
 
 
 def show_key(actor: Actor, endpoint: Endpoint) -> str:
-    """The webhook's signing key, for whoever sets up its receiver."""
+    """The webhook's signing key, for whoever sets up its receiver. Raises Unreadable."""
     _check(actor)
     with transaction.atomic():
+        key = endpoint.key
         record("webhook.key_shown", actor=actor, data=_named(endpoint))
-    return signatures.key_of(endpoint.salt)
+    return key
 
 
 def new_key(actor: Actor, endpoint: Endpoint) -> str:
@@ -82,10 +84,31 @@ def new_key(actor: Actor, endpoint: Endpoint) -> str:
     _check(actor)
     with transaction.atomic():
         endpoint = _locked(endpoint.pk)
-        endpoint.salt = _new_salt()
-        endpoint.save(update_fields=["salt"])
+        key = endpoint.key = signatures.new_key()
+        endpoint.save(update_fields=["sealed_key"])
         record("webhook.key_changed", actor=actor, data=_named(endpoint))
-    return signatures.key_of(endpoint.salt)
+    return key
+
+
+def seal_again(actor: Actor) -> tuple[int, list[str]]:
+    """Encrypts addresses and keys anew where the first of ENCRYPTION_KEYS didn't; returns how many webhooks those are,
+    and the names of those that none of the keys decrypts, which stay as they are."""
+    count, unreadable = 0, []
+    with transaction.atomic():
+        lock_chain()
+        for endpoint in Endpoint.objects.existing().select_for_update():
+            if endpoint.sealed_now:
+                continue
+            try:
+                endpoint.url, endpoint.key = endpoint.url, endpoint.key
+            except Unreadable:
+                unreadable.append(endpoint.name)
+                continue
+            endpoint.save(update_fields=["sealed_url", "sealed_key"])
+            count += 1
+        if count:
+            record("webhook.sealed_again", actor=actor, data={"webhooks": count})
+    return count, unreadable
 
 
 def try_endpoint(actor: Actor, endpoint: Endpoint) -> Message:
@@ -141,14 +164,17 @@ def _locked(endpoint_id: int) -> Endpoint:
     return Endpoint.objects.existing().select_for_update().get(pk=endpoint_id)
 
 
-def _new_salt() -> Any:
-    return Endpoint._meta.get_field("salt").get_default()
+def _url_of(endpoint: Endpoint) -> str | None:
+    try:
+        return endpoint.url
+    except Unreadable:
+        return None
 
 
 def _check_endpoint(endpoint: Endpoint) -> None:
     errors: dict[str, Any] = {}
     try:
-        endpoint.full_clean(exclude=["url"], validate_constraints=False)
+        endpoint.full_clean(exclude=["sealed_url"], validate_constraints=False)
     except ValidationError as refused:
         errors = refused.error_dict
     if Endpoint.objects.existing().filter(name=endpoint.name).exclude(pk=endpoint.pk).exists():
@@ -157,7 +183,7 @@ def _check_endpoint(endpoint: Endpoint) -> None:
         errors["kinds"] = ["Choose at least one kind."]
     try:
         target_of(endpoint.url)
-    except AddressRefused as refused:
+    except (AddressRefused, Unreadable) as refused:
         errors["url"] = [str(refused)]
     if errors:
         raise ValidationError(errors)

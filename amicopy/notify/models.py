@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from amicopy.notify import sealing, signatures
+
 
 class Kind(models.TextChoices):
     """What a message is about, as the person who can mute it says it."""
@@ -58,7 +60,8 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
 
 
 class Endpoint(models.Model):
-    """Where an administrator wants events posted to. Its address may hold a token: no page and no event shows it.
+    """Where an administrator wants events posted to. Its address may hold a token: no page and no event shows it, and
+    the database holds it, and the signing key, encrypted.
 
     A deleted one stays as a row, without address and key, so that what it got can still be read.
     """
@@ -69,12 +72,12 @@ class Endpoint(models.Model):
 
     name = models.CharField(max_length=64)
     format = models.CharField(max_length=8, choices=Format.choices, default=Format.SIGNED)
-    url = models.CharField(max_length=2000)
+    # Read and written as `url` and `key`.
+    sealed_url = models.TextField(blank=True)
+    sealed_key = models.TextField(blank=True, editable=False)
     # The kinds of message it gets.
     kinds = models.JSONField(default=list)
     enabled = models.BooleanField(default=True)
-    # What makes its signing key; a new one makes a new key, see `signing`.
-    salt = models.UUIDField(default=uuid.uuid4)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = EndpointQuerySet.as_manager()
@@ -89,7 +92,7 @@ class Endpoint(models.Model):
                 fields=("name",), condition=Q(deleted_at__isnull=True), name="endpoint_name_once_unless_deleted"
             ),
             models.CheckConstraint(
-                condition=Q(deleted_at__isnull=True) | Q(enabled=False, url=""),
+                condition=Q(deleted_at__isnull=True) | Q(enabled=False, sealed_url="", sealed_key=""),
                 name="endpoint_deleted_has_no_address",
             ),
         )
@@ -97,10 +100,42 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, **options: Any) -> None:
+        """Stores it; a new one gets its signing key."""
+        if self.pk is None and not self.sealed_key:
+            self.key = signatures.new_key()
+        super().save(**options)
+
+    @property
+    def url(self) -> str:
+        """The address. Raises Unreadable."""
+        return sealing.unseal(self.sealed_url)
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self.sealed_url = sealing.seal(url)
+
+    @property
+    def key(self) -> str:
+        """The signing key, as its receiver needs it. Raises Unreadable."""
+        return sealing.unseal(self.sealed_key)
+
+    @key.setter
+    def key(self, key: str) -> None:
+        self.sealed_key = sealing.seal(key)
+
+    @property
+    def sealed_now(self) -> bool:
+        """Whether the newest key encrypted both."""
+        return sealing.is_current(self.sealed_url) and sealing.is_current(self.sealed_key)
+
     @property
     def shown(self) -> str:
         """The address as far as it may be shown."""
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except sealing.Unreadable:
+            return "an address that can't be decrypted"
         return f"{parts.scheme}://{parts.hostname or ''}/…"
 
     def as_dict(self) -> dict[str, Any]:

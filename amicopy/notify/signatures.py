@@ -1,22 +1,19 @@
 """The signature of a webhook, as https://www.standardwebhooks.com has it: HMAC-SHA256 over id, timestamp and body.
 
-A key is made from SECRET_KEY and the endpoint's salt whenever it is needed, so the database holds none.
+A webhook's key is random, and stored encrypted: see `sealing`.
 """
 
 import base64
 import hashlib
 import hmac
-import uuid
-
-from django.conf import settings
+import secrets
 
 PREFIX = "whsec_"
 
 
-def key_of(salt: uuid.UUID) -> str:
-    """The signing key of an endpoint with this salt, as its receiver needs it."""
-    raw = hmac.new(settings.SECRET_KEY.encode(), f"amicopy webhook {salt}".encode(), hashlib.sha256).digest()
-    return PREFIX + base64.b64encode(raw).decode()
+def new_key() -> str:
+    """A new signing key, as a receiver needs it."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def signature(key: str, *, message_id: str, timestamp: int, body: bytes) -> str:

@@ -17,6 +17,7 @@ from amicopy.notify import signatures
 from amicopy.notify.addresses import AddressRefused, Target, resolve, target_of
 from amicopy.notify.models import DELETED, Endpoint, Message
 from amicopy.notify.outbox import NotNeeded, Unsent
+from amicopy.notify.sealing import Unreadable
 
 # For each step on the wire, and for the whole of it, however slowly the other side trickles.
 STEP_SECONDS, WHOLE_SECONDS = 10.0, 20.0
@@ -35,7 +36,7 @@ def send(message: Message, endpoint: Endpoint) -> None:
     try:
         target = target_of(endpoint.url)
         status, wait = _post(target, resolve(target), body, headers(message, endpoint, body))
-    except AddressRefused as error:
+    except (AddressRefused, Unreadable) as error:
         raise Unsent(str(error), all_down=True) from error
     except ConnectionRefusedError as error:
         raise Unsent("The endpoint doesn't take connections.", all_down=True) from error
@@ -59,9 +60,10 @@ def headers(message: Message, endpoint: Endpoint, body: bytes) -> dict[str, str]
     found = {"Content-Type": "application/json", "User-Agent": "amicopy", "webhook-id": str(message.key)}
     if endpoint.format == Endpoint.Format.SIGNED:
         now = int(time.time())
-        key = signatures.key_of(endpoint.salt)
         found["webhook-timestamp"] = str(now)
-        found["webhook-signature"] = signatures.signature(key, message_id=str(message.key), timestamp=now, body=body)
+        found["webhook-signature"] = signatures.signature(
+            endpoint.key, message_id=str(message.key), timestamp=now, body=body
+        )
     return found
 
 

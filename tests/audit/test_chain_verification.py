@@ -175,6 +175,7 @@ def test_a_head_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_head_signed_with_a_key_of_the_past_is_good(tmp_path: Path, settings: Settings) -> None:
+    settings.AUDIT_PRIVATE_KEY, settings.AUDIT_PUBLIC_KEYS = "", []
     write_some()
     head = write_head(tmp_path / "head.json")
     settings.AUDIT_SIGNING_KEY, before = "b" * 40, settings.AUDIT_SIGNING_KEY
@@ -198,14 +199,14 @@ def test_the_task_writes_heads_that_sort_by_time_and_nothing_without_a_folder(
     tmp_path: Path, settings: Settings
 ) -> None:
     tasks.write_head()
-    settings.AUDIT_HEAD_DIR = str(tmp_path / "heads")
+    settings.AUDIT_HEAD_DIR, settings.AUDIT_HEAD_SECONDS = str(tmp_path / "heads"), 0
     write_some(1)
     tasks.write_head()
     write_some(2)
     tasks.write_head()
     names = sorted(path.name for path in (tmp_path / "heads").iterdir())
     assert [heads.read(tmp_path / "heads" / name).events for name in names] == [1, 3]
-    assert heads.newest(tmp_path / "heads") == tmp_path / "heads" / names[1]
+    assert heads.newest(tmp_path / "heads", 1) == [tmp_path / "heads" / names[1]]
 
 
 def test_the_task_checks_what_is_new_and_walks_all_once_a_day() -> None:

@@ -53,7 +53,8 @@ def test_the_last_batch_of_a_walk_costs_what_the_first_does(
 ) -> None:
     monkeypatch.setattr(lines, "BATCH", 5)
     ids = [write().pk for _ in range(100)]
-    events = these_days().apply(EVENTS).filter(id__gte=ids[0], id__lte=ids[-1])
+    [events] = these_days().apply(EVENTS)
+    events = events.filter(id__gte=ids[0], id__lte=ids[-1])
     walk = lines.rows_of(events, oldest_first=oldest_first)
     costs = [steps(list, islice(walk, 5)) for _ in range(20)]
     assert next(walk, None) is None

@@ -18,7 +18,7 @@ DANGEROUS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\u
 
 
 def export(kind: str, **filters: str) -> str:
-    return b"".join(exports.export(AuditEvent.objects.all(), kind=kind, filters=filters, actor=ACTOR)).decode()
+    return b"".join(exports.export([AuditEvent.objects.all()], kind=kind, filters=filters, actor=ACTOR)).decode()
 
 
 def test_json_lines_have_every_column_and_can_be_verified_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_no_cell_of_a_csv_file_is_a_formula(text: str) -> None:
 
 def test_an_export_is_an_event_before_its_first_byte_and_one_with_its_count_and_digest_at_its_end() -> None:
     write(request=5)
-    pieces = exports.export(AuditEvent.objects.all(), kind="jsonl", filters={"request": "5"}, actor=ACTOR)
+    pieces = exports.export([AuditEvent.objects.all()], kind="jsonl", filters={"request": "5"}, actor=ACTOR)
     begun = AuditEvent.objects.latest("pk")
     assert (begun.action, begun.data["filters"], begun.data["format"]) == ("audit.exported", {"request": "5"}, "jsonl")
     content = b"".join(pieces)
@@ -68,7 +68,7 @@ def test_an_export_that_is_broken_off_says_how_much_was_sent(monkeypatch: pytest
     monkeypatch.setattr(exports, "CHUNK", 2)
     for _ in range(9):
         write()
-    pieces = exports.export(AuditEvent.objects.all(), kind="jsonl", filters={}, actor=ACTOR)
+    pieces = exports.export([AuditEvent.objects.all()], kind="jsonl", filters={}, actor=ACTOR)
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]  # a generator
     ended = AuditEvent.objects.latest("pk")

@@ -21,6 +21,7 @@ from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request
 from amicopy.copies.requests import cancel_retry, verbs
 from amicopy.copies.voting import approvals
 from amicopy.notify.models import Endpoint, Kind, Message
+from amicopy.notify.sealing import seal
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, Submit, acting, approve, events, make_call, make_person, make_rule
 
@@ -321,7 +322,7 @@ def test_the_administrators_are_told_once_and_nobody_can_mute_it(
     settings.EMAIL_ON = True
     administrator = make_person("administrator", "administrator")
     User.objects.filter(pk=administrator.pk).update(email="administrator@example.com")
-    endpoint = Endpoint.objects.create(name="alarms", url="https://example.com/", kinds=[Kind.ALARM])
+    endpoint = Endpoint.objects.create(name="alarms", sealed_url=seal("https://example.com/"), kinds=[Kind.ALARM])
     parameters_edited(approved)
     start()
     message, posted = Message.objects.filter(kind=Kind.ALARM).order_by("endpoint")

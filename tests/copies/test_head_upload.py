@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit import chain_verification, heads
+from amicopy.audit.models import AuditEvent
 from amicopy.aws.errors import AwsError
 from amicopy.copies import tasks
 from amicopy.copies.operations import head_upload
@@ -58,6 +59,23 @@ def test_a_bucket_that_takes_no_head_is_told_by_the_doctor_and_stops_nothing(buc
     assert [found.ok for found in findings() if found.what == "heads"] == [True]
 
 
-def test_without_a_bucket_nothing_is_sent(sandbox: Control) -> None:
+def test_a_bucket_that_was_emptied_is_an_event_and_told_by_the_doctor(bucket: Any, settings: Settings) -> None:
+    settings.AUDIT_HEAD_SECONDS = 0
+    name = head_upload.deposit()
+    bucket.delete_object(Bucket=settings.AUDIT_HEAD_BUCKET, Key=name)
     tasks.deposit_head()
-    assert [found for found in findings() if found.what == "heads"] == []
+    assert AuditEvent.objects.get(action="audit.head_lost").data["name"] == name
+    [finding] = [found for found in findings() if found.what == "heads"]
+    assert (finding.ok, f"{name} was in it and is gone" in finding.words) == (False, True)
+
+
+def test_a_head_is_deposited_when_it_is_time(bucket: Any, settings: Settings) -> None:
+    for _ in range(2):
+        tasks.deposit_head()
+    assert len(bucket.list_objects_v2(Bucket=settings.AUDIT_HEAD_BUCKET)["Contents"]) == 1
+
+
+def test_without_a_store_nothing_is_sent_and_the_doctor_warns(sandbox: Control) -> None:
+    tasks.deposit_head()
+    [finding] = [found for found in findings() if found.what == "heads"]
+    assert (finding.ok, finding.warning) == (True, True)

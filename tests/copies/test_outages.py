@@ -18,6 +18,7 @@ from amicopy.copies.engine import leftover_jobs
 from amicopy.copies.operations import account_checks
 from amicopy.notify import outbox
 from amicopy.notify.models import Endpoint, Kind, Message
+from amicopy.notify.sealing import seal
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_person
 
@@ -112,7 +113,7 @@ def test_a_look_for_leftovers_and_a_removal_are_due_again_too(
 
 def test_messages_and_looks_are_due_again_too(submit: Submit) -> None:
     now = timezone.now()
-    endpoint = Endpoint.objects.create(name="x", url="https://example.com/")
+    endpoint = Endpoint.objects.create(name="x", sealed_url=seal("https://example.com/"))
     Message.objects.create(
         event=1,
         kind=Kind.TEST,

@@ -19,6 +19,7 @@ PRODUCTION = {
     "AMICOPY_AWS": "aws",
     "SECRET_KEY": "x" * 50,
     "AUDIT_SIGNING_KEY": "y" * 50,
+    "ENCRYPTION_KEYS": "k" * 43 + "=",
     "ALLOWED_HOSTS": "amicopy.example",
     "DATABASE_URL": "sqlite://:memory:",
     "CELERY_BROKER_URL": "amqp://127.0.0.1//",
@@ -51,6 +52,48 @@ def test_an_unsafe_setting_is_refused(name: str, value: str) -> None:
     assert answer.returncode != 0
     assert name in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_keys_that_are_the_same_are_refused() -> None:
+    key = PRODUCTION["ENCRYPTION_KEYS"]
+    for changes in (
+        {"AUDIT_SIGNING_KEY": PRODUCTION["SECRET_KEY"]},
+        {"SECRET_KEY": key},
+        {"ENCRYPTION_KEYS": f"{key},{key}"},
+    ):
+        answer = manage("check", **{**PRODUCTION, **changes})
+        assert answer.returncode != 0
+        assert "must differ" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["AUDIT_PRIVATE_KEY", "AUDIT_PUBLIC_KEYS", "AUDIT_PRIVATE_KEY_FILE", "ENCRYPTION_KEYS"]
+)
+def test_what_is_no_key_is_refused_without_repeating_it(name: str) -> None:
+    answer = manage("check", **{**PRODUCTION, name: "/no/such-key"})
+    assert answer.returncode != 0
+    assert name in answer.stderr
+    assert "such-key" not in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_the_private_key_may_stand_in_a_file_and_be_kept_from_others(tmp_path: Path) -> None:
+    made = manage("make_audit_key", "--private-key-file", str(tmp_path / "key.pem"), **PRODUCTION)
+    keys = dict(line.split("=", 1) for line in made.stdout.splitlines())
+    look = "from django.conf import settings; print(bool(settings.AUDIT_PRIVATE_KEY), *settings.AUDIT_PUBLIC_KEYS)"
+    worker = manage("shell", "-v", "0", "-c", look, **PRODUCTION, AUDIT_PRIVATE_KEY_FILE=keys["AUDIT_PRIVATE_KEY_FILE"])
+    web = manage("shell", "-v", "0", "-c", look, **PRODUCTION, AUDIT_PUBLIC_KEYS=keys["AUDIT_PUBLIC_KEYS"])
+    assert worker.stdout.split() == ["True", keys["AUDIT_PUBLIC_KEYS"]]
+    assert web.stdout.split() == ["False", keys["AUDIT_PUBLIC_KEYS"]]
+
+
+def test_a_production_whose_history_convinces_no_outsider_is_warned_of() -> None:
+    said = manage("check", "--deploy", **PRODUCTION).stderr
+    assert "amicopy.W001" in said
+    assert "amicopy.W002" in said
+    keys = dict(line.split("=", 1) for line in manage("make_audit_key", **PRODUCTION).stdout.splitlines())
+    said = manage("check", "--deploy", **PRODUCTION, **keys, AUDIT_HEAD_DIR="heads").stderr
+    assert "amicopy.W" not in said
 
 
 def test_the_sandbox_must_be_on_this_machine() -> None:

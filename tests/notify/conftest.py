@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from amicopy.notify import tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Message, State
+from amicopy.notify.sealing import seal
 from tests.copies.conftest import account, approver, make_person, requester, submit
 from tests.notify.servers import HookServer, MailServer
 
@@ -53,7 +54,7 @@ def hooks() -> Iterator[HookServer]:
 
 @pytest.fixture
 def endpoint(db: None, hooks: HookServer) -> Endpoint:
-    return Endpoint.objects.create(name="tickets", url=hooks.url, kinds=list(FOR_WEBHOOKS))
+    return Endpoint.objects.create(name="tickets", sealed_url=seal(hooks.url), kinds=list(FOR_WEBHOOKS))
 
 
 @pytest.fixture(autouse=True)

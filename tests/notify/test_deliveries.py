@@ -18,6 +18,7 @@ from amicopy.backoff import pause
 from amicopy.notify import endpoints, outbox, signatures, tasks
 from amicopy.notify.deliveries import deliver
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, State
+from amicopy.notify.sealing import seal
 from tests.copies.conftest import Submit, acting, approve, make_person
 from tests.notify.conftest import send_all
 from tests.notify.servers import HookServer, MailServer
@@ -187,7 +188,7 @@ def test_a_webhook_is_signed_over_its_id_time_and_body(submit: Submit, hooks: Ho
     assert headers["webhook-id"] == str(message.key)
     assert abs(int(headers["webhook-timestamp"]) - timezone.now().timestamp()) < 10
     expected = signatures.signature(
-        signatures.key_of(endpoint.salt),
+        endpoint.key,
         message_id=headers["webhook-id"],
         timestamp=int(headers["webhook-timestamp"]),
         body=body,
@@ -211,7 +212,7 @@ def test_the_signature_is_that_of_the_published_example() -> None:
 
 
 def test_slack_gets_its_format_with_what_people_typed_as_text(submit: Submit, hooks: HookServer) -> None:
-    Endpoint.objects.create(name="slack", format="slack", url=hooks.url, kinds=[Kind.ASKED])
+    Endpoint.objects.create(name="slack", format="slack", sealed_url=seal(hooks.url), kinds=[Kind.ASKED])
     outbox.put(outbox.Notice(1, Kind.ASKED, 3, 1, "<!channel> *now* & then", "why", "/requests/3/"))
     send_all()
     ((_, headers, body),) = hooks.requests
@@ -239,7 +240,7 @@ def test_an_endpoint_that_fails_gets_the_same_id_again_and_its_answer_is_not_kep
     assert len({headers["webhook-id"] for _, headers, _ in hooks.requests}) == 1
     assert len(hooks.requests) == 2
     shown = str(list(Message.objects.values())) + caplog.text + endpoint.shown + str(endpoint.as_dict())
-    for secret in ("secret words", "token-in-the-path", signatures.key_of(endpoint.salt)):
+    for secret in ("secret words", "token-in-the-path", endpoint.key):
         assert secret not in shown
 
 
@@ -271,7 +272,8 @@ def test_a_slow_endpoint_is_left_after_a_time(
 ) -> None:
     monkeypatch.setattr("amicopy.notify.webhooks.WHOLE_SECONDS", 0.2)
     with _trickling() as url:
-        Endpoint.objects.update(url=url)
+        endpoint.url = url
+        endpoint.save()
         submit()
         send_all()
     message = Message.objects.get(endpoint=endpoint)
@@ -339,7 +341,7 @@ def test_a_webhook_is_deleted_while_messages_are_written_for_it(submit: Submit, 
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_send_each_message_once(mail: MailServer, hooks: HookServer, approver: User) -> None:
-    Endpoint.objects.create(name="tickets", url=hooks.url, kinds=list(FOR_WEBHOOKS))
+    Endpoint.objects.create(name="tickets", sealed_url=seal(hooks.url), kinds=list(FOR_WEBHOOKS))
     for event in range(20):
         outbox.put(outbox.Notice(event, Kind.ASKED, event, 1, f"{event}", "text", "/"), people=[approver.pk])
     _at_once(4, tasks.send_due)

@@ -2,15 +2,18 @@
 
 import csv
 import io
+import shutil
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
-from amicopy.audit import event_queries
+from amicopy.audit import event_queries, tasks
 from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
 from amicopy.web.views import audit
@@ -61,9 +64,10 @@ FILTERS = {
     "account=444455556666": ["other"],
     "account=4444-5555-6666": ["other"],
     "region=eu-west-1": ["failed"],
-    "image=AMI-0a7f3c92d41be6058": ["failed"],
+    # The copy made it, so what is about the whole request is about it.
+    "image=AMI-0a7f3c92d41be6058": ["failed", "submitted"],
     f"together={TOGETHER}": ["submitted"],
-    "q=ami-0a7f3c92d41be6058": ["failed"],
+    "q=ami-0a7f3c92d41be6058": ["failed", "submitted"],
     "q=%2313": ["other"],
     "q=12": ["failed", "submitted"],
     "q=111122223333": ["failed", "submitted"],
@@ -281,6 +285,22 @@ def test_verifying_from_the_page_checks_what_is_new_and_is_an_event(signed_in: S
     page = read(auditor.post("/audit/verify/", follow=True))
     assert "The history doesn" in page.told
     assert "Chain broken" in page.text
+
+
+def test_the_page_says_where_heads_are_kept_and_what_is_wrong_there(
+    signed_in: SignedIn, settings: Settings, tmp_path: Path
+) -> None:
+    auditor = signed_in("auditor")
+    assert "Heads of the history are kept nowhere" in read(auditor.get("/audit/")).text
+    assert "Heads of the history" not in read(signed_in("requester").get("/audit/")).text
+    settings.AUDIT_HEAD_DIR = str(tmp_path / "heads")
+    tasks.write_head()
+    assert "Head kept" in read(auditor.get("/audit/")).text
+    shutil.rmtree(tmp_path / "heads")
+    tasks.write_head()
+    text = read(auditor.get("/audit/")).text
+    assert "Head not kept" in text
+    assert "Is a disk not mounted?" in text
 
 
 def test_an_export_has_what_the_filters_show_on_all_pages(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ LIKELY = (
     "x" * 5000,
 )
 # Open on purpose; the last says that its link is used up.
-OPEN = {"sign-in/", "healthz", "set-password/<str:uidb64>/<str:token>/"}
+OPEN = {"sign-in/", "healthz", "readyz", "set-password/<str:uidb64>/<str:token>/"}
 ARGUMENT = re.compile(r"<(?:(\w+):)?\w+>")
 
 

@@ -10,8 +10,9 @@ from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.operations.doctor import findings
-from amicopy.notify import endpoints, outbox, signatures, tasks
+from amicopy.notify import endpoints, outbox, tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
+from amicopy.notify.sealing import seal
 from amicopy.web.views import webhooks
 from tests.notify.conftest import hooks
 from tests.notify.servers import HookServer
@@ -36,7 +37,7 @@ def webhook_typed(**changes: object) -> dict[str, object]:
 
 
 def stored(state: State = State.WAITING, **fields: object) -> Message:
-    endpoint, _ = Endpoint.objects.get_or_create(name="tickets", defaults={"url": "http://127.0.0.1:9/"})
+    endpoint, _ = Endpoint.objects.get_or_create(name="tickets", defaults={"sealed_url": seal("http://127.0.0.1:9/")})
     notice = outbox.Notice(Message.objects.count() + 1, Kind.ENDED, 1, 1, "Done: golden", "text", "/requests/1/")
     message = outbox.put_test(notice, endpoint=endpoint)
     Message.objects.filter(pk=message.pk).update(state=state, **fields)
@@ -106,7 +107,7 @@ def test_plain_http_is_for_the_sandbox_only(admin: Client, settings: Settings) -
 def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> None:
     admin.post("/webhooks/new/", webhook_typed())
     endpoint = Endpoint.objects.get()
-    key = signatures.key_of(endpoint.salt)
+    key = endpoint.key
     assert key not in read(admin.get("/webhooks/")).source
     answer = admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "show"})
     assert key in read(answer).region("Signing key").text
@@ -115,7 +116,7 @@ def test_the_key_is_shown_on_demand_only_and_that_is_an_event(admin: Client) -> 
     page = read(admin.post(f"/webhooks/{endpoint.pk}/key/", {"key": "new"}))
     endpoint.refresh_from_db()
     assert key not in page.source
-    assert signatures.key_of(endpoint.salt) in page.region("Signing key").text
+    assert endpoint.key in page.region("Signing key").text
     assert [action for action, _ in events()] == ["webhook.created", "webhook.key_shown", "webhook.key_changed"]
     assert key not in str(events())
 
@@ -151,7 +152,7 @@ def test_a_deleted_webhook_asks_first_and_keeps_what_it_was_sent_readable(admin:
 def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Client) -> None:
     admin.post("/webhooks/new/", webhook_typed())
     endpoint = Endpoint.objects.get()
-    key = signatures.key_of(endpoint.salt)
+    key = endpoint.key
     admin.post(f"/webhooks/{endpoint.pk}/delete/")
     told = events()
     for verb in ("", "delete/", "key/", "try/"):
@@ -160,7 +161,7 @@ def test_nothing_of_a_deleted_webhook_can_be_used_and_its_name_is_free(admin: Cl
     assert Message.objects.count() == 0
     endpoint.refresh_from_db()
     assert (endpoint.url, endpoint.enabled) == ("", False)
-    assert signatures.key_of(endpoint.salt) != key
+    assert endpoint.key != key
     assert admin.post("/webhooks/new/", webhook_typed()).status_code == 302
     assert admin.post("/webhooks/new/", webhook_typed()).status_code == 422
 
@@ -180,7 +181,7 @@ def test_a_webhook_deleted_between_looking_and_doing_stays_deleted(
 
 
 def test_a_trial_message_arrives_also_while_the_webhook_is_off(admin: Client, hooks: HookServer) -> None:
-    endpoint = Endpoint.objects.create(name="tickets", url=hooks.url, kinds=["ended"], enabled=False)
+    endpoint = Endpoint.objects.create(name="tickets", sealed_url=seal(hooks.url), kinds=["ended"], enabled=False)
     assert "A trial message goes to tickets" in read(admin.post(f"/webhooks/{endpoint.pk}/try/", follow=True)).told
     tasks.send_due()
     ((_, _, body),) = hooks.requests
@@ -195,7 +196,7 @@ def test_a_trial_email_goes_to_whoever_asks(admin: Client, mailoutbox: list[obje
 
 
 def test_the_list_says_what_became_of_each_message_without_secrets(admin: Client) -> None:
-    Endpoint.objects.create(name="tickets", url=f"https://hooks.example/{TOKEN}", kinds=["ended"])
+    Endpoint.objects.create(name="tickets", sealed_url=seal(f"https://hooks.example/{TOKEN}"), kinds=["ended"])
     stored(State.FAILED, last_error="The endpoint answered 410.")
     stored(tries=2, last_error="The endpoint answered 503.", in_doubt=True)
     stored(State.SENT, sent_at=timezone.now())
@@ -222,7 +223,7 @@ def test_what_was_given_up_is_tried_again_by_an_administrator(admin: Client) -> 
 
 
 def test_trying_again_is_an_event_that_says_what_was_tried_and_no_secret(admin: Client) -> None:
-    Endpoint.objects.create(name="tickets", url=f"https://hooks.example/{TOKEN}", kinds=["ended"])
+    Endpoint.objects.create(name="tickets", sealed_url=seal(f"https://hooks.example/{TOKEN}"), kinds=["ended"])
     one, sent = stored(State.FAILED), stored(State.SENT, sent_at=timezone.now())
     stored(State.FAILED)
     admin.post("/messages/retry/", {"message": one.pk})
@@ -238,7 +239,9 @@ def test_trying_again_is_an_event_that_says_what_was_tried_and_no_secret(admin: 
 
 
 def test_a_trial_is_an_event_without_address_and_key(admin: Client) -> None:
-    endpoint = Endpoint.objects.create(name="tickets", url=f"https://hooks.example/{TOKEN}", kinds=["ended"])
+    endpoint = Endpoint.objects.create(
+        name="tickets", sealed_url=seal(f"https://hooks.example/{TOKEN}"), kinds=["ended"]
+    )
     admin.post(f"/webhooks/{endpoint.pk}/try/")
     admin.post("/messages/test/")
     told = [(action, json.loads(data)) for action, data in events()]
@@ -262,7 +265,10 @@ def test_without_its_event_nothing_is_tried(admin: Client, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("role", ["requester", "approver", "auditor"])
 def test_messages_and_webhooks_are_for_administrators(signed_in: SignedIn, role: str) -> None:
-    client, endpoint = signed_in(role), Endpoint.objects.create(name="tickets", url="https://hooks.example/", kinds=[])
+    client, endpoint = (
+        signed_in(role),
+        Endpoint.objects.create(name="tickets", sealed_url=seal("https://hooks.example/"), kinds=[]),
+    )
     stored(State.FAILED)
     for path in ("/messages/", "/webhooks/", "/webhooks/new/", f"/webhooks/{endpoint.pk}/"):
         assert client.get(path).status_code == 403, path

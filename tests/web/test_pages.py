@@ -7,15 +7,17 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
+from pytest_django import Settings
 
-from amicopy.audit.models import AuditEvent
+from amicopy.audit.models import AuditEvent, HeadStore
 from amicopy.copies.core.models import CopyRequest
 from amicopy.urls import urlpatterns
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
-OPEN = {"sign-in", "healthz", "password-set"}
+OPEN = {"sign-in", "healthz", "readyz", "password-set"}
 
 
 def submitted(client: Client, **changes: str) -> CopyRequest:
@@ -185,6 +187,17 @@ def test_signing_in_and_failing_to_are_in_the_history(client: Client, signed_in:
 
 def test_health_answers_without_signing_in(client: Client) -> None:
     assert client.get("/healthz").status_code == 200
+
+
+def test_readiness_says_what_is_wrong_and_names_no_place(client: Client, db: None, settings: Settings) -> None:
+    settings.AUDIT_HEAD_DIR = "/nowhere/heads"
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.content.decode()) == (
+        200,
+        "migrations: ok\nhistory: heads aren't kept as they should be\n",
+    )
+    HeadStore.objects.create(kind="folder", name="x", content="{}", tried_at=timezone.now(), written_at=timezone.now())
+    assert client.get("/readyz").content.decode() == "migrations: ok\nhistory: ok\n"
 
 
 def test_guessing_passwords_is_stopped_with_words_and_an_event(client: Client, db: None) -> None:

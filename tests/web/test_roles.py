@@ -22,6 +22,7 @@ from amicopy.copies.operations import accounts, people
 from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
 from amicopy.notify.models import State as MessageState
+from amicopy.notify.sealing import seal
 from amicopy.urls import urlpatterns
 from amicopy.web.models import SavedView
 from tests.copies.conftest import acting, have_roles, make_call, make_person, make_rule
@@ -181,7 +182,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name == "delegation-end":
         return [make_delegation(owner).pk], {}
     if name in {"webhook", "webhook-delete", "webhook-key", "webhook-try"}:
-        endpoint = Endpoint.objects.create(name="tickets", url="https://hooks.example/", kinds=["ended"])
+        endpoint = Endpoint.objects.create(name="tickets", sealed_url=seal("https://hooks.example/"), kinds=["ended"])
         return [endpoint.pk], webhook_typed(name="tickets-2") if name == "webhook" else {"key": "show"}
     if name == "messages-test":
         User.objects.update(email="somebody@people.example")

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from amicopy.audit import head_store
 from amicopy.aws import ec2, errors, permission_probe, sqs, sts
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.sessions import home_region
@@ -23,9 +24,9 @@ from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import ami_events, leases
 from amicopy.copies.lifecycle.wakeup import send
-from amicopy.copies.operations import head_upload
 from amicopy.copies.voting import voters
-from amicopy.notify.models import Message, State
+from amicopy.notify import sealing
+from amicopy.notify.models import Endpoint, Message, State
 
 # Work that is due for longer than this means that no worker or no beat is running.
 OVERDUE = timedelta(minutes=2)
@@ -68,19 +69,23 @@ def findings() -> Iterator[Finding]:
         yield from _account(account)
     for url in settings.EVENTS_QUEUES:
         yield _queue(url)
-    if settings.AUDIT_HEAD_BUCKET:
-        yield _deposit()
+    yield from _heads()
+
+
+def missing_migrations() -> int:
+    """How many migrations the database lacks. Raises DatabaseError."""
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _database() -> Iterator[Finding]:
     try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = missing_migrations()
     except DatabaseError as error:
         yield Finding("database", f"It doesn't answer: {error}. Check DATABASE_URL.", ok=False)
         return
     if missing:
-        yield Finding("database", f"{len(missing)} migrations are missing. Run manage.py migrate.", ok=False)
+        yield Finding("database", f"{missing} migrations are missing. Run manage.py migrate.", ok=False)
     else:
         yield Finding("database", f"{connection.vendor} answers, all migrations are in.")
     if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < SQLITE_SOUND:
@@ -170,13 +175,11 @@ def _overdue() -> Iterator[Finding]:
         yield Finding("work", "Nothing is overdue.")
 
 
-def _deposit() -> Finding:
-    """Whether the heads of the history arrive in their bucket."""
-    late = timezone.now() - timedelta(seconds=2 * settings.AUDIT_HEAD_SECONDS)
-    if Pulse.objects.filter(name=head_upload.PULSE, at__gte=late).exists():
-        return Finding("heads", f"{settings.AUDIT_HEAD_BUCKET} has the history's head.")
-    words = f"{settings.AUDIT_HEAD_BUCKET} has had no head of the history lately. amicopy needs s3:PutObject there"
-    return Finding("heads", f"{words}, and s3:PutObjectRetention with AUDIT_HEAD_LOCK_DAYS.", ok=False)
+def _heads() -> Iterator[Finding]:
+    """Whether the heads of the history arrive where they are kept, and stay there."""
+    for found in head_store.findings():
+        # That there is no store is a choice, though not a good one; check --deploy warns of it.
+        yield Finding("heads", found.words, ok=found.ok or not head_store.stores(), warning=not head_store.stores())
 
 
 def _queue(url: str) -> Finding:
@@ -214,6 +217,24 @@ def _telling() -> Iterator[Finding]:
     undelivered = Message.objects.filter(state=State.FAILED).count()
     if undelivered:
         yield Finding("messages", f"{undelivered} couldn't be delivered. The Messages page says why.", warning=True)
+    yield from _sealed()
+
+
+def _sealed() -> Iterator[Finding]:
+    """Whether the addresses and keys of webhooks can be decrypted, and with the newest key."""
+    old = []
+    for endpoint in Endpoint.objects.existing():
+        try:
+            _ = endpoint.url, endpoint.key
+        except sealing.Unreadable:
+            words = f"{endpoint.name} can't be decrypted. Add its key to ENCRYPTION_KEYS, or enter its address anew."
+            yield Finding("webhooks", words, ok=False)
+            continue
+        if not endpoint.sealed_now:
+            old.append(endpoint.name)
+    if old:
+        words = f"{', '.join(old)}: encrypted with a former key. Run manage.py rotate_encryption."
+        yield Finding("webhooks", words, warning=True)
 
 
 def _tokens() -> Iterator[Finding]:

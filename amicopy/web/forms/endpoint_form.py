@@ -50,5 +50,6 @@ class EndpointForm(PlainForm):
         cleaned = self.cleaned_data
         for name in ("name", "format", "kinds", "enabled"):
             setattr(self.endpoint, name, cleaned[name])
-        self.endpoint.url = cleaned["url"] or self.endpoint.url
+        if cleaned["url"]:
+            self.endpoint.url = cleaned["url"]
         return self.endpoint

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from amicopy.audit import checks, event_queries
+from amicopy.audit import checks, event_queries, head_store
 from amicopy.audit.actions import ACTIONS
 from amicopy.audit.event_queries import Slice, count_newer, slice_of
 from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent
@@ -110,6 +110,7 @@ def _around(user: User) -> dict[str, Any]:
     return {
         "everything": everything,
         "chain": _chain(checks.status()) if everything else None,
+        "stores": [_store(found) for found in head_store.findings()] if everything else [],
         "oldest": AuditEvent.objects.order_by("id").only("at").first(),
         "anchor": AuditAnchor.objects.order_by("-event_id").first(),
         "keep_days": settings.AUDIT_KEEP_DAYS,
@@ -125,6 +126,11 @@ def _chain(check: AuditCheck | None) -> Chain:
     if check.outcome == AuditCheck.Outcome.GOOD:
         return Chain(Status("ok", "shield", "Chain verified"), check, holds=True)
     return Chain(Status("fail", "fail", "Chain broken"), check, holds=False)
+
+
+def _store(found: head_store.Finding) -> tuple[Status, str]:
+    status = Status("ok", "shield", "Head kept") if found.ok else Status("warn", "warn", "Head not kept")
+    return status, found.words
 
 
 def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from amicopy.notify import endpoints
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, State
+from amicopy.notify.sealing import Unreadable
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.endpoint_form import EndpointForm
 from amicopy.web.request_filters import BIG
@@ -98,8 +99,12 @@ def webhook_key(request: HttpRequest, pk: int) -> HttpResponse:
     """The signing key, the one it has or a new one; on this answer only."""
     endpoints.check_manage(signed_in(request))
     endpoint, new = _find(pk), request.POST.get("key") == "new"
-    with _or_404(pk):
-        key = (endpoints.new_key if new else endpoints.show_key)(actor_of(request), endpoint)
+    try:
+        with _or_404(pk):
+            key = (endpoints.new_key if new else endpoints.show_key)(actor_of(request), endpoint)
+    except Unreadable:
+        messages.error(request, "The signing key can’t be decrypted with the keys in ENCRYPTION_KEYS. Make a new one.")
+        return redirect("webhook", pk)
     return render(request, "webhooks/key.html", {"row": endpoint, "key": key, "new": new})
 
 

@@ -17,6 +17,8 @@ class Command(BaseCommand):
         head = heads.current()
         try:
             heads.write(file, head)
+        except heads.NoKey as error:
+            raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{file} can't be written: {error}.") from None
         self.stdout.write(f"Head of event {head.id}, {head.events} events, written to {file}")
