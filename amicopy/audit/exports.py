@@ -2,17 +2,22 @@
 
 Two events belong to an export: one before its first byte, so that no export goes unseen, and one at its end with the
 count and the SHA-256 of what was sent, so that a file can be shown later to be the one that was exported.
+
+One with proof is a zip with the newest signed heads, what is stored of the requests, and the program that verifies it
+all without amicopy.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from amicopy.audit import lines
+from amicopy.audit import head_store, heads, lines, verify_amicopy
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
@@ -24,6 +29,20 @@ FORMATS: Mapping[str, tuple[Callable[[Iterable[Sequence[Any]]], Iterator[str]], 
     "csv": (lines.as_csv, "text/csv; charset=utf-8"),
     "jsonl": (lines.as_json_lines, "application/x-ndjson"),
 }
+PROOF = "zip"
+VERIFIER = Path(verify_amicopy.__file__)
+REQUEST = lines.COLUMNS.index("request")
+HOW = """An export of amicopy's audit history, to be verified without amicopy.
+
+1. Get the public key from whoever operates amicopy, not from here; and, better, verify_amicopy.py as well.
+2. Run:  python3 verify_amicopy.py --key KEY THIS.zip
+   With --head FILE it looks at heads that were kept elsewhere, such as in a bucket; with --part at an export that
+   filters narrowed to more than a time.
+3. It ends with 0 when all holds, 1 when something doesn't, 3 when something couldn't be looked at, and says what.
+
+events.jsonl has the events, the oldest first; heads/ the newest signed heads; requests.jsonl what is stored of the
+requests, their parameters and decisions.
+"""
 
 
 def export(
@@ -38,21 +57,75 @@ def export(
     about = {"format": kind, "filters": dict(filters), "newest": newest}
     with transaction.atomic():
         record("audit.exported", actor=actor, data=about)
-    return _pieces([part.filter(id__lte=newest) for part in events], kind=kind, about=about, actor=actor)
+    rows = _Counted(lines.merged([part.filter(id__lte=newest) for part in events]))
+    return _told(_as_text(rows, FORMATS[kind][0]), rows, about=about, actor=actor)
 
 
-def _pieces(
-    events: Sequence[QuerySet[AuditEvent]], *, kind: str, about: dict[str, Any], actor: Actor
+def export_with_proof(
+    events: Sequence[QuerySet[AuditEvent]],
+    *,
+    filters: Mapping[str, str],
+    requests: Callable[[set[int]], Iterable[str]],
+    actor: Actor,
 ) -> Iterator[bytes]:
+    """The same as a zip with all that is needed to verify it; oldest event first. `requests` gives the lines about the
+    requests with these numbers."""
+    signed = _heads()
+    newest = AuditEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    about = {"format": PROOF, "filters": dict(filters), "newest": newest}
+    with transaction.atomic():
+        record("audit.exported", actor=actor, data=about)
+    rows = _Counted(lines.merged([part.filter(id__lte=newest) for part in events], oldest_first=True))
+    return _told(_as_zip(rows, signed, requests), rows, about=about, actor=actor)
+
+
+def _heads() -> dict[str, str]:
+    """The newest signed heads, by their names: one of this moment, where this process can sign, and those of stores."""
+    found = {f"{row.kind}.json": row.content for row in head_store.newest_signed()}
+    if heads.can_sign():
+        found["now.json"] = heads.to_json(heads.current())
+    return found
+
+
+def _as_text(rows: "_Counted", form: Callable[[Iterable[Sequence[Any]]], Iterator[str]]) -> Iterator[bytes]:
+    text = form(rows)
+    while chunk := "".join(islice(text, CHUNK)).encode():
+        yield chunk
+
+
+def _as_zip(
+    rows: "_Counted", signed: Mapping[str, str], requests: Callable[[set[int]], Iterable[str]]
+) -> Iterator[bytes]:
+    pieces = _Pieces()
+    with ZipFile(pieces, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("README.txt", HOW)
+        archive.write(VERIFIER, VERIFIER.name)
+        for name, content in signed.items():
+            archive.writestr(f"heads/{name}", content)
+        numbers: set[int] = set()
+        with archive.open("events.jsonl", "w", force_zip64=True) as file:
+            while some := list(islice(rows, CHUNK)):
+                numbers.update(row[REQUEST] for row in some if row[REQUEST] is not None)
+                file.write("".join(lines.as_json_lines(some)).encode())
+                yield pieces.take()
+        with archive.open("requests.jsonl", "w", force_zip64=True) as file:
+            for line in requests(numbers):
+                file.write(line.encode())
+                yield pieces.take()
+    yield pieces.take()
+
+
+def _told(pieces: Iterator[bytes], rows: "_Counted", *, about: dict[str, Any], actor: Actor) -> Iterator[bytes]:
+    """The pieces of a file, and the event with what was sent once they end or whoever asked breaks off."""
     digest, sent, whole = hashlib.sha256(), 0, False
-    rows = _Counted(lines.merged(events))
-    text = FORMATS[kind][0](rows)
     try:
-        while chunk := "".join(islice(text, CHUNK)).encode():
+        for piece in pieces:
+            if not piece:
+                continue
             # Counted before it is handed over: whoever breaks off may have got it.
             sent = rows.count
-            digest.update(chunk)
-            yield chunk
+            digest.update(piece)
+            yield piece
         whole = True
     finally:
         with transaction.atomic():
@@ -70,6 +143,30 @@ class _Counted:
         self.rows, self.count = rows, 0
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        for row in self.rows:
-            self.count += 1
-            yield row
+        return self
+
+    def __next__(self) -> tuple[Any, ...]:
+        row = next(self.rows)
+        self.count += 1
+        return row
+
+
+class _Pieces:
+    """What a zip is written to while it is sent."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, piece: bytes, /) -> int:
+        self.written.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing waits anywhere."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def take(self) -> bytes:
+        taken, self.written = b"".join(self.written), []
+        return taken

@@ -1,11 +1,13 @@
 """The history's pages: filters, pages by key, newer events, one event, and what a person may not see."""
 
 import csv
+import hashlib
 import io
 import shutil
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from django.db import connection
@@ -301,6 +303,28 @@ def test_the_page_says_where_heads_are_kept_and_what_is_wrong_there(
     text = read(auditor.get("/audit/")).text
     assert "Head not kept" in text
     assert "Is a disk not mounted?" in text
+
+
+def test_an_export_with_proof_is_handed_out_with_the_key_to_verify_it(signed_in: SignedIn, settings: Settings) -> None:
+    auditor, requester = signed_in("auditor"), signed_in("requester")
+    mine = requester.post("/requests/new/", typed())
+    assert mine.status_code == 302
+    assert settings.AUDIT_PUBLIC_KEYS[0] in read(auditor.get("/audit/")).text
+    answer = auditor.post("/audit/export/", {"format": "zip"})
+    assert answer["Content-Type"] == "application/zip"
+    content = answer.getvalue()
+    with ZipFile(io.BytesIO(content)) as archive:
+        assert {"README.txt", "verify_amicopy.py", "heads/now.json", "events.jsonl", "requests.jsonl"} == set(
+            archive.namelist()
+        )
+        assert len(archive.read("requests.jsonl").splitlines()) == 1
+    ended = AuditEvent.objects.latest("pk")
+    assert ended.data["sha256"] == hashlib.sha256(content).hexdigest()
+    assert (ended.data["format"], ended.data["complete"]) == ("zip", True)
+    # Another person's requests are in nobody's export who may not see them.
+    other = signed_in("requester", name="other").post("/audit/export/", {"format": "zip"}).getvalue()
+    with ZipFile(io.BytesIO(other)) as archive:
+        assert archive.read("requests.jsonl") == b""
 
 
 def test_an_export_has_what_the_filters_show_on_all_pages(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:

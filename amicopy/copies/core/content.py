@@ -33,12 +33,17 @@ class Content:
 
 def content_hash(content: Content, *, version: int = HASH_VERSION) -> str:
     """The hash an approval binds to, SHA-256 in hex; the order of destinations counts."""
-    hashed: dict[str, Any] = {"account": content.account_id, "calls": [_members(call) for call in content.calls]}
+    return fingerprint(hashed(content, version=version))
+
+
+def hashed(content: Content, *, version: int = HASH_VERSION) -> dict[str, Any]:
+    """What the hash of a content covers, as JSON says it."""
+    covered: dict[str, Any] = {"account": content.account_id, "calls": [_members(call) for call in content.calls]}
     if content.source_seen:
-        hashed["source"] = dict(content.source_seen)
+        covered["source"] = dict(content.source_seen)
     if version > 1:
         start = content.start_not_before
-        hashed |= {
+        covered |= {
             "version": version,
             "keys": list(content.keys),
             "reason": content.reason,
@@ -46,7 +51,7 @@ def content_hash(content: Content, *, version: int = HASH_VERSION) -> str:
             "plan": list(content.plan),
             "rules": list(content.rules),
         }
-    return fingerprint(hashed)
+    return covered
 
 
 def _members(call: Call) -> dict[str, Any]:

@@ -5,7 +5,7 @@ constraints say again, in the database, what the code promises.
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -227,8 +227,12 @@ class CopyRequest(models.Model):
     def hash_of_content(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
         """The content hash, computed anew from what is stored; `copies` are those of the round, where they are at
         hand."""
-        copies = list(self.copies_of_round() if copies is None else copies)
-        content = Content(
+        content = self.content(list(self.copies_of_round() if copies is None else copies))
+        return content_hash(content, version=self.hash_version)
+
+    def content(self, copies: "Sequence[ImageCopy]") -> Content:
+        """What an approval binds to, of what is stored; `copies` are those of the round."""
+        return Content(
             account_id=self.account.account_id,
             calls=[copy.call() for copy in copies],
             keys=[copy.key_seen for copy in copies],
@@ -238,7 +242,6 @@ class CopyRequest(models.Model):
             plan=self.plan,
             rules=self.rules,
         )
-        return content_hash(content, version=self.hash_version)
 
 
 class Decision(models.Model):

@@ -112,6 +112,7 @@ def _around(user: User) -> dict[str, Any]:
         "chain": _chain(checks.status()) if everything else None,
         "stores": [_store(found) for found in head_store.findings()] if everything else [],
         "oldest": AuditEvent.objects.order_by("id").only("at").first(),
+        "keys": settings.AUDIT_PUBLIC_KEYS if everything else [],
         "anchor": AuditAnchor.objects.order_by("-event_id").first(),
         "keep_days": settings.AUDIT_KEEP_DAYS,
         "actions": sorted(ACTIONS.items(), key=lambda item: item[1]),

@@ -1,5 +1,7 @@
 """What can be done with the history: taking a copy of it, and looking whether it holds."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -12,6 +14,8 @@ from django.views.decorators.http import require_POST
 from amicopy.audit import checks, exports
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditCheck
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.operations import request_records
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.audit_filters import question_of, visible_to
 
@@ -23,12 +27,17 @@ VERIFY_SECONDS = 3.0
 def export(request: HttpRequest) -> HttpResponseBase:
     """What the filters in the address show, all pages of it, as a file; each person's as much as they may see."""
     user, question, kind = signed_in(request), question_of(request.GET), request.POST.get("format", "")
-    if question.filter is None or kind not in exports.FORMATS:
-        problems = list(question.problems.values()) or ["Export as CSV or as JSON Lines."]
+    if question.filter is None or kind not in (*exports.FORMATS, exports.PROOF):
+        problems = list(question.problems.values()) or ["Export as CSV, as JSON Lines or with proof."]
         return render(request, "audit/not_exported.html", {"problems": problems, "question": question}, status=400)
-    events = question.filter.apply(visible_to(user))
-    pieces = exports.export(events, kind=kind, filters=question.typed, actor=actor_of(request))
-    answer = StreamingHttpResponse(pieces, content_type=exports.FORMATS[kind][1])
+    events, actor = question.filter.apply(visible_to(user)), actor_of(request)
+    if kind == exports.PROOF:
+        requests = partial(request_records.records, CopyRequest.objects.visible_to(user))
+        pieces = exports.export_with_proof(events, filters=question.typed, requests=requests, actor=actor)
+        answer = StreamingHttpResponse(pieces, content_type="application/zip")
+    else:
+        pieces = exports.export(events, kind=kind, filters=question.typed, actor=actor)
+        answer = StreamingHttpResponse(pieces, content_type=exports.FORMATS[kind][1])
     answer["Content-Disposition"] = f'attachment; filename="amicopy-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{kind}"'
     answer["Cache-Control"] = "private, no-store"
     # A proxy that collects the answer first would make a long export look dead.
