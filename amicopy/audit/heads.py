@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -105,20 +106,25 @@ def from_json(text: str) -> Head:
         raise InvalidHead("The file isn't a head that amicopy wrote.") from None
     if content.get("kind") != "head" or not isinstance(signature, str):
         raise InvalidHead("The file isn't a head that amicopy wrote.")
+    if "algorithm" in content and (key := str(content.get("key"))[:40]) not in _keys():
+        raise InvalidHead(f"The head was signed with another key, {key}, than those in AUDIT_PUBLIC_KEYS.")
     fits = _fits(content, signature) if "algorithm" in content else is_signed(content, signature)
     if not fits:
         raise InvalidHead("The head's signature doesn't fit: it was changed, or signed with another key.")
     return head
 
 
+def _keys() -> dict[str, Ed25519PublicKey]:
+    """The known public keys, of today and the past, by what heads call them."""
+    return {signing_keys.key_id(key): key for key in map(signing_keys.public_key, settings.AUDIT_PUBLIC_KEYS)}
+
+
 def _fits(content: Mapping[str, Any], signature: str) -> bool:
-    """Whether an Ed25519 signature was made with one of the known keys, of today or the past."""
-    keys = {signing_keys.key_id(key): key for key in map(signing_keys.public_key, settings.AUDIT_PUBLIC_KEYS)}
-    key = keys.get(str(content.get("key")))
-    if content.get("algorithm") != "ed25519" or key is None:
+    """Whether an Ed25519 signature was made with the known key that it names."""
+    if content["algorithm"] != "ed25519":
         return False
     try:
-        key.verify(base64.b64decode(signature, validate=True), _canonical(content))
+        _keys()[str(content["key"])].verify(base64.b64decode(signature, validate=True), _canonical(content))
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True

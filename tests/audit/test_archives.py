@@ -15,7 +15,7 @@ from amicopy.audit import archives, checks, heads, tasks, triggers
 from amicopy.audit.actor import worker
 from amicopy.audit.archives import NotArchived
 from amicopy.audit.chain import link, values_of
-from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent
+from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent, EventRegion
 from tests.audit.writing import tamper, write
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,9 @@ def test_nothing_goes_by_default() -> None:
 
 def test_old_events_move_to_a_file_and_the_chain_goes_on_after_it(folder: Path) -> None:
     old, young = write_old(4), write()
+    EventRegion.objects.create(event=old[0], region="eu-west-1")
     run("archive_audit")
+    assert not EventRegion.objects.exists()
     assert not AuditEvent.objects.filter(pk__in=old).exists()
     archived = AuditEvent.objects.latest("pk")
     assert (archived.action, archived.data["events"], archived.data["up_to"]) == ("audit.archived", 4, old[-1])

@@ -57,7 +57,9 @@ def test_a_head_says_with_which_key_it_was_signed_and_a_new_key_leaves_it_good(
         heads.from_json(text)
 
 
-@pytest.mark.parametrize("change", [{"events": 7}, {"at": "x"}, {"key": "0" * 16}, {"signature": "AAAA"}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change", [{"events": 7}, {"at": "x"}, {"key": "0" * 16}, {"signature": "AAAA"}, {"more": 1}, {"key": []}]
+)
 def test_a_head_that_was_changed_is_refused(change: dict[str, object], private: str) -> None:
     write()
     content = json.loads(heads.to_json(heads.current()))

@@ -235,6 +235,7 @@ def test_a_forged_head_and_a_wrong_key_are_found(export: Path, tmp_path: Path, b
         # The right key's name with another's signature.
         "signature doesn't fit": {**signed_by(other, head), "key": head["key"]},
         "isn't a head that amicopy wrote": {**head, "signature": 5},
+        "was signed with the key []": {**head, "key": []},
         "was written again": signed_by(PRIVATE, {**head, "hash": "a" * 64}),
         "the end was cut off": signed_by(PRIVATE, {**head, "id": head["id"] + 10}),
         "counts": signed_by(PRIVATE, {**head, "events": head["events"] + 1}),
