@@ -122,6 +122,8 @@ try:
     HTTPS_ONLY: bool = env.bool("HTTPS_ONLY", not SANDBOX)
     # Whose X-Forwarded-For and X-Forwarded-Proto count; nobody's when empty.
     TRUSTED_PROXIES: list[str] = trusted_proxies(env.list("TRUSTED_PROXIES", []))
+    # How long a request may take to arrive, head and body.
+    REQUEST_SECONDS: float = env.float("REQUEST_SECONDS", 15.0, validate=validate.Range(min=1, max=60))
     LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
     # Seconds between two looks for work that is due, and between two rounds of tracking.
     SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0)
@@ -359,6 +361,10 @@ SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 # The header is there only when a trusted proxy sent it: see `behind_proxies` in amicopy/web/door.py.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+# What a form that is filled to its limits has, and then some; longer requests aren't read.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# No page takes files, so none is read, kept in memory or written to disk.
+FILE_UPLOAD_HANDLERS = ["amicopy.web.uploads.NoUploads"]
 
 # --- e-mail: see amicopy/notify/mail.py ---
 EMAIL_ON = bool(EMAIL_HOST) or SANDBOX

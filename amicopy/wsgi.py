@@ -1,4 +1,4 @@
-"""What the web server runs: `manage.py serve`, which is granian with `amicopy.wsgi:application`."""
+"""Django as a WSGI application; `amicopy.rsgi` serves it."""
 
 import os
 

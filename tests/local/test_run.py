@@ -144,4 +144,4 @@ def test_the_procfile_is_filled_in_from_the_environment() -> None:
 def test_the_web_server_listens_where_the_environment_says() -> None:
     said = serve.arguments({"PORT": "8001"})
     assert {"--port=8001", "--host=127.0.0.1", "--workers=1"} <= set(said)
-    assert said[-1] == "amicopy.wsgi:application"
+    assert said[-1] == "amicopy.rsgi:application"

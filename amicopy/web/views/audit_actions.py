@@ -40,8 +40,6 @@ def export(request: HttpRequest) -> HttpResponseBase:
         answer = StreamingHttpResponse(pieces, content_type=exports.FORMATS[kind][1])
     answer["Content-Disposition"] = f'attachment; filename="amicopy-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{kind}"'
     answer["Cache-Control"] = "private, no-store"
-    # A proxy that collects the answer first would make a long export look dead.
-    answer["X-Accel-Buffering"] = "no"
     return answer
 
 

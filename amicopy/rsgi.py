@@ -1,0 +1,163 @@
+"""What the web server runs: `manage.py serve`, which is granian with `amicopy.rsgi:application`.
+
+A request is here in whole, in time and no longer than allowed, before one of the threads that make pages hears of it,
+and its answer is handed to the server in one piece: whoever sends or reads slowly holds a socket and some memory, never
+a thread. Answers of unknown length, exports, are written to a file by threads of their own and sent from there: granian
+would take as much of a stream into memory as is given to it.
+"""
+
+import asyncio
+import io
+import os
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.http import HttpResponseBase
+from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]  # both are its own
+
+from amicopy.wsgi import application as pages
+
+Headers = list[tuple[str, str]]
+# Bytes of bodies that may be here at a time: what many slow ones take together.
+ALL_BODIES = 64 * 2**20
+# How many answers of unknown length are made at once; and how long the server may take to open a file that it is to
+# send, whose name is gone then. The file itself is there until it is sent.
+EXPORTS = 2
+OPENED_SECONDS = 5.0
+
+
+class Pages(Protocol):
+    """Django as a WSGI application."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> HttpResponseBase: ...
+
+
+class Refused(Exception):
+    """A request that isn't read to its end; the words are all its answer says."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class Application:
+    """Pages for granian's RSGI, made in at most so many threads."""
+
+    def __init__(self, pages: Pages, *, threads: int) -> None:
+        self.pages = pages
+        self.page_threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
+        self.export_threads = ThreadPoolExecutor(EXPORTS, thread_name_prefix="export")
+        # Bytes of bodies that are here; changed in the event loop only.
+        self.held = 0
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        """Answers one request. That the other side leaves is no error."""
+        loop, body = asyncio.get_running_loop(), bytearray()
+        try:
+            if "transfer-encoding" in scope.headers:
+                # Of such a body nobody knows whether its end is missing.
+                raise Refused(411, "Say how long the request is.")
+            if "content-length" in scope.headers:
+                await asyncio.wait_for(self._read(scope, protocol, body), settings.REQUEST_SECONDS)
+            answer, headers, whole = await loop.run_in_executor(
+                self.page_threads, self._answer, environ_of(scope, bytes(body))
+            )
+            if whole is None:
+                file = await loop.run_in_executor(self.export_threads, _written, answer)
+                loop.call_later(OPENED_SECONDS, os.unlink, file)
+                protocol.response_file(answer.status_code, headers, file)
+            else:
+                protocol.response_bytes(answer.status_code, headers, whole)
+        except TimeoutError:
+            _refuse(protocol, Refused(408, f"The request wasn't here after {settings.REQUEST_SECONDS:g} seconds."))
+        except Refused as refused:
+            _refuse(protocol, refused)
+        except ProtocolClosed:
+            pass
+        finally:
+            self.held -= len(body)
+
+    async def _read(self, scope: Scope, protocol: HTTPProtocol, body: bytearray) -> None:
+        """Adds the request's body to `body`. Raises Refused for one that is too long, before any of it is read, and
+        for one whose end never came."""
+        length, most = int(scope.headers.get("content-length")), settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if length > most:
+            raise Refused(413, f"Send at most {most:,} bytes.")
+        async for piece in protocol:
+            body += piece
+            self.held += len(piece)
+            if self.held > ALL_BODIES:
+                raise Refused(503, "Too much is being sent at the moment. Try again in a minute.")
+        if len(body) < length:
+            raise Refused(400, "The request ended early.")
+
+    def _answer(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, Headers, bytes | None]:
+        """Django's answer, its headers, and its body unless nobody knows how long that is."""
+        headers: Headers = []
+        answer = self.pages(environ, lambda _status, said, _error=None: headers.extend(said))
+        if answer.streaming and not answer.has_header("Content-Length"):
+            return answer, headers, None
+        try:
+            return answer, headers, b"".join(answer)
+        finally:
+            answer.close()
+
+
+def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
+    """The request as WSGI describes it.
+
+    A header with an underscore in its name is left out: it would pass for the one with a hyphen, which a proxy may have
+    set or removed.
+    """
+    host, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        if "_" not in name:
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            between = "; " if name == "cookie" else ","
+            environ[key] = f"{environ[key]}{between}{value}" if key in environ else value
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+def _written(answer: HttpResponseBase) -> str:
+    """The path of a file with all of an answer, which is made meanwhile."""
+    with tempfile.NamedTemporaryFile(prefix="amicopy-export-", delete=False) as file:
+        try:
+            file.writelines(answer)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+        finally:
+            answer.close()
+    return file.name
+
+
+def _refuse(protocol: HTTPProtocol, refused: Refused) -> None:
+    """Says why in a line. What is still on its way isn't waited for, so the server ends the connection."""
+    headers = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), ("connection", "close")]
+    protocol.response_str(refused.status, headers, f"{refused}\n")
+
+
+application = Application(pages, threads=int(os.environ.get("WEB_THREADS") or "8"))
