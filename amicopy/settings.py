@@ -305,6 +305,10 @@ if database_url["ENGINE"] == "django.db.backends.sqlite3":
 else:
     database_url["CONN_MAX_AGE"] = 60
     database_url["CONN_HEALTH_CHECKS"] = True
+# In each process: answers of look-ups, counts of them, how fast copies are. Bounded, and all of it can be found anew.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people ---

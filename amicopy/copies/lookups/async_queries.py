@@ -1,16 +1,22 @@
-"""Asking AWS without waiting for it: questions run side by side, each answer is kept for minutes, and whoever asked
-gives up after a limit of their own.
+"""Asking AWS without waiting for it: questions run side by side in threads of their own, each answer is kept for
+minutes, and pages look at what is there.
 
-A question that outlives the limit goes on in its thread and fills the cache, so the next page has the answer. The same
-question is never under way twice, so a Region that hangs holds one thread a question, for as long as the gateway's
-quick clients let it.
+A question that nobody waits for any more fills the cache, so the next look has the answer. The same question is never
+under way twice, so a Region that hangs holds one thread a question, for as long as the gateway's quick clients let it.
+An account has its share of the threads, so that one that hangs leaves the others alone, and a person may have so many
+questions under way and ask so many a minute. All of it is counted in each process by itself.
+
+A page that can't come back, a form without a script or one that is submitted, waits: for some seconds, and only while
+few others do, so that there are always threads for pages that ask nothing (see `waiting`).
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -27,7 +33,15 @@ KEPT_SECONDS = 300
 ERROR_KEPT_SECONDS = 5
 # How long a page waits for all its look-ups together.
 LIMIT_SECONDS = 3.0
-THREADS = 24
+# How many pages of a process may wait at the same time.
+WAITING = 2
+# Questions under way at the same time: all, and those of one account.
+THREADS, OF_ACCOUNT = 48, 12
+# Questions of one person: under way at the same time, and new ones a minute. An image that isn't where it was said to
+# be is looked for in some thirty Regions.
+OF_PERSON, OF_PERSON_A_MINUTE = 150, 300
+# New questions a minute about one account, whoever asks.
+OF_ACCOUNT_A_MINUTE = 900
 
 
 @dataclass(frozen=True)
@@ -38,15 +52,27 @@ class Missing:
     code: str = ""
 
 
+# It was asked, and the answer isn't here.
+LATE = Missing("AWS didn't answer in time.")
+# It wasn't asked, or is on its way: nothing is to be said about it.
+UNASKED = Missing("Not asked.")
+TOO_MANY = Missing("Too much was looked up in the last minute. Try again in a minute.")
+
+
 @dataclass(frozen=True)
 class Question(Generic[T]):
-    """`name` and `arguments` tell it from any other question in this account; `ask` raises AwsError."""
+    """`name` and `arguments` tell it from any other question in this account; `ask` raises AwsError. `kept_seconds`
+    says how long an answer counts."""
 
     name: str
     account: AwsAccount
     arguments: tuple[str, ...]
     ask: Callable[[], T]
-    kept_seconds: int = KEPT_SECONDS
+    kept_seconds: int | Callable[[Any], int] = KEPT_SECONDS
+
+    def seconds_for(self, answer: object) -> int:
+        """How long this answer counts."""
+        return self.kept_seconds if isinstance(self.kept_seconds, int) else self.kept_seconds(answer)
 
     @property
     def key(self) -> str:
@@ -61,11 +87,11 @@ class Pending(Generic[T]):
     future: "Future[T | Missing]"
 
     def wait(self, until: float) -> T | Missing:
-        """The answer, or Missing once `time.monotonic()` has reached `until`."""
+        """The answer, or LATE once `time.monotonic()` has reached `until`."""
         try:
             return self.future.result(timeout=max(0.0, until - time.monotonic()))
         except Late:
-            return Missing("AWS didn't answer in time.")
+            return LATE
 
 
 # From a question to the function that waits for its answer.
@@ -73,27 +99,116 @@ Begin = Callable[[Question[Any]], Callable[[float], Any]]
 
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lookup")
 _lock = threading.Lock()
+_places = threading.BoundedSemaphore(WAITING)
 _under_way: "dict[str, Future[Any]]" = {}
+# By account: how many threads it has, and the questions that wait for one.
+_busy: Counter[str] = Counter()
+_queued: "defaultdict[str, deque[tuple[Question[Any], Future[Any]]]]" = defaultdict(deque)
+# By person: how many questions are under way.
+_asking: Counter[int] = Counter()
 
 
 def deadline(seconds: float = LIMIT_SECONDS) -> float:
-    """The moment until which a page waits."""
+    """The moment until which somebody waits who has the time: a worker, or a page with a place in `waiting`."""
     return time.monotonic() + seconds
 
 
-def start(question: Question[T], *, anew: bool = False) -> Pending[T]:
-    """Begins to ask, unless the answer is known or on its way; `anew` counts no answer of the past."""
+@contextmanager
+def waiting(seconds: float | None = None) -> Iterator[float]:
+    """The moment until which a page may wait: at once, while as many others wait as may."""
+    place = _places.acquire(blocking=False)
+    try:
+        yield (deadline() if seconds is None else deadline(seconds)) if place else time.monotonic()
+    finally:
+        if place:
+            _places.release()
+
+
+class Looks:
+    """The questions of one page, asked for a person; `last`: the page won't come back for what isn't here yet."""
+
+    def __init__(self, person: int, *, last: bool = False) -> None:
+        self.person, self.last = person, last
+        # Whether an answer was looked for that wasn't here: it is worth coming back.
+        self.unanswered = False
+
+    def begin(self, question: Question[T], *, anew: bool = False) -> Callable[[float], "T | Missing"]:
+        """Begins to ask, and returns what waits for the answer: UNASKED while it is on its way."""
+        pending = start(question, anew=anew, person=self.person)
+
+        def wait(until: float) -> "T | Missing":
+            answer = pending.wait(until)
+            if answer is not LATE or self.last:
+                return answer
+            self.unanswered = True
+            return UNASKED
+
+        return wait
+
+
+def start(question: Question[T], *, anew: bool = False, person: int | None = None) -> Pending[T]:
+    """Begins to ask, unless the answer is known or on its way; `anew` counts no answer of the past. For a person it
+    isn't asked beyond what they may ask: the answer is TOO_MANY then."""
     known = None if anew else cache.get(question.key)
     if known is not None:
-        future: Future[T | Missing] = Future()
-        future.set_result(known)
-        return Pending(future)
+        return _answered(known)
     with _lock:
-        future = _under_way.get(question.key) or Future()
-        if question.key not in _under_way:
-            _under_way[question.key] = future
-            _pool.submit(_ask, question, future)
+        future: Future[T | Missing] | None = _under_way.get(question.key)
+        if future is not None:
+            return Pending(future)
+        if person is not None and not _may_ask(person, question.account.account_id):
+            return _answered(TOO_MANY)
+        if anew:
+            cache.delete(question.key)
+        future = _under_way[question.key] = Future()
+        if person is not None:
+            _asking[person] += 1
+            future.add_done_callback(lambda _future: _asked(person))
+        account = question.account.account_id
+        if _busy[account] < OF_ACCOUNT:
+            _busy[account] += 1
+            _pool.submit(_work, question, future)
+        else:
+            _queued[account].append((question, future))
     return Pending(future)
+
+
+def _answered(answer: Any) -> Pending[Any]:
+    future: Future[Any] = Future()
+    future.set_result(answer)
+    return Pending(future)
+
+
+def _may_ask(person: int, account: str) -> bool:
+    """Counts a new question, unless it is one too many."""
+    minute = int(time.time() // 60)
+    for who, most in ((f"person:{person}", OF_PERSON_A_MINUTE), (f"account:{account}", OF_ACCOUNT_A_MINUTE)):
+        key = f"lookups:{who}:{minute}"
+        cache.add(key, 0, 120)
+        if cache.incr(key) > most:
+            return False
+    return _asking[person] < OF_PERSON
+
+
+def _asked(person: int) -> None:
+    with _lock:
+        _asking[person] -= 1
+        if not _asking[person]:
+            del _asking[person]
+
+
+def _work(question: Question[Any], future: "Future[Any]") -> None:
+    """Asks, and then hands the thread on to what waits for one in this account."""
+    account = question.account.account_id
+    try:
+        _ask(question, future)
+    finally:
+        with _lock:
+            if _queued[account]:
+                _pool.submit(_work, *_queued[account].popleft())
+            else:
+                del _queued[account]
+                _busy[account] -= 1
 
 
 def begin(question: Question[Any]) -> Callable[[float], Any]:
@@ -116,7 +231,7 @@ def forget_all() -> None:
 def _ask(question: Question[Any], future: "Future[Any]") -> None:
     try:
         answer: Any = question.ask()
-        kept = question.kept_seconds
+        kept = question.seconds_for(answer)
     except errors.AwsError as error:
         answer, kept = Missing(_words(error), error.code), ERROR_KEPT_SECONDS
     except Exception as error:

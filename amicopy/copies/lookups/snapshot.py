@@ -18,7 +18,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lookups import async_queries, dry_run, encryption, keys, names, places, source
-from amicopy.copies.lookups.async_queries import Begin, Missing, Question, begin
+from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question, begin
 
 
 class KeptWarning(TypedDict):
@@ -109,13 +109,11 @@ class Kept(TypedDict, total=False):
     missing: dict[str, str]
 
 
-_UNASKED = Missing("Not asked.")
-
-
-def gather(account: Account, calls: Sequence[Call], *, until: float) -> Kept:
-    """Everything that could be found out about these calls until a `asking.deadline`, side by side. Asks only what has
-    a shape AWS can be asked for; never raises for what AWS does."""
-    return _kept(account, calls, begin, until)
+def gather(account: Account, calls: Sequence[Call], *, until: float, ask: Begin = begin) -> Kept:
+    """Everything that could be found out about these calls until a deadline, side by side. Asks only what has a shape
+    AWS can be asked for; never raises for what AWS does. With the `begin` of `async_queries.Looks` nothing is said of
+    what is on its way."""
+    return _kept(account, calls, ask, until)
 
 
 def recall(account: Account, calls: Sequence[Call]) -> Kept:
@@ -123,7 +121,7 @@ def recall(account: Account, calls: Sequence[Call]) -> Kept:
 
     def remembered(question: Question[Any]) -> Callable[[float], Any]:
         answer = async_queries.known(question)
-        return lambda _until: _UNASKED if answer is None else answer
+        return lambda _until: UNASKED if answer is None else answer
 
     return _kept(account, calls, remembered, 0.0)
 
@@ -186,7 +184,7 @@ def _kept(account: Account, calls: Sequence[Call], ask: Begin, until: float) -> 
         kept["source_not_there"] = KeptAbsence(ImageId=image_id, Region=region, elsewhere=elsewhere)
         where = f" It is in {' and '.join(elsewhere)}." if elsewhere else ""
         kept["missing"]["source"] = f"{image_id} isn't in {region}.{where}"
-    elif isinstance(seen, Missing) and seen is not _UNASKED:
+    elif isinstance(seen, Missing) and seen is not UNASKED:
         kept["missing"]["source"] = seen.reason
     for call, each in zip(calls, waits, strict=True):
         answers = {name: wait(until) for name, wait in each.items()}
@@ -238,7 +236,7 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
         missing={
             name: answer.reason
             for name, answer in answers.items()
-            if isinstance(answer, Missing) and answer is not _UNASKED
+            if isinstance(answer, Missing) and answer is not UNASKED
         },
     )
     if problem := places.problem(call, answers):

@@ -14,10 +14,10 @@ from amicopy.aws.partitions import titles
 from amicopy.aws.shapes import Image, Snapshot, Volume, carried_tags
 from amicopy.copies.core.parameters import AMI_ID
 from amicopy.copies.lookups import async_queries, places
-from amicopy.copies.lookups.async_queries import Begin, Missing, Question
+from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question
 
-# An image that isn't there may be there soon.
-NOT_THERE_KEPT_SECONDS = 15
+# What an image is may change; one that isn't there is remembered for longer, since it is asked for in every Region.
+KEPT_SECONDS, NOT_THERE_KEPT_SECONDS = 15, 120
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ def question(account: AwsAccount, *, region: str, image_id: str) -> Question[Sou
         wanted = [volume.SnapshotId for volume in image.volumes if volume.SnapshotId]
         return Source(image, ec2.source_snapshots(account, region=region, snapshot_ids=wanted))
 
-    return Question("source", account, (region, image_id), ask, NOT_THERE_KEPT_SECONDS)
+    return Question("source", account, (region, image_id), ask, _kept_seconds)
+
+
+def _kept_seconds(answer: Source | NotThere) -> int:
+    return NOT_THERE_KEPT_SECONDS if isinstance(answer, NotThere) else KEPT_SECONDS
 
 
 def elsewhere(
@@ -78,6 +82,9 @@ def elsewhere(
 ) -> list[str]:
     """The account's Regions, besides one, in which this image is; as many of them as answer in time."""
     listed = ask(places.regions_question(account))(until)
+    if listed is UNASKED:
+        # Which Regions there are to ask in is on its way.
+        return []
     if isinstance(listed, Missing):
         names = list(titles(account.partition))
     else:

@@ -43,8 +43,8 @@ def claim_next() -> int | None:
     return None
 
 
-def look(number: int, *, actor: Actor, seconds: float = SECONDS) -> bool:
-    """Asks AWS for at most so many seconds, and stores what is new; False when that is nothing.
+def look(number: int, *, actor: Actor, until: float | None = None) -> bool:
+    """Asks AWS, until a deadline or for some seconds, and stores what is new; False when that is nothing.
 
     Makes no call while a transaction is open. Never raises for what AWS does.
     """
@@ -52,7 +52,7 @@ def look(number: int, *, actor: Actor, seconds: float = SECONDS) -> bool:
     if request.state != RequestState.PENDING or not snapshot.incomplete(request.lookups):
         CopyRequest.objects.filter(pk=number).update(look_again_at=None)
         return False
-    found = snapshot.gather(request.account, request.calls(), until=async_queries.deadline(seconds))
+    found = snapshot.gather(request.account, request.calls(), until=until or async_queries.deadline(SECONDS))
     with transaction.atomic():
         locked = lock_request(number)
         if (locked.state, locked.round) != (RequestState.PENDING, request.round):

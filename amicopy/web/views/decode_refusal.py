@@ -4,6 +4,7 @@ A page of its own: a part of the request's page would be gone with its next poll
 """
 
 import json
+import time
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_POST
 from amicopy.audit.log import record
 from amicopy.aws import errors, sts
 from amicopy.copies.core import explanations, permissions
+from amicopy.copies.lookups import async_queries
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.request_filters import row_number
 from amicopy.web.views.request_detail import find
@@ -44,7 +46,12 @@ def decode(request: HttpRequest, number: int) -> HttpResponse:
                 region=copy.DestinationRegion,
             )
         try:
-            context["decoded"] = _readable(sts.decode_authorization_message(row.account.aws(), message=encoded))
+            with async_queries.waiting() as until:
+                if until > time.monotonic():
+                    said = sts.decode_authorization_message(row.account.aws(), message=encoded)
+                    context["decoded"] = _readable(said)
+                else:
+                    context["problem"] = "AWS is being asked for others. Try again in a few seconds."
         except errors.AwsError as error:
             context["problem"] = f"AWS didn't decode it ({error.code}). It needs sts:DecodeAuthorizationMessage."
     return render(request, "requests/decoded.html", context)

@@ -1,10 +1,12 @@
-"""The form's look-ups, as fragments that htmx asks for; each waits for AWS no longer than its own limit.
+"""The form's look-ups, as fragments that htmx asks for. None of them waits for AWS: each begins to ask, answers with
+what is known, and is asked for again while something is on its way.
 
 None of them answers with an input: a late answer must not overwrite what is being typed. Without a script the form's
-own buttons show the same on the page.
+own buttons show the same on the page; these wait, as submitting does, see `async_queries.waiting`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -15,17 +17,18 @@ from django.views.decorators.http import require_GET, require_POST
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
-from amicopy.copies.lookups import async_queries, dry_run, keys, places, snapshot, source
-from amicopy.copies.lookups.async_queries import Missing, Pending
+from amicopy.copies.lookups import dry_run, keys, places, snapshot, source
+from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.web.actor import signed_in
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
 from amicopy.web.forms.request_form import RequestForm
+from amicopy.web.request_filters import row_number
 
 # A check of permissions is asked for with a button: people wait longer for it.
 CHECK_SECONDS = 6.0
-# An image is looked for in every Region of the account, most of which were never asked before.
-ELSEWHERE_SECONDS = 6.0
+# How often a fragment is asked for again, after how many milliseconds; all of it is half a minute.
+TURNS, PAUSES = 20, (150, 300, 600, 1200, 2000)
 
 
 def posted(request: HttpRequest) -> dict[str, str]:
@@ -43,12 +46,11 @@ def form_of(request: HttpRequest, data: dict[str, str]) -> RequestForm:
 @require_POST
 def source_card(request: HttpRequest) -> HttpResponse:
     """The source as AWS shows it, or the Region it is in instead."""
-    form, until = form_of(request, posted(request)), async_queries.deadline()
-    listed = async_queries.start(places.regions_question(form.account.aws())) if form.account else None
-    looked = look_at_source(form, until=until)
-    if listed is not None:
-        listed.wait(until)
-    return _fragment(request, "requests/new/_source_answer.html", form, looked)
+    form, looks = form_of(request, posted(request)), _looks(request)
+    if form.account:
+        looks.begin(places.regions_question(form.account.aws()))(0.0)
+    looked = look_at_source(form, looks)
+    return _fragment(request, "requests/new/_source_answer.html", form, looks, looked)
 
 
 @require_POST
@@ -57,13 +59,13 @@ def messages(request: HttpRequest) -> HttpResponse:
 
     An empty field is not yet wrong, unless the form was refused before.
     """
-    form, until = form_of(request, posted(request)), async_queries.deadline()
+    form, looks = form_of(request, posted(request)), _looks(request)
     name_source(form)
-    found = look_at_destinations(form, until=until)
+    found = look_at_destinations(form, looks)
     form.check()
     if "checked" not in form.data:
         form.errors = {name: said for name, said in form.errors.items() if form.data.get(name, "").strip()}
-    return _fragment(request, "requests/new/_messages.html", form, None, found)
+    return _fragment(request, "requests/new/_messages.html", form, looks, None, found)
 
 
 @require_POST
@@ -74,57 +76,62 @@ def aside(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def check_permissions(request: HttpRequest) -> HttpResponse:
-    """A dry run for every destination."""
-    form, until = form_of(request, posted(request)), async_queries.deadline(CHECK_SECONDS)
-    looked = look_at_source(form, until=until)
+    """A dry run for every destination, once the source is known as far as it can be: its name may be the copies'."""
+    form, looks = form_of(request, posted(request)), _looks(request)
+    looked = look_at_source(form, looks)
     name_source(form)
+    if form.wants_source_name and looks.unanswered:
+        return _fragment(request, "requests/new/_check_answer.html", form, looks, looked)
     calls = form.check()
     form.errors.pop("reason", None)
     if not form.errors and form.account is not None:
-        looked = Looked(looked.seen, looked.elsewhere, dry_runs(form.account, calls, until=until))
-    return _fragment(request, "requests/new/_check_answer.html", form, looked)
+        answers = dry_runs(form.account, calls, looks, anew=not turn_of(request))
+        looked = replace(looked, permissions=answers)
+    return _fragment(request, "requests/new/_check_answer.html", form, looks, looked)
 
 
 @require_GET
 def regions(request: HttpRequest) -> HttpResponse:
     """The account's Regions with the ones it can't use; a script puts that into the lists that are there already."""
-    form = form_of(request, {"account": request.GET.get("account", "")})
+    form, looks = form_of(request, {"account": request.GET.get("account", "")}), _looks(request)
     if form.account is not None:
-        async_queries.start(places.regions_question(form.account.aws())).wait(async_queries.deadline())
-    return render(request, "requests/new/_regions.html", {"regions": regions_for(form.account)})
+        looks.begin(places.regions_question(form.account.aws()))(0.0)
+    context = {"form": form, "regions": regions_for(form.account), "asks_again": looks.unanswered}
+    return render(request, "requests/new/_regions.html", context | _turn(request, looks))
 
 
-def see_source(form: RequestForm, *, until: float) -> Source | NotThere | Missing | None:
-    """Asks for the source; None until there is something to ask for."""
+def see_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Source | NotThere | Missing | None:
+    """Asks for the source; None until there is something to ask for, or while the answer is on its way."""
     question = source_question(form)
-    return async_queries.start(question).wait(until) if question else None
+    seen = looks.begin(question)(until) if question else None
+    return None if seen is UNASKED else seen
 
 
-def look_at_source(form: RequestForm, *, until: float) -> Looked:
+def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Looked:
     """Asks for the source, and where else it is when it isn't where it was said to be."""
-    seen = see_source(form, until=until)
+    seen = see_source(form, looks, until=until)
     elsewhere: Sequence[str] = ()
     if isinstance(seen, NotThere) and form.account is not None:
-        aws, until = form.account.aws(), max(until, async_queries.deadline(ELSEWHERE_SECONDS))
-        elsewhere = source.elsewhere(aws, image_id=seen.ImageId, besides=seen.Region, until=until)
+        aws = form.account.aws()
+        elsewhere = source.elsewhere(aws, image_id=seen.ImageId, besides=seen.Region, until=until, ask=looks.begin)
     return Looked(seen, elsewhere)
 
 
-def look_at_destinations(form: RequestForm, *, until: float) -> snapshot.Kept | None:
+def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0) -> snapshot.Kept | None:
     """Asks for what the destinations suggest and what a request keeps; the suggestions are found by `form_context`."""
     account = form.account
     if account is None:
         return None
     calls, aws = form.read(), account.aws()
-    suggestions: list[Pending[Any]] = []
+    suggestions: list[Callable[[float], Any]] = []
     for region in {call.DestinationRegion for call in calls}:
         if places.is_region(aws, region):
-            suggestions.append(async_queries.start(keys.aliases_question(aws, region=region)))
-            suggestions.append(async_queries.start(places.zones_question(aws, region=region)))
-            suggestions.append(async_queries.start(places.outposts_question(aws, region=region)))
-    found = snapshot.gather(account, calls, until=until)
-    for pending in suggestions:
-        pending.wait(until)
+            suggestions.append(looks.begin(keys.aliases_question(aws, region=region)))
+            suggestions.append(looks.begin(places.zones_question(aws, region=region)))
+            suggestions.append(looks.begin(places.outposts_question(aws, region=region)))
+    found = snapshot.gather(account, calls, until=until, ask=looks.begin)
+    for wait in suggestions:
+        wait(until)
     return found
 
 
@@ -134,19 +141,38 @@ def name_source(form: RequestForm) -> None:
     form.source_name = seen.image.Name if isinstance(seen, Source) else ""
 
 
-def dry_runs(account: Account, calls: Sequence[Call], *, until: float) -> list[dry_run.Permission | Missing]:
-    """Whether AWS would allow each call, asked anew."""
-    pending = [async_queries.start(dry_run.question(account.aws(), call), anew=True) for call in calls]
-    return [each.wait(until) for each in pending]
+def dry_runs(
+    account: Account, calls: Sequence[Call], looks: Looks, *, until: float = 0.0, anew: bool = True
+) -> list[dry_run.Permission | Missing]:
+    """Whether AWS would allow each call, asked anew unless it was a moment ago."""
+    waits = [looks.begin(dry_run.question(account.aws(), call), anew=anew) for call in calls]
+    return [wait(until) for wait in waits]
+
+
+def turn_of(request: HttpRequest) -> int:
+    """How many times this fragment was asked for again."""
+    return min(row_number((request.POST if request.method == "POST" else request.GET).get("turn")) or 0, TURNS)
+
+
+def _looks(request: HttpRequest) -> Looks:
+    return Looks(signed_in(request).pk, last=turn_of(request) >= TURNS)
+
+
+def _turn(request: HttpRequest, looks: Looks) -> dict[str, Any]:
+    """When a fragment is to be asked for again, if it is. The number of the turn names the element that asks, so that
+    it is a new one each time."""
+    turn = turn_of(request)
+    return {"looking": looks.unanswered, "turn": turn + 1, "pause": PAUSES[min(turn, len(PAUSES) - 1)]}
 
 
 def _fragment(
     request: HttpRequest,
     template: str,
     form: RequestForm,
+    looks: Looks | None = None,
     looked: Looked | None = None,
     found: snapshot.Kept | None = None,
 ) -> HttpResponse:
     user: User = signed_in(request)
     context: dict[str, Any] = form_context(form, user, found, looked)
-    return render(request, template, context)
+    return render(request, template, context | (_turn(request, looks) if looks else {}))

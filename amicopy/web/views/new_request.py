@@ -79,17 +79,20 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 
 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
-    account, until = form.account, async_queries.deadline()
-    if form.wants_source_name:
-        lookups.see_source(form, until=until)
-        lookups.name_source(form)
-    calls = form.check()
+    account, looks = form.account, _patient(request)
+    with async_queries.waiting() as until:
+        if form.wants_source_name:
+            lookups.see_source(form, looks, until=until)
+            lookups.name_source(form)
+        calls = form.check()
+        asks = not form.errors and account is not None
+        found = snapshot.gather(account, calls, until=until, ask=looks.begin) if asks and account else Kept()
     if not form.errors and account is not None:
         handed_in: dict[str, Any] = {
             "account": account,
             "reason": form.text("reason"),
             "calls": calls,
-            "lookups": snapshot.gather(account, calls, until=until),
+            "lookups": found,
             "start_not_before": form.start_not_before,
         }
         try:
@@ -143,17 +146,23 @@ def _preset(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest | None) -> HttpResponse:
     """The page with what the look-ups found; with `check`, the answers to dry runs too."""
     data = {**data, "SourceRegion": data["use-region"]} if "use-region" in data else dict(data)
-    form, until = lookups.form_of(request, data), async_queries.deadline(lookups.CHECK_SECONDS)
-    looked = lookups.look_at_source(form, until=until)
-    lookups.name_source(form)
-    found = lookups.look_at_destinations(form, until=until)
-    if "check" in data:
-        calls = form.check()
-        form.errors.pop("reason", None)
-        if not form.errors and form.account is not None:
-            answers = lookups.dry_runs(form.account, calls, until=until)
-            looked = Looked(looked.seen, looked.elsewhere, answers)
+    form, looks = lookups.form_of(request, data), _patient(request)
+    with async_queries.waiting(lookups.CHECK_SECONDS) as until:
+        looked = lookups.look_at_source(form, looks, until=until)
+        lookups.name_source(form)
+        found = lookups.look_at_destinations(form, looks, until=until)
+        if "check" in data:
+            calls = form.check()
+            form.errors.pop("reason", None)
+            if not form.errors and form.account is not None:
+                answers = lookups.dry_runs(form.account, calls, looks, until=until)
+                looked = Looked(looked.seen, looked.elsewhere, answers)
     return _page(request, form, found=found, looked=looked, again=again)
+
+
+def _patient(request: HttpRequest) -> async_queries.Looks:
+    """Look-ups of a page that waits for them, if it may, and doesn't come back for what is late."""
+    return async_queries.Looks(signed_in(request).pk, last=True)
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:

@@ -95,8 +95,9 @@ def look(request: HttpRequest, number: int) -> HttpResponse:
     permissions.check_look_again(signed_in(request), find(request, number))
 
     def do() -> str:
-        if look_again.look(number, actor=actor, seconds=CHECK_SECONDS):
-            return f"AWS was asked again about request #{number}. What is known now is on its page."
+        with async_queries.waiting(CHECK_SECONDS) as until:
+            if look_again.look(number, actor=actor, until=until):
+                return f"AWS was asked again about request #{number}. What is known now is on its page."
         return "AWS was asked again. Nothing more is known now."
 
     return _verb(request, number, do)
@@ -120,7 +121,8 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
     def do() -> str:
         calls = expired.calls_as_asked()
         asks = expired.state == RequestState.EXPIRED and permissions.may_resubmit(signed_in(request), expired)
-        found = snapshot.gather(expired.account, calls, until=async_queries.deadline()) if asks else None
+        with async_queries.waiting() as until:
+            found = snapshot.gather(expired.account, calls, until=until) if asks else None
         row = verbs.renew(actor, number, lookups=found)
         words = (
             "It asks for all approvals anew."
