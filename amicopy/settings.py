@@ -434,8 +434,8 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "amicopy.notify.tasks.send_due",
         "schedule": SWEEP_SECONDS,
     },
-    "sweep-sign-ins": {
-        "task": "amicopy.web.tasks.sweep_sign_ins",
+    "sweep-tables": {
+        "task": "amicopy.web.tasks.sweep_tables",
         "schedule": 600.0,
     },
     # audit

@@ -31,6 +31,8 @@ WITHOUT = {
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
     "notify.outbox": "messages follow events and have a list of their own",
+    "web.table_sweeps": "what nobody needs any more",
+    "web.unsent_posts": "what nobody has handed in",
     "web.forms.presets:save": "a person's own form",
     "web.views.saved_views:save_view": "a person's own list",
 }

@@ -163,8 +163,7 @@ def remove_leftovers() -> None:
 
 @shared_task
 def notice_changes() -> None:
-    """Records changes of settings and of people that were made past amicopy, and forgets hosts that are gone."""
-    Pulse.objects.filter(at__lt=timezone.now() - Pulse.KEPT).delete()
+    """Records changes of settings and of people that were made past amicopy."""
     startup_audit.notice("worker")
 
 

@@ -1,5 +1,5 @@
 """What is to be told, to whom, and what became of it. A message is a row, written in the transaction of what it tells
-of; it is never removed, and only a worker that holds its lease says that it was sent."""
+of; it is removed when it has long ended, and only a worker that holds its lease says that it was sent."""
 
 import uuid
 from collections.abc import Mapping

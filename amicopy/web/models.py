@@ -1,5 +1,7 @@
 """What the pages keep for a person. Nothing of it is part of the record: it may be changed and deleted."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 
@@ -69,3 +71,20 @@ class KnownPlace(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} {self.last_at:%Y-%m-%d}"
+
+
+class UnsentPost(models.Model):
+    """What somebody sent while they weren't signed in, for a while: see `unsent_posts`, which bounds the rows."""
+
+    # A secret of the browser that sent it.
+    key = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    address = models.CharField(max_length=64, db_index=True)
+    at = models.DateTimeField(db_index=True)
+    # HTML name of an input -> what was typed.
+    fields = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"unsent at {self.at:%Y-%m-%d %H:%M}"

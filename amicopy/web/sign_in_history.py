@@ -58,7 +58,7 @@ def _sum_up(row: SignInTries) -> None:
     more = row.tries - MOST_EVENTS
     if more > 0:
         said = {"count": more, "names": row.key.partition(":")[2], "since": _stamp(row.ends_at - WINDOW)}
-        record("person.sign_ins_failed", actor=worker("sweep_sign_ins"), data={**said, "until": _stamp(row.ends_at)})
+        record("person.sign_ins_failed", actor=worker("sweep_tables"), data={**said, "until": _stamp(row.ends_at)})
 
 
 def _stamp(when: datetime) -> str:

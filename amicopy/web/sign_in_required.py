@@ -23,7 +23,7 @@ class SignInRequired(LoginRequiredMiddleware):
         htmx = HtmxDetails(request)
         if refused is None or not htmx:
             if refused is not None:
-                unsent_posts.keep(request, view_func)
+                unsent_posts.keep(request, view_func, refused)
             return refused
         login = redirect_to_login(_page_of(htmx) or resolve_url("dashboard"), resolve_url("sign-in"))
         return HttpResponseClientRedirect(login.url)

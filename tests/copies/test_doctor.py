@@ -118,13 +118,6 @@ def test_the_clocks_of_all_hosts_are_compared_with_the_database() -> None:
     assert not ahead.ok
 
 
-def test_hosts_that_are_gone_are_forgotten() -> None:
-    Pulse.mark("sweep")
-    Pulse.objects.update(at=timezone.now() - Pulse.KEPT * 2)
-    tasks.notice_changes()
-    assert not Pulse.objects.exists()
-
-
 def test_f17_the_doctor_says_when_tokens_are_of_the_global_endpoint(
     sandbox: Control, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

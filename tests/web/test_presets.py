@@ -2,11 +2,12 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from amicopy.copies.core.models import CopyRequest
 from amicopy.web.forms import presets
-from amicopy.web.models import Preset
+from amicopy.web.models import Preset, UnsentPost
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 
@@ -104,4 +105,5 @@ def test_what_was_sent_after_the_session_ended_is_there_again_after_signing_in(
 def test_only_the_form_is_kept_for_a_sign_in_and_no_more_than_a_form_has(client: Client) -> None:
     client.post("/requests/new/", typed(reason="r" * 200_000))
     client.post("/approvals/decide/", {"reason": "x"})
-    assert "unsent" not in client.session
+    assert UnsentPost.objects.count() == 0
+    assert Session.objects.count() == 0

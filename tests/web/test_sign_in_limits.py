@@ -21,7 +21,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.web import sign_in_history, sign_in_limits
 from amicopy.web.models import KnownPlace, SignInTries
 from amicopy.web.sign_in_limits import BROWSER, LIMITS
-from amicopy.web.tasks import sweep_sign_ins
+from amicopy.web.tasks import sweep_tables
 from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
@@ -286,10 +286,10 @@ def test_what_was_only_counted_is_summed_up_in_one_event(monkeypatch: pytest.Mon
         attempt(f"flood-{number}", address=address)
     attempt("ada")
     assert AuditEvent.objects.filter(data__username="ada").count() == 1
-    sweep_sign_ins()
+    sweep_tables()
     assert not AuditEvent.objects.filter(action="person.sign_ins_failed").exists()
     later(hours=1, seconds=1)
-    sweep_sign_ins()
+    sweep_tables()
     event = AuditEvent.objects.get(action="person.sign_ins_failed")
     assert (event.data["count"], event.data["names"]) == (5, "others")
     assert event.data["since"] < event.data["until"]
@@ -309,7 +309,7 @@ def test_the_next_hour_sums_up_the_one_before_where_nothing_sweeps(monkeypatch: 
 def test_places_nobody_came_back_to_are_forgotten() -> None:
     attempt(password=PASSWORD)
     KnownPlace.objects.update(last_at=timezone.now() - timedelta(days=181))
-    sweep_sign_ins()
+    sweep_tables()
     assert not KnownPlace.objects.exists()
 
 

@@ -1,0 +1,125 @@
+"""Every table has something that bounds it, and says so; what is swept goes, and nothing else."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from amicopy.audit.models import AuditCheck
+from amicopy.copies.core.engine_models import Pulse
+from amicopy.notify.models import Message, State
+from amicopy.urls import urlpatterns
+from amicopy.web import table_sweeps, unsent_posts
+from amicopy.web.models import UnsentPost
+from amicopy.web.tasks import sweep_tables
+from tests.copies.conftest import make_person
+from tests.web.conftest import typed
+
+pytestmark = pytest.mark.django_db
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "operating.md").read_text()
+
+
+def test_the_list_of_tables_has_every_table_once() -> None:
+    section = PAGE.partition("\n## Tables\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.+`) \|", section, re.M)
+    listed = [name.strip("`") for cell in cells for name in cell.split(", ")]
+    assert sorted(listed) == sorted(model._meta.db_table for model in apps.get_models(include_auto_created=True))
+
+
+def sessions(ages: timedelta) -> Any:
+    model = table_sweeps._sessions()
+    return model.objects.create(session_key=f"key-{ages}"[:40], session_data="x", expire_date=timezone.now() - ages)
+
+
+def tried(age: timedelta) -> Any:
+    row = AccessAttempt.objects.create(
+        username="x", ip_address=f"10.0.0.{AccessAttempt.objects.count()}", failures_since_start=1
+    )
+    AccessAttempt.objects.filter(pk=row.pk).update(attempt_time=timezone.now() - age)
+    return row
+
+
+def told(age: timedelta, state: State = State.SENT) -> Any:
+    at, number = timezone.now() - age, Message.objects.count()
+    person = make_person("requester", "requester")
+    common = {"kind": "ended", "request": 1, "round": 1, "subject": "x", "text": "x", "path": "/", "person": person}
+    times = {"created_at": at, "trying_since": at, "next_try_at": at, "sent_at": at}
+    return Message.objects.create(event=number, state=state, **common, **times)
+
+
+MAKE: dict[str, tuple[Callable[[timedelta], Any], timedelta]] = {
+    "sessions": (sessions, timedelta(0)),
+    "axes.AccessAttempt": (tried, timedelta(days=1)),
+    "web.UnsentPost": (
+        lambda age: UnsentPost.objects.create(address="10.0.0.1", at=timezone.now() - age),
+        unsent_posts.KEPT,
+    ),
+    "copies.Pulse": (lambda age: Pulse.objects.create(name="beat", host=str(age), at=timezone.now() - age), Pulse.KEPT),
+    "notify.Message": (told, timedelta(days=400)),
+    "audit.AuditCheck": (
+        lambda age: AuditCheck.objects.create(
+            full=True, outcome=AuditCheck.Outcome.GOOD, at=timezone.now() - age, head_id=0, events=0
+        ),
+        timedelta(days=400),
+    ),
+}
+
+
+@pytest.mark.parametrize("sweep", table_sweeps.SWEEPS, ids=lambda sweep: sweep.model)
+def test_what_is_over_goes_in_batches_and_the_rest_stays(
+    sweep: table_sweeps.Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_sweeps, "BATCH", 2)
+    make, kept = MAKE[sweep.model]
+    for number in range(5):
+        make(kept + timedelta(minutes=1 + number))
+    stays = make(kept - timedelta(minutes=1))
+    sweep_tables()
+    assert [row.pk for row in type(stays).objects.all()] == [stays.pk]
+
+
+def test_a_message_that_still_waits_is_never_swept() -> None:
+    waiting = told(timedelta(days=500), State.WAITING)
+    sweep_tables()
+    assert Message.objects.get() == waiting
+
+
+def test_forms_sent_while_signed_out_are_few_for_each_address_and_few_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unsent_posts, "OF_ALL", 8)
+    for number in range(20):
+        Client(REMOTE_ADDR="10.0.0.1").post("/requests/new/", typed(Name=f"one-{number}"))
+    assert {row.fields["Name"] for row in UnsentPost.objects.all()} == {f"one-{number}" for number in range(15, 20)}
+    for number in range(20):
+        Client(REMOTE_ADDR=f"10.0.1.{number}").post("/requests/new/", typed(Name=f"all-{number}"))
+    assert {row.fields["Name"] for row in UnsentPost.objects.all()} == {f"all-{number}" for number in range(12, 20)}
+
+
+def rows() -> dict[str, int]:
+    return {
+        model._meta.db_table: model._default_manager.count() for model in apps.get_models(include_auto_created=True)
+    }
+
+
+def test_nothing_else_that_is_sent_while_signed_out_is_written_down() -> None:
+    User.objects.create_user("somebody")
+    before, sent = rows(), typed(token="x", q="x")
+    for pattern in urlpatterns:
+        try:
+            address = reverse(pattern.name, kwargs=dict.fromkeys(pattern.pattern.converters, 1))
+        except NoReverseMatch:
+            address = reverse(pattern.name, kwargs=dict.fromkeys(pattern.pattern.converters, "x"))
+        if pattern.name != "sign-in":
+            for _ in range(2):
+                assert Client().post(address, sent).status_code < 500
+                assert Client().get(address, sent).status_code < 500
+    after = rows()
+    assert {table for table in after if after[table] != before[table]} == {UnsentPost._meta.db_table}
