@@ -185,7 +185,8 @@ class Person:
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
-        self.opener = build_opener(HTTPCookieProcessor(CookieJar()))
+        self.cookies = CookieJar()
+        self.opener = build_opener(HTTPCookieProcessor(self.cookies))
         self.post("/sign-in/", username=name, password=PASSWORD)
 
     def get(self, path: str) -> str:
