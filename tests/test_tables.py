@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
@@ -40,14 +39,6 @@ def sessions(ages: timedelta) -> Any:
     return model.objects.create(session_key=f"key-{ages}"[:40], session_data="x", expire_date=timezone.now() - ages)
 
 
-def tried(age: timedelta) -> Any:
-    row = AccessAttempt.objects.create(
-        username="x", ip_address=f"10.0.0.{AccessAttempt.objects.count()}", failures_since_start=1
-    )
-    AccessAttempt.objects.filter(pk=row.pk).update(attempt_time=timezone.now() - age)
-    return row
-
-
 def told(age: timedelta, state: State = State.SENT) -> Any:
     at, number = timezone.now() - age, Message.objects.count()
     person = make_person("requester", "requester")
@@ -58,7 +49,6 @@ def told(age: timedelta, state: State = State.SENT) -> Any:
 
 MAKE: dict[str, tuple[Callable[[timedelta], Any], timedelta]] = {
     "sessions": (sessions, timedelta(0)),
-    "axes.AccessAttempt": (tried, timedelta(days=1)),
     "web.UnsentPost": (
         lambda age: UnsentPost.objects.create(address="10.0.0.1", at=timezone.now() - age),
         unsent_posts.KEPT,
