@@ -39,7 +39,8 @@ def failed(name: str, address: str, reached: Iterable[str]) -> None:
 def sum_up() -> None:
     """Ends windows that are over, each with an event for what was only counted."""
     with transaction.atomic():
-        for row in SignInTries.objects.select_for_update().filter(pk__in=KINDS, ends_at__lte=timezone.now()):
+        over = SignInTries.objects.select_for_update().filter(pk__in=KINDS, ends_at__lte=timezone.now())
+        for row in over.order_by("key"):
             _sum_up(row)
             row.delete()
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -117,7 +117,7 @@ def digest(text: str) -> str:
 def forget() -> None:
     """Removes what no longer counts."""
     now = timezone.now()
-    SignInTries.objects.filter(ends_at__lte=now, key__regex=f"^({'|'.join(LIMITS)}):").delete()
+    _remove(_tries().filter(ends_at__lte=now))
     KnownPlace.objects.filter(last_at__lt=now - timedelta(days=BROWSER_DAYS)).delete()
 
 
@@ -144,18 +144,27 @@ def _count(keys: dict[str, str]) -> dict[str, SignInTries]:
     # Without a lock or a write: what rests costs next to nothing, however often it is tried.
     _refuse_resting(wanted)
     _make_room()
-    with transaction.atomic():
-        new = [SignInTries(key=key, ends_at=timezone.now()) for key in sorted(keys.values())]
-        SignInTries.objects.bulk_create(new, ignore_conflicts=True)
-        rows = {_kind(row): row for row in wanted.select_for_update().order_by("key")}
-        _refuse_resting(rows.values())
-        now = timezone.now()
-        for kind, row in rows.items():
-            row.tries = row.tries + 1 if row.ends_at > now else 1
-            if row.tries in {1, LIMITS[kind].tries}:
-                row.ends_at = now + LIMITS[kind].rest
-            row.save(update_fields=["tries", "ends_at"])
-    return rows
+    while True:
+        with transaction.atomic():
+            ends_at = timezone.now() + LIMITS["place"].rest
+            new = [SignInTries(key=key, ends_at=ends_at) for key in sorted(keys.values())]
+            SignInTries.objects.bulk_create(new, ignore_conflicts=True)
+            # Always locked in this order, so that no two tries wait for each other.
+            rows = {_kind(row): row for row in wanted.select_for_update().order_by("key")}
+            _refuse_resting(rows.values())
+            if len(rows) == len(keys):
+                for kind, row in rows.items():
+                    _add(row, LIMITS[kind])
+                return rows
+        # One was forgotten between the two statements: it is made anew.
+
+
+def _add(row: SignInTries, limit: Limit) -> None:
+    now = timezone.now()
+    row.tries = row.tries + 1 if row.ends_at > now else 1
+    if row.tries in {1, limit.tries}:
+        row.ends_at = now + limit.rest
+    row.save(update_fields=["tries", "ends_at"])
 
 
 def _refuse_resting(rows: Iterable[SignInTries]) -> None:
@@ -170,12 +179,12 @@ def _kind(row: SignInTries) -> str:
 
 
 def _take_back(keys: dict[str, str]) -> None:
-    """The password was right. The wrong ones of others, from other addresses or for other names, stay counted: else
-    whoever has an account could guess for ever, with their own in between."""
-    own = {kind for kind in keys if kind in {"place", "known"}}
-    SignInTries.objects.filter(pk__in=[keys[kind] for kind in own]).delete()
-    shared = [key for kind, key in sorted(keys.items()) if kind not in own]
-    SignInTries.objects.filter(pk__in=shared, tries__gt=0).update(tries=F("tries") - 1)
+    """The password was right: what is counted for this name from this place is forgotten. The tries of others, from
+    other addresses or for other names, stay counted: else whoever has an account could guess for ever, with their own
+    in between."""
+    for row in SignInTries.objects.select_for_update().filter(pk__in=keys.values()).order_by("key"):
+        row.tries = 0 if _kind(row) in {"place", "known"} else max(0, row.tries - 1)
+        row.save(update_fields=["tries"])
 
 
 def _remember(user: User, place: Place) -> None:
@@ -192,7 +201,16 @@ def _make_room() -> None:
     forget()
     many = SignInTries.objects.count() - int(MOST_ROWS * 0.9)
     if many > 0:
-        with transaction.atomic():
-            fewest = SignInTries.objects.filter(key__regex=f"^({'|'.join(LIMITS)}):").order_by("tries", "ends_at")
-            gone = list(fewest.select_for_update(skip_locked=True)[:many].values_list("pk", flat=True))
-            SignInTries.objects.filter(pk__in=gone).delete()
+        _remove(_tries().order_by("tries", "ends_at"), many)
+
+
+def _tries() -> QuerySet[SignInTries]:
+    """The rows that are counts of tries, without those of `sign_in_history`."""
+    return SignInTries.objects.filter(key__regex=f"^({'|'.join(LIMITS)}):")
+
+
+def _remove(rows: QuerySet[SignInTries], many: int | None = None) -> None:
+    """Removes rows that nobody is using, so many at most."""
+    with transaction.atomic():
+        gone = list(rows.select_for_update(skip_locked=True)[:many].values_list("pk", flat=True))
+        SignInTries.objects.filter(pk__in=gone).delete()
