@@ -91,6 +91,7 @@ urlpatterns = [
     path("people/<int:pk>/email/", people.set_email, name="person-email"),
     path("people/<int:pk>/roles/", people.set_roles, name="person-roles"),
     path("people/<int:pk>/switch/", people.switch, name="person-switch"),
+    path("people/<int:pk>/confirm/", people.confirm, name="person-confirm"),
     path("people/<int:pk>/password-link/", people.password_link, name="person-link"),
     path("set-password/<str:uidb64>/<str:token>/", people.SetPassword.as_view(), name="password-set"),
     path("messages/", deliveries.message_list, name="messages"),

@@ -28,6 +28,8 @@ WITHOUT = {
     "copies.engine.cancellation:_keep": "what the call to AWS told",
     "copies.core.installation:installation_mark": "the installation's id, made once by itself",
     "copies.core.engine_models:mark": "that a part of amicopy lives",
+    "copies.operations.password_links:end": "its verb tells it",
+    "copies.voting.power:give": "its verb tells it",
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
     "notify.outbox": "messages follow events and have a list of their own",

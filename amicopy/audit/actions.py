@@ -14,6 +14,7 @@ ACTIONS: Mapping[str, str] = {
     "person.role_taken": "Took a role from a person",
     "person.switched_off": "Switched a person off",
     "person.switched_on": "Switched a person on",
+    "person.confirmed": "Confirmed what a person was given",
     "person.link_made": "Made a password link for a person",
     "person.password_set": "Set their password",
     "person.found_changed": "Found people changed outside amicopy",

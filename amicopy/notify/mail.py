@@ -7,11 +7,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage, get_connection
 
+from amicopy.notify import password_links
 from amicopy.notify.models import Kind, Message, Mute
 from amicopy.notify.outbox import NotNeeded, Unsent
 
 # Answers of an SMTP server that another try can't change: the mailbox doesn't exist, the content is refused.
 LASTING = range(500, 600)
+# What comes whatever a person chooses to be told.
+UNASKED = frozenset({Kind.TEST, Kind.LINK, Kind.ACCOUNT})
 
 
 def send(message: Message, person: User) -> None:
@@ -57,9 +60,10 @@ def email(message: Message, person: User) -> EmailMessage:
         # Nobody sends the first one of the thread: it only has to be the same for all of a request.
         headers["References"] = headers["In-Reply-To"] = f"<request-{message.request}@{domain}>"
     footer = f"You get this from amicopy as {person.username}."
-    if message.kind != Kind.TEST:
+    path = password_links.completed(message.path, person) if message.kind == Kind.LINK else message.path
+    if message.kind not in UNASKED:
         footer += f" Choose what you are told: {settings.SITE_URL}/settings/"
-    body = f"{message.text}\n\n{settings.SITE_URL}{message.path}\n\n-- \n{footer}\n"
+    body = f"{message.text}\n\n{settings.SITE_URL}{path}\n\n-- \n{footer}\n"
     return EmailMessage(message.subject, body, settings.DEFAULT_FROM_EMAIL, [person.email], headers=headers)
 
 

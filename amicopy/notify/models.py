@@ -23,11 +23,13 @@ class Kind(models.TextChoices):
     ENDED = "ended", "My request came to its end: done, partly done, failed, cancelled or expired"
     STUCK = "stuck", "A copy of mine, or any as an administrator, waits for a person"
     ALARM = "alarm", "A copy was stopped because it isn't what was approved"
+    LINK = "link", "A link with which I set my password"
+    ACCOUNT = "account", "How I sign in was changed"
     TEST = "test", "An administrator tries a channel"
 
 
 # What a person can mute, and what a webhook can be given. "Somebody else decided" is for people only; nobody mutes an
-# alarm.
+# alarm, or what concerns their own account.
 MUTABLE = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED, Kind.DECISION, Kind.ENDED, Kind.STUCK)
 FOR_WEBHOOKS: Mapping[str, str] = {
     Kind.ASKED: "A request waits for approval",

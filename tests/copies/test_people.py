@@ -1,15 +1,16 @@
 """People: each change of a role is an event, nobody changes their own, somebody is always left, nothing goes unseen."""
 
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
-from amicopy.audit.actor import worker
+from amicopy.audit.actor import Actor, worker
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.permissions import NotAllowed
@@ -133,13 +134,72 @@ def test_the_last_one_who_can_manage_people_stays(boss: User) -> None:
 
 def test_a_superusers_password_is_no_administrators_to_set(boss: User) -> None:
     root = User.objects.create_superuser("root")
-    with pytest.raises(NotAllowed, match="changepassword"):
+    with pytest.raises(NotAllowed, match="Only another superuser"):
         people.password_link(acting(boss), root.pk)
+    with pytest.raises(NotAllowed, match="changepassword"):
+        people.password_link(acting(User.objects.create_superuser("second")), root.pk)
+
+
+def test_nobody_changes_a_superuser_but_another_one(boss: User) -> None:
+    root, second = (User.objects.create_superuser(name) for name in ("root", "second"))
+    verbs: tuple[Callable[[Actor], User], ...] = (
+        lambda actor: people.switch(actor, root.pk, on=False),
+        lambda actor: people.set_roles(actor, root.pk, ["auditor"]),
+        lambda actor: people.set_email(actor, root.pk, "root@people.example"),
+    )
+    for verb in verbs:
+        with pytest.raises(NotAllowed, match="Only another superuser"):
+            verb(acting(boss))
+        assert not AuditEvent.objects.filter(actor="boss").exists()
+        verb(acting(second))
+    root.refresh_from_db()
+    assert (root.is_active, root.email) == (False, "root@people.example")
+
+
+def test_an_address_is_one_persons_whatever_its_case(boss: User) -> None:
+    people.add(acting(boss), name="newcomer", email="N@people.example", roles=[])
+    verbs: tuple[Callable[[], User], ...] = (
+        lambda: people.add(acting(boss), name="second", email="n@People.example", roles=[]),
+        lambda: people.set_email(acting(boss), boss.pk, "n@people.example"),
+    )
+    for verb in verbs:
+        with pytest.raises(ValidationError, match="Somebody has this one") as refused:
+            verb()
+        assert list(refused.value.message_dict) == ["email"]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.filter(pk=boss.pk).update(email="n@PEOPLE.example")
+    people.set_email(acting(boss), User.objects.get(username="newcomer").pk, "n@people.example")
+
+
+@pytest.mark.parametrize(
+    ("taken", "looks"),
+    [
+        ("admin", "\u0430dmin"),
+        ("admin", "Admin"),
+        ("admin", "adrnin"),
+        ("alice", "aIice"),
+        ("user1", "userl"),
+        ("bob", "b0b"),
+        ("copy", "\u0441\u043e\u0440\u0443"),
+    ],
+)
+def test_a_name_that_looks_like_anothers_is_refused(boss: User, taken: str, looks: str) -> None:
+    people.add(acting(boss), name=taken, email="", roles=[])
+    with pytest.raises(ValidationError, match="Choose another name") as refused:
+        people.add(acting(boss), name=looks, email="", roles=[])
+    assert list(refused.value.message_dict) == ["username"]
+
+
+def test_names_in_any_one_alphabet_are_fine(boss: User) -> None:
+    cyrillic, chinese = "\u0430\u043b\u0435\u043a\u0441\u0435\u0439", "\u674e\u96f7"
+    for name in ("maria", "mario", cyrillic, "j\u00f6rg", "platform-1", "platform-2", chinese):
+        people.add(acting(boss), name=name, email="", roles=[])
 
 
 def test_what_was_done_to_people_past_the_verbs_is_noticed_once(boss: User) -> None:
+    leaver = make_person("leaver", "administrator")
     people.notice(worker("notice"))
-    assert last().data["changes"] == {"boss": [None, "administrator"]}
+    assert last().data["changes"] == {"boss": [None, "administrator"], "leaver": [None, "administrator"]}
     user = people.add(acting(boss), name="newcomer", email="", roles=["auditor"])
     people.set_roles(acting(boss), user.pk, ["auditor", "approver"])
     before = AuditEvent.objects.count()
@@ -147,13 +207,13 @@ def test_what_was_done_to_people_past_the_verbs_is_noticed_once(boss: User) -> N
     assert AuditEvent.objects.count() == before, "the verbs told everything"
     user.groups.add(Group.objects.get(name="break-glass"))
     User.objects.create_superuser("root")
-    boss.delete()
+    leaver.delete()
     people.notice(worker("notice"))
     people.notice(worker("notice"))
     assert AuditEvent.objects.count() == before + 1
     assert last().action == "person.found_changed"
     assert last().data["changes"] == {
-        "boss": ["administrator", None],
+        "leaver": ["administrator", None],
         "newcomer": ["approver, auditor", "approver, auditor, break-glass"],
         "root": [None, "superuser"],
     }
@@ -205,6 +265,7 @@ def test_the_first_administrator_comes_from_the_command_line() -> None:
     out = StringIO()
     call_command("add_administrator", "first", stdout=out)
     assert "/set-password/" in out.getvalue()
-    assert (last().action, last().source) == ("person.added", "command")
+    added, link = AuditEvent.objects.order_by("id")
+    assert (added.action, added.source, link.action) == ("person.added", "command", "person.link_made")
     with pytest.raises(CommandError, match="already exists"):
         call_command("add_administrator", "first", stdout=out)

@@ -15,7 +15,7 @@ PASSWORD = "correct horse battery"  # a test's
 
 def test_a_newcomer_is_added_sets_a_password_works_and_is_switched_off(signed_in: SignedIn) -> None:
     boss, newcomer = signed_in("administrator"), Client()
-    answer = boss.post("/people/", {"username": "newcomer", "email": "n@amicopy.example", "roles": ["auditor"]})
+    answer = boss.post("/people/", {"username": "newcomer", "roles": ["auditor"]})
     user = User.objects.get(username="newcomer")
     assert answer["Location"] == f"/people/{user.pk}/"
     answer = boss.post(f"/people/{user.pk}/password-link/")
@@ -39,6 +39,59 @@ def test_a_newcomer_is_added_sets_a_password_works_and_is_switched_off(signed_in
     boss.post(f"/people/{user.pk}/switch/", {"to": "off"})
     assert newcomer.get("/audit/").status_code == 302
     assert "Switched off" in read(boss.get("/people/")).table("People").row("newcomer").text
+
+
+def test_a_link_is_mailed_and_not_shown_to_whoever_asks_for_it(signed_in: SignedIn) -> None:
+    boss = signed_in("administrator")
+    boss.post("/people/", {"username": "newcomer", "email": "n@amicopy.example", "roles": ["approver"]})
+    path = f"/people/{User.objects.get(username='newcomer').pk}/"
+    page = read(boss.get(path))
+    assert "shown to nobody else" in page.region("Account").text
+    page = read(boss.post(f"{path}password-link/", follow=True))
+    assert "A link is on its way to n@amicopy.example." in page.told
+    assert "/set-password/" not in page.text
+    assert not page.buttons("Copy the link")
+
+
+def test_the_page_says_who_is_confirmed_by_whom_and_another_administrator_confirms(signed_in: SignedIn) -> None:
+    boss, second = signed_in("administrator", name="boss"), signed_in("administrator", name="second")
+    boss.post("/people/", {"username": "newcomer", "roles": ["approver"]})
+    path = f"/people/{User.objects.get(username='newcomer').pk}/"
+    assert "Not confirmed, from boss" in read(boss.get("/people/")).table("People").row("newcomer").text
+    mine = read(boss.get(path)).region("Given by")
+    assert not mine.buttons("Confirm newcomer")
+    assert "second can confirm newcomer on the page People" in mine.text
+    refused = read(boss.post(f"{path}confirm/", follow=True))
+    assert "You can't confirm newcomer" in refused.told
+    theirs = read(second.get(path)).region("Given by")
+    assert theirs.button("Confirm newcomer")
+    answer = second.post(f"{path}confirm/", follow=True)
+    assert "newcomer is confirmed." in read(answer).told
+    after = read(answer).region("Given by")
+    assert "Confirmed by second" in after.text
+    assert not after.buttons("Confirm newcomer")
+    assert "Not confirmed" not in read(boss.get("/people/")).text
+    own = User.objects.get(username="boss")
+    assert "Whoever operates amicopy" in read(second.get(f"/people/{own.pk}/")).region("Given by").text
+
+
+def test_a_superuser_is_another_superusers_to_change(signed_in: SignedIn) -> None:
+    boss = signed_in("administrator")
+    root = User.objects.create_superuser("root", "root@people.example", "a password")
+    path = f"/people/{root.pk}/"
+    page = read(boss.get(path))
+    assert "for another superuser to change" in page.text
+    assert not page.has_field("email")
+    assert not page.buttons("Switch off")
+    for address, typed in (
+        ("email", {"email": "x@people.example"}),
+        ("roles", {"roles": []}),
+        ("switch", {"to": "off"}),
+    ):
+        assert "Only another superuser" in read(boss.post(f"{path}{address}/", typed, follow=True)).told
+    root.refresh_from_db()
+    assert root.is_active
+    assert root.email == "root@people.example"
 
 
 def test_an_administrator_changes_an_address_and_what_is_wrong_with_it_is_said_beside_it(signed_in: SignedIn) -> None:

@@ -254,7 +254,7 @@ def test_a_changed_poll_costs_as_many_statements_however_many_copies_there_are(
     ImageCopy.objects.filter(request=copying).update(progress=70)
     with CaptureQueriesContext(connection) as statements:
         assert kept(page.poll()) == {"timeline"}
-    assert len([each for each in statements if each["sql"].startswith("SELECT")]) == 6
+    assert len([each for each in statements if each["sql"].startswith("SELECT")]) == 8
 
 
 def test_a_timeline_that_stays_is_not_looked_up(signed_in: SignedIn, copying: CopyRequest) -> None:

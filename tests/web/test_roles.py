@@ -17,6 +17,7 @@ from django.utils import timezone
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies.core.policy_models import Delegation, FreezeWindow
+from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.roles import PERMISSIONS, ROLES
 from amicopy.copies.operations import accounts, people
 from amicopy.copies.requests import verbs
@@ -185,19 +186,23 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         endpoint = Endpoint.objects.create(name="tickets", sealed_url=seal("https://hooks.example/"), kinds=["ended"])
         return [endpoint.pk], webhook_typed(name="tickets-2") if name == "webhook" else {"key": "show"}
     if name == "messages-test":
-        User.objects.update(email="somebody@people.example")
+        User.objects.filter(username="person").update(email="somebody@people.example")
     if name == "messages-retry":
         stored(MessageState.FAILED)
     if name in {"account", "account-edit", "account-check"}:
         account = Account.objects.create(name="shared", account_id="444455556666")
         return [account.pk], account_typed(seen=accounts.seen_of(account))
+    if name == "person-confirm":
+        maker, made = somebody("maker", "administrator"), somebody("newcomer", "auditor")
+        Grant.objects.create(person=made, kind="account", given_by=maker, given_at=timezone.now())
+        return [made.pk], {}
     if name == "person-email":
         return [owner.pk], {"email": "somebody@new.example"}
     if name.startswith("person"):
         return [somebody("newcomer", "auditor").pk], {"roles": ["auditor", "requester"], "to": "off"}
     if name == "password-set":
-        parts = people.link_parts(somebody("newcomer"))
-        return list(parts), {}
+        parts = people.password_link(acting(somebody("boss", "administrator")), somebody("newcomer").pk)
+        return list(parts or ()), {}
     if name == "view-delete":
         return [SavedView.objects.create(person=owner, name="Mine", address="?view=mine").pk], {}
     if name == "audit-event":

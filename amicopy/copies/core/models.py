@@ -32,6 +32,7 @@ from amicopy.copies.core.engine_models import (
 )
 from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
+from amicopy.copies.core.power_models import Grant, PasswordLink
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 
@@ -51,9 +52,11 @@ __all__ = (
     "EventQueue",
     "EventSource",
     "FreezeWindow",
+    "Grant",
     "ImageCopy",
     "Installation",
     "LeftoverLook",
+    "PasswordLink",
     "Pulse",
     "RegionCheck",
     "SeenLeftover",

@@ -88,15 +88,28 @@ def administrators() -> QuerySet[User]:
     return User.objects.with_perm("copies.manage_people", backend="django.contrib.auth.backends.ModelBackend")
 
 
+def has_role(user: User) -> bool:
+    """Whether the person may do anything here at all; who may not still sees their own requests of before."""
+    return user.is_active and bool(user.is_superuser or user.get_all_permissions())
+
+
+def check_role(user: User) -> None:
+    """Raises NotAllowed for somebody without any role, who can look at their own requests and do nothing else."""
+    if not has_role(user):
+        raise NotAllowed("You have no role any more, so you can only look. Ask an administrator for a role.")
+
+
 def check_withdraw(user: User, request: CopyRequest) -> None:
-    """Raises NotAllowed unless the request is the person's own."""
-    if request.requester_id != user.pk or not user.is_active:
+    """Raises NotAllowed unless the request is the person's own, and they have a role."""
+    check_role(user)
+    if request.requester_id != user.pk:
         raise NotAllowed("Only the person who made a request can withdraw it.")
 
 
 def check_manage_copies(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the person may cancel or retry the request's copies: its requester, or an approver."""
-    if not user.is_active or (request.requester_id != user.pk and not user.has_perm("copies.decide_request")):
+    check_role(user)
+    if request.requester_id != user.pk and not user.has_perm("copies.decide_request"):
         raise NotAllowed("Only the requester or an approver can cancel or retry copies.")
 
 
@@ -128,7 +141,11 @@ def may_resubmit(user: User, request: CopyRequest) -> bool:
 
 def may_look_again(user: User, request: CopyRequest) -> bool:
     """Whether the person may have AWS asked again about a request: whoever asks for it or decides on such."""
-    return may_see(user, request) and (request.requester_id == user.pk or user.has_perm("copies.decide_request"))
+    return (
+        has_role(user)
+        and may_see(user, request)
+        and (request.requester_id == user.pk or user.has_perm("copies.decide_request"))
+    )
 
 
 def check_look_again(user: User, request: CopyRequest) -> None:

@@ -1,26 +1,28 @@
 """People and their roles: added, given an address, given and taken roles, switched off, and what was done to them past
 these verbs.
 
-Nobody changes their own roles, and somebody who can do this is always left. A password is set by the person alone,
-through a link that works once.
+Nobody changes their own roles, nobody but a superuser a superuser's, and somebody who can do this is always left. What
+is given is stored with who gave it, see `voting.power`. Names and addresses belong to one person each, and no name
+looks like another's.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group, User
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import lock_chain, record
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed, person
+from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.roles import ROLES
+from amicopy.copies.operations import password_links
+from amicopy.copies.operations.names import like, mixed
+from amicopy.copies.voting import power
 
 ADMINISTRATOR = "administrator"
 # What an event says of a person; together the events say how everybody stands.
@@ -43,15 +45,20 @@ def add(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
     return _added(actor, name=name, email=email, roles=roles)
 
 
-def add_administrator(actor: Actor, *, name: str, email: str) -> User:
-    """Adds somebody who can add everybody else: for an operator at the command line, who needs no role."""
-    return _added(actor, name=name, email=email, roles=[ADMINISTRATOR])
+def add_administrator(actor: Actor, *, name: str, email: str) -> tuple[str, str]:
+    """Adds somebody who can add everybody else, for an operator at the command line, who needs no role. Returns the two
+    parts of the link with which they set their password."""
+    with transaction.atomic():
+        user = _added(actor, name=name, email=email, roles=[ADMINISTRATOR])
+        parts = password_links.make(user, actor=actor)
+    assert parts  # noqa: S101, an operator's link is never mailed
+    return parts
 
 
 def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> User:
     """Makes these the person's roles, with an event for each given and each taken one. Raises NotAllowed."""
     with transaction.atomic():
-        user = _other(actor, user_id)
+        user = changeable(actor, user_id)
         wanted = {role for role in roles if role in ROLES}
         held = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
         for role, action in [
@@ -61,24 +68,31 @@ def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> User:
             group = Group.objects.get(name=role)
             (user.groups.add if action == "person.role_given" else user.groups.remove)(group)
             _tell(action, user, actor=actor, role=role)
+            if action == "person.role_given":
+                power.give(user, Grant.Kind.ROLE, by=actor, detail=role)
         _check_somebody_is_left()
     return user
 
 
 def set_email(actor: Actor, user_id: int, email: str) -> User:
     """Makes this the person's address; empty takes it away. An administrator's own is no exception: it gives nobody a
-    right. Raises NotAllowed and ValidationError by field."""
-    permissions.check_manage_people(person(actor))
+    right. A link that is on its way to the old one ends. Raises NotAllowed and ValidationError by field."""
+    me = person(actor)
+    permissions.check_manage_people(me)
     field = User._meta.get_field("email")
     with transaction.atomic():
         user = _locked(user_id)
+        _check_superuser(me, user)
         old = user.email
         try:
             user.email = field.clean(email.strip(), user)
         except ValidationError as refused:
             raise ValidationError({"email": refused.messages}) from None
         if user.email != old:
+            _check_address(user)
             user.save(update_fields=["email"])
+            password_links.end(user, "The person has another address.")
+            power.give(user, Grant.Kind.ADDRESS, by=actor)
             _tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
     return user
 
@@ -86,28 +100,28 @@ def set_email(actor: Actor, user_id: int, email: str) -> User:
 def switch(actor: Actor, user_id: int, *, on: bool) -> User:
     """Lets a person sign in, or ends every session of theirs with the next click. Raises NotAllowed."""
     with transaction.atomic():
-        user = _other(actor, user_id)
+        user = changeable(actor, user_id)
         if user.is_active != on:
             user.is_active = on
             user.save(update_fields=["is_active"])
+            password_links.end(user, "The person was switched off.")
+            if on:
+                power.give(user, Grant.Kind.SWITCHED_ON, by=actor)
             _tell("person.switched_on" if on else "person.switched_off", user, actor=actor)
         _check_somebody_is_left()
     return user
 
 
-def password_link(actor: Actor, user_id: int) -> tuple[str, str]:
-    """The two parts of a link with which the person sets a password, once and within PASSWORD_RESET_TIMEOUT. Raises
+def password_link(actor: Actor, user_id: int) -> tuple[str, str] | None:
+    """The two parts of a link with which the person sets a password; None where it goes to their own address. Raises
     NotAllowed, for a superuser too: their password is set at the command line."""
     with transaction.atomic():
-        user = _other(actor, user_id)
+        user = changeable(actor, user_id)
         if user.is_superuser:
             raise NotAllowed("A superuser's password is set with manage.py changepassword.")
-        record("person.link_made", actor=actor, data=_about(user))
-    return link_parts(user)
-
-
-def link_parts(user: User) -> tuple[str, str]:
-    return urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+        if not user.is_active:
+            raise NotAllowed(f"{user.username} is switched off. Switch them on first.")
+        return password_links.make(user, actor=actor)
 
 
 def notice(actor: Actor) -> None:
@@ -128,20 +142,49 @@ def notice(actor: Actor) -> None:
 def _added(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
     user = User(username=name, email=email)
     user.set_unusable_password()
-    user.full_clean()
     with transaction.atomic():
+        lock_chain()
+        user.full_clean()
+        _check_address(user)
+        _check_name(user)
         user.save()
         user.groups.set(Group.objects.filter(name__in=set(roles) & set(ROLES)))
+        power.give(user, Grant.Kind.ACCOUNT, by=actor)
         _tell("person.added", user, actor=actor)
     return user
 
 
-def _other(actor: Actor, user_id: int) -> User:
-    """The person, who must not be the actor."""
-    permissions.check_manage_people(person(actor))
-    if user_id == actor.id:
+def changeable(actor: Actor, user_id: int) -> User:
+    """The person, locked with the history until the transaction ends. Raises NotAllowed where the actor may not manage
+    people, or not this one: themselves, or a superuser without being one."""
+    me = person(actor)
+    permissions.check_manage_people(me)
+    if user_id == me.pk:
         raise NotAllowed("You can't change your own roles or account. Somebody else has to.")
-    return _locked(user_id)
+    user = _locked(user_id)
+    _check_superuser(me, user)
+    return user
+
+
+def _check_superuser(me: User, user: User) -> None:
+    if user.is_superuser and not me.is_superuser:
+        raise NotAllowed(f"{user.username} is a superuser. Only another superuser can change that account.")
+
+
+def _check_address(user: User) -> None:
+    """Raises ValidationError, by field, for an address that is somebody else's, however it is written."""
+    if user.email and User.objects.filter(email__iexact=user.email).exclude(pk=user.pk).exists():
+        raise ValidationError({"email": ["Enter another address. Somebody has this one already."]})
+
+
+def _check_name(user: User) -> None:
+    """Raises ValidationError, by field, for a name that people could take for another person's."""
+    if mixed(user.username):
+        raise ValidationError(
+            {"username": ["Choose another name. This one mixes letters of alphabets that look alike."]}
+        )
+    if same := like(user.username, User.objects.values_list("username", flat=True)):
+        raise ValidationError({"username": [f"Choose another name. This one looks like “{same}”."]})
 
 
 def _locked(user_id: int) -> User:

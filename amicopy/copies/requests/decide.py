@@ -82,6 +82,7 @@ def break_glass(actor: Actor, number: int, *, reason: str, seen_hash: str) -> Co
         request = lock_request(number)
         user = person(actor)
         permissions.check_break_glass(user, request)
+        voters.check_independent(user, request)
         copies = _check(request, user, Kind.BREAK_GLASS, seen_hash=seen_hash, reason=reason)
         waited_for = voters.still_needed(request)
         decision = _store(request, user, Kind.BREAK_GLASS, reason)

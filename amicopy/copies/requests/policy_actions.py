@@ -1,7 +1,9 @@
 """The verbs of administrators: add, change, switch, move and delete approval rules and freeze windows, each with its
 event.
 
-A request that waits keeps the plan it was submitted with; a change counts for what is submitted after it.
+A request that waits keeps the plan it was submitted with; a change counts for what is submitted after it. Until
+somebody else has confirmed it, no rule lets a copy of whoever made it run without anybody's approval, see
+`power.wrote_rules`.
 """
 
 from collections.abc import Mapping
@@ -19,7 +21,9 @@ from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
+from amicopy.copies.core.power_models import Grant
 from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.voting import power
 
 MOST_APPROVALS = 10
 # How far from now a freeze may start and end; what is frozen for longer is an account to switch off.
@@ -67,6 +71,7 @@ def delete_rule(actor: Actor, rule_id: int) -> None:
     with transaction.atomic():
         rule = ApprovalRule.objects.select_for_update().get(pk=rule_id)
         record("rule.deleted", actor=actor, data={"id": rule_id, "name": rule.name, "rule": rule.as_dict()})
+        power.give(None, Grant.Kind.RULES, by=actor)
         rule.delete()
 
 
@@ -91,6 +96,7 @@ def move_rule(actor: Actor, rule_id: int, *, up: bool) -> None:
             actor=actor,
             data={"id": rule_id, "name": moved.name, "changes": {"order": [place + 1, other + 1]}},
         )
+        power.give(None, Grant.Kind.RULES, by=actor)
 
 
 def check_rule(rule: ApprovalRule) -> None:
@@ -183,10 +189,11 @@ def _still_there(row: Row | None, name: str) -> Row:
 def _changed(kind: str, row: Row, before: Mapping[str, Any], *, actor: Actor) -> None:
     """One event with the row when it is new, with what differs when it isn't, none when nothing does."""
     now = row.as_dict()
+    differences = {name: [before[name], value] for name, value in now.items() if before and before[name] != value}
     if not before:
         made = "created" if kind == "rule" else "made"
         record(f"{kind}.{made}", actor=actor, data={"id": row.pk, "name": row.name, kind: now})
-        return
-    differences = {name: [before[name], value] for name, value in now.items() if before[name] != value}
-    if differences:
+    elif differences:
         record(f"{kind}.changed", actor=actor, data={"id": row.pk, "name": row.name, "changes": differences})
+    if kind == "rule" and (differences or not before):
+        power.give(None, Grant.Kind.RULES, by=actor)

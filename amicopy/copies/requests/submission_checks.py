@@ -204,6 +204,12 @@ def _nobody_could(
     if not missing:
         return []
     wanted = votes.words(plans.plan)
+    if not voters.impossible(plans.plan, requester=requester, bound=True):
+        bound = voters.left_out(requester)[:3]
+        names = ", ".join(user.username for user, _ in bound)
+        said = " ".join(dict.fromkeys(why for _, why in bound))
+        words = f"Nobody could approve this but {names}, whose approval doesn't count for your requests yet. {said}"
+        return [FieldError("account", words)]
     return [
         FieldError(
             "account",

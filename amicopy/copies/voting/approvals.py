@@ -40,7 +40,7 @@ def record_of(request: CopyRequest, given: Voters) -> dict[str, Any]:
 
 def check_call(copy: ImageCopy, attempt: Attempt) -> None:
     """Compares a copy and an attempt, as a worker is about to send them, with what is stored at this moment, and that
-    with the history; three statements. Raises NotApproved."""
+    with the history; four statements, as a rule. Raises NotApproved."""
     rows = ImageCopy.objects.filter(request=copy.request_id, round=F("request__round")).order_by("position")
     # What the look-ups saw is large, and compared by its fingerprint.
     copies = list(rows.select_related("request__account").defer("request__lookups"))
@@ -99,9 +99,10 @@ def _who_decided(request: CopyRequest, said: Mapping[str, Any], kind: str) -> se
         requester=request.requester_id,
         round__range=(said.get("votes_from_round", 1), request.round),
     )
-    given = decisions.values_list("decided_by", "on_behalf_of")
-    # The database refuses the requester's own; here it is a matter of course.
-    return {behalf or by for by, behalf in given if request.requester_id not in (by, behalf)}
+    given = list(decisions)
+    hands = voters.hands_of(given)
+    # The database refuses the requester's own; here it goes with those of who counts as one with them.
+    return {each.on_behalf_of_id or each.decided_by_id for each in given if voters.independent(each, hands)}
 
 
 def _check_token(attempt: Attempt, events: Sequence[AuditEvent]) -> None:

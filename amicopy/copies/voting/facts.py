@@ -8,17 +8,20 @@ from django.contrib.auth.models import User
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.voting import power
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`size` is the GiB of all volumes of the source. None: not known."""
+    """`size` is the GiB of all volumes of the source. None: not known. `own_rules`: the requester has changed the
+    rules and nobody else has confirmed that, so none of them lets a copy of theirs run without anybody's approval."""
 
     account: Account
     requester_groups: frozenset[str]
     SourceAccount: str | None = None
     size: int | None = None
     source_encrypted: bool | None = None
+    own_rules: bool = False
 
 
 def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> Facts:
@@ -31,6 +34,7 @@ def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> 
         SourceAccount=source.get("OwnerId") or None,
         size=sum(int(volume["VolumeSize"]) for volume in volumes) or None,
         source_encrypted=all(volume["Encrypted"] for volume in volumes) if volumes else None,
+        own_rules=power.wrote_rules(requester),
     )
 
 

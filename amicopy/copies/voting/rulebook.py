@@ -1,5 +1,8 @@
 """From rules to the plan of a request: for each destination the first rule that fits, and all of them together.
 
+Nobody's own rules let their copies run: where the requester has changed the rules and nobody else has confirmed that, a
+rule that asks for nobody asks for one approval. Dry runs make nothing, and may do without.
+
 What amicopy doesn't know counts against the request: while a condition can't be told, its rule asks for its approvals
 and the search goes on below it. So neither an outage of the look-ups nor one more destination gets round a rule.
 """
@@ -75,7 +78,10 @@ def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterab
         unknown = [name for answer, name in answers if answer is None]
         applies = False if no else None if unknown else True
         why = tuple(SAID[name][0 if applies is False else 1] for name in (no or unknown))
-        yield Verdict(rule.name, rule.pk, call.destination, applies, why, list(rule.requirements), rule.version)
+        requirements: Plan = list(rule.requirements)
+        if facts.own_rules and not requirements and not call.dry_run:
+            requirements = DEFAULT_PLAN
+        yield Verdict(rule.name, rule.pk, call.destination, applies, why, requirements, rule.version)
         if applies:
             return
     if call.dry_run:

@@ -228,6 +228,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
     """Each request with what the person can do about it and what others have done."""
     pending_rows = [row for row in rows if row.state == RequestState.PENDING]
     mine, given = voters.votes_of(user, pending_rows), voters.counted(pending_rows)
+    not_counted = voters.not_counted(user, pending_rows)
     shown = [(row, sorted(current(row), key=lambda copy: copy.position)) for row in rows]
     names, entries = names_of(shown), []
     for row, copies in shown:
@@ -245,6 +246,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
                 and not approval_queue.voted(user, decisions, row),
                 "own": row.requester_id == user.pk,
                 "decisions": decisions,
+                "not_counted": not_counted.get(row.pk, ""),
                 "needed": votes.words(votes.missing(row.plan, given[row.pk])) if pending else "",
                 "rules": ", ".join(rule["name"] for rule in row.rules),
                 "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",

@@ -15,6 +15,7 @@ from amicopy.audit import checks, event_queries, head_store
 from amicopy.audit.actions import ACTIONS
 from amicopy.audit.event_queries import Slice, count_newer, slice_of
 from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent
+from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
@@ -93,6 +94,7 @@ def _page(request: HttpRequest, events: QuerySet[AuditEvent], question: Question
         "problems": problems,
         "newest": newest,
         "newer": 0,
+        "may_export": permissions.has_role(signed_in(request)),
         "live": first and not paused and question.filter is not None,
         "paused": first and paused,
         "ended": "Earlier events.",

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from amicopy.audit import checks, exports
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditCheck
+from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.operations import request_records
 from amicopy.web.actor import actor_of, signed_in
@@ -27,6 +28,7 @@ VERIFY_SECONDS = 3.0
 def export(request: HttpRequest) -> HttpResponseBase:
     """What the filters in the address show, all pages of it, as a file; each person's as much as they may see."""
     user, question, kind = signed_in(request), question_of(request.GET), request.POST.get("format", "")
+    permissions.check_role(user)
     if question.filter is None or kind not in (*exports.FORMATS, exports.PROOF):
         problems = list(question.problems.values()) or ["Export as CSV, as JSON Lines or with proof."]
         return render(request, "audit/not_exported.html", {"problems": problems, "question": question}, status=400)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import PasswordResetConfirmView
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,25 +19,31 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.roles import ROLES
-from amicopy.copies.operations import people
+from amicopy.copies.operations import confirmations, password_links, people
+from amicopy.copies.voting import power
 from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.client_address import address_of
 from amicopy.web.forms.people_form import EmailForm, PersonForm
 from amicopy.web.request_filters import BIG
 
+# So much of what a person was given is on their page, the latest first.
+MOST_GRANTS = 20
+
 
 @dataclass(frozen=True)
 class PersonRow:
-    """Somebody in the list; `own` is the reader. `roles` are in words."""
+    """Somebody in the list; `own` is the reader. `roles` are in words, `waits_for` who gave what nobody has
+    confirmed."""
 
     user: User
     own: bool
     roles: list[str]
+    waits_for: str
 
 
 @require_http_methods(["GET", "POST"])
@@ -56,7 +63,14 @@ def people_list(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"{user.username} is added. Make the link with which they set a password.")
             return redirect("person", user.pk)
     users = User.objects.prefetch_related("groups").order_by("-is_active", "username")
-    context = {"form": form, "everybody": [PersonRow(user, user == reader, _roles(user)) for user in users]}
+    givers: dict[int | None, list[str]] = {}
+    for grant in Grant.objects.filter(person__isnull=False, confirmed_at__isnull=True).select_related("given_by"):
+        givers.setdefault(grant.person_id, []).append(grant.given_by.username)
+    everybody = [
+        PersonRow(user, user == reader, _roles(user), ", ".join(dict.fromkeys(givers.get(user.pk, ()))))
+        for user in users
+    ]
+    context = {"form": form, "everybody": everybody, "waiting": any(each.waits_for for each in everybody)}
     return render(request, "people/list.html", context, status=422 if form.errors else 200)
 
 
@@ -81,6 +95,9 @@ def set_email(request: HttpRequest, pk: int) -> HttpResponse:
             people.set_email(actor_of(request), pk, form.cleaned_data["email"])
         except ValidationError as refused:
             form.refuse(refused)
+        except NotAllowed as refused:
+            messages.error(request, str(refused))
+            return redirect("person", pk)
         else:
             messages.success(request, f"{user.username} is saved.")
             return redirect("person", pk)
@@ -110,14 +127,27 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def confirm(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stands for what somebody was given by others."""
+    permissions.check_manage_people(signed_in(request))
+    user = _find(pk)
+    if _done(request, lambda: confirmations.confirm(actor_of(request), pk)):
+        messages.success(request, f"{user.username} is confirmed.")
+    return redirect("person", pk)
+
+
+@require_POST
 def password_link(request: HttpRequest, pk: int) -> HttpResponse:
-    """Shows the link once; it is stored nowhere."""
+    """Has the link mailed to the person, or shows it once where they can't be written to; it is stored nowhere."""
     permissions.check_manage_people(signed_in(request))
     user = _find(pk)
     try:
         parts = people.password_link(actor_of(request), pk)
     except NotAllowed as refused:
         messages.error(request, str(refused))
+        return redirect("person", pk)
+    if parts is None:
+        messages.success(request, f"A link is on its way to {user.email}. Nobody else sees it.")
         return redirect("person", pk)
     answer = _page(request, user, link=request.build_absolute_uri(reverse("password-set", args=parts)))
     answer["Cache-Control"] = "private, no-store"
@@ -126,16 +156,23 @@ def password_link(request: HttpRequest, pk: int) -> HttpResponse:
 
 @method_decorator(login_not_required, name="dispatch")
 class SetPassword(PasswordResetConfirmView):
-    """Django's own, with an audit event: whoever has the link sets the password, once."""
+    """Django's own, with links of ours: whoever has the link sets the password, once."""
 
     template_name = "people/password.html"
     success_url = reverse_lazy("sign-in")
+    token_generator = password_links.Tokens()
 
     def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
-        actor = Actor(name=form.user.username, source="page", id=form.user.pk, address=address_of(self.request))
-        with transaction.atomic():
-            record("person.password_set", actor=actor, data={"person": form.user.username, "person_id": form.user.pk})
-            answer = super().form_valid(form)
+        user = form.user
+        actor = Actor(name=user.username, source="page", id=user.pk, address=address_of(self.request))
+        token = str(self.request.session[INTERNAL_RESET_SESSION_TOKEN])
+        try:
+            with transaction.atomic():
+                password_links.use(user, token, actor=actor)
+                answer = super().form_valid(form)
+        except NotAllowed as refused:
+            messages.error(self.request, str(refused))
+            return redirect("sign-in")
         messages.success(self.request, "Your password is set. Sign in with it.")
         return answer
 
@@ -144,15 +181,28 @@ class SetPassword(PasswordResetConfirmView):
 
 
 def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm | None = None) -> HttpResponse:
-    held = set(user.groups.values_list("name", flat=True))
+    held, reader = set(user.groups.values_list("name", flat=True)), signed_in(request)
+    grants = list(user.grants_held.select_related("given_by", "confirmed_by").order_by("-pk")[:MOST_GRANTS])
+    waiting = power.open_grants(user)
     context: dict[str, Any] = {
         "person": user,
-        "own": user.pk == signed_in(request).pk,
+        "own": user == reader,
+        "others": user.is_superuser and not reader.is_superuser,
+        "grants": [{"grant": grant, "words": _words(grant)} for grant in grants],
+        "waiting": ", ".join(dict.fromkeys(grant.given_by.username for grant in waiting)),
+        "way_out": power.way_out(user) if waiting else "",
+        "may_confirm": user != reader and confirmations.could(reader, waiting),
+        "mailed": settings.EMAIL_ON and bool(user.email),
         "roles": [(role, role in held) for role in ROLES],
         "link": link,
         "form": form or EmailForm(initial={"email": user.email}),
     }
     return render(request, "people/person.html", context, status=422 if form else 200)
+
+
+def _words(grant: Grant) -> str:
+    """What somebody was given."""
+    return f"The role {grant.detail}" if grant.kind == Grant.Kind.ROLE else grant.get_kind_display()
 
 
 def _done(request: HttpRequest, verb: Callable[[], object]) -> bool:

@@ -29,6 +29,8 @@ from amicopy.web.status import copy_status, counted, gib_done, overall, request_
 from amicopy.web.timeline import next_steps, steps_of
 
 REDRAWN_SECONDS = 300
+# So many of those whose approval doesn't count are named.
+MOST_LEFT_OUT = 3
 # The columns of a copy that only the engine reads. They change often, and no card shows them.
 _ENGINES = frozenset({"next_step_at", "lease_id", "lease_until", "lease_holder", "failures", "seen_at"})
 
@@ -232,6 +234,8 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
             "may_decide": False,
             "may_approve": False,
             "may_break_glass": False,
+            "not_counted": "",
+            "left_out": [],
             "needed": "",
             "voted": False,
         }
@@ -239,13 +243,16 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
     has_voted = approval_queue.voted(user, decisions, row)
     may_decide = permissions.may_decide(user, row) and not has_voted
     vote = voters.votes_of(user, [row]).get(row.pk) if may_decide else None
+    not_counted = voters.not_counted(user, [row]).get(row.pk, "")
     return {
         "pending": True,
         "may_decide": may_decide,
         "may_approve": vote is not None,
         "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
         "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
-        "may_break_glass": permissions.may_break_glass(user, row),
+        "may_break_glass": permissions.may_break_glass(user, row) and not not_counted,
+        "not_counted": not_counted,
+        "left_out": [each for each in voters.left_out(row.requester) if each[0] != user][:MOST_LEFT_OUT],
         "needed": votes.words(voters.still_needed(row)),
         "voted": has_voted,
     }

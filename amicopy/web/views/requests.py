@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_GET
 
 from amicopy.aws.partitions import titles
+from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, ImageCopy
 from amicopy.copies.core.states import REQUEST_OPEN
 from amicopy.web import conditional_polls
@@ -74,7 +75,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
             "people": [("me", "Me"), *((name, name) for name in requesters())] if everyone else [],
             "saved": saved,
             "saved_now": saved_now,
-            "may_save": search.narrowed or search.sort != "newest",
+            "may_save": permissions.has_role(user) and (search.narrowed or search.sort != "newest"),
             "ended": _ended_choices(search),
             "outcomes": [(name, words) for name, (words, _) in OUTCOMES.items()],
             "everyone": everyone,

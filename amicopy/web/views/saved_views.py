@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from amicopy.copies.core import permissions
 from amicopy.web import undo_links
 from amicopy.web.actor import signed_in
 from amicopy.web.models import SavedView
@@ -20,6 +21,7 @@ LONGEST = 40
 def save_view(request: HttpRequest) -> HttpResponse:
     """Keeps the filters of an address under a name; a name that is taken gets the new filters."""
     user = signed_in(request)
+    permissions.check_role(user)
     name = " ".join(request.POST.get("name", "").replace("\0", "").split())
     address = Search.of(QueryDict(request.POST.get("query", "").removeprefix("?")[:2000])).address()
     others = SavedView.objects.filter(person=user).exclude(name=name)

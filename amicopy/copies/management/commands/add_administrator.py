@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *, name: str, email: str, **options: object) -> None:
         try:
             actor = Actor(name="add_administrator", source="command")
-            user = people.add_administrator(actor, name=name, email=email)
+            parts = people.add_administrator(actor, name=name, email=email)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
-        self.stdout.write(f"{name} sets a password at {reverse('password-set', args=people.link_parts(user))}")
+        self.stdout.write(f"{name} sets a password at {reverse('password-set', args=parts)}")

@@ -1,0 +1,87 @@
+"""Where people's power comes from: who gave whom an account, an address, a role or a password, and who else stands for
+it; and the links with which people set a password. Written by the verbs of people and rules, each with its event."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class Grant(models.Model):
+    """Something that one person gave another: since then the one has a hand in what the other does, until somebody
+    independent confirms it, see `voting.power`.
+
+    There is none for what whoever operates amicopy gives, at the command line or in the database, and none for what
+    people had before grants were kept. `person` is None for the approval rules, which are everybody's.
+    """
+
+    class Kind(models.TextChoices):
+        ACCOUNT = "account", "The account"
+        ADDRESS = "address", "The e-mail address"
+        ROLE = "role", "A role"
+        PASSWORD = "password", "A password, by a link"
+        SWITCHED_ON = "switched-on", "Switching on"
+        RULES = "rules", "The approval rules"
+
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="grants_held"
+    )
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    # The role, where it is one.
+    detail = models.CharField(max_length=150, blank=True)
+    given_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="grants_given")
+    given_at = models.DateTimeField()
+    # Nobody, with a time: whoever operates amicopy.
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="grants_confirmed"
+    )
+    confirmed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("given_at", "id")
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(person__isnull=True) | ~Q(person=F("given_by")), name="grant_to_another"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="rules", person__isnull=True) | (~Q(kind="rules") & Q(person__isnull=False)),
+                name="grant_to_a_person_or_of_rules",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True)
+                | (Q(confirmed_at__isnull=False) & ~Q(confirmed_by=F("given_by"))),
+                name="grant_confirmed_by_another",
+            ),
+            # The first one counts: given again, it is the same hand.
+            models.UniqueConstraint(
+                fields=("person", "kind", "detail", "given_by"),
+                condition=Q(confirmed_at__isnull=True),
+                name="grant_open_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.detail} of {self.person_id} by {self.given_by_id}"
+
+
+class PasswordLink(models.Model):
+    """A link with which a person sets a password. Its secret is stored nowhere, see `notify.password_links`."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="password_links")
+    # None: whoever operates amicopy.
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    # With its use, with the next one, with another address, or with being switched off.
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(
+                fields=("person",), condition=Q(ended_at__isnull=True), name="password_link_open_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.pk} of {self.person_id}"

@@ -1,0 +1,363 @@
+"""One attacker with all that a role lets them do, most of it on the pages: random programs of up to 30 steps, and none
+of them runs a copy of theirs without the vote of a person they did not make or take over.
+
+The attacker acts as whoever they can sign in as: themselves, and everybody whose password they could set, by a link
+that a page showed them or that was mailed to a mailbox of theirs. Of the others one votes, and that is all they do.
+
+`ATTACKER_PROGRAMS=1000` tries so many programs for each machine, and other ones each time.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from pytest_django import Settings
+
+from amicopy.copies.core.calls import InvalidRequest
+from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.policy_models import ApprovalRule, Delegation
+from amicopy.copies.core.states import RequestState
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.requests import verbs
+from amicopy.notify import mail
+from amicopy.notify.models import Message
+from tests.copies.conftest import acting, make_call, make_person
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
+
+PROGRAMS = int(os.environ.get("ATTACKER_PROGRAMS", "0"))
+STEPS = 30
+REFUSED = (NotAllowed, InvalidTransition, InvalidRequest, ValidationError)
+LINK = re.compile(r"/set-password/[\w-]+/[\w:-]+/")
+PASSWORD = "correct horse battery"  # a test's
+ROLE_SETS = (
+    ["approver"],
+    ["requester"],
+    ["administrator"],
+    ["approver", "break-glass"],
+    ["administrator", "requester"],
+)
+any_of = st.integers(0, 10_000)
+
+
+@pytest.fixture
+def _quick_passwords(settings: Settings) -> Iterator[None]:
+    """How long a password takes to hash is not what this is about."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Nearly every step is refused.
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def waiting(machine: "Attack") -> bool:
+    return CopyRequest.objects.filter(state=RequestState.PENDING).exists()
+
+
+def has_rules(machine: "Attack") -> bool:
+    return ApprovalRule.objects.exists()
+
+
+class Attack(RuleBasedStateMachine):
+    """What everybody can try with the accounts they have; `roles` are the attackers', `others` stand by."""
+
+    attackers: ClassVar[dict[str, tuple[str, ...]]] = {}
+    others: ClassVar[dict[str, tuple[str, ...]]] = {
+        "ann": ("approver",),
+        "rita": ("requester",),
+        "bo": ("administrator", "break-glass"),
+    }
+    superuser: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        # All that a program did is undone after it.
+        self.undone = transaction.atomic()
+        self.undone.__enter__()
+        self.account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+        self.own = [make_person(name, *roles) for name, roles in self.attackers.items()]
+        for user in self.own:
+            User.objects.filter(pk=user.pk).update(is_superuser=self.superuser)
+        for name, roles in self.others.items():
+            user = make_person(name, *roles)
+            User.objects.filter(pk=user.pk).update(email=f"{name}@people.example")
+        # Whom the attackers can act as, with a signed-in browser for each.
+        self.browsers: dict[int, Client] = {}
+        for user in self.own:
+            self.signs_in(user)
+        self.mailboxes = 0
+        # What somebody approved who isn't the attackers', by number and content.
+        self.voted_for: set[tuple[int, str]] = set()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.undone.__exit__(None, None, None)
+
+    def signs_in(self, user: User) -> None:
+        browser = Client(raise_request_exception=True)
+        browser.force_login(User.objects.get(pk=user.pk), backend="django.contrib.auth.backends.ModelBackend")
+        self.browsers[user.pk] = browser
+
+    def one_of(self, pick: int) -> User:
+        """Somebody the attackers act as."""
+        users = User.objects.filter(pk__in=self.browsers).order_by("pk")
+        return users[pick % users.count()]
+
+    def anybody(self, pick: int) -> User:
+        return User.objects.order_by("pk")[pick % User.objects.count()]
+
+    def post(self, who: int, address: str, /, *args: Any, **data: Any) -> Any:
+        browser = self.browsers[self.one_of(who).pk]
+        answer = browser.post(reverse(address, args=args), data)
+        assert answer.status_code < 500, (address, answer.status_code)
+        return answer
+
+    def follows(self, text: str) -> None:
+        """Sets a password by each link in a text, and signs in with it."""
+        for path in LINK.findall(text):
+            browser = Client()
+            page = browser.get(path, follow=True)
+            if page.redirect_chain and page.context.get("validlink"):
+                user = page.context["form"].user
+                address = page.redirect_chain[-1][0]
+                done = browser.post(address, {"new_password1": PASSWORD, "new_password2": PASSWORD})
+                if done.status_code == 302 and User.objects.get(pk=user.pk).is_active:
+                    self.signs_in(user)
+
+    # What anybody with a role tries.
+
+    @initialize()
+    def asks_first(self) -> None:
+        self.asks(0, dry_run=False)
+
+    @rule(who=any_of, dry_run=st.sampled_from([False, False, False, True]))
+    def asks(self, who: int, dry_run: bool) -> None:
+        user = self.one_of(who)
+        calls = [make_call(DryRun=True) if dry_run else make_call()]
+        self.tries(verbs.submit, acting(user), account=self.account, reason="PLAT-1", calls=calls)
+
+    @precondition(waiting)
+    @rule(who=any_of, which=any_of)
+    def approves(self, who: int, which: int) -> None:
+        if row := self.request(which):
+            self.tries(verbs.approve, acting(self.one_of(who)), row.pk, seen_hash=row.content_hash)
+
+    @precondition(waiting)
+    @rule(who=any_of, which=any_of)
+    def approves_on_the_page(self, who: int, which: int) -> None:
+        if row := self.request(which):
+            self.post(who, "request-approve", row.pk, content_hash=row.content_hash)
+
+    @precondition(waiting)
+    @rule(who=any_of, which=any_of)
+    def approves_in_bulk(self, who: int, which: int) -> None:
+        if row := self.request(which):
+            answer = {"pick": row.pk, f"seen-{row.pk}": row.content_hash, "bulk": "approve", "confirm": "yes"}
+            self.post(who, "approvals-decide", **answer)
+
+    @precondition(waiting)
+    @rule(who=any_of, which=any_of)
+    def breaks_glass(self, who: int, which: int) -> None:
+        if row := self.request(which):
+            self.post(who, "request-break-glass", row.pk, content_hash=row.content_hash, reason="Fire")
+
+    @precondition(waiting)
+    @rule(who=any_of, which=any_of)
+    def sends_back(self, who: int, which: int) -> None:
+        if row := self.request(which):
+            self.post(who, "request-changes", row.pk, reason="Again")
+
+    @precondition(lambda machine: CopyRequest.objects.filter(state=RequestState.CHANGES_REQUESTED).exists())
+    @rule(who=any_of, which=any_of, other=st.booleans())
+    def asks_again(self, who: int, which: int, other: bool) -> None:
+        if row := self.request(which, RequestState.CHANGES_REQUESTED):
+            calls = [make_call(Name="another-name")] if other else row.calls_as_asked()
+            self.tries(verbs.resubmit, acting(self.one_of(who)), row.pk, reason="PLAT-1", calls=calls)
+
+    @rule(who=any_of, to=any_of)
+    def hands_over(self, who: int, to: int) -> None:
+        until = (timezone.now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+        self.post(who, "delegations", receiver=self.anybody(to).pk, until=until, reason="")
+
+    @precondition(lambda machine: Delegation.objects.exists())
+    @rule(who=any_of, which=any_of)
+    def takes_back(self, who: int, which: int) -> None:
+        if found := list(Delegation.objects.order_by("pk")):
+            self.post(who, "delegation-end", found[which % len(found)].pk)
+
+    # What administrators try.
+
+    @rule(who=any_of, roles=st.sampled_from(ROLE_SETS), mailbox=st.booleans())
+    def adds(self, who: int, roles: list[str], mailbox: bool) -> None:
+        name = f"made-{User.objects.count()}"
+        self.post(who, "people", username=name, email=self.mailbox() if mailbox else "", roles=roles)
+
+    @rule(who=any_of, whom=any_of)
+    def makes_a_link(self, who: int, whom: int) -> None:
+        answer = self.post(who, "person-link", self.anybody(whom).pk)
+        self.follows(answer.content.decode())
+
+    @rule()
+    def reads_mail(self) -> None:
+        for message in Message.objects.filter(person__email__endswith="@attacker.example").order_by("pk"):
+            assert message.person is not None
+            self.follows(str(mail.email(message, message.person).body))
+
+    @rule(who=any_of, whom=any_of)
+    def changes_an_address(self, who: int, whom: int) -> None:
+        self.post(who, "person-email", self.anybody(whom).pk, email=self.mailbox())
+
+    @rule(who=any_of, whom=any_of, roles=st.sampled_from(ROLE_SETS))
+    def gives_roles(self, who: int, whom: int, roles: list[str]) -> None:
+        self.post(who, "person-roles", self.anybody(whom).pk, roles=roles)
+
+    @rule(who=any_of, whom=any_of, to=st.sampled_from(["on", "off"]))
+    def switches(self, who: int, whom: int, to: str) -> None:
+        self.post(who, "person-switch", self.anybody(whom).pk, to=to)
+
+    @rule(who=any_of, whom=any_of)
+    def confirms(self, who: int, whom: int) -> None:
+        self.post(who, "person-confirm", self.anybody(whom).pk)
+
+    @rule(who=any_of, count=st.integers(0, 1), group=st.sampled_from(["approver", "administrator"]))
+    def writes_a_rule(self, who: int, count: int, group: str) -> None:
+        typed = {"name": f"rule-{ApprovalRule.objects.count()}", "enabled": "on", "dry_runs": "both", "who": "nobody"}
+        if count:
+            typed |= {"who": "groups", "requirements-0-group": group, "requirements-0-count": "1"}
+        self.post(who, "rule-new", **typed)
+
+    @precondition(has_rules)
+    @rule(who=any_of, which=any_of, to=st.sampled_from(["up", "down"]))
+    def moves_a_rule(self, who: int, which: int, to: str) -> None:
+        if found := list(ApprovalRule.objects.order_by("pk")):
+            self.post(who, "rule-move", found[which % len(found)].pk, to=to)
+
+    @precondition(has_rules)
+    @rule(who=any_of, which=any_of, to=st.sampled_from(["on", "off"]))
+    def switches_a_rule(self, who: int, which: int, to: str) -> None:
+        if found := list(ApprovalRule.objects.order_by("pk")):
+            self.post(who, "rule-switch", found[which % len(found)].pk, to=to)
+
+    @precondition(has_rules)
+    @rule(who=any_of, which=any_of)
+    def deletes_a_rule(self, who: int, which: int) -> None:
+        if found := list(ApprovalRule.objects.order_by("pk")):
+            self.post(who, "rule-delete", found[which % len(found)].pk)
+
+    # What others do.
+
+    @precondition(waiting)
+    @rule(which=any_of)
+    def somebody_else_approves(self, which: int) -> None:
+        ann, row = User.objects.get(username="ann"), self.request(which)
+        if row and ann.pk not in self.browsers:
+            before = row.decisions.count()
+            self.tries(verbs.approve, acting(ann), row.pk, seen_hash=row.content_hash)
+            if row.decisions.count() > before:
+                self.voted_for.add((row.pk, row.content_hash))
+
+    # What holds.
+
+    @invariant()
+    def nothing_of_theirs_runs_without_somebody_else(self) -> None:
+        own = {user.pk for user in self.own}
+        for row in CopyRequest.objects.filter(dry_run=False, copies__queued_at__isnull=False).distinct():
+            voted_for = (row.pk, row.content_hash) in self.voted_for
+            if row.requester_id in own:
+                assert voted_for, f"{row} ran"
+            elif row.requester_id in self.browsers and not voted_for:
+                # Asked for under another name: not by a rule of theirs, nor by their own vote.
+                voters = set(row.decisions.values_list("decided_by", flat=True))
+                assert voters, f"{row} ran by a rule"
+                assert not voters & own, f"{row} of a person they made ran by their own vote"
+
+    # The tools of the above.
+
+    def tries(self, verb: Any, *args: Any, **more: Any) -> None:
+        try:
+            with transaction.atomic():
+                verb(*args, **more)
+        except REFUSED:
+            pass
+
+    def request(self, pick: int, state: str = RequestState.PENDING) -> CopyRequest | None:
+        found = list(CopyRequest.objects.filter(state=state).order_by("pk"))
+        return found[pick % len(found)] if found else None
+
+    def mailbox(self) -> str:
+        self.mailboxes += 1
+        return f"box-{self.mailboxes}@attacker.example"
+
+
+class OneAdministrator(Attack):
+    attackers: ClassVar = {"mallory": ("administrator",)}
+
+
+class OneSuperuser(Attack):
+    """With every role that there is, and no other superuser."""
+
+    attackers: ClassVar = {"mallory": ("administrator", "approver", "requester", "auditor", "break-glass")}
+    superuser: ClassVar = True
+
+
+class OneRequester(Attack):
+    attackers: ClassVar = {"mallory": ("requester",)}
+
+
+class OneApprover(Attack):
+    attackers: ClassVar = {"mallory": ("requester", "approver", "break-glass")}
+
+
+class OneAuditor(Attack):
+    attackers: ClassVar = {"mallory": ("requester", "auditor")}
+
+
+class TwoRequesters(Attack):
+    attackers: ClassVar = {"mallory": ("requester",), "trudy": ("requester",)}
+
+
+MACHINES = (OneAdministrator, OneSuperuser, OneRequester, OneApprover, OneAuditor, TwoRequesters)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
+def test_no_program_runs_a_copy_without_somebody_else(machine: type[Attack]) -> None:
+    run(machine, PROGRAMS or 25)
+
+
+def run(machine: type[Attack], programs: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=programs,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=not PROGRAMS,
+            database=None,
+            # Shrinking a program takes long: only where somebody asked for many.
+            phases=[Phase.generate, Phase.shrink] if PROGRAMS else [Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
