@@ -110,6 +110,12 @@ def test_a_link_ends_with_a_password_set_in_another_way(boss: User, ann: User) -
     assert not sets_a_password(path)
 
 
+def test_a_link_does_not_open_the_account_of_who_was_made_superuser_since(boss: User, ann: User) -> None:
+    path = shown(boss, ann)
+    User.objects.filter(pk=ann.pk).update(is_superuser=True)
+    assert not sets_a_password(path)
+
+
 def test_a_link_is_the_persons_own(boss: User, ann: User) -> None:
     other = make_person("other", "approver")
     place, token = people.password_link(acting(boss), ann.pk) or ("", "")

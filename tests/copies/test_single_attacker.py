@@ -340,6 +340,11 @@ class TwoRequesters(Attack):
 MACHINES = (OneAdministrator, OneSuperuser, OneRequester, OneApprover, OneAuditor, TwoRequesters)
 
 
+@pytest.mark.skipif(bool(PROGRAMS), reason="The next test tries more.")
+def test_no_short_look_finds_a_way_for_one_administrator() -> None:
+    run(OneAdministrator, 5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
 def test_no_program_runs_a_copy_without_somebody_else(machine: type[Attack]) -> None:

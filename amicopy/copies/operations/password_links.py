@@ -17,7 +17,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
+from amicopy.audit.log import lock_chain, record
 from amicopy.copies.core.models import PasswordLink
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
@@ -41,7 +41,9 @@ class Tokens(PasswordResetTokenGenerator):
 def open_link(user: User, token: str) -> PasswordLink | None:
     """The link that a token is of, while it is good."""
     number = secrets.link_of(token)
-    if number is None or not constant_time_compare(secrets.token(user, number), token) or not user.is_active:
+    if number is None or not constant_time_compare(secrets.token(user, number), token):
+        return None
+    if not user.is_active or user.is_superuser:
         return None
     since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     return _still_open(user).filter(pk=number, made_at__gt=since).select_related("made_by").first()
@@ -75,6 +77,7 @@ def end(user: User, words: str) -> None:
 def use(user: User, token: str, *, actor: Actor) -> None:
     """Ends a link with its use, in the transaction that sets the password. Whoever made it has a hand in the person
     from then on. Raises NotAllowed when it isn't good any more."""
+    lock_chain()
     link = open_link(user, token)
     if link is None or not _still_open(user).filter(pk=link.pk).update(ended_at=timezone.now()):
         raise NotAllowed("This link was used already or is too old. Ask an administrator for another one.")
