@@ -9,12 +9,12 @@ doesn't stop the copies it was given for.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q
 
 from amicopy.audit.models import AuditAnchor, AuditEvent
 from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.states import RequestState
-from amicopy.copies.voting import voters, votes
+from amicopy.copies.voting import power, voters, votes
 from amicopy.copies.voting.votes import Voters
 
 APPROVALS = ("request.approved", "request.break_glass")
@@ -40,7 +40,7 @@ def record_of(request: CopyRequest, given: Voters) -> dict[str, Any]:
 
 def check_call(copy: ImageCopy, attempt: Attempt) -> None:
     """Compares a copy and an attempt, as a worker is about to send them, with what is stored at this moment, and that
-    with the history; four statements, as a rule. Raises NotApproved."""
+    with the history; three statements, as a rule. Raises NotApproved."""
     rows = ImageCopy.objects.filter(request=copy.request_id, round=F("request__round")).order_by("position")
     # What the look-ups saw is large, and compared by its fingerprint.
     copies = list(rows.select_related("request__account").defer("request__lookups"))
@@ -99,8 +99,9 @@ def _who_decided(request: CopyRequest, said: Mapping[str, Any], kind: str) -> se
         requester=request.requester_id,
         round__range=(said.get("votes_from_round", 1), request.round),
     )
-    given = list(decisions)
-    hands = voters.hands_of(given)
+    given = list(decisions.annotate(given_to=Exists(power.open_to("requester", "decided_by", "on_behalf_of"))))
+    # Most often nobody has a hand in anybody, which is asked with the decisions.
+    hands = voters.hands_of([each for each in given if each.given_to])
     # The database refuses the requester's own; here it goes with those of who counts as one with them.
     return {each.on_behalf_of_id or each.decided_by_id for each in given if voters.independent(each, hands)}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
@@ -62,6 +63,14 @@ def hands_in(people: Iterable[int]) -> Hands:
         asked |= to_ask
         to_ask = {giver for person in to_ask for giver, _ in givers.get(person, ())} - asked
     return Hands(givers)
+
+
+def open_to(*people: str) -> QuerySet[Grant]:
+    """For a subquery: what nobody has confirmed of what these people, named by columns of the row, were given."""
+    given_to = Q()
+    for column in people:
+        given_to |= Q(person=OuterRef(column))
+    return Grant.objects.filter(given_to, confirmed_at__isnull=True).order_by()
 
 
 def give(person: User | None, kind: Grant.Kind, *, by: Actor, detail: str = "") -> None:
