@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notify', '0004_alarms'),
+        ('notify', '0005_sealed'),
     ]
 
     operations = [
