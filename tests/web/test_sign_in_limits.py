@@ -354,7 +354,7 @@ def test_signing_in_twice_at_once_and_sweeping_meanwhile_is_no_error() -> None:
         return attempt(password=PASSWORD)
 
     def swept() -> HttpResponse:
-        sweep_sign_ins()
+        sweep_tables()
         return HttpResponse()
 
     for _ in range(5):
