@@ -175,6 +175,9 @@ try:
     REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))
     # An image of the new name is in the destination already: refuse the request, warn, or allow it silently.
     NAME_CLASH: str = env.str("NAME_CLASH", "warn", validate=validate.OneOf(["refuse", "warn", "allow"]))
+    # --- power ---
+    # Rules, roles and accounts change by two people, where there are two.
+    TWO_PERSON_CHANGES: bool = env.bool("TWO_PERSON_CHANGES", True)
     # --- telling people ---
     # Where people reach the pages; links in messages begin with it.
     SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")

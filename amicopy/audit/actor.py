@@ -1,8 +1,9 @@
 """Who does something, and from where. Passed to every verb; never looked up."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Source = Literal["page", "api", "worker", "command"]
 
@@ -10,13 +11,14 @@ Source = Literal["page", "api", "worker", "command"]
 @dataclass(frozen=True)
 class Actor:
     """`id` is the person's primary key, None for amicopy itself; `correlation_id` is shared by all events of one
-    action."""
+    action; `also` is what each of them says of how it came about, such as who confirmed it."""
 
     name: str
     source: Source
     id: int | None = None
     address: str = ""
     correlation_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    also: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def worker(task: str) -> Actor:

@@ -77,7 +77,7 @@ def record(
         "request": request,
         "copy": copy,
         "requester": requester,
-        "data": plain(data or {}),
+        "data": plain({**(data or {}), **actor.also}),
     }
     event = AuditEvent(**values, prev_hash=prev_hash, hash=link(prev_hash, values))
     event.save_base(force_insert=True)

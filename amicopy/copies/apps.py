@@ -1,7 +1,13 @@
 """Registers amicopy.copies with Django."""
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from amicopy.copies.operations import deploy_checks
 
 
 class CopiesConfig(AppConfig):
     name = "amicopy.copies"
+
+    def ready(self) -> None:
+        register(deploy_checks.two_person_changes, Tags.security, deploy=True)

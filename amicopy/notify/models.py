@@ -22,6 +22,8 @@ class Kind(models.TextChoices):
     DECISION = "decision", "Somebody decided on my request"
     ENDED = "ended", "My request came to its end: done, partly done, failed, cancelled or expired"
     STUCK = "stuck", "A copy of mine, or any as an administrator, waits for a person"
+    PROPOSAL = "proposal", "A change waits for a second administrator, or mine was decided on"
+    EMERGENCY = "glass", "Somebody approved a request alone in an emergency"
     ALARM = "alarm", "A copy was stopped because it isn't what was approved"
     LINK = "link", "A link with which I set my password"
     ACCOUNT = "account", "How I sign in was changed"
@@ -29,14 +31,16 @@ class Kind(models.TextChoices):
 
 
 # What a person can mute, and what a webhook can be given. "Somebody else decided" is for people only; nobody mutes an
-# alarm, or what concerns their own account.
-MUTABLE = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED, Kind.DECISION, Kind.ENDED, Kind.STUCK)
+# alarm or an emergency, or what concerns their own account.
+MUTABLE = (Kind.ASKED, Kind.REMINDER, Kind.DECIDED, Kind.DECISION, Kind.ENDED, Kind.STUCK, Kind.PROPOSAL)
 FOR_WEBHOOKS: Mapping[str, str] = {
     Kind.ASKED: "A request waits for approval",
     Kind.REMINDER: "A request that waits is about to expire",
     Kind.DECISION: "Somebody decided on a request",
     Kind.ENDED: "A request came to its end",
     Kind.STUCK: "A copy waits for a person",
+    Kind.PROPOSAL: "A change waits for a second administrator",
+    Kind.EMERGENCY: "Somebody approved a request alone in an emergency",
     Kind.ALARM: "A copy was stopped because it isn't what was approved",
 }
 

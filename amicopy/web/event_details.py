@@ -41,7 +41,7 @@ def differences_of(event: AuditEvent) -> list[Difference]:
     rows = [_difference("state", event.old, event.new)] if event.old != event.new else []
     changes = event.data.get("changes")
     if isinstance(changes, Mapping):
-        rows += [_difference(str(name), *_pair(pair)) for name, pair in changes.items()]
+        rows += differences(changes)
     elif isinstance(changes, list):
         rows += [
             _difference(
@@ -54,6 +54,11 @@ def differences_of(event: AuditEvent) -> list[Difference]:
             if isinstance(change, Mapping)
         ]
     return rows
+
+
+def differences(changes: Mapping[str, Any]) -> list[Difference]:
+    """What is listed as {name: [before, after]}."""
+    return [_difference(str(name), *_pair(pair)) for name, pair in changes.items()]
 
 
 def facts_of(event: AuditEvent) -> list[Fact]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser, User
 from django.urls import reverse
 
+from amicopy.copies.operations import proposals
 from amicopy.web.approval_queue import waiting_numbers
 
 
@@ -42,6 +43,7 @@ _DAILY = (
 # What is set up rather than done.
 _ADMINISTRATION = (
     Entry("rules", "Approval rules", "sliders", "copies.manage_rules", covers=("rule", "freeze", "delegation")),
+    Entry("changes", "Changes", "shield", "copies.manage_rules"),
     Entry("accounts", "Accounts", "cloud", "copies.manage_accounts", covers=("account",)),
     Entry("leftovers", "Leftovers", "trash", "copies.remove_leftovers", covers=("leftover",)),
     Entry("people", "People", "person", "copies.manage_people", covers=("person",)),
@@ -75,7 +77,9 @@ class Navigation:
 
 def navigation_of(user: User | AnonymousUser, name: str) -> Navigation:
     """The menu as this person sees it on the page whose address has this name; empty for a page without one."""
-    waiting = {"approvals": len(waiting_numbers(user))} if isinstance(user, User) else {}
+    waiting = {}
+    if isinstance(user, User):
+        waiting = {"approvals": len(waiting_numbers(user)), "changes": proposals.waiting_for(user)}
     return Navigation(
         _lines(_DAILY, user, name, waiting),
         _lines(_ADMINISTRATION, user, name, waiting),

@@ -18,6 +18,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
+from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.roles import PERMISSIONS, ROLES
 from amicopy.copies.operations import accounts, people
 from amicopy.copies.requests import verbs
@@ -200,6 +201,16 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         return [owner.pk], {"email": "somebody@new.example"}
     if name.startswith("person"):
         return [somebody("newcomer", "auditor").pk], {"roles": ["auditor", "requester"], "to": "off"}
+    if name.startswith("change-"):
+        by = User.objects.get(username="person") if name == "change-withdraw" else somebody("boss", "administrator")
+        values = {
+            "kind": "rule.on",
+            "subject": "rule",
+            "name": "Gone",
+            "proposed_by": by,
+            "proposed_at": timezone.now(),
+        }
+        return [Proposal.objects.create(**values).pk], {"reason": "Not now"}
     if name == "password-set":
         parts = people.password_link(acting(somebody("boss", "administrator")), somebody("newcomer").pk)
         return list(parts or ()), {}

@@ -54,7 +54,7 @@ def test_a_rule_is_added_on_the_page_and_counts_from_then_on(admin: Client, sign
 def test_a_change_is_saved_where_the_rule_stands_with_its_difference_in_the_history(admin: Client) -> None:
     rules = [make_rule(name, order=order, requirements=[]) for order, name in enumerate(("a", "b"), start=1)]
     changed = rule_typed(name="a", seen=seen(admin, rules[0]), **{"requirements-0-count": "1"})
-    policy_actions.move_rule(acting(make_person("admin-2", "administrator")), rules[0].pk, up=False)
+    policy_actions.move_rule(acting(make_person("administrator", "administrator")), rules[0].pk, up=False)
     admin.post(f"/rules/{rules[0].pk}/", changed)
     rules[0].refresh_from_db()
     assert rules[0].requirements == [{"group": "approver", "count": 1}]
@@ -66,7 +66,7 @@ def test_a_change_is_saved_where_the_rule_stands_with_its_difference_in_the_hist
 def test_a_rule_somebody_else_changed_meanwhile_is_not_overwritten(admin: Client) -> None:
     rule = make_rule("rule", requirements=[])
     before = seen(admin, rule)
-    policy_actions.switch_rule(acting(make_person("admin-2", "administrator")), rule.pk, on=False)
+    policy_actions.switch_rule(acting(make_person("administrator", "administrator")), rule.pk, on=False)
     answer = admin.post(f"/rules/{rule.pk}/", rule_typed(seen=before), follow=True)
     assert "Somebody else has changed rule “rule” meanwhile" in read(answer).told
     rule.refresh_from_db()
@@ -75,7 +75,7 @@ def test_a_rule_somebody_else_changed_meanwhile_is_not_overwritten(admin: Client
 
 def test_a_rule_deleted_meanwhile_is_said_and_not_made_anew(admin: Client) -> None:
     rule = make_rule("rule", requirements=[])
-    policy_actions.delete_rule(acting(make_person("admin-2", "administrator")), rule.pk)
+    policy_actions.delete_rule(acting(make_person("administrator", "administrator")), rule.pk)
     assert admin.post(f"/rules/{rule.pk}/", rule_typed()).status_code == 404
     assert not ApprovalRule.objects.exists()
 

@@ -54,7 +54,7 @@ def test_a_deleted_view_comes_back_under_its_name(signed_in: SignedIn) -> None:
 
 def test_a_switched_rule_is_switched_back_and_that_again(signed_in: SignedIn) -> None:
     admin = signed_in("administrator")
-    rule = policy_actions.save_rule(acting(make_person("admin-2", "administrator")), ApprovalRule(name="Large"))
+    rule = policy_actions.save_rule(acting(make_person("administrator", "administrator")), ApprovalRule(name="Large"))
     answer = undo(admin, admin.post(f"/rules/{rule.pk}/switch/", {"to": "off"}, follow=True))
     assert "is switched on" in read(answer).told
     assert ApprovalRule.objects.get().enabled
@@ -73,7 +73,7 @@ def test_an_ended_freeze_runs_again_exactly_as_it_was(signed_in: SignedIn) -> No
         starts_at=now - timedelta(hours=1),
         ends_at=now + timedelta(hours=2, microseconds=7),
     )
-    before = policy_actions.save_freeze(acting(make_person("admin-2", "administrator")), window).as_dict()
+    before = policy_actions.save_freeze(acting(make_person("administrator", "administrator")), window).as_dict()
     answer = admin.post(f"/freezes/{window.pk}/end/", follow=True)
     assert FreezeWindow.objects.get().ends_at <= timezone.now()
     undo(admin, answer)

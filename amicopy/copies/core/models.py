@@ -33,6 +33,7 @@ from amicopy.copies.core.engine_models import (
 from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant, PasswordLink
+from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 
@@ -57,6 +58,7 @@ __all__ = (
     "Installation",
     "LeftoverLook",
     "PasswordLink",
+    "Proposal",
     "Pulse",
     "RegionCheck",
     "SeenLeftover",

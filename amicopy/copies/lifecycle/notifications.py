@@ -125,6 +125,16 @@ def _decided(story: Story) -> None:
     _to_others(story, said)
 
 
+def _emergency(story: Story) -> None:
+    """Tells the requester as of any approval, and every administrator, whoever it was."""
+    event, request = story.event, story.request
+    _decided(story)
+    waited = votes.words(event.data["not_waited_for"])
+    text = f"{story.who} approved the request alone, without {waited}.\n\n{story.facts}{story.reason}"
+    notice = _notice(story, Kind.EMERGENCY, f"Approved alone by {event.actor}: {request.Name}", text)
+    outbox.put(notice, people=administrators().values_list("pk", flat=True))
+
+
 def _withdrawn(story: Story) -> None:
     _to_others(story, "withdrawn")
 
@@ -157,6 +167,7 @@ TELLERS: Mapping[str, Teller] = {
     "request.vote": _voted,
     "request.withdrawn": _withdrawn,
     **dict.fromkeys(DECISIONS, _decided),
+    "request.break_glass": _emergency,
     **dict.fromkeys(ENDS, _ended),
 }
 

@@ -65,6 +65,9 @@ def findings() -> Iterator[Finding]:
     yield from _overdue()
     yield from _telling()
     yield from _tokens()
+    if not settings.TWO_PERSON_CHANGES:
+        words = "TWO_PERSON_CHANGES is off: one administrator alone can change rules, roles and accounts."
+        yield Finding("changes", words, warning=True)
     for account in Account.objects.filter(enabled=True):
         yield from _account(account)
     for url in settings.EVENTS_QUEUES:

@@ -2,26 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
-from amicopy.copies.voting import power
+from amicopy.copies.voting import power, second_person
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`size` is the GiB of all volumes of the source. None: not known. `own_rules`: the requester has changed the
-    rules and nobody else has confirmed that, so none of them lets a copy of theirs run without anybody's approval."""
+    """`size` is the GiB of all volumes of the source. None: not known."""
 
     account: Account
     requester_groups: frozenset[str]
     SourceAccount: str | None = None
     size: int | None = None
     source_encrypted: bool | None = None
-    own_rules: bool = False
+    requester: User | None = None
+
+    @cached_property
+    def own_rules(self) -> bool:
+        """Whether the requester changed the rules without anybody else, or could have: then none of them lets a copy of
+        theirs run without anybody's approval."""
+        if self.requester is None:
+            return False
+        return power.wrote_rules(self.requester) or not second_person.automatic_approval_applies(self.requester)
 
 
 def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> Facts:
@@ -34,7 +42,7 @@ def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> 
         SourceAccount=source.get("OwnerId") or None,
         size=sum(int(volume["VolumeSize"]) for volume in volumes) or None,
         source_encrypted=all(volume["Encrypted"] for volume in volumes) if volumes else None,
-        own_rules=power.wrote_rules(requester),
+        requester=requester,
     )
 
 

@@ -73,10 +73,21 @@ def open_to(*people: str) -> QuerySet[Grant]:
     return Grant.objects.filter(given_to, confirmed_at__isnull=True).order_by()
 
 
+def reach(person: int, kinds: Collection[Grant.Kind]) -> set[int]:
+    """Everybody whom this person gave something of these kinds that nobody has confirmed, and whom these gave it in
+    turn."""
+    found, new = {person}, {person}
+    while new:
+        given = Grant.objects.filter(given_by__in=new, kind__in=kinds, confirmed_at__isnull=True).order_by()
+        new = set(given.filter(person__isnull=False).values_list("person_id", flat=True)) - found
+        found |= new
+    return found - {person}
+
+
 def give(person: User | None, kind: Grant.Kind, *, by: Actor, detail: str = "") -> None:
     """Stores that the actor gave a person something, or changed the rules; nothing for oneself, for whoever operates
-    amicopy, and where the same stands unconfirmed already."""
-    if by.id is None or (person is not None and by.id == person.pk):
+    amicopy, where somebody else confirmed it before it was done, and where the same stands unconfirmed already."""
+    if by.id is None or (person is not None and by.id == person.pk) or "confirmed_by" in by.also:
         return
     Grant.objects.get_or_create(
         person=person,

@@ -17,8 +17,8 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, AccountCheck, ImageCopy, RegionCheck
 from amicopy.copies.core.states import COPY_AT_AWS
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import accounts
-from amicopy.web import conditional_polls
+from amicopy.copies.operations import accounts, proposals
+from amicopy.web import changes, conditional_polls
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.account_form import AccountForm
 from amicopy.web.request_filters import BIG
@@ -47,13 +47,15 @@ class RegionRow:
 
 @require_GET
 def account_list(request: HttpRequest) -> HttpResponse:
-    permissions.check_manage_accounts(signed_in(request))
+    user = signed_in(request)
+    permissions.check_manage_accounts(user)
     rows = Account.objects.select_related("check_result").prefetch_related("requester_groups")
     rows = rows.annotate(
         enabled_regions=Count("region_checks", filter=Q(region_checks__enabled=True), distinct=True),
         unreachable=Count("region_checks", filter=Q(region_checks__reachable=False), distinct=True),
     )
-    return render(request, "accounts/list.html", {"rows": [_row(account) for account in rows]})
+    context = {"rows": [_row(account) for account in rows], "how": changes.how(user, "copies.manage_accounts")}
+    return render(request, "accounts/list.html", context)
 
 
 def _stamps(request: HttpRequest, pk: int) -> conditional_polls.Stamps:
@@ -87,6 +89,7 @@ def account_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "mark_key": settings.MARK_TAG_KEY,
         "trust_policy": accounts.trust_policy(account, own_arn=own_arn) if account.role_arn else "",
         "own_arn": own_arn,
+        "waits": proposals.waiting_on("account", [pk]).get(pk),
         "groups": list(account.requester_groups.values_list("name", flat=True)),
     }
     return render(request, "accounts/detail.html", context)
@@ -171,7 +174,7 @@ def _edit(request: HttpRequest, account: Account) -> HttpResponse:
     if form.is_valid():
         try:
             groups = form.cleaned_data["requester_groups"]
-            saved = accounts.save(actor_of(request), form.changed_account(), groups=groups, seen=seen)
+            outcome = proposals.save_account(actor_of(request), form.changed_account(), groups=groups, seen=seen)
         except ValidationError as refused:
             form.refuse(refused)
         except InvalidTransition as refused:
@@ -179,7 +182,9 @@ def _edit(request: HttpRequest, account: Account) -> HttpResponse:
             return redirect("accounts")
         else:
             words = "is added" if new else "is saved"
-            messages.success(request, f"Account “{saved.name}” {words}. A worker looks whether amicopy gets in.")
-            return redirect("account", saved.pk)
-    context: dict[str, Any] = {"form": form, "row": account, "new": new, "seen": seen}
+            words = f"Account “{account.name}” {words}. A worker looks whether amicopy gets in."
+            changes.say(request, outcome, words)
+            return redirect("account", outcome.target) if outcome.target else redirect("accounts")
+    waits = proposals.waiting_on("account", [account.pk]).get(account.pk) if account.pk else None
+    context: dict[str, Any] = {"form": form, "row": account, "new": new, "seen": seen, "waits": waits}
     return render(request, "accounts/edit.html", context, status=422 if form.errors else 200)

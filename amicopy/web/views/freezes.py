@@ -14,11 +14,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from amicopy.copies.core import permissions
 from amicopy.copies.core.policy_models import FreezeWindow
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.requests import policy_actions
-from amicopy.web import undo_links
+from amicopy.copies.operations import proposals
+from amicopy.web import changes
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.policy_forms import FreezeForm
 from amicopy.web.request_filters import BIG
+from amicopy.web.undo_links import Undo
 
 # Past windows are history; the latest are enough to look up what held a copy.
 MOST_PAST = 20
@@ -39,7 +40,8 @@ class Part:
 @require_GET
 def freeze_list(request: HttpRequest) -> HttpResponse:
     """The windows that run, those to come, and the latest that are over."""
-    permissions.check_manage_rules(signed_in(request))
+    user = signed_in(request)
+    permissions.check_manage_rules(user)
     now = timezone.now()
     windows = FreezeWindow.objects.select_related("account")
     running = windows.filter(starts_at__lte=now, ends_at__gt=now).order_by("ends_at")
@@ -51,7 +53,12 @@ def freeze_list(request: HttpRequest) -> HttpResponse:
     ]
     if past:
         parts.append(Part("past", "Over", past, editable=False))
-    return render(request, "freezes/list.html", {"parts": parts})
+    context = {
+        "parts": parts,
+        "waiting": list(proposals.waiting_on("freeze").values()),
+        "how": changes.how(user, "copies.manage_rules"),
+    }
+    return render(request, "freezes/list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -69,15 +76,9 @@ def edit_freeze(request: HttpRequest, pk: int) -> HttpResponse:
 def end_freeze(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_rules(signed_in(request))
     window = _find(pk)
-    try:
-        policy_actions.end_freeze(actor_of(request), pk)
-    except InvalidTransition as refused:
-        messages.error(request, str(refused))
-    except FreezeWindow.DoesNotExist:
-        messages.error(request, f"Freeze “{window.name}” was deleted meanwhile.")
-    else:
-        words = f"Freeze “{window.name}” is over. What it held starts within five minutes."
-        undo_links.say(request, words, address=reverse("freeze", args=[pk]), **FreezeForm.as_typed(window))
+    words = f"Freeze “{window.name}” is over. What it held starts within five minutes."
+    undo = Undo(reverse("freeze", args=[pk]), FreezeForm.as_typed(window))
+    changes.do(request, lambda: proposals.end_freeze(actor_of(request), window), words, undo=undo)
     return redirect("freezes")
 
 
@@ -88,12 +89,8 @@ def delete_freeze(request: HttpRequest, pk: int) -> HttpResponse:
     window = _find(pk)
     if request.method != "POST":
         return render(request, "freezes/delete.html", {"window": window, "running": _runs(window)})
-    try:
-        policy_actions.delete_freeze(actor_of(request), pk)
-    except FreezeWindow.DoesNotExist:
-        messages.error(request, f"Freeze “{window.name}” was deleted already.")
-    else:
-        messages.success(request, f"Freeze “{window.name}” is deleted.")
+    words = f"Freeze “{window.name}” is deleted."
+    changes.do(request, lambda: proposals.delete_freeze(actor_of(request), window), words)
     return redirect("freezes")
 
 
@@ -114,15 +111,15 @@ def _edit(request: HttpRequest, window: FreezeWindow) -> HttpResponse:
     form = FreezeForm(request.POST if request.method == "POST" else None, window=window)
     if form.is_valid():
         try:
-            saved = policy_actions.save_freeze(actor_of(request), form.changed_window())
+            outcome = proposals.save_freeze(actor_of(request), form.changed_window())
         except ValidationError as refused:
             form.refuse(refused)
         except InvalidTransition as refused:
             messages.error(request, str(refused))
             return redirect("freezes")
         else:
-            messages.success(request, f"Freeze “{saved.name}” is {'added' if new else 'saved'}.")
+            changes.say(request, outcome, f"Freeze “{window.name}” is {'added' if new else 'saved'}.")
             return redirect("freezes")
-    return render(
-        request, "freezes/edit.html", {"form": form, "window": window, "new": new}, status=422 if form.errors else 200
-    )
+    waits = proposals.waiting_on("freeze", [window.pk]).get(window.pk) if window.pk else None
+    context = {"form": form, "window": window, "new": new, "waits": waits}
+    return render(request, "freezes/edit.html", context, status=422 if form.errors else 200)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib import messages
@@ -23,14 +23,18 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.roles import ROLES
-from amicopy.copies.operations import confirmations, password_links, people
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.operations import confirmations, password_links, people, proposals
+from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
-from amicopy.web import undo_links
+from amicopy.web import changes, undo_links
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.client_address import address_of
 from amicopy.web.forms.people_form import EmailForm, PersonForm
 from amicopy.web.request_filters import BIG
+from amicopy.web.undo_links import Undo
 
+T = TypeVar("T")
 # So much of what a person was given is on their page, the latest first.
 MOST_GRANTS = 20
 
@@ -55,13 +59,18 @@ def people_list(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         typed = form.cleaned_data
         try:
-            user = people.add(actor_of(request), name=typed["username"], email=typed["email"], roles=typed["roles"])
+            outcome = proposals.add_person(
+                actor_of(request), name=typed["username"], email=typed["email"], roles=typed["roles"]
+            )
         except ValidationError as refused:
             for name, said in refused.message_dict.items():
                 form.add_error(name if name in form.fields else None, said)
         else:
-            messages.success(request, f"{user.username} is added. Make the link with which they set a password.")
-            return redirect("person", user.pk)
+            words = f"{typed['username']} is added. Make the link with which they set a password."
+            if outcome.proposal:
+                messages.success(request, words)
+            changes.say(request, outcome, words)
+            return redirect("person", outcome.target)
     users = User.objects.prefetch_related("groups").order_by("-is_active", "username")
     givers: dict[int | None, list[str]] = {}
     for grant in Grant.objects.filter(person__isnull=False, confirmed_at__isnull=True).select_related("given_by"):
@@ -70,7 +79,12 @@ def people_list(request: HttpRequest) -> HttpResponse:
         PersonRow(user, user == reader, _roles(user), ", ".join(dict.fromkeys(givers.get(user.pk, ()))))
         for user in users
     ]
-    context = {"form": form, "everybody": everybody, "waiting": any(each.waits_for for each in everybody)}
+    context = {
+        "form": form,
+        "everybody": everybody,
+        "waiting": any(each.waits_for for each in everybody),
+        "how": changes.how(reader, "copies.manage_people"),
+    }
     return render(request, "people/list.html", context, status=422 if form.errors else 200)
 
 
@@ -108,21 +122,30 @@ def set_email(request: HttpRequest, pk: int) -> HttpResponse:
 def set_roles(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_people(signed_in(request))
     user = _find(pk)
-    if _done(request, lambda: people.set_roles(actor_of(request), pk, request.POST.getlist("roles"))):
-        messages.success(request, f"{user.username} is saved.")
+    roles = request.POST.getlist("roles")
+    outcome = _done(request, lambda: proposals.set_roles(actor_of(request), pk, roles))
+    if outcome:
+        changes.say(request, outcome, f"{user.username} is saved.")
     return redirect("person", pk)
 
 
 @require_POST
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
-    permissions.check_manage_people(signed_in(request))
+    reader = signed_in(request)
+    permissions.check_manage_people(reader)
     user, on = _find(pk), request.POST.get("to") == "on"
     words = f"{user.username} is switched {'on' if on else 'off'}."
-    if _done(request, lambda: people.switch(actor_of(request), pk, on=on)):
-        if user.is_active == on:
-            messages.success(request, words)
-        else:
-            undo_links.say(request, words, address=reverse("person-switch", args=[pk]), to="off" if on else "on")
+    with transaction.atomic():
+        outcome = _done(request, lambda: proposals.switch_person(actor_of(request), pk, on=on))
+    if not outcome:
+        return redirect("person", pk)
+    if user.is_active == on or outcome.proposal or outcome.alone:
+        undo = Undo(reverse("person-switch", args=[pk]), {"to": "off"}) if user.is_active != on else None
+        changes.say(request, outcome, words, undo=undo)
+    elif not on and proposals.mode(reader, "copies.manage_people") is Mode.BY_TWO:
+        messages.success(request, f"{words} Switching them on again takes another administrator.")
+    else:
+        undo_links.say(request, words, address=reverse("person-switch", args=[pk]), to="off" if on else "on")
     return redirect("person", pk)
 
 
@@ -195,6 +218,7 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "mailed": settings.EMAIL_ON and bool(user.email),
         "roles": [(role, role in held) for role in ROLES],
         "link": link,
+        "waits": proposals.waiting_on("person", [user.pk]).get(user.pk),
         "form": form or EmailForm(initial={"email": user.email}),
     }
     return render(request, "people/person.html", context, status=422 if form else 200)
@@ -205,14 +229,13 @@ def _words(grant: Grant) -> str:
     return f"The role {grant.detail}" if grant.kind == Grant.Kind.ROLE else grant.get_kind_display()
 
 
-def _done(request: HttpRequest, verb: Callable[[], object]) -> bool:
-    """Whether the verb did it; where it refused, the page says why."""
+def _done(request: HttpRequest, verb: Callable[[], T]) -> T | None:
+    """What became of it; None where the verb refused, and the page says why."""
     try:
-        verb()
-    except NotAllowed as refused:
+        return verb()
+    except (NotAllowed, InvalidTransition) as refused:
         messages.error(request, str(refused))
-        return False
-    return True
+        return None
 
 
 def _find(pk: int) -> User:

@@ -16,13 +16,15 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.operations import proposals
 from amicopy.copies.requests import policy_actions
 from amicopy.copies.voting import rule_trials, rulebook, voters, votes
-from amicopy.web import undo_links
+from amicopy.web import changes
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.rule_form import MOST_GROUPS, RuleForm, TrialForm
 from amicopy.web.request_filters import BIG
 from amicopy.web.status import Status
+from amicopy.web.undo_links import Undo
 
 # Requests a person can choose from without knowing a number.
 RECENT = 20
@@ -36,8 +38,10 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     rules = rule_trials.saved_rules()
     trial_form = TrialForm(request.GET if "try" in request.GET else None, user=user)
     trial = rule_trials.try_rules(trial_form.case(), rules) if trial_form.is_valid() else None
+    waiting = proposals.waiting_on("rule")
     context = {
-        "entries": [_entry(rule) for rule in rules],
+        "entries": [{**_entry(rule), "waits": waiting.get(rule.pk)} for rule in rules],
+        "how": changes.how(user, "copies.manage_rules"),
         "default": votes.words(rulebook.DEFAULT_PLAN),
         **_trial_context(request, trial_form),
         "trial": _told(trial),
@@ -60,28 +64,20 @@ def edit_rule(request: HttpRequest, pk: int) -> HttpResponse:
 def move_rule(request: HttpRequest, pk: int) -> HttpResponse:
     """One place up or down; at the end of the list nothing happens."""
     permissions.check_manage_rules(signed_in(request))
-    _find(pk)
-    try:
-        policy_actions.move_rule(actor_of(request), pk, up=request.POST.get("to") == "up")
-    except ApprovalRule.DoesNotExist:
-        messages.error(request, "That rule was deleted meanwhile.")
+    rule, up = _find(pk), request.POST.get("to") == "up"
+    words = f"Rule “{rule.name}” is moved {'up' if up else 'down'}."
+    changes.do(request, lambda: proposals.move_rule(actor_of(request), rule, up=up), words)
     return redirect("rules")
 
 
 @require_POST
 def switch_rule(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_rules(signed_in(request))
-    _find(pk)
-    try:
-        rule = policy_actions.switch_rule(actor_of(request), pk, on=request.POST.get("to") == "on")
-    except ApprovalRule.DoesNotExist:
-        messages.error(request, "That rule was deleted meanwhile.")
-    else:
-        words = (
-            "It counts for what is submitted from now on." if rule.enabled else "It asks nobody until it’s on again."
-        )
-        words = f"Rule “{rule.name}” is switched {'on' if rule.enabled else 'off'}. {words}"
-        undo_links.say(request, words, address=reverse("rule-switch", args=[pk]), to="off" if rule.enabled else "on")
+    rule, on = _find(pk), request.POST.get("to") == "on"
+    words = "It counts for what is submitted from now on." if on else "It asks nobody until it’s on again."
+    words = f"Rule “{rule.name}” is switched {'on' if on else 'off'}. {words}"
+    undo = Undo(reverse("rule-switch", args=[pk]), {"to": "off" if on else "on"})
+    changes.do(request, lambda: proposals.switch_rule(actor_of(request), rule, on=on), words, undo=undo)
     return redirect("rules")
 
 
@@ -92,12 +88,8 @@ def delete_rule(request: HttpRequest, pk: int) -> HttpResponse:
     rule = _find(pk)
     if request.method != "POST":
         return render(request, "rules/delete.html", _entry(rule))
-    try:
-        policy_actions.delete_rule(actor_of(request), pk)
-    except ApprovalRule.DoesNotExist:
-        messages.error(request, f"Rule “{rule.name}” was deleted already.")
-    else:
-        messages.success(request, f"Rule “{rule.name}” is deleted. Requests that wait keep what it asked for.")
+    words = f"Rule “{rule.name}” is deleted. Requests that wait keep what it asked for."
+    changes.do(request, lambda: proposals.delete_rule(actor_of(request), rule), words)
     return redirect("rules")
 
 
@@ -128,7 +120,7 @@ def _edit(request: HttpRequest, rule: ApprovalRule) -> HttpResponse:
     try:
         if "try" in data:
             return _try(request, form, trial_form, new=new, seen=seen)
-        saved = policy_actions.save_rule(actor_of(request), form.changed_rule(), seen=seen)
+        outcome = proposals.save_rule(actor_of(request), form.changed_rule(), seen=seen)
     except ValidationError as refused:
         form.refuse(refused)
     except InvalidTransition as refused:
@@ -136,7 +128,8 @@ def _edit(request: HttpRequest, rule: ApprovalRule) -> HttpResponse:
         return redirect("rules")
     else:
         words = "is added at the end" if new else "is saved"
-        messages.success(request, f"Rule “{saved.name}” {words}. It counts for what is submitted from now on.")
+        words = f"Rule “{rule.name}” {words}. It counts for what is submitted from now on."
+        changes.say(request, outcome, words)
         return redirect("rules")
     return _page(request, form, trial_form, new=new, seen=seen, status=422)
 
@@ -185,6 +178,7 @@ def _page(
         "rule": form.rule,
         "new": new,
         "seen": seen,
+        "waits": proposals.waiting_on("rule", [form.rule.pk]).get(form.rule.pk) if form.rule.pk else None,
         "groups": list(Group.objects.order_by("name").values_list("name", flat=True)),
         **_trial_context(request, trial_form),
         **more,
