@@ -175,9 +175,14 @@ try:
     REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))
     # An image of the new name is in the destination already: refuse the request, warn, or allow it silently.
     NAME_CLASH: str = env.str("NAME_CLASH", "warn", validate=validate.OneOf(["refuse", "warn", "allow"]))
-    # --- power ---
+    # --- power and sessions ---
     # Rules, roles and accounts change by two people, where there are two.
     TWO_PERSON_CHANGES: bool = env.bool("TWO_PERSON_CHANGES", True)
+    # How long a session lasts without a click, and at most.
+    SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", 120, validate=validate.Range(min=1))
+    SESSION_HOURS: int = env.int("SESSION_HOURS", 12, validate=validate.Range(min=1))
+    # How long a password counts before what needs one asks again.
+    PASSWORD_AGAIN_MINUTES: int = env.int("PASSWORD_AGAIN_MINUTES", 15, validate=validate.Range(min=1))
     # --- telling people ---
     # Where people reach the pages; links in messages begin with it.
     SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")
@@ -260,6 +265,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Closed by default; also answers polls that change nothing.
     "amicopy.web.sign_in_required.SignInRequired",
+    "amicopy.web.sessions.KeepsSessions",
+    "amicopy.web.password_again.AsksAgain",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -359,6 +366,9 @@ CONTENT_SECURITY_POLICY = {
 MESSAGE_TAGS = {message_levels.SUCCESS: "ok", message_levels.WARNING: "warn", message_levels.ERROR: "fail"}
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "amicopy.web.session_store"
+# Of a session in which nobody has signed in yet; of others see amicopy/web/sessions.py.
+SESSION_COOKIE_AGE = SESSION_IDLE_MINUTES * 60
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY

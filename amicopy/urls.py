@@ -25,6 +25,7 @@ from amicopy.web.views import (
     requests,
     rules,
     saved_views,
+    sessions,
     sign_in,
     webhooks,
 )
@@ -37,6 +38,8 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("settings/", preferences.settings, name="settings"),
     path("settings/theme/", preferences.theme, name="theme"),
+    path("settings/sessions/", sessions.session_list, name="sessions"),
+    path("settings/sessions/end/", sessions.end_sessions, name="sessions-end"),
     path("help/", preferences.help_page, name="help"),
     path("progress-icon/<int:percent>.svg", preferences.progress_icon, name="progress-icon"),
     path("requests/", requests.request_list, name="requests"),

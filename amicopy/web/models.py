@@ -1,8 +1,11 @@
 """What the pages keep for a person. Nothing of it is part of the record: it may be changed and deleted."""
 
 import uuid
+from importlib import import_module
+from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
 
@@ -88,3 +91,27 @@ class UnsentPost(models.Model):
 
     def __str__(self) -> str:
         return f"unsent at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Session(AbstractBaseSession):
+    """Django's session with whose it is and where from, so that people see theirs. Its key is a secret: nothing shows
+    it."""
+
+    # None while nobody has signed in.
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="sessions")
+    began_at = models.DateTimeField(null=True)
+    # When somebody last clicked something in it.
+    seen_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=64, blank=True)
+    # In words.
+    browser = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"session of {self.person_id}"
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        return import_module(settings.SESSION_ENGINE).SessionStore

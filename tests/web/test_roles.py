@@ -47,6 +47,7 @@ SILENT = {
     "password-set",
     "settings",
     "theme",
+    "sessions-end",
     "request-look",
     "view-save",
     "view-delete",

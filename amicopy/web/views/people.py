@@ -27,7 +27,7 @@ from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import confirmations, password_links, people, proposals
 from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
-from amicopy.web import changes, undo_links
+from amicopy.web import changes, sessions, undo_links
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.client_address import address_of
 from amicopy.web.forms.people_form import EmailForm, PersonForm
@@ -137,6 +137,8 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
     words = f"{user.username} is switched {'on' if on else 'off'}."
     with transaction.atomic():
         outcome = _done(request, lambda: proposals.switch_person(actor_of(request), pk, on=on))
+        if outcome and not on:
+            sessions.end_all(actor_of(request), user)
     if not outcome:
         return redirect("person", pk)
     if user.is_active == on or outcome.proposal or outcome.alone:
@@ -193,6 +195,7 @@ class SetPassword(PasswordResetConfirmView):
             with transaction.atomic():
                 password_links.use(user, token, actor=actor)
                 answer = super().form_valid(form)
+                sessions.end_all(actor, user)
         except NotAllowed as refused:
             messages.error(self.request, str(refused))
             return redirect("sign-in")

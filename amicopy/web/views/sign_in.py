@@ -19,7 +19,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from amicopy.audit.log import record
-from amicopy.web import sign_in_history, sign_in_limits
+from amicopy.web import sessions, sign_in_history, sign_in_limits
 from amicopy.web.actor import actor_of
 from amicopy.web.sign_in_limits import Outcome, Place, Resting
 
@@ -62,6 +62,7 @@ class SignIn(LoginView):
         user = form.get_user()
         assert isinstance(user, User)  # noqa: S101, AUTH_USER_MODEL is Django's own
         login(self.request, user)
+        sessions.begin(self.request)
         with transaction.atomic():
             record("person.signed_in", actor=actor_of(self.request))
         answer = redirect(self.get_success_url())
