@@ -1,20 +1,86 @@
 """What a page says of changes that may wait for another administrator: what became of one, and how they take effect."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 
+from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import proposals
 from amicopy.copies.operations.proposals import Mode, Outcome
-from amicopy.copies.voting import second_person
+from amicopy.copies.voting import second_person, votes
 from amicopy.web import undo_links
+from amicopy.web.event_details import Difference, differences
 from amicopy.web.undo_links import Undo
 
 ALONE = "It took effect at once: there is only one administrator."
+
+
+# What the fields of rules, windows, people and accounts are called here, where that isn't their own name.
+LABELS = {
+    "name": "Name",
+    "enabled": "Switched on",
+    "account": "Account",
+    "DestinationRegion": "Into Regions",
+    "SourceAccount": "From account",
+    "encryption": "Encryption",
+    "dry_runs": "Kind of call",
+    "larger_than": "Larger than, in GiB",
+    "at_most": "At most, in GiB",
+    "requester_group": "Requester’s group",
+    "requirements": "Asks for",
+    "order": "Order of the rules",
+    "order of those on": "Order of those switched on",
+    "starts_at": "Starts",
+    "ends_at": "Ends",
+    "roles": "Roles",
+    "switched on": "Switched on",
+    "superuser": "Superuser",
+    "account_id": "Account ID",
+    "partition": "Partition",
+    "role_arn": "Role to assume",
+    "requester_groups": "Who may ask",
+}
+# What an empty value means, where that is something.
+EMPTY = {
+    "roles": "none",
+    "account": "any",
+    "DestinationRegion": "all",
+    "SourceAccount": "any",
+    "encryption": "encrypted or not",
+    "requester_group": "anybody",
+    "requester_groups": "every requester",
+    "role_arn": "none: amicopy’s own credentials",
+}
+
+
+def differences_of(proposal: Proposal) -> list[Difference]:
+    """What would change, in the words of pages; a target that isn't there has no values."""
+    there = (bool(proposal.before), bool(proposal.after))
+    said = {
+        LABELS.get(name, name): [
+            _words(name, value) if is_there else "" for value, is_there in zip(pair, there, strict=True)
+        ]
+        for name, pair in proposal.changes.items()
+    }
+    return differences({name: pair for name, pair in said.items() if any(pair)})
+
+
+def _words(name: str, value: Any) -> str:
+    if name == "requirements":
+        return votes.words(value) if value else "nobody: approved at once"
+    if name in {"starts_at", "ends_at"}:
+        return f"{parse_datetime(value):%-d %b %Y, %H:%M:%S} UTC"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value in (None, "", []):
+        return EMPTY.get(name, "")
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def say(request: HttpRequest, outcome: Outcome, words: str, *, undo: Undo | None = None) -> None:

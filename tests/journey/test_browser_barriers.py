@@ -35,7 +35,7 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(windows: Windows) -> None:
             continue
         page.goto(place)
         seen[kind] = seen.get(kind, 0) + 1
-        found += _barriers(page, place)
+        found += barriers(page, place)
         todo += _links(page)
     assert not found, "\n".join(map(str, found))
     assert {"dashboard", "request", "audit-event", "approvals", "request-evidence"} <= seen.keys()
@@ -44,10 +44,10 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(windows: Windows) -> None:
 def test_the_way_in_has_no_barrier(windows: Windows) -> None:
     window = windows("")
     assert window.page.goto("/sign-in/")
-    assert _barriers(window.page, "/sign-in/") == []
+    assert barriers(window.page, "/sign-in/") == []
 
 
-def _barriers(page: Page, place: str) -> list[object]:
+def barriers(page: Page, place: str) -> list[object]:
     found: list[object] = []
     for theme in THEMES:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of the two

@@ -50,7 +50,10 @@ def test_a_rule_is_proposed_seen_and_confirmed_by_another(boss: Client, second: 
     assert "1 waiting for you" in page.navigation("Main").link("Changes").text
     item = page.by_id(f"change-{Proposal.objects.get().pk}")
     assert "Proposed by boss" in item.text
-    assert "Europe" in item.table().row("name").text
+    assert "Europe" in item.table().row("Name").text
+    assert "2 approvals from approver" in item.table().row("Asks for").text
+    assert "Encryption" in item.text
+    assert "GiB" not in item.text, "what is empty and means nothing"
     address = item.form(to=f"/changes/{Proposal.objects.get().pk}/confirm/").address
     assert "confirmed. It counts from now on" in read(second.post(address, follow=True)).told
     assert ApprovalRule.objects.get().name == "Europe"
@@ -68,6 +71,14 @@ def test_who_proposed_it_cannot_confirm_it_past_the_page(boss: Client, second: C
     assert "withdrawn already" in read(second.post(f"/changes/{number}/confirm/", follow=True)).told
     for verb in ("confirm", "reject", "withdraw"):
         assert boss.post(f"/changes/{2**63}/{verb}/").status_code == 404
+
+
+def test_what_asks_nobody_is_said_in_words(boss: Client, second: Client) -> None:
+    rule = make_rule("Large", requirements=[{"group": "approver", "count": 2}])
+    boss.post(f"/rules/{rule.pk}/", rule_typed(name="Large", DestinationRegion="", who="nobody"))
+    row = changes(second).by_id(f"change-{Proposal.objects.get().pk}").table().row("Asks for").text
+    assert "2 approvals from approver" in row
+    assert "nobody: approved at once" in row
 
 
 def test_it_is_rejected_with_a_reason(boss: Client, second: Client) -> None:

@@ -354,15 +354,13 @@ def _about(proposal: Proposal) -> dict[str, Any]:
 
 
 def _tell(event: AuditEvent, proposal: Proposal, subject: str, text: str, *, people: Iterable[int]) -> None:
-    changes = proposal.changes.items()
-    fields = "\n".join(f"{name}: {_said(old)} → {_said(new)}" for name, (old, new) in changes)
     notice = Notice(
         event=event.pk,
         kind=Message.PROPOSAL,
         request=0,
         round=0,
         subject=f"[amicopy] {subject}: {proposal.title}",
-        text=f"{proposal.title}\n\n{text}\n\n{fields}",
+        text=f"{proposal.title}\n\n{text}\n\nThe page says what would change, and what became of it.",
         path=reverse("changes"),
         payload={
             "type": event.action,
@@ -373,12 +371,6 @@ def _tell(event: AuditEvent, proposal: Proposal, subject: str, text: str, *, peo
         },
     )
     outbox.put(notice, people=people)
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value) or "none"
-    return "none" if value in (None, "") else str(value)
 
 
 def _marked(actor: Actor, how: Mode) -> Actor:

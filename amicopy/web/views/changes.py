@@ -16,7 +16,7 @@ from amicopy.copies.operations import proposals
 from amicopy.copies.operations.proposals import PERMISSIONS
 from amicopy.web import changes
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.event_details import Difference, differences
+from amicopy.web.event_details import Difference
 from amicopy.web.request_filters import BIG
 from amicopy.web.status import Status
 from amicopy.web.views.request_actions import reason_of
@@ -57,7 +57,7 @@ def change_list(request: HttpRequest) -> HttpResponse:
     waiting = [
         ChangeRow(
             proposal,
-            differences(proposal.changes),
+            changes.differences_of(proposal),
             proposal.proposed_by_id == user.pk,
             proposals.why_not(user, proposal),
         )
