@@ -42,10 +42,10 @@ NOT_KEPT = frozenset({"csrfmiddlewaretoken", FIELD})
 
 
 class Refused(Exception):
-    """It isn't them, or can't be looked at now; the words are fit to be shown."""
+    """It isn't them, or can't be looked at now; the words are fit to be shown. `tried` is whether it was looked at."""
 
-    def __init__(self, words: str, *, status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY) -> None:
-        self.status = status
+    def __init__(self, words: str, *, status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY, tried: bool = True) -> None:
+        self.status, self.tried = status, tried
         super().__init__(words)
 
 
@@ -84,8 +84,9 @@ class AsksAgain:
         try:
             means.check(request, user)
         except Refused as refused:
-            with transaction.atomic():
-                record("person.password_wrong", actor=actor_of(request), data={"for": match.url_name})
+            if refused.tried:
+                with transaction.atomic():
+                    record("person.password_wrong", actor=actor_of(request), data={"for": match.url_name})
             return _page(request, means, said=str(refused), status=refused.status)
         with transaction.atomic():
             record("person.password_given", actor=actor_of(request), data={"for": match.url_name})
@@ -143,7 +144,7 @@ class Password:
     def check(self, request: HttpRequest, user: User) -> None:
         name, password = user.get_username(), request.POST.get(FIELD, "")
         if not password:
-            raise Refused("Enter your password.")
+            raise Refused("Enter your password.", tried=False)
         try:
             outcome = sign_in_limits.try_password(request, name, password, Place.of(request))
         except Resting as resting:

@@ -111,6 +111,7 @@ def test_an_empty_one_is_said_so_and_not_counted(late: Client) -> None:
         answer = late.post("/rules/new/", rule_typed() | {AGAIN: ""})
         assert answer.status_code == 422
     assert "Enter your password" in read(answer).text
+    assert not AuditEvent.objects.filter(action="person.password_wrong").exists()
 
 
 def test_breaking_the_glass_asks(signed_in: SignedIn) -> None:
