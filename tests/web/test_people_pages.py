@@ -71,6 +71,8 @@ def test_the_page_says_who_is_confirmed_by_whom_and_another_administrator_confir
     assert "Confirmed by second" in after.text
     assert not after.buttons("Confirm newcomer")
     assert "Not confirmed" not in read(boss.get("/people/")).text
+    event = AuditEvent.objects.latest("pk")
+    assert "Confirmed what a person was given" in read(boss.get(f"/audit/{event.pk}/")).text
     own = User.objects.get(username="boss")
     assert "Whoever operates amicopy" in read(second.get(f"/people/{own.pk}/")).region("Given by").text
 
