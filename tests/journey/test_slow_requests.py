@@ -100,6 +100,14 @@ def test_a_request_that_breaks_off_is_not_taken_for_a_whole_one(running: Running
         assert status(broken) == HTTPStatus.BAD_REQUEST
 
 
+def test_many_large_bodies_at_once_are_refused_before_they_fill_the_memory(running: Running, requester: Person) -> None:
+    large = sign_in(running, FORM, "Content-Length: 2500000", body=b"x" * 2_400_000)
+    with connected(running, 30, sent=large) as held:
+        refused = until(lambda: [each for each in held if not unanswered(each)])
+        assert "Dashboard" in requester.get("/")
+        assert len(refused) < len(held)
+
+
 def test_an_export_arrives_in_whole(running: Running) -> None:
     auditor = Person(running.url, "auditor")
     page = auditor.get("/audit/")

@@ -12,6 +12,7 @@ from amicopy.notify.models import Message
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
+from tests.web.test_form_lookups import fragment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 ENCRYPTED_SOURCE = {"SourceImageId": "ami-0d2f6b80c5e1794a3", "Name": "bastion-copy"}
@@ -42,8 +43,8 @@ def test_f6_f7_every_warning_of_the_form_reaches_who_decides(
     signed_in: SignedIn, requester: Client, sandbox: Control, changes: dict[str, str], words: str
 ) -> None:
     data = typed(**changes)
-    assert requester.post("/requests/new/source/", data, headers={"HX-Request": "true"}).status_code == 200
-    told = read(requester.post("/requests/new/messages/", data, headers={"HX-Request": "true"}))
+    fragment(requester, "source", **changes)
+    told = fragment(requester, "messages", **changes)
     assert words.rpartition("af-south-1: ")[2] in told.text, "the requester is warned"
     assert requester.post("/requests/new/", data).status_code == 302
     row, approver = CopyRequest.objects.get(), signed_in("approver")
