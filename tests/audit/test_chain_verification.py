@@ -174,6 +174,17 @@ def test_a_head_that_was_changed_is_refused(tmp_path: Path) -> None:
         verify("--head", str(tmp_path / "nowhere.json"))
 
 
+def test_m40_a_signed_file_of_another_kind_is_no_head(tmp_path: Path) -> None:
+    """Whatever else the key signs proves nothing of the chain's end, even with a head's members."""
+    write_some()
+    path = Path(write_head(tmp_path / "head.json"))
+    content = {**json.loads(path.read_text()), "kind": "anchor"}
+    del content["signature"]
+    path.write_text(json.dumps({**content, "signature": heads.sign(content)}))
+    with pytest.raises(CommandError, match="signature doesn't fit"):
+        verify("--head", str(path))
+
+
 def test_a_head_signed_with_a_key_of_the_past_is_good(tmp_path: Path, settings: Settings) -> None:
     settings.AUDIT_PRIVATE_KEY, settings.AUDIT_PUBLIC_KEYS = "", []
     write_some()
