@@ -11,7 +11,7 @@ from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.reasons import Code, Reason
-from amicopy.copies.engine import claims, copy_call, leases, tracking
+from amicopy.copies.engine import cancellation, claims, copy_call, leases, tracking
 from amicopy.copies.lifecycle.transitions import InvalidTransition, move_copy, note_copy
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call
@@ -118,3 +118,17 @@ def test_m08_a_round_looks_at_copies_of_one_account(
     accounts = [{copy.account_id for copy in claimed[1]} for claimed in rounds if claimed is not None]
     assert sorted(map(sorted, accounts)) == sorted([[account.pk], [other.pk]])
     assert acting(requester).name == "requester"
+
+
+def test_m11_a_copy_that_a_worker_has_keeps_nobody_from_the_next(approved: Submit, sandbox: Control) -> None:
+    for name in ("first", "second"):
+        approved(make_call(Name=name))
+    look_again("start_due")
+    first, second = ImageCopy.objects.order_by("pk")
+    ImageCopy.objects.update(state="CANCELLING", next_step_at=timezone.now())
+    ImageCopy.objects.filter(pk=first.pk).update(next_step_at=timezone.now() - timedelta(hours=1))
+    taken_over(first)
+    claimed = cancellation.claim_next()
+    assert claimed is not None
+    assert claimed[1] == second
+    assert cancellation.claim_next() is None

@@ -17,7 +17,7 @@ from amicopy.aws import ec2
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
-from amicopy.copies.engine import claims, copy_call, leases, leftover_jobs, recovery
+from amicopy.copies.engine import aws_removal, claims, copy_call, leases, leftover_jobs, recovery
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
@@ -403,6 +403,31 @@ def test_a_leftover_that_aws_says_it_does_not_know_is_asked_for_again(
     assert not SeenLeftover.objects.exists()
     assert left_at_aws(sandbox) == []
     assert copy.ImageId == row.ImageId
+
+
+def test_m15_a_snapshot_that_aws_lists_only_after_the_others_of_a_leftover_are_gone_is_removed_too(
+    approved: Submit, sandbox: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What AWS leaves of an image on its way: removing one snapshot brings the other to light."""
+    started(approved())
+    ImageCopy.objects.update(state="FAILED", next_step_at=None)
+    sandbox("faults", kind="hide", resource="snapshot", since="rule", seconds=900)
+    tasks.look_for_leftovers()
+    row = SeenLeftover.objects.get()
+    assert len(row.snapshots) == 1
+    leftover_jobs.choose(acting(make_person("admin", "administrator")), [row.pk])
+    delete = aws_removal.delete_snapshot
+
+    def listed_from_then_on(removal: aws_removal.Removal, snapshot_id: str) -> None:
+        delete(removal, snapshot_id)
+        sandbox("faults", method="DELETE")
+
+    monkeypatch.setattr(aws_removal, "delete_snapshot", listed_from_then_on)
+    look_again("remove_leftovers")
+    assert SeenLeftover.objects.exists()
+    look_again("remove_leftovers")
+    assert not SeenLeftover.objects.exists()
+    assert left_at_aws(sandbox) == []
 
 
 def test_a_good_image_keeps_its_snapshots_when_a_leftover_is_removed(
