@@ -8,7 +8,7 @@ export AMICOPY_AWS ?= sandbox
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help run test test-all check lock docs fuzz chaos bench screenshots clean
+.PHONY: help run test test-all check lock docs fuzz chaos mutants bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -56,6 +56,9 @@ fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, garba
 chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--stack servers --seed 1'
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
+mutants: $(VENV)/.installed ## put faults into what carries the promises, each for the tests to catch; MUTANTS="--every 20" for some
+	$(BIN)/python -m tests.mutants $(MUTANTS)
+
 bench: $(VENV)/.installed ## measure into docs/benchmarks.md and benchmarks/results.json; TOPICS="audit web" for some
 	$(BIN)/python -m benchmarks $(TOPICS)
 
@@ -63,4 +66,4 @@ screenshots: $(VENV)/.installed ## pictures of every screen into docs/screenshot
 	$(BIN)/python -m tests.journey.screens $(SCREENS)
 
 clean: ## remove the environment and everything that `make run` keeps
-	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

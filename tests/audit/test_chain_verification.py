@@ -13,7 +13,7 @@ from pytest_django import Settings
 from amicopy.audit import chain_verification, checks, heads, tasks, triggers
 from amicopy.audit.actor import worker
 from amicopy.audit.chain import link, values_of
-from amicopy.audit.models import AuditCheck, AuditEvent
+from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent
 from tests.audit.writing import tamper, write
 
 pytestmark = pytest.mark.django_db
@@ -277,6 +277,26 @@ def test_a_tail_cut_together_with_the_checks_is_found_by_the_newest_head(tmp_pat
     tamper("DELETE FROM audit_auditevent WHERE id > %s", ids[3])
     tasks.verify()
     assert not is_good()
+
+
+def test_a_folder_without_a_head_says_nothing_and_one_with_a_foreign_file_does(
+    tmp_path: Path, settings: Settings
+) -> None:
+    write_some()
+    assert chain_verification.newest_head() == "", "no folder is set"
+    settings.AUDIT_HEAD_DIR = str(tmp_path)
+    assert chain_verification.newest_head() == ""
+    tasks.write_head()
+    assert chain_verification.newest_head() == ""
+    (tmp_path / "amicopy-head-99999999T000000000000-9.json").write_text("{}")
+    said = chain_verification.newest_head()
+    assert said == "amicopy-head-99999999T000000000000-9.json: The file isn't a head that amicopy wrote."
+
+
+def test_what_the_signature_of_an_anchor_covers_stays_as_it_is_in_archives_of_before() -> None:
+    anchor = AuditAnchor(event_id=7, hash="a" * 64, events=5)
+    signed = {"kind": "anchor", "event_id": 7, "hash": "a" * 64, "events": 5}
+    assert chain_verification.anchor_content(anchor) == signed
 
 
 def test_a_finding_is_an_event_once_and_a_line_in_the_log_each_time(caplog: pytest.LogCaptureFixture) -> None:

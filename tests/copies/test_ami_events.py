@@ -224,6 +224,34 @@ def test_the_doctor_looks_at_the_queue_and_at_who_listens(queue: Any, account: A
     assert "Check AMICOPY_EVENTS_QUEUE_URL" in said()
 
 
+class Stop(threading.Event):
+    """Ends a listener that has paused so many times, and keeps how long it would have."""
+
+    def __init__(self, *, after: int) -> None:
+        super().__init__()
+        self.after, self.pauses = after, list[float]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.pauses.append(timeout or 0)
+        if len(self.pauses) == self.after:
+            self.set()
+        return self.is_set()
+
+
+def test_a_queue_that_does_not_answer_is_tried_again_ever_more_rarely(queue: Any, sandbox: Control) -> None:
+    for round_of in ("first", "second"):
+        queue.send_message(QueueUrl=URL, MessageBody=event(round_of))
+        # The message is heard; from then on the queue doesn't answer.
+        sandbox("faults", kind="error", action="ReceiveMessage", code="AccessDenied", status=403, skip=1, count=None)
+        stop = Stop(after=7)
+        ami_events.run(QUEUE, stop=stop)
+        assert sqs.waiting(ami_events.account_of(QUEUE), QUEUE) == 0
+        assert [pause for index, pause in enumerate(stop.pauses) if not 1 <= pause <= min(60, 2 * 2**index)] == []
+        assert max(stop.pauses) > 8
+        assert "AccessDenied" in EventQueue.objects.get().error
+        sandbox("faults", method="DELETE")
+
+
 def test_the_command_needs_the_setting_and_ends_at_once_on_sigterm(tmp_path: Path, server: Server) -> None:
     environ = {
         **os.environ,

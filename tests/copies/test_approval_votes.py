@@ -1,9 +1,11 @@
 """One approval a person: whether votes fulfil a plan, against a slow and obvious answer."""
 
 import pytest
+from django.contrib.auth.models import User
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amicopy.copies.voting.voters import Vote, rules_in_words
 from amicopy.copies.voting.votes import Plan, helps, merged, missing, open_count, satisfied, words
 
 ANYBODY: Plan = [{"permission": "copies.decide_request", "count": 1}]
@@ -92,3 +94,37 @@ def test_merging_takes_the_largest_count_and_lets_named_approvals_count_for_anyb
 )
 def test_a_plan_in_words(wanted: Plan, said: str) -> None:
     assert words(wanted) == said
+
+
+RULES = [
+    {"name": "Security", "requirements": plan(security=1)},
+    {"name": "Both", "requirements": plan(security=1, platform=2)},
+    {"name": "No rule fits: one approval", "requirements": ANYBODY},
+]
+
+
+@pytest.mark.parametrize(
+    ("groups_of_theirs", "asking"),
+    [
+        ({"security"}, ["Security", "Both", "No rule fits: one approval"]),
+        ({"platform"}, ["Both", "No rule fits: one approval"]),
+        (set(), ["No rule fits: one approval"]),
+    ],
+)
+def test_a_vote_is_asked_for_by_the_rules_that_name_its_groups_or_none(
+    groups_of_theirs: set[str], asking: list[str]
+) -> None:
+    assert Vote(User(), frozenset(groups_of_theirs)).asked_by(RULES) == asking
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (plan(platform=1), "“Both”"),
+        (plan(security=1), "“Security” and “Both”"),
+        (ANYBODY, "“No rule fits: one approval”"),
+        ([], ""),
+    ],
+)
+def test_the_rules_behind_what_is_missing_are_named(lacking: Plan, said: str) -> None:
+    assert rules_in_words(RULES, lacking) == said

@@ -315,6 +315,9 @@ def test_m46_a_cancel_uses_the_id_that_the_call_brought_when_the_search_is_blind
     with pytest.raises(InvalidTransition):
         copy_call.start(copy, lease=lease, actor=worker("start_due"))
     leases.hand_back(lease, next_step_at=timezone.now())
+    [image_id] = good_images(sandbox)
+    attempt = copy.attempts.get()
+    assert (attempt.ImageId, attempt.in_doubt, bool(attempt.aws_request_id)) == (image_id, False, True)
     sandbox("faults", kind="hide", action="DescribeImages", since="rule", count=None)
     look_again("cancel_due", times=2)
     copy.refresh_from_db()
@@ -383,6 +386,30 @@ def test_an_image_that_no_row_knows_is_a_leftover_by_its_mark(
     assert left_at_aws(sandbox) == []
     removed = AuditEvent.objects.get(action="leftover.removed")
     assert (removed.image_id, removed.request) == (image_id, None)
+
+
+def test_a_snapshot_that_only_aws_words_call_a_leftovers_is_none(approved: Submit, sandbox: Control) -> None:
+    """As for a copy that a row knows: the image has the installation's mark, so its snapshots must have it."""
+    sandbox("settings", leave_snapshots=True)
+    copy = started(approved())
+    ids = [row["SnapshotId"] for row in sandbox("images")[0]["Snapshots"]]
+    somebody().delete_tags(Resources=ids[:1], Tags=[{"Key": "amicopy:copy"}])
+    Attempt.objects.all().delete()
+    ImageCopy.objects.filter(pk=copy.pk).update(mark="of a row that is lost")
+    tasks.look_for_leftovers()
+    assert SeenLeftover.objects.get().snapshots == ids[1:]
+
+
+def test_an_image_of_a_call_whose_answer_was_lost_is_no_leftover(approved: Submit, sandbox: Control) -> None:
+    sandbox("faults", kind="drop-after", action="CopyImage")
+    copy = started(approved())
+    assert (copy.state, len(good_images(sandbox))) == ("STARTING", 1)
+    tasks.look_for_leftovers()
+    assert not SeenLeftover.objects.exists()
+    ImageCopy.objects.update(state="FAILED", next_step_at=None)
+    LeftoverLook.objects.update(asked_at=timezone.now())
+    tasks.look_for_leftovers()
+    assert SeenLeftover.objects.get().ImageId in good_images(sandbox)
 
 
 def test_a_leftover_that_aws_says_it_does_not_know_is_asked_for_again(
