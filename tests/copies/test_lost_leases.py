@@ -1,6 +1,7 @@
 """A worker that lost its lease writes nothing, whatever it saw; and one whose lease is nearly over makes no call."""
 
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,10 @@ from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.reasons import Code, Reason
-from amicopy.copies.engine import cancellation, claims, copy_call, leases, tracking
+from amicopy.copies.engine import call_outcomes, cancellation, claims, copy_call, leases, tracking
+from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import InvalidTransition, move_copy, note_copy
+from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call
 from tests.copies.passing_time import look_again, make_due
@@ -132,3 +135,73 @@ def test_m11_a_copy_that_a_worker_has_keeps_nobody_from_the_next(approved: Submi
     assert claimed is not None
     assert claimed[1] == second
     assert cancellation.claim_next() is None
+
+
+@pytest.mark.parametrize("fault", [{}, {"kind": "error", "action": "DeregisterImage", "code": "UnauthorizedOperation"}])
+def test_what_a_late_removal_heard_is_not_stored(approved: Submit, sandbox: Control, fault: dict[str, str]) -> None:
+    request = approved()
+    look_again("start_due")
+    cancel_retry.cancel(acting(request.requester), request.pk)
+    make_due()
+    claimed = cancellation.claim_next()
+    assert claimed is not None
+    lease, copy = claimed
+    other = taken_over(copy)
+    before = ImageCopy.objects.values().get()
+    if fault:
+        sandbox("faults", **fault)
+    with suppress(InvalidTransition):
+        cancellation.cancel(copy, lease=lease, actor=LATE)
+    assert ImageCopy.objects.values().get() == before
+    assert before["lease_id"] == other
+    assert not AuditEvent.objects.filter(action__in=("copy.cancelled", "copy.waiting")).exists()
+
+
+@pytest.mark.parametrize("code", [Code.THROTTLED, Code.PERMISSION])
+def test_a_late_worker_makes_no_copy_wait(approved: Submit, code: Code) -> None:
+    approved()
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    taken_over(copy)
+    before = ImageCopy.objects.values().get()
+    wait(copy, Reason(code), lease=lease, actor=LATE, pause=timedelta(seconds=30))
+    assert ImageCopy.objects.values().get() == before
+    assert not AuditEvent.objects.filter(action="copy.waiting").exists()
+
+
+@pytest.mark.parametrize("action", ["", "DescribeImages"])
+def test_a_late_look_that_found_nothing_is_not_stored(approved: Submit, sandbox: Control, action: str) -> None:
+    """Neither that AWS never showed the image, nor that it didn't answer."""
+    approved()
+    look_again("start_due")
+    ImageCopy.objects.update(
+        ImageId="ami-0123456789abcdef0",
+        called_at=timezone.now() - timedelta(days=1),
+        missing_since=timezone.now() - timedelta(days=1),
+        missing_looks=20,
+    )
+    make_due()
+    claimed = tracking.claim_round()
+    assert claimed is not None
+    lease, copies = claimed
+    taken_over(copies[0])
+    before = ImageCopy.objects.values().get()
+    if action:
+        sandbox("faults", kind="throttle", action=action, count=None)
+    tracking.track(copies, lease=lease, actor=LATE)
+    assert ImageCopy.objects.values().get() == before
+
+
+def test_an_id_that_comes_late_is_not_remembered(approved: Submit) -> None:
+    approved()
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    attempt = copy.attempts.get()
+    taken_over(copy)
+    call_outcomes.remember(copy, attempt, "ami-0123456789abcdef0", "r-1", lease=lease)
+    attempt.refresh_from_db()
+    assert (ImageCopy.objects.get().ImageId, attempt.ImageId) == ("", "")
