@@ -388,16 +388,27 @@ def test_an_image_that_no_row_knows_is_a_leftover_by_its_mark(
     assert (removed.image_id, removed.request) == (image_id, None)
 
 
-def test_a_snapshot_that_only_aws_words_call_a_leftovers_is_none(approved: Submit, sandbox: Control) -> None:
-    """As for a copy that a row knows: the image has the installation's mark, so its snapshots must have it."""
+@pytest.mark.parametrize("known", [True, False])
+def test_a_snapshot_that_only_aws_words_call_a_leftovers_is_neither_shown_nor_deleted(
+    approved: Submit, sandbox: Control, account: Account, *, known: bool
+) -> None:
+    """The image has the installation's mark, so its snapshots must have it, too; whether a row knows it or not."""
     sandbox("settings", leave_snapshots=True)
-    copy = started(approved())
+    started(approved())
     ids = [row["SnapshotId"] for row in sandbox("images")[0]["Snapshots"]]
     somebody().delete_tags(Resources=ids[:1], Tags=[{"Key": "amicopy:copy"}])
-    Attempt.objects.all().delete()
-    ImageCopy.objects.filter(pk=copy.pk).update(mark="of a row that is lost")
+    ImageCopy.objects.update(state="FAILED", next_step_at=None)
+    if not known:
+        Attempt.objects.all().delete()
+        ImageCopy.objects.update(mark="of a row that is lost")
     tasks.look_for_leftovers()
-    assert SeenLeftover.objects.get().snapshots == ids[1:]
+    row = SeenLeftover.objects.get()
+    assert (row.snapshots, row.copy is not None) == (ids[1:], known)
+    leftover_jobs.choose(acting(make_person("admin", "administrator")), [row.pk])
+    look_again("remove_leftovers", times=3)
+    assert not SeenLeftover.objects.exists()
+    assert good_images(sandbox) == []
+    assert list(ec2.describe_snapshots(account.aws(), region="eu-west-1", snapshot_ids=ids)) == ids[:1]
 
 
 def test_an_image_of_a_call_whose_answer_was_lost_is_no_leftover(approved: Submit, sandbox: Control) -> None:

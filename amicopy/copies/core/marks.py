@@ -23,16 +23,18 @@ CHECK = "check"
 
 @dataclass(frozen=True)
 class Mark:
-    """A tag, and which of image and snapshot carry it."""
+    """A tag, and which of image and snapshot carry it; with `beginning`, any whose value begins so."""
 
     key: str
     value: str
     on: tuple[str, ...]
+    beginning: bool = False
 
     def fits(self, kind: str, tags: Mapping[str, str]) -> bool:
         """Whether an image's or a snapshot's tags are those of something made with this mark. Where the mark isn't on
         that kind, nothing speaks against it."""
-        return kind not in self.on or tags.get(self.key) == self.value
+        value = tags.get(self.key, "")
+        return kind not in self.on or (value.startswith(self.value) if self.beginning else value == self.value)
 
 
 def marked(call: Call, value: str, *, copied: Collection[str] = (), kinds: Collection[str] = KINDS) -> Call:

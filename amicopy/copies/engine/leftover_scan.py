@@ -131,6 +131,11 @@ def _mark_on(image: Image | None) -> Mark | None:
     return Mark(settings.MARK_TAG_KEY, value, marks.KINDS) if value else None
 
 
+def _installations_mark() -> Mark | None:
+    """What everything carries that amicopy made with a mark, whatever copy it was for."""
+    return Mark(settings.MARK_TAG_KEY, mark_prefix(), marks.KINDS, beginning=True) if settings.MARK_TAG_KEY else None
+
+
 def _wanted(account: Account, region: str, image: Image) -> tuple[bool, ImageCopy | None]:
     """Whether a marked image has to stay, and the copy it was made for, if a row knows it.
 
@@ -173,5 +178,5 @@ def remove(removal: Removal, row: SeenLeftover) -> Left:
     """Deregisters a leftover's image and deletes its snapshots; returns what isn't known to be gone. Raises
     AwsError."""
     images = [row.ImageId] if row.State else []
-    mark = row.copy.frozen_mark if row.copy else None
+    mark = row.copy.frozen_mark if row.copy else _installations_mark()
     return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)
