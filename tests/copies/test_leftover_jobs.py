@@ -7,13 +7,14 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2, sessions
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
-from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.models import Account, Attempt, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed
-from amicopy.copies.engine import leftover_jobs, leftover_scan
+from amicopy.copies.engine import leases, leftover_jobs, leftover_scan
 from amicopy.copies.engine.aws_removal import Removal
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
@@ -145,6 +146,60 @@ def test_a_refused_removal_says_why_and_can_be_chosen_again(failed: ImageCopy, a
     leftover_jobs.choose(acting(admin), [row.pk])
     remove_due()
     assert not SeenLeftover.objects.exists()
+
+
+def test_what_a_killed_worker_was_removing_is_due_again_after_its_lease(
+    failed: ImageCopy, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.look_for_leftovers()
+    row = SeenLeftover.objects.get()
+    leftover_jobs.choose(acting(admin), [row.pk])
+    begun = timezone.now()
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(leftover_scan, "remove", killed)
+    with pytest.raises(SystemExit):
+        leftover_jobs.remove(actor=worker("remove_leftovers"))
+    row.refresh_from_db()
+    assert row.tries == 1
+    assert not leftover_jobs.to_remove(begun + leases.LEASE - timedelta(seconds=1)).exists()
+    assert leftover_jobs.to_remove(timezone.now() + leases.LEASE).exists()
+
+
+def test_an_error_is_shown_until_aws_answers(failed: ImageCopy, admin: User, sandbox: Control) -> None:
+    tasks.look_for_leftovers()
+    leftover_jobs.choose(acting(admin), [SeenLeftover.objects.get().pk])
+    SeenLeftover.objects.update(error="RequestLimitExceeded: x", missing_since=timezone.now(), missing_looks=2)
+    sandbox("faults", kind="linger", resource="snapshot", action="DescribeSnapshots", seconds=60, count=None)
+    remove_due()
+    row = SeenLeftover.objects.get()
+    assert (row.error, row.missing_since, row.missing_looks) == ("", None, 0)
+    assert row.removal[row.ImageId] == "done"
+
+
+def test_a_young_leftover_is_not_gone_because_aws_does_not_know_it(
+    failed: ImageCopy, admin: User, sandbox: Control
+) -> None:
+    tasks.look_for_leftovers()
+    row = SeenLeftover.objects.get()
+    leftover_jobs.choose(acting(admin), [row.pk])
+    sandbox("faults", kind="hide", resource="any", since="rule", count=None)
+    long_ago = timezone.now() - timedelta(days=1)
+    SeenLeftover.objects.update(missing_since=long_ago, missing_looks=20)
+    remove_due()
+    assert SeenLeftover.objects.get().missing_looks == 21
+    Attempt.objects.update(last_called_at=long_ago)
+    remove_due()
+    assert not SeenLeftover.objects.exists()
+    gone = AuditEvent.objects.get(action="leftover.gone")
+    assert (gone.copy, gone.request, gone.image_id) == (failed.pk, failed.request_id, row.ImageId)
+    assert (gone.account, gone.region, gone.data) == (
+        "111122223333",
+        "eu-west-1",
+        {"snapshots": row.snapshots, "gib": row.gib},
+    )
 
 
 def test_an_image_that_a_request_wants_is_never_removed(
