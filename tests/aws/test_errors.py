@@ -99,6 +99,37 @@ def test_an_error_without_a_code_in_words_or_a_request_id_is_not_aws_word(answer
     assert (type(error), error.code) == (errors.Unavailable, "NotAwsAnswer")
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({}, "HTTP 0, of no type, not in AWS's form."),
+        (
+            {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}}},
+            "HTTP 403, of no type, not in AWS's form.",
+        ),
+        (
+            {
+                "Error": {"Code": "502", "Message": "Bad gateway " * 50},
+                "ResponseMetadata": {"HTTPStatusCode": 502, "HTTPHeaders": {"content-type": "text/html"}},
+            },
+            f"HTTP 502, text/html, not in AWS's form: {('Bad gateway ' * 50)[:300]}",
+        ),
+    ],
+)
+def test_what_came_instead_of_aws_word_is_told(answer: dict[str, Any], said: str) -> None:
+    error = errors.translate(ClientError(answer, "CopyImage"))  # type: ignore[arg-type]
+    assert (type(error), error.message, error.request_id) == (errors.Unavailable, said, "")
+
+
+def test_aws_word_keeps_its_code_words_and_request_id() -> None:
+    error = errors.translate(client_error("UnauthorizedOperation", 403, "You may not."))
+    assert (error.code, error.message, error.request_id) == ("UnauthorizedOperation", "You may not.", "r-1")
+    assert str(error) == "UnauthorizedOperation: You may not."
+    silent = ClientError({"Error": {"Code": "Odd"}, "ResponseMetadata": {"RequestId": "r-2"}}, "CopyImage")  # type: ignore[typeddict-item]
+    error = errors.translate(silent)
+    assert (type(error), error.code, error.message, error.request_id) == (errors.Rejected, "Odd", "", "r-2")
+
+
 # What AWS said, seen in public: https://github.com/coreos/fedora-coreos-tracker/issues/1810,
 # https://github.com/aws-samples/copy-encrypted-ami/issues/3
 LIMITS = {

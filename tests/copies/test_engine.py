@@ -317,6 +317,25 @@ def test_a_dry_run_ends_checked_and_makes_nothing(approved: Approved, sandbox: C
     assert made(sandbox) == []
 
 
+def test_a_dry_run_that_aws_allows_is_over_and_one_that_it_refuses_says_why(
+    approved: Approved, sandbox: Control
+) -> None:
+    allowed = approved(make_call(DryRun=True))
+    start_all()
+    copy = allowed.copies.get()
+    assert (copy.state, copy.next_step_at, copy.lease_id, copy.wait) == ("CHECKED", None, None, None)
+    assert copy.finished_at is not None
+    assert AuditEvent.objects.get(action="copy.checked").aws_request_id
+    words = "You are not authorized to perform this operation."
+    sandbox("faults", kind="error", action="CopyImage", code="UnauthorizedOperation", message=words)
+    refused = approved(make_call(DryRun=True))
+    start_all()
+    copy = refused.copies.get()
+    assert (copy.state, copy.error_code, copy.error_message) == ("FAILED", "UnauthorizedOperation", words)
+    assert copy.error_request_id
+    assert copy.finished_at is not None
+
+
 def test_copies_beyond_the_limit_of_a_region_stay_queued(
     approved: Approved, sandbox: Control, settings: Settings
 ) -> None:
