@@ -183,6 +183,9 @@ try:
     SESSION_HOURS: int = env.int("SESSION_HOURS", 12, validate=validate.Range(min=1))
     # How long a password counts before what needs one asks again.
     PASSWORD_AGAIN_MINUTES: int = env.int("PASSWORD_AGAIN_MINUTES", 15, validate=validate.Range(min=1))
+    # --- the API ---
+    # For how many days a token holds at most.
+    API_TOKEN_DAYS: int = env.int("API_TOKEN_DAYS", 365, validate=validate.Range(min=1))
     # --- telling people ---
     # Where people reach the pages; links in messages begin with it.
     SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")

@@ -27,6 +27,7 @@ from amicopy.web.views import (
     saved_views,
     sessions,
     sign_in,
+    tokens,
     webhooks,
 )
 
@@ -40,6 +41,8 @@ urlpatterns = [
     path("settings/theme/", preferences.theme, name="theme"),
     path("settings/sessions/", sessions.session_list, name="sessions"),
     path("settings/sessions/end/", sessions.end_sessions, name="sessions-end"),
+    path("settings/tokens/", tokens.tokens, name="tokens"),
+    path("settings/tokens/<int:pk>/revoke/", tokens.revoke_token, name="token-revoke"),
     path("help/", preferences.help_page, name="help"),
     path("progress-icon/<int:percent>.svg", preferences.progress_icon, name="progress-icon"),
     path("requests/", requests.request_list, name="requests"),

@@ -21,6 +21,8 @@ ACTIONS: Mapping[str, str] = {
     "person.session_ended": "Ended sessions",
     "person.password_given": "Gave their password again",
     "person.password_wrong": "Gave a wrong password when asked again",
+    "token.made": "Made an API token",
+    "token.revoked": "Revoked an API token",
     "settings.changed": "Started with other settings",
     "request.submitted": "Submitted the request",
     "request.vote": "Approved, more approvals needed",

@@ -9,6 +9,15 @@ Source = Literal["page", "api", "worker", "command"]
 
 
 @dataclass(frozen=True)
+class UsedToken:
+    """The token of the API that somebody acts with: the part of it that may be shown, its name, and whose it is."""
+
+    id: str
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True)
 class Actor:
     """`id` is the person's primary key, None for amicopy itself; `correlation_id` is shared by all events of one
     action; `also` is what each of them says of how it came about, such as who confirmed it."""
@@ -19,6 +28,7 @@ class Actor:
     address: str = ""
     correlation_id: uuid.UUID = field(default_factory=uuid.uuid4)
     also: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    token: UsedToken | None = None
 
 
 def worker(task: str) -> Actor:

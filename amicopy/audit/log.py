@@ -1,6 +1,7 @@
 """Writing history: one function, called by the verbs in the transaction that changes state."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -46,8 +47,9 @@ def record(
     """Writes one event, linked to the one before, and returns it.
 
     `request` and `copy` are numbers, `requester` the id of the request's requester, who may see the event; `data` is
-    anything JSON can say, with `changes` as {field: [old, new]} where something changed. Texts are cut to what the
-    column holds: an event without its tail is better than a verb that fails for its event.
+    anything JSON can say, with `changes` as {field: [old, new]} where something changed; the token that somebody acts
+    with is added as `token`. Texts are cut to what the column holds: an event without its tail is better than a verb
+    that fails for its event.
 
     Must run inside a transaction, after its other locks: the chain is locked until the transaction ends. Raises
     KeyError for an action that `actions` doesn't list and TransactionManagementError outside a transaction.
@@ -77,7 +79,7 @@ def record(
         "request": request,
         "copy": copy,
         "requester": requester,
-        "data": plain({**(data or {}), **actor.also}),
+        "data": plain({**(data or {}), **actor.also, **({"token": asdict(actor.token)} if actor.token else {})}),
     }
     event = AuditEvent(**values, prev_hash=prev_hash, hash=link(prev_hash, values))
     event.save_base(force_insert=True)

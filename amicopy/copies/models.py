@@ -3,6 +3,7 @@
 from amicopy.copies.core.models import (
     Account,
     AccountCheck,
+    ApiToken,
     ApprovalRule,
     Attempt,
     CallBucket,
@@ -24,6 +25,7 @@ from amicopy.copies.core.models import (
 __all__ = (
     "Account",
     "AccountCheck",
+    "ApiToken",
     "ApprovalRule",
     "Attempt",
     "CallBucket",

@@ -20,7 +20,7 @@ from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.roles import PERMISSIONS, ROLES
-from amicopy.copies.operations import accounts, people
+from amicopy.copies.operations import accounts, people, tokens
 from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
 from amicopy.notify.models import State as MessageState
@@ -182,6 +182,8 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         now = timezone.now()
         window = FreezeWindow.objects.create(name="Now", starts_at=now - timedelta(1), ends_at=now + timedelta(1))
         return [window.pk], freeze_typed(name="Later") if name == "freeze" else {}
+    if name == "token-revoke":
+        return [tokens.make(acting(owner), name="nightly", scopes=["read"], days=30)[0].pk], {}
     if name == "delegation-end":
         return [make_delegation(owner).pk], {}
     if name in {"webhook", "webhook-delete", "webhook-key", "webhook-try"}:
@@ -234,6 +236,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "freeze-new": freeze_typed(),
         "account-new": account_typed(),
         "webhook-new": webhook_typed(),
+        "tokens": {"name": "nightly", "scopes": ["read"], "days": "30"},
         "people": {"username": "newcomer", "roles": ["auditor"]},
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),

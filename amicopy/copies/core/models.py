@@ -36,6 +36,7 @@ from amicopy.copies.core.power_models import Grant, PasswordLink
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
+from amicopy.copies.core.token_models import ApiToken
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = (
     "Account",
     "AccountCheck",
+    "ApiToken",
     "ApprovalRule",
     "Attempt",
     "CallBucket",

@@ -1,0 +1,191 @@
+"""Tokens of the API: made and revoked by the person whose they are, and looked at each time one is used.
+
+A token acts as its person, never with more than they may do at that moment: nobody decides on what was asked with a
+token of their own.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from amicopy.audit.actor import Actor, UsedToken
+from amicopy.audit.log import record
+from amicopy.copies.core.calls import FieldError, InvalidRequest
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.permissions import NotAllowed, person
+from amicopy.copies.core.token_models import ApiToken, Scope, digest_of, new_text, public_id_of, well_formed
+from amicopy.copies.lifecycle.transitions import InvalidTransition
+
+# How many working ones a person has at most, and how many addresses one holds for.
+MOST = 50
+MOST_ADDRESSES = 20
+# The last use is kept to the minute: a poller shouldn't write with each call.
+USE_KEPT_FOR = timedelta(minutes=1)
+
+
+class Refused(Exception):
+    """The token doesn't work; the words say why and are fit to be shown to whoever sent it."""
+
+
+def scopes_for(user: User) -> list[Scope]:
+    """What the person's tokens can be for: what they may do themselves."""
+    may = {
+        Scope.READ: True,
+        Scope.REQUEST: user.has_perm("copies.submit_request") or user.has_perm("copies.decide_request"),
+        Scope.AUDIT: True,
+        Scope.DECIDE: user.has_perm("copies.decide_request"),
+    }
+    return [scope for scope in Scope if may[scope]]
+
+
+def accounts_for(user: User) -> QuerySet[Account]:
+    """The accounts a token of this person's can be limited to: those whose requests they see or ask for."""
+    if user.has_perm("copies.view_all_requests"):
+        return Account.objects.filter(enabled=True)
+    return Account.objects.open_to(user)
+
+
+def visible_to(user: User) -> QuerySet[ApiToken]:
+    """A person's own tokens, and everybody's for those who manage people."""
+    return ApiToken.objects.all() if user.has_perm("copies.manage_people") else ApiToken.objects.filter(person=user)
+
+
+def make(
+    actor: Actor,
+    *,
+    name: str,
+    scopes: Collection[str],
+    days: int,
+    addresses: Collection[str] = (),
+    accounts: Collection[str] = (),
+) -> tuple[ApiToken, str]:
+    """Makes a token for the acting person and returns it with its text, which can't be had again.
+
+    `addresses` are addresses and networks, `accounts` those of AWS by their digits; empty: any. Raises InvalidRequest
+    by field, and NotAllowed for a token that would make another.
+    """
+    if actor.token is not None:
+        raise NotAllowed("A token can't make tokens. Sign in for that.")
+    user = person(actor)
+    networks, errors = _networks(addresses)
+    errors += _refusals(user, name=name, scopes=scopes, days=days, accounts=accounts)
+    if errors:
+        raise InvalidRequest(errors)
+    text, now = new_text(), timezone.now()
+    with transaction.atomic():
+        row = ApiToken.objects.create(
+            person=user,
+            name=name.strip(),
+            public_id=public_id_of(text),
+            digest=digest_of(text),
+            scopes=[scope.value for scope in Scope if scope in scopes],
+            addresses=networks,
+            accounts=sorted(set(accounts)),
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        about = {"scopes": row.scopes, "addresses": row.addresses, "accounts": row.accounts}
+        record("token.made", actor=actor, data={**_about(row), **about, "expires_at": row.expires_at})
+    return row, text
+
+
+def revoke(actor: Actor, pk: int) -> ApiToken:
+    """Ends a token at once: one of the person's own, or anybody's for those who manage people. Raises NotAllowed,
+    ApiToken.DoesNotExist, and InvalidTransition when it doesn't work any more."""
+    if actor.token is not None:
+        raise NotAllowed("A token can't revoke tokens. Sign in for that.")
+    with transaction.atomic():
+        row = visible_to(person(actor)).select_for_update().get(pk=pk)
+        if not row.works():
+            raise InvalidTransition(f"The token “{row.name}” doesn't work any more.")
+        row.revoked_at = timezone.now()
+        row.save(update_fields=["revoked_at"])
+        record("token.revoked", actor=actor, data=_about(row))
+    return row
+
+
+def used(text: str, *, address: str) -> ApiToken:
+    """The token of this text, used from an address now. Raises Refused with the reason."""
+    if not well_formed(text):
+        raise Refused("This is no token of amicopy, or not the whole of one.")
+    row = ApiToken.objects.select_related("person").filter(digest=digest_of(text)).first()
+    now = timezone.now()
+    if row is None:
+        raise Refused("There is no such token.")
+    if row.revoked_at is not None:
+        raise Refused("This token was revoked.")
+    if row.expires_at <= now:
+        raise Refused(f"This token expired on {row.expires_at:%Y-%m-%d}.")
+    if not row.person.is_active:
+        raise Refused("The person whose token this is has been switched off.")
+    if row.addresses and not _within(address, row.addresses):
+        raise Refused("This token doesn't hold for the address it was sent from.")
+    if row.last_used_at is None or row.last_used_at <= now - USE_KEPT_FOR or row.last_used_from != address:
+        _keep_use(row, address)
+    return row
+
+
+def actor_with(token: ApiToken, *, address: str) -> Actor:
+    """The token's person, acting with it."""
+    who = token.person
+    used_token = UsedToken(id=token.shown_id, name=token.name, owner=who.username)
+    return Actor(name=who.username, source="api", id=who.pk, address=address, token=used_token)
+
+
+def _keep_use(row: ApiToken, address: str) -> None:
+    ApiToken.objects.filter(pk=row.pk).update(last_used_at=timezone.now(), last_used_from=address)
+
+
+def _refusals(
+    user: User, *, name: str, scopes: Collection[str], days: int, accounts: Collection[str]
+) -> list[FieldError]:
+    errors = []
+    if not name.strip() or len(name.strip()) > 60 or "\0" in name:
+        errors.append(FieldError("name", "Enter a name of up to 60 characters that says what the token is for."))
+    if not scopes:
+        errors.append(FieldError("scopes", "Choose what the token is for."))
+    elif not set(scopes) <= set(scopes_for(user)):
+        errors.append(FieldError("scopes", "Choose only what you may do yourself."))
+    if not 1 <= days <= settings.API_TOKEN_DAYS:
+        errors.append(FieldError("days", f"Enter 1 to {settings.API_TOKEN_DAYS} days."))
+    if not set(accounts) <= set(accounts_for(user).values_list("account_id", flat=True)):
+        errors.append(FieldError("accounts", "Choose accounts whose requests you may see."))
+    now = timezone.now()
+    if ApiToken.objects.filter(Q(person=user), revoked_at=None, expires_at__gt=now).count() >= MOST:
+        errors.append(FieldError("name", f"Revoke a token first: you have {MOST} that work."))
+    return errors
+
+
+def _networks(addresses: Collection[str]) -> tuple[list[str], list[FieldError]]:
+    """The addresses as networks, and what is wrong with them."""
+    found: list[str] = []
+    for typed in addresses:
+        try:
+            network: IPv4Network | IPv6Network = ip_network(typed.strip(), strict=False)
+        except ValueError:
+            words = f"Enter addresses or networks such as 10.0.0.0/8. “{typed.strip()[:40]}” isn't one."
+            return [], [FieldError("addresses", words)]
+        found.append(str(network))
+    if len(found) > MOST_ADDRESSES:
+        return [], [FieldError("addresses", f"Enter at most {MOST_ADDRESSES} addresses.")]
+    return found, []
+
+
+def _within(address: str, networks: Collection[str]) -> bool:
+    try:
+        where = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(where, IPv6Address) and where.ipv4_mapped:
+        where = where.ipv4_mapped
+    return any(where in ip_network(network) for network in networks)
+
+
+def _about(row: ApiToken) -> dict[str, str | int]:
+    return {"api_token": row.name, "api_token_id": row.shown_id, "owner": row.person.username}

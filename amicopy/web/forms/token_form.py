@@ -1,0 +1,61 @@
+"""The form of a new token. What makes one wrong is the verb's to say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+
+from amicopy.copies.operations import tokens
+from amicopy.web.forms.rule_form import PlainForm
+
+DAYS = 30
+# What the verb counts and says; longer numbers aren't worth reading.
+LARGEST = 100_000
+
+
+class TokenForm(PlainForm):
+    """A token as it was typed. Deciding is never ticked beforehand."""
+
+    name = forms.CharField(max_length=60, required=False, help_text="What it is for, such as “nightly image pipeline”.")
+    days = forms.IntegerField(
+        max_value=LARGEST,
+        label="Days it works",
+        initial=DAYS,
+        error_messages=dict.fromkeys(("required", "invalid", "max_value"), "Enter a number of days."),
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    addresses = forms.CharField(
+        max_length=1000,
+        required=False,
+        label="Only from these addresses",
+        help_text="Addresses or networks such as 10.0.0.0/8, with commas between them. Empty: from anywhere.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
+        super().__init__(data)
+        scopes = [(scope.value, scope.label) for scope in tokens.scopes_for(user)]
+        accounts = [(account.account_id, account.name) for account in tokens.accounts_for(user)]
+        wrong = {"invalid_choice": "Choose only what is offered."}
+        many = forms.MultipleChoiceField
+        self.fields["scopes"] = many(choices=scopes, required=False, error_messages=wrong, initial=["read"])
+        self.fields["accounts"] = many(choices=accounts, required=False, error_messages=wrong)
+
+    @property
+    def scope_boxes(self) -> list[tuple[str, str, bool]]:
+        """Each scope with whether it is ticked."""
+        return self._boxes("scopes")
+
+    @property
+    def account_boxes(self) -> list[tuple[str, str, bool]]:
+        return self._boxes("accounts")
+
+    def wanted(self) -> dict[str, Any]:
+        """What `tokens.make` takes. Needs a valid form."""
+        cleaned = dict(self.cleaned_data)
+        return {**cleaned, "addresses": [each for each in cleaned["addresses"].split(",") if each.strip()]}
+
+    def _boxes(self, name: str) -> list[tuple[str, str, bool]]:
+        ticked = self[name].value() or []
+        return [(value, words, value in ticked) for value, words in self.fields[name].choices]  # type: ignore[attr-defined]
