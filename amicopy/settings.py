@@ -184,6 +184,7 @@ try:
     # How long a password counts before what needs one asks again.
     PASSWORD_AGAIN_MINUTES: int = env.int("PASSWORD_AGAIN_MINUTES", 15, validate=validate.Range(min=1))
     # --- the API ---
+    API_ENABLED: bool = env.bool("API_ENABLED", True)
     # For how many days a token holds at most.
     API_TOKEN_DAYS: int = env.int("API_TOKEN_DAYS", 365, validate=validate.Range(min=1))
     # --- telling people ---
@@ -250,6 +251,7 @@ INSTALLED_APPS = [
     "amicopy.notify",
     "amicopy.copies",
     "amicopy.web",
+    "amicopy.api",
     "amicopy.local",
 ]
 if SANDBOX:

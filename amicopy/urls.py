@@ -1,7 +1,8 @@
 """Every address amicopy answers. Nouns first, then verbs."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, path
 
+from amicopy.api.urls import urls as api_urls
 from amicopy.web.views import (
     accounts,
     approvals,
@@ -31,7 +32,7 @@ from amicopy.web.views import (
     webhooks,
 )
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.dashboard, name="dashboard"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
@@ -119,5 +120,6 @@ urlpatterns = [
     path("audit/export/", audit_actions.export, name="audit-export"),
     path("audit/verify/", audit_actions.verify, name="audit-verify"),
     path("audit/<int:pk>/", audit.event_detail, name="audit-event"),
+    path("api/v1/", api_urls),
 ]
 handler400, handler403, handler404, handler500 = errors.bad_request, errors.not_allowed, errors.not_found, errors.broken

@@ -25,6 +25,7 @@ from amicopy.copies.voting import facts, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
+LONGEST_REASON = 4000
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,7 @@ def check_submission(
 
     `again` is the number of the request that is submitted again: its own unused tokens are free.
     """
-    errors: list[FieldError] = []
-    if not reason.strip():
-        errors.append(FieldError("reason", "Enter why this copy is needed."))
+    errors = reason_errors(reason)
     if not account.enabled:
         errors.append(FieldError("account", f"Choose another account. {account.name} is switched off."))
     elif requester is not None and not permissions.may_ask_in(requester, account):
@@ -150,6 +149,18 @@ def check_submission(
     if requester is not None and not errors:
         errors += _nobody_could(account, requester, calls, lookups or {})
     return errors
+
+
+def reason_errors(reason: str) -> list[FieldError]:
+    """What is wrong with why a copy is needed."""
+    if not reason.strip():
+        return [FieldError("reason", "Enter why this copy is needed.")]
+    if "\0" in reason:
+        return [FieldError("reason", "Remove the NUL character: it isn't text.")]
+    if len(reason) > LONGEST_REASON:
+        words = f"Shorten the reason to {LONGEST_REASON:,} characters. This has {len(reason):,}."
+        return [FieldError("reason", words)]
+    return []
 
 
 def claim_names(handed_in: Submission, again: int | None = None) -> None:

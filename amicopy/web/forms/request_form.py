@@ -26,6 +26,7 @@ from amicopy.copies.core.parameters import (
     of_scope,
 )
 from amicopy.copies.requests import verbs
+from amicopy.copies.requests.submission_checks import reason_errors
 from amicopy.web.forms.member_forms import AS_SOURCE, TRUE, MemberForm, member_form
 from amicopy.web.forms.rows import MOST, Row, rows_of
 from amicopy.web.request_filters import row_number
@@ -167,8 +168,6 @@ class RequestForm:
         if "\0" in "".join(self.data.values()):
             self.add_error("reason", "Remove the NUL character: it isn't text.")
         reason = self.text("reason")
-        if len(reason) > 4000:
-            self.add_error("reason", f"Shorten the reason to 4,000 characters. This has {len(reason):,}.")
         start = self.start_not_before
         if start is None and self.text("start_not_before"):
             self.add_error("start_not_before", "Enter a date and a time, or leave it empty.")
@@ -178,8 +177,8 @@ class RequestForm:
                     account=account, reason=reason, calls=calls, start_not_before=start, again=self.again
                 )
             )
-        elif not reason:
-            self.add_error("reason", "Enter why this copy is needed.")
+        else:
+            self.refuse(reason_errors(reason))
         return calls
 
     def refuse(self, errors: Sequence[FieldError]) -> None:

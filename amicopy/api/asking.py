@@ -1,0 +1,145 @@
+"""Asking for copies: checked without being stored, and submitted, by what the form is checked and submitted by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import reverse
+from ninja.responses import Status
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt
+
+from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, pointer_of
+from amicopy.api.operations import operation
+from amicopy.api.problems import Problem, Wrong
+from amicopy.api.shown import RequestWithCopies
+from amicopy.api.token_auth import TokenRequest, actor_of
+from amicopy.copies import rules
+from amicopy.copies.core import permissions
+from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.token_models import ApiToken, Scope
+from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.requests import verbs
+from amicopy.copies.rules.requests import MOST_DESTINATIONS, has_at_most_50_destinations
+
+BIG = 2**63
+
+
+def _moment(value: Any) -> Any:
+    """A time as text with its zone, such as 2026-12-01T08:00:00Z, in UTC."""
+    if value is None:
+        return None
+    try:
+        if not isinstance(value, str):
+            raise ValueError
+        return datetime.fromisoformat(value).astimezone(UTC) if _has_zone(value) else value
+    except (ValueError, OverflowError):
+        raise ValueError("Enter a time with its zone, such as 2026-12-01T08:00:00Z.") from None
+
+
+def _has_zone(value: str) -> bool:
+    if datetime.fromisoformat(value).tzinfo is None:
+        raise ValueError
+    return True
+
+
+Number = Annotated[StrictInt, Field(ge=1, lt=BIG)]
+
+
+class NewRequest(Strict):
+    """What is asked for: one image, one or more destinations, and why."""
+
+    account: Text = Field(description="The 12 digits of the AWS account to copy into.")
+    reason: Text = Field(description="Why the copy is needed, for who decides.")
+    copy_image: CopyImage  # type: ignore[valid-type]  # made from the table of members
+    destinations: list[Destination]  # type: ignore[valid-type]
+    start_not_before: Annotated[AwareDatetime | None, BeforeValidator(_moment)] = Field(
+        default=None, description="Copies wait for this time."
+    )
+    continues: Number | None = Field(default=None, description="The finished request these are more destinations of.")
+    mends: Number | None = Field(default=None, description="The failed copy of another request to ask for again.")
+
+
+class Checked(BaseModel):
+    """What the rules say to a request that wasn't stored."""
+
+    valid: bool
+    errors: list[dict[str, str]] = Field(description="What would be refused: pointer and detail, as in a problem.")
+    warnings: list[dict[str, str]] = Field(description="What may surprise, without being refused.")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A body as the verbs take it, with what was found out at AWS meanwhile."""
+
+    account: Account
+    calls: Sequence[Call]
+    lookups: snapshot.Kept
+
+
+@operation("POST", "/requests", Scope.REQUEST, RequestWithCopies, status=201, refuses=(413, 415, 422))
+def create_request(request: TokenRequest, body: NewRequest, response: HttpResponse) -> Status[RequestWithCopies]:
+    """Asks for copies. Answers with the request as it is then: it waits for approval, or its copies are queued."""
+    read = _read(request.auth, body)
+    try:
+        row = verbs.submit(
+            actor_of(request),
+            account=read.account,
+            reason=body.reason,
+            calls=read.calls,
+            lookups=read.lookups,
+            start_not_before=body.start_not_before,
+            continues=body.continues,
+            mends=body.mends,
+        )
+    except InvalidRequest as invalid:
+        raise _refusal(invalid.errors, body) from invalid
+    response["Location"] = reverse("api:read_request", args=[row.pk])
+    return Status(201, RequestWithCopies.of(row))
+
+
+@operation("POST", "/requests/validate", Scope.REQUEST, Checked, refuses=(413, 415, 422))
+def validate_request(request: TokenRequest, body: NewRequest) -> Checked:
+    """Says what the rules say to a request, and stores nothing."""
+    read = _read(request.auth, body)
+    errors = verbs.check_submission(
+        account=read.account,
+        reason=body.reason,
+        calls=read.calls,
+        requester=request.auth.person,
+        lookups=read.lookups,
+        start_not_before=body.start_not_before,
+    )
+    account = read.account
+    found = rules.warnings(read.calls, account_id=account.account_id, partition=account.partition, lookups=read.lookups)
+    return Checked(valid=not errors, errors=_said(errors, body), warnings=_said(found, body))
+
+
+def _read(token: ApiToken, body: NewRequest) -> _Read:
+    permissions.check_submit(token.person)
+    account = {each.account_id: each for each in _accounts(token)}.get(body.account)
+    calls = calls_of(body.copy_image, body.destinations)
+    errors = [] if account else [FieldError("account", "Choose the AWS account to copy into.")]
+    # More aren't worth a look at each.
+    errors += has_at_most_50_destinations(calls) if len(calls) > MOST_DESTINATIONS else []
+    if account is None or errors:
+        raise _refusal(errors, body)
+    return _Read(account, calls, snapshot.gather(account, calls, until=async_queries.deadline()))
+
+
+def _accounts(token: ApiToken) -> QuerySet[Account]:
+    """The accounts in which a token may ask for copies."""
+    accounts = Account.objects.open_to(token.person)
+    return accounts.filter(account_id__in=token.accounts) if token.accounts else accounts
+
+
+def _refusal(errors: Sequence[FieldError], body: NewRequest) -> Problem:
+    wrong = [Wrong(pointer_of(error, body.destinations), error.message) for error in errors]
+    return Problem(422, "invalid-request", "The request was refused. Nothing was stored.", wrong)
+
+
+def _said(found: Sequence[FieldError], body: NewRequest) -> list[dict[str, str]]:
+    return [{"pointer": pointer_of(each, body.destinations), "detail": each.message} for each in found]

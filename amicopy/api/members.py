@@ -1,0 +1,152 @@
+"""CopyImage's members as JSON, made from their table and nothing else; and from JSON to calls.
+
+Types are strict: "true" is not true, and a member that isn't known is refused. Everything else, lengths and patterns
+too, is for the rules to say, in the form's own words; the schema only shows it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, create_model
+
+from amicopy.copies.core.calls import Call, FieldError
+from amicopy.copies.core.parameters import (
+    BY_NAME,
+    DESTINATION_REGION,
+    Parameter,
+    of_destination,
+    of_scope,
+)
+from amicopy.copies.rules.fields import type_error
+
+
+def _text(value: str) -> str:
+    """What databases and AWS take for text: no NUL, and no half of a character as JSON can write it."""
+    if "\0" in value:
+        raise ValueError("Remove the NUL character: it isn't text.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("Remove the lone surrogate: it isn't text.")
+    return value
+
+
+Text = Annotated[StrictStr, AfterValidator(_text)]
+
+
+class Strict(BaseModel):
+    """A body, or a part of one: members that aren't known are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Tag(Strict):
+    """A tag."""
+
+    Key: Text
+    Value: Text = ""
+
+
+class TagSpecification(Strict):
+    """The tags of the new image, or of its snapshots."""
+
+    ResourceType: Text = Field(json_schema_extra={"enum": ["image", "snapshot"]})
+    Tags: list[Tag]
+
+
+_TYPES: dict[str, Any] = {
+    "text": Text,
+    "long text": Text,
+    "flag": StrictBool,
+    "three-way": StrictBool,
+    "number": StrictInt,
+    "tags": list[TagSpecification],
+}
+
+
+def _limits(parameter: Parameter) -> dict[str, Any]:
+    """What JSON Schema can show of a row."""
+    shown: dict[str, Any]
+    if parameter.kind == "number":
+        shown = {"minimum": parameter.minimum, "maximum": parameter.maximum, "multipleOf": parameter.step}
+    else:
+        pattern = f"^(?:{parameter.pattern})$" if parameter.pattern else None
+        shown = {"minLength": parameter.minimum, "maxLength": parameter.maximum, "pattern": pattern}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _model(name: str, words: str, parameters: Iterable[Parameter], required: Sequence[str]) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        parameter.name: (
+            _TYPES[parameter.kind] | None,
+            Field(
+                default=None,
+                title=parameter.label,
+                description=parameter.help or None,
+                json_schema_extra=_limits(parameter),
+            ),
+        )
+        for parameter in parameters
+    }
+    # The rules ask for them, in the form's words.
+    config = ConfigDict(extra="forbid", json_schema_extra={"required": list(required)})
+    return create_model(name, __config__=config, __doc__=words, **fields)
+
+
+CopyImage = _model(
+    "CopyImage",
+    "CopyImage's members for all destinations; those that a destination has itself count there.",
+    of_scope("request", "both"),
+    [parameter.name for parameter in of_scope("request") if parameter.required],
+)
+Destination = _model(
+    "Destination",
+    "Where a copy goes: its Region, and members of its own. Null leaves a member out whatever stands for all.",
+    of_destination(),
+    [DESTINATION_REGION.name],
+)
+
+
+def calls_of(shared: BaseModel, destinations: Sequence[BaseModel]) -> list[Call]:
+    """The calls as they would be sent, member by member as in the form: an empty text and a flag that is off are left
+    out."""
+    once = _filled(shared, of_scope("request"))
+    token = once.pop("ClientToken", "")
+    calls = []
+    for own in destinations:
+        inherited = [parameter for parameter in of_scope("both") if _inherits(parameter, own)]
+        members = {**_filled(shared, inherited), **_filled(own, of_destination())}
+        region = members.pop(DESTINATION_REGION.name, "")
+        ordered = {each.name: members[each.name] for each in of_destination() if each.name in members}
+        calls.append(Call(DestinationRegion=region, parameters={**once, **ordered}, ClientToken=token))
+    return calls
+
+
+def pointer_of(error: FieldError, destinations: Sequence[BaseModel]) -> str:
+    """Where in the body of a request stands what an error is about."""
+    parameter = next((each for each in of_destination() if each.name == error.field), None)
+    index = error.destination or 0
+    own = index < len(destinations) and error.field in destinations[index].model_fields_set
+    if parameter is not None and (parameter.scope == "destination" or own):
+        return f"#/destinations/{index}/{error.field}"
+    return f"#/copy_image/{error.field}" if error.field in BY_NAME else f"#/{error.field}"
+
+
+def type_words(name: str) -> str:
+    """What the form says about a member whose value isn't of its type; empty for what is no member."""
+    parameter = BY_NAME.get(name) or (DESTINATION_REGION if name == DESTINATION_REGION.name else None)
+    return type_error(parameter, None) if parameter else ""
+
+
+def _inherits(parameter: Parameter, own: BaseModel) -> bool:
+    """Whether a destination takes what stands for all: it doesn't say itself, nor leaves out what this goes with."""
+    leads = parameter.goes_with
+    left_out = leads in own.model_fields_set and getattr(own, leads) is None if leads else False
+    return parameter.name not in own.model_fields_set and not left_out
+
+
+def _filled(part: BaseModel, parameters: Iterable[Parameter]) -> dict[str, Any]:
+    values = {parameter: getattr(part, parameter.name) for parameter in parameters}
+    return {
+        parameter.name: [each.model_dump() for each in value] if parameter.kind == "tags" else value
+        for parameter, value in values.items()
+        if value not in (None, "", []) and not (parameter.kind == "flag" and value is False)
+    }

@@ -1,0 +1,30 @@
+"""How an operation is registered: its method and address, the scope its tokens need, and what it answers."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ninja import Router
+
+from amicopy.api.problems import ProblemOut
+from amicopy.api.token_auth import TokenAuth
+from amicopy.copies.core.token_models import Scope
+
+# One for all: addresses that share a path belong together.
+router = Router()
+F = TypeVar("F", bound=Callable[..., Any])
+# What any operation may answer, besides what it says itself.
+ALWAYS = (400, 401, 403, 405, 429)
+
+
+def operation(
+    method: str, path: str, scope: Scope, out: Any, *, status: int = 200, refuses: tuple[int, ...] = ()
+) -> Callable[[F], F]:
+    """Registers a function under its own name. `refuses` are the statuses of its problems, besides ALWAYS."""
+    register: Callable[[F], F] = router.api_operation(
+        [method],
+        path,
+        auth=TokenAuth(scope),
+        response={status: out, **dict.fromkeys((*ALWAYS, *refuses), ProblemOut)},
+        openapi_extra={"x-scope": scope.value},
+    )
+    return register

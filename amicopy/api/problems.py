@@ -1,0 +1,66 @@
+"""Refusals as problem details: https://www.rfc-editor.org/rfc/rfc9457. Their words are those of the pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django.http import JsonResponse
+from pydantic import BaseModel
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong with one member of a body, by its JSON pointer; `#` stands before it, as in the standard's own
+    example."""
+
+    pointer: str
+    detail: str
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """A refusal. `code` tells programs what it is, `detail` people."""
+
+    status: int
+    code: str
+    detail: str
+    errors: Sequence[Wrong] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class WrongOut(BaseModel):
+    """What is wrong with one member of the body."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemOut(BaseModel):
+    """A refusal, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[WrongOut] = []
+
+
+def answer(problem: Problem) -> JsonResponse:
+    """The response that says it."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        "errors": [asdict(wrong) for wrong in problem.errors],
+    }
+    return JsonResponse(content, status=problem.status, content_type=MEDIA_TYPE, headers=dict(problem.headers))
+
+
+def not_found(what: str = "There is nothing at this address.") -> Problem:
+    return Problem(404, "not-found", what)

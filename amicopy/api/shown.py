@@ -1,0 +1,211 @@
+"""Requests, copies, attempts and events as JSON: codes for programs, and the words of the pages beside them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from pydantic import BaseModel, Field
+
+from amicopy.audit.models import AuditEvent
+from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.reason_words import words_of
+from amicopy.copies.core.states import CopyState, RequestState
+
+
+class Wait(BaseModel):
+    """Why a copy waits; `who` has to do something, empty for nobody."""
+
+    code: str
+    who: str
+    words: str
+
+
+class AwsError(BaseModel):
+    """What AWS said when the copy failed."""
+
+    code: str
+    message: str
+    request_id: str
+
+
+class CopyOut(BaseModel):
+    """One call of CopyImage, for one destination."""
+
+    id: int
+    account: str
+    DestinationRegion: str
+    destination: str = Field(description="The Outpost's ARN, the Local Zone, or else the Region.")
+    state: CopyState
+    ImageId: str | None
+    progress: int = Field(description="Percent.")
+    parameters: dict[str, Any] = Field(description="The exact arguments of the call, without ClientToken.")
+    wait: Wait | None
+    error: AwsError | None
+    queued_at: datetime | None
+    called_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, copy: ImageCopy) -> "CopyOut":
+        wait = copy.wait
+        return cls(
+            id=copy.pk,
+            account=copy.account.account_id,
+            DestinationRegion=copy.DestinationRegion,
+            destination=copy.destination,
+            state=CopyState(copy.state),
+            ImageId=copy.ImageId or None,
+            progress=copy.progress,
+            parameters=copy.parameters,
+            wait=Wait(code=wait.code, who=wait.who, words=words_of(wait).sentence) if wait else None,
+            error=AwsError(code=copy.error_code, message=copy.error_message, request_id=copy.error_request_id)
+            if copy.error_code
+            else None,
+            queued_at=copy.queued_at,
+            called_at=copy.called_at,
+            finished_at=copy.finished_at,
+        )
+
+
+class Needed(BaseModel):
+    """So many approvals from a group; without one, from anybody who may decide."""
+
+    group: str | None
+    count: int
+
+
+class RequestOut(BaseModel):
+    """A request for copies, without them."""
+
+    number: int
+    url: str = Field(description="Its page, for people.")
+    state: RequestState
+    account: str
+    requester: str
+    reason: str
+    SourceRegion: str
+    SourceImageId: str
+    Name: str
+    dry_run: bool
+    content_hash: str = Field(description="Of all that is approved; what a decision sends in If-Match.")
+    needs: list[Needed] = Field(description="Who has to approve; empty: nobody.")
+    round: int
+    submitted_at: datetime
+    expires_at: datetime | None
+    start_not_before: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    finished_at: datetime | None
+    continues: int | None
+    mends: int | None = Field(description="The failed copy of another request that this asks for again.")
+
+    @classmethod
+    def of(cls, row: CopyRequest) -> "RequestOut":
+        return cls(**values_of(row))
+
+
+class RequestWithCopies(RequestOut):
+    """A request with the copies of its current round."""
+
+    copies: list[CopyOut]
+
+    @classmethod
+    def of(cls, row: CopyRequest) -> "RequestWithCopies":
+        return cls(**values_of(row), copies=copies_of(row.copies_of_round().select_related("account")))
+
+
+class AttemptOut(BaseModel):
+    """One try at a copy, with its token."""
+
+    number: int
+    ClientToken: str
+    created_at: datetime
+    first_called_at: datetime | None
+    last_called_at: datetime | None
+    in_doubt: bool = Field(description="AWS never said what came of a call.")
+    ImageId: str | None
+    aws_request_id: str | None
+    error_code: str | None
+
+    @classmethod
+    def of(cls, row: Attempt) -> "AttemptOut":
+        return cls(
+            number=row.number,
+            ClientToken=row.ClientToken,
+            created_at=row.created_at,
+            first_called_at=row.first_called_at,
+            last_called_at=row.last_called_at,
+            in_doubt=row.in_doubt,
+            ImageId=row.ImageId or None,
+            aws_request_id=row.aws_request_id or None,
+            error_code=row.error_code or None,
+        )
+
+
+class EventOut(BaseModel):
+    """One thing that happened, as the history keeps it."""
+
+    id: int
+    at: datetime
+    action: str
+    words: str
+    actor: str
+    source: str
+    address: str
+    correlation_id: str
+    copy_id: int | None
+    old: str
+    new: str
+    data: dict[str, Any]
+    hash: str
+
+    @classmethod
+    def of(cls, event: AuditEvent) -> "EventOut":
+        return cls(
+            id=event.pk,
+            at=event.at,
+            action=event.action,
+            words=event.sentence,
+            actor=event.actor,
+            source=event.source,
+            address=event.address,
+            correlation_id=str(event.correlation_id),
+            copy_id=event.copy,
+            old=event.old,
+            new=event.new,
+            data=event.data,
+            hash=event.hash,
+        )
+
+
+def copies_of(copies: Iterable[ImageCopy]) -> list[CopyOut]:
+    return [CopyOut.of(copy) for copy in copies]
+
+
+def values_of(row: CopyRequest) -> dict[str, Any]:
+    """What is shown of a request itself."""
+    return {
+        "number": row.pk,
+        "url": settings.SITE_URL + reverse("request", args=[row.pk]),
+        "state": RequestState(row.state),
+        "account": row.account.account_id,
+        "requester": row.requester.get_username(),
+        "reason": row.reason,
+        "SourceRegion": row.SourceRegion,
+        "SourceImageId": row.SourceImageId,
+        "Name": row.Name,
+        "dry_run": row.dry_run,
+        "content_hash": row.content_hash,
+        "needs": [Needed(group=each.get("group"), count=each["count"]) for each in row.plan],
+        "round": row.round,
+        "submitted_at": row.submitted_at,
+        "expires_at": row.expires_at,
+        "start_not_before": row.start_not_before,
+        "decided_by": row.decided_by.get_username() if row.decided_by else None,
+        "decided_at": row.decided_at,
+        "finished_at": row.finished_at,
+        "continues": row.continues_id,
+        "mends": row.mends_id,
+    }

@@ -1,0 +1,70 @@
+"""Who calls: the token in the header Authorization, and nothing else. A session opens no address of the API."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from amicopy.api.problems import Problem
+from amicopy.audit.actor import Actor
+from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet
+from amicopy.copies.core.token_models import PREFIX, ApiToken, Scope
+from amicopy.copies.operations import tokens
+
+REALM = 'Bearer realm="amicopy"'
+
+
+class TokenRequest(HttpRequest):
+    """A request after its token was looked at."""
+
+    auth: ApiToken
+
+
+class TokenAuth(HttpBearer):
+    """Takes tokens that are for one scope; without one, any token that works."""
+
+    def __init__(self, scope: Scope | None = None) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        """The token. Raises Problem for one that doesn't work, or isn't for this."""
+        try:
+            row = tokens.used(token.strip(), address=address_of(request))
+        except tokens.Refused as refused:
+            challenge = f'{REALM}, error="invalid_token"'
+            raise Problem(401, "invalid-token", str(refused), headers={"WWW-Authenticate": challenge}) from refused
+        if self.scope and self.scope not in row.scopes:
+            words = f"This token isn't for this. It needs the scope “{self.scope.value}”."
+            challenge = f'{REALM}, error="insufficient_scope", scope="{self.scope.value}"'
+            raise Problem(403, "insufficient-scope", words, headers={"WWW-Authenticate": challenge})
+        return row
+
+
+def no_token() -> Problem:
+    """Said to who sent none."""
+    words = "Send a token in the header Authorization, after the word Bearer. People make them in their settings."
+    return Problem(401, "no-token", words, headers={"WWW-Authenticate": REALM})
+
+
+def refuse_in_address(request: HttpRequest) -> None:
+    """Raises Problem for an address with a token in it: addresses end up in logs."""
+    if PREFIX in request.META.get("QUERY_STRING", "") or "access_token" in request.GET:
+        words = "Never put a token into an address: revoke it, since addresses are logged, and send the new one in the "
+        raise Problem(400, "token-in-address", f"{words}header Authorization.")
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address the request came from, as the history has it."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def actor_of(request: TokenRequest) -> Actor:
+    """The token's person, acting with it."""
+    return tokens.actor_with(request.auth, address=address_of(request))
+
+
+def visible_to(token: ApiToken) -> CopyRequestQuerySet:
+    """The requests a token reaches: those its person may see, in the accounts it holds for."""
+    rows = CopyRequest.objects.visible_to(token.person)
+    return rows.filter(account__account_id__in=token.accounts) if token.accounts else rows

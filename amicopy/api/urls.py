@@ -1,0 +1,80 @@
+"""The addresses of the API, each behind one door: closed when the API is off, for tokens alone, JSON whatever
+happens."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from amicopy.api.api import api
+from amicopy.api.problems import Problem, answer, not_found
+from amicopy.api.token_auth import refuse_in_address
+
+View = Callable[..., HttpResponseBase]
+# A request with fifty destinations and as many tags is a tenth of it.
+MOST_BYTES = 262_144
+
+
+def door(view: View) -> View:
+    """A view that only takes what a program with a token may send."""
+
+    @csrf_exempt
+    @login_not_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            if not settings.API_ENABLED:
+                raise not_found("The API is switched off here.")
+            refuse_in_address(request)
+            _check_body(request)
+            response = view(request, *args, **kwargs)
+        except Problem as problem:
+            response = answer(problem)
+        except Http404:
+            response = answer(not_found())
+        if response.status_code == 405:
+            allowed = {"Allow": response.get("Allow", "")}
+            words = f"{request.method} isn't possible here."
+            response = answer(Problem(405, "method-not-allowed", words, headers=allowed))
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+    return guarded
+
+
+def _check_body(request: HttpRequest) -> None:
+    """Raises Problem for a body that is too large, or that isn't JSON by its own word."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isascii() or not length.isdecimal() or len(length) > 9 or int(length) > MOST_BYTES:
+        raise Problem(413, "too-large", f"Send at most {MOST_BYTES:,} bytes.")
+    if int(length) and (request.content_type != "application/json" or not _utf8(request)):
+        raise Problem(415, "not-json", "Send the body as application/json in UTF-8.")
+
+
+def _utf8(request: HttpRequest) -> bool:
+    return (request.content_params or {}).get("charset", "utf-8").strip('"').lower() in {"utf-8", "utf8"}
+
+
+def _nothing(request: HttpRequest, rest: str) -> HttpResponse:
+    raise not_found()
+
+
+def _behind_door(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    for each in patterns:
+        if isinstance(each, URLPattern):
+            each.callback = door(each.callback)
+    return patterns
+
+
+_patterns, _app_name, _namespace = api.urls
+urls = (
+    [*_behind_door(_patterns), re_path(r"^(?P<rest>.*)$", door(_nothing), name="nothing")],
+    _app_name,
+    _namespace,
+)
