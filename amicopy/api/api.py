@@ -9,7 +9,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
-from amicopy.api import acting, asking, following
+from amicopy.api import acting, asking, following, polling
 from amicopy.api.members import type_words
 from amicopy.api.operations import router
 from amicopy.api.problems import MEDIA_TYPE, Problem, Wrong, answer, not_found
@@ -52,7 +52,7 @@ api = Api(
     parser=StrictJson(),
 )
 # Each adds its own when it is imported.
-OPERATIONS = (asking, following, acting)
+OPERATIONS = (asking, following, polling, acting)
 api.add_router("", router)
 
 

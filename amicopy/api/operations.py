@@ -17,14 +17,22 @@ ALWAYS = (400, 401, 403, 405, 429)
 
 
 def operation(
-    method: str, path: str, scope: Scope, out: Any, *, status: int = 200, refuses: tuple[int, ...] = ()
+    method: str,
+    path: str,
+    scope: Scope,
+    out: Any,
+    *,
+    status: int = 200,
+    refuses: tuple[int, ...] = (),
+    empty: tuple[int, ...] = (),
 ) -> Callable[[F], F]:
-    """Registers a function under its own name. `refuses` are the statuses of its problems, besides ALWAYS."""
+    """Registers a function under its own name. `refuses` are the statuses of its problems, besides ALWAYS, `empty`
+    those without a body."""
     register: Callable[[F], F] = router.api_operation(
         [method],
         path,
         auth=TokenAuth(scope),
-        response={status: out, **dict.fromkeys((*ALWAYS, *refuses), ProblemOut)},
+        response={status: out, **dict.fromkeys(empty), **dict.fromkeys((*ALWAYS, *refuses), ProblemOut)},
         openapi_extra={"x-scope": scope.value},
     )
     return register

@@ -81,6 +81,7 @@ class RequestOut(BaseModel):
 
     number: int
     url: str = Field(description="Its page, for people.")
+    status_url: str = Field(description="What to ask again and again until `final`.")
     state: RequestState
     account: str
     requester: str
@@ -189,6 +190,7 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
     return {
         "number": row.pk,
         "url": settings.SITE_URL + reverse("request", args=[row.pk]),
+        "status_url": settings.SITE_URL + reverse("api:read_status", args=[row.pk]),
         "state": RequestState(row.state),
         "account": row.account.account_id,
         "requester": row.requester.get_username(),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.progress import overall
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import COPY_DONE, CopyState, RequestState
@@ -50,7 +50,6 @@ _COPY: Mapping[str, Status] = {
     CopyState.CANCELLING: Status("run", "run", "Cancelling"),
     CopyState.CANCELLED: Status("idle", "stop", "Cancelled"),
 }
-_LEFT_OUT = frozenset({CopyState.FAILED, CopyState.CANCELLED})
 
 
 def request_status(request: CopyRequest, copies: Sequence[ImageCopy] | None = None) -> Status:
@@ -138,21 +137,3 @@ def duration(seconds: float | None) -> str:
         return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
     hours = minutes % 1440 // 60
     return f"{minutes // 1440} d {hours} h" if hours else f"{minutes // 1440} d"
-
-
-def gib_done(copies: Sequence[ImageCopy]) -> float:
-    """GiB copied so far; failed and cancelled copies are left out."""
-    counted_in = [copy for copy in copies if copy.state not in _LEFT_OUT]
-    return float(sum(row["VolumeSize"] * row["Progress"] / 100 for copy in counted_in for row in copy.snapshots))
-
-
-def overall(copies: Sequence[ImageCopy]) -> int:
-    """Whole percent over all copies, weighted by GiB; failed and cancelled ones are left out."""
-    counted_in = [copy for copy in copies if copy.state not in _LEFT_OUT]
-    sizes = {copy.pk: size_of(copy) for copy in counted_in}
-    known = [size for size in sizes.values() if size]
-    usual = sum(known) / len(known) if known else 1
-    total = sum(size or usual for size in sizes.values())
-    if not total:
-        return 0
-    return int(sum((sizes[copy.pk] or usual) * copy.progress for copy in counted_in) / total)

@@ -19,10 +19,11 @@ from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.core.explanations import is_ours
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME
+from amicopy.copies.core.progress import overall
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import preferences
 from amicopy.web.navigation import Navigation, navigation_of
-from amicopy.web.status import Status, copy_status, current, duration, overall, request_status, without_percent
+from amicopy.web.status import Status, copy_status, current, duration, request_status, without_percent
 from amicopy.web.undo_links import undo_of
 
 # Of what is drawn from a few words only, so many are kept: polls draw the same again and again.

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_GET
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.explanations import explain
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
+from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.reasons import NEEDS
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls, estimates
 from amicopy.web.actor import signed_in
-from amicopy.web.status import first_wait, gib_done, overall
+from amicopy.web.status import first_wait
 from amicopy.web.views.requests import drawn
 
 WEEK = timedelta(days=7)

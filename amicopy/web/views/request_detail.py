@@ -17,6 +17,7 @@ from amicopy.copies.core import explanations, permissions
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import shown
+from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.states import COPY_STARTABLE, COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry, follow_ups
@@ -25,7 +26,7 @@ from amicopy.web import approval_queue, conditional_polls, estimates
 from amicopy.web.actor import signed_in
 from amicopy.web.request_filters import BIG
 from amicopy.web.review_summary import edits_of, found_of, names_of
-from amicopy.web.status import copy_status, counted, gib_done, overall, request_status
+from amicopy.web.status import copy_status, counted, request_status
 from amicopy.web.timeline import next_steps, steps_of
 
 REDRAWN_SECONDS = 300

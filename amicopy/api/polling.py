@@ -1,0 +1,123 @@
+"""The status of a request, for programs that ask until it is final: few statements, and 304 while nothing changed.
+
+There is no waiting for a change: each waiter would hold one of the web server's threads.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseNotModified
+from django.urls import reverse
+from django.utils.http import parse_etags
+from ninja import Header
+from pydantic import BaseModel, Field
+
+from amicopy.api.following import BIG
+from amicopy.api.operations import operation
+from amicopy.api.problems import not_found
+from amicopy.api.token_auth import TokenRequest
+from amicopy.copies.core import permissions
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.progress import overall
+from amicopy.copies.core.states import REQUEST_OPEN, CopyState, RequestState
+from amicopy.copies.core.token_models import ApiToken, Scope
+
+
+class Outcome(StrEnum):
+    """What became of a request."""
+
+    SUCCEEDED = "succeeded"
+    PARTLY = "partly"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+OUTCOMES = {
+    RequestState.COMPLETED: Outcome.SUCCEEDED,
+    RequestState.PARTIAL: Outcome.PARTLY,
+    RequestState.FAILED: Outcome.FAILED,
+    RequestState.REJECTED: Outcome.REJECTED,
+    RequestState.EXPIRED: Outcome.EXPIRED,
+    RequestState.WITHDRAWN: Outcome.CANCELLED,
+    RequestState.CANCELLED: Outcome.CANCELLED,
+}
+
+
+class CopyStatus(BaseModel):
+    """How far one copy is."""
+
+    account: str
+    DestinationRegion: str
+    destination: str
+    state: CopyState
+    ImageId: str | None
+    progress: int
+
+
+class StatusOut(BaseModel):
+    """How far a request is. Nothing happens any more by itself once it is final; a person may still retry or renew."""
+
+    number: int
+    status_url: str
+    state: RequestState
+    final: bool
+    outcome: Outcome | None = Field(description="Null until it is final.")
+    progress: int = Field(description="Percent over all copies, weighted by size.")
+    images: dict[str, dict[str, str]] = Field(
+        description="The ids of finished AMIs, by account and then by Region, Local Zone or Outpost."
+    )
+    copies: list[CopyStatus]
+
+
+@operation("GET", "/requests/{int:number}/status", Scope.READ, StatusOut, refuses=(404,), empty=(304,))
+def read_status(
+    request: TokenRequest,
+    number: int,
+    response: HttpResponse,
+    if_none_match: Annotated[str, Header("", alias="If-None-Match", description="The ETag of the answer before.")],
+) -> StatusOut | HttpResponse:
+    """How far a request is: always 200, whatever became of it; 304 to If-None-Match while nothing changed."""
+    row = _find(request.auth, number)
+    tag = f'"{row.pk}.{row.version}"'
+    if tag in parse_etags(if_none_match):
+        return HttpResponseNotModified(headers=_headers(tag))
+    for name, value in _headers(tag).items():
+        response[name] = value
+    copies, account = list(row.copies_of_round()), row.account.account_id
+    done = {copy.destination: copy.ImageId for copy in copies if copy.state == CopyState.AVAILABLE}
+    return StatusOut(
+        number=row.pk,
+        status_url=settings.SITE_URL + reverse("api:read_status", args=[row.pk]),
+        state=RequestState(row.state),
+        final=row.state not in REQUEST_OPEN,
+        outcome=OUTCOMES.get(RequestState(row.state)),
+        progress=overall(copies),
+        images={account: done} if done else {},
+        copies=[
+            CopyStatus(
+                account=account,
+                DestinationRegion=copy.DestinationRegion,
+                destination=copy.destination,
+                state=CopyState(copy.state),
+                ImageId=copy.ImageId or None,
+                progress=copy.progress,
+            )
+            for copy in copies
+        ],
+    )
+
+
+def _find(token: ApiToken, number: int) -> CopyRequest:
+    """As `following.find`; a person's own request is found without asking for their permissions."""
+    row = CopyRequest.objects.select_related("account").filter(pk=number if number < BIG else 0).first()
+    reached = row is not None and (not token.accounts or row.account.account_id in token.accounts)
+    if row is None or not reached or not permissions.may_see(token.person, row):
+        raise not_found(f"There is no request #{number} that this token reaches.")
+    return row
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
