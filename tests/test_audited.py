@@ -17,6 +17,7 @@ TELL = {"record", "move_request", "move_copy"}
 CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
+    "api.idempotency": "answers are kept for a while; what was done is told by the verb",
     "copies.operations.account_checks:claim_next": "who works on it",
     "copies.operations.account_checks:hand_back": "who works on it",
     "copies.engine.leftover_jobs:_put_off": "the call to AWS told it",

@@ -36,7 +36,7 @@ class DecisionIn(Strict):
     reason: Annotated[Text, AfterValidator(_short)] = Field(default="")
 
 
-@operation("POST", "/requests/{int:number}/withdraw", Scope.REQUEST, RequestWithCopies, refuses=(404, 409))
+@operation("POST", "/requests/{int:number}/withdraw", Scope.REQUEST, RequestWithCopies, refuses=(404, 409, 422))
 def withdraw_request(request: TokenRequest, number: int) -> RequestWithCopies:
     """Takes an undecided request of the person's own back."""
     find(request, number)

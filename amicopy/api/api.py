@@ -10,6 +10,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
 from amicopy.api import acting, asking, following, polling
+from amicopy.api.idempotency import Answered
 from amicopy.api.members import type_words
 from amicopy.api.operations import router
 from amicopy.api.problems import MEDIA_TYPE, Problem, Wrong, answer, not_found
@@ -65,6 +66,11 @@ def openapi(request: TokenRequest) -> HttpResponse:
 @api.exception_handler(Problem)
 def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     return answer(problem)
+
+
+@api.exception_handler(Answered)
+def _again(request: HttpRequest, answered: Answered) -> HttpResponse:
+    return answered.response
 
 
 @api.exception_handler(AuthenticationError)

@@ -80,7 +80,7 @@ class _Read:
     lookups: snapshot.Kept
 
 
-@operation("POST", "/requests", Scope.REQUEST, RequestWithCopies, status=201, refuses=(413, 415, 422))
+@operation("POST", "/requests", Scope.REQUEST, RequestWithCopies, status=201, refuses=(409, 413, 415, 422))
 def create_request(request: TokenRequest, body: NewRequest, response: HttpResponse) -> Status[RequestWithCopies]:
     """Asks for copies. Answers with the request as it is then: it waits for approval, or its copies are queued."""
     read = _read(request.auth, body)
@@ -94,6 +94,7 @@ def create_request(request: TokenRequest, body: NewRequest, response: HttpRespon
             start_not_before=body.start_not_before,
             continues=body.continues,
             mends=body.mends,
+            submission=request.kept.submission if request.kept else None,
         )
     except InvalidRequest as invalid:
         raise _refusal(invalid.errors, body) from invalid
@@ -101,7 +102,7 @@ def create_request(request: TokenRequest, body: NewRequest, response: HttpRespon
     return Status(201, RequestWithCopies.of(row))
 
 
-@operation("POST", "/requests/validate", Scope.REQUEST, Checked, refuses=(413, 415, 422))
+@operation("POST", "/requests/validate", Scope.REQUEST, Checked, refuses=(409, 413, 415, 422))
 def validate_request(request: TokenRequest, body: NewRequest) -> Checked:
     """Says what the rules say to a request, and stores nothing."""
     read = _read(request.auth, body)

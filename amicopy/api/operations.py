@@ -5,12 +5,21 @@ from typing import Any, TypeVar
 
 from ninja import Router
 
+from amicopy.api.idempotency import HEADER
 from amicopy.api.problems import ProblemOut
 from amicopy.api.token_auth import TokenAuth
 from amicopy.copies.core.token_models import Scope
 
 # One for all: addresses that share a path belong together.
 router = Router()
+# The header that every verb takes, as the document says it; see `idempotency`.
+KEY = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "description": "Yours for this call: made again under the same key, it does nothing twice.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
 F = TypeVar("F", bound=Callable[..., Any])
 # What any operation may answer, besides what it says itself.
 ALWAYS = (400, 401, 403, 405, 429)
@@ -33,6 +42,6 @@ def operation(
         path,
         auth=TokenAuth(scope),
         response={status: out, **dict.fromkeys(empty), **dict.fromkeys((*ALWAYS, *refuses), ProblemOut)},
-        openapi_extra={"x-scope": scope.value},
+        openapi_extra={"x-scope": scope.value, **({"parameters": [KEY]} if method == "POST" else {})},
     )
     return register

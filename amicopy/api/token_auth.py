@@ -1,10 +1,13 @@
 """Who calls: the token in the header Authorization, and nothing else. A session opens no address of the API."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from amicopy.api import idempotency, limits
+from amicopy.api.models import KeptAnswer
 from amicopy.api.problems import Problem
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet
@@ -18,6 +21,9 @@ class TokenRequest(HttpRequest):
     """A request after its token was looked at."""
 
     auth: ApiToken
+    # Where its answer is kept, if it came under a key, and what is left of the token's calls.
+    kept: KeptAnswer | None
+    limit_headers: Mapping[str, str]
 
 
 class TokenAuth(HttpBearer):
@@ -28,7 +34,8 @@ class TokenAuth(HttpBearer):
         self.scope = scope
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:
-        """The token. Raises Problem for one that doesn't work, or isn't for this."""
+        """The token. Raises Problem for one that doesn't work, isn't for this, or calls too often, and Answered for a
+        call that was answered before."""
         try:
             row = tokens.used(token.strip(), address=address_of(request))
         except tokens.Refused as refused:
@@ -38,6 +45,9 @@ class TokenAuth(HttpBearer):
             words = f"This token isn't for this. It needs the scope “{self.scope.value}”."
             challenge = f'{REALM}, error="insufficient_scope", scope="{self.scope.value}"'
             raise Problem(403, "insufficient-scope", words, headers={"WWW-Authenticate": challenge})
+        called = cast("TokenRequest", request)
+        called.limit_headers = limits.count(row)
+        called.kept = idempotency.claim(request, row)
         return row
 
 

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from amicopy.api import idempotency
 from amicopy.api.api import api
 from amicopy.api.problems import Problem, answer, not_found
 from amicopy.api.token_auth import refuse_in_address
@@ -33,7 +34,7 @@ def door(view: View) -> View:
                 raise not_found("The API is switched off here.")
             refuse_in_address(request)
             _check_body(request)
-            response = view(request, *args, **kwargs)
+            response = _kept(view, request, *args, **kwargs)
         except Problem as problem:
             response = answer(problem)
         except Http404:
@@ -42,10 +43,20 @@ def door(view: View) -> View:
             allowed = {"Allow": response.get("Allow", "")}
             words = f"{request.method} isn't possible here."
             response = answer(Problem(405, "method-not-allowed", words, headers=allowed))
+        for name, value in getattr(request, "limit_headers", {}).items():
+            response.setdefault(name, value)
         response.setdefault("Cache-Control", "no-store")
         return response
 
     return guarded
+
+
+def _kept(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    """The view's answer, kept under the key that came with the call, if one did."""
+    response = view(request, *args, **kwargs)
+    if row := getattr(request, "kept", None):
+        idempotency.keep(row, response)
+    return response
 
 
 def _check_body(request: HttpRequest) -> None:

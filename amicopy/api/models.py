@@ -1,0 +1,28 @@
+"""What the API keeps for itself: answers to calls that name a key, so that the same call again does nothing twice."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class KeptAnswer(models.Model):
+    """A call under a key of its caller's, and its answer; without one while the call is under way."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    # Of method, address, body and what the token is limited to.
+    fingerprint = models.CharField(max_length=64)
+    # What a request asked for by this call is submitted as: a call that is taken over makes no second one.
+    submission = models.UUIDField(default=uuid.uuid4)
+    started_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    location = models.CharField(max_length=255, blank=True)
+    content = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("person", "key"), name="kept_answer_one_a_key"),)
+
+    def __str__(self) -> str:
+        return self.key
