@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from amicopy.api import reference
 from amicopy.api.urls import urls as api_urls
 from amicopy.web.views import (
     accounts,
@@ -120,6 +121,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/export/", audit_actions.export, name="audit-export"),
     path("audit/verify/", audit_actions.verify, name="audit-verify"),
     path("audit/<int:pk>/", audit.event_detail, name="audit-event"),
+    path("api/", reference.reference, name="api-reference"),
     path("api/v1/", api_urls),
 ]
 handler400, handler403, handler404, handler500 = errors.bad_request, errors.not_allowed, errors.not_found, errors.broken

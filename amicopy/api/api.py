@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 from ninja.parser import Parser
 
 from amicopy.api import acting, asking, following, polling
@@ -30,7 +31,10 @@ class StrictJson(Parser):
 
 
 class Api(NinjaAPI):
-    """Django Ninja's, with problems as they are sent in its document."""
+    """Django Ninja's, with problems as they are sent in its document, and calls by the names of their functions."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**options)
