@@ -81,7 +81,7 @@ class RequestOut(BaseModel):
 
     number: int
     url: str = Field(description="Its page, for people.")
-    status_url: str = Field(description="What to ask again and again until `final`.")
+    status_url: str = Field(description="What to ask until it is final.")
     state: RequestState
     account: str
     requester: str
