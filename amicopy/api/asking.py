@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from ninja.responses import Status
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt
 
 from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, pointer_of
 from amicopy.api.operations import operation
@@ -26,6 +26,7 @@ from amicopy.copies.requests import verbs
 from amicopy.copies.rules.requests import MOST_DESTINATIONS, has_at_most_50_destinations
 
 BIG = 2**63
+LONGEST_CORRELATION = 200
 
 
 def _moment(value: Any) -> Any:
@@ -46,6 +47,12 @@ def _has_zone(value: str) -> bool:
     return True
 
 
+def _short(value: str) -> str:
+    if len(value) > LONGEST_CORRELATION:
+        raise ValueError(f"Shorten it to {LONGEST_CORRELATION} characters. This has {len(value):,}.")
+    return value
+
+
 Number = Annotated[StrictInt, Field(ge=1, lt=BIG)]
 
 
@@ -54,6 +61,11 @@ class NewRequest(Strict):
 
     account: Text = Field(description="The 12 digits of the AWS account to copy into.")
     reason: Text = Field(description="Why the copy is needed, for who decides.")
+    correlation: Annotated[Text, AfterValidator(_short)] = Field(
+        default="",
+        description="What you call it, such as a workflow's id; said back in answers and webhooks.",
+        json_schema_extra={"maxLength": LONGEST_CORRELATION},
+    )
     copy_image: CopyImage  # type: ignore[valid-type]  # made from the table of members
     destinations: list[Destination]  # type: ignore[valid-type]
     start_not_before: Annotated[AwareDatetime | None, BeforeValidator(_moment)] = Field(
@@ -94,6 +106,7 @@ def create_request(request: TokenRequest, body: NewRequest, response: HttpRespon
             start_not_before=body.start_not_before,
             continues=body.continues,
             mends=body.mends,
+            correlation=body.correlation,
             submission=request.kept.submission if request.kept else None,
         )
     except InvalidRequest as invalid:

@@ -41,10 +41,11 @@ def list_requests(
     cursor: Cursor,
     state: Annotated[RequestState | None, Query(None)],
     account: Annotated[str | None, Query(None, pattern="^[0-9]{12}$")],
+    correlation: Annotated[str | None, Query(None, pattern="^[^\\x00]{1,200}$")],
 ) -> RequestPage:
     """The requests the token reaches, newest first."""
     rows = visible_to(request.auth).select_related("account", "requester", "decided_by").order_by("-pk")
-    equal = {"state": state, "account__account_id": account}
+    equal = {"state": state, "account__account_id": account, "correlation": correlation}
     rows = rows.filter(**{name: value for name, value in equal.items() if value})
     found = list((rows.filter(pk__lt=int(cursor)) if cursor else rows)[: limit + 1])
     return RequestPage(items=[RequestOut.of(row) for row in found[:limit]], next=_next(found, limit))

@@ -62,6 +62,7 @@ class StatusOut(BaseModel):
 
     number: int
     status_url: str
+    correlation: str
     state: RequestState
     final: bool
     outcome: Outcome | None = Field(description="Null until it is final.")
@@ -91,6 +92,7 @@ def read_status(
     return StatusOut(
         number=row.pk,
         status_url=settings.SITE_URL + reverse("api:read_status", args=[row.pk]),
+        correlation=row.correlation,
         state=RequestState(row.state),
         final=row.state not in REQUEST_OPEN,
         outcome=OUTCOMES.get(RequestState(row.state)),

@@ -83,6 +83,7 @@ class RequestOut(BaseModel):
     url: str = Field(description="Its page, for people.")
     status_url: str = Field(description="What to ask until it is final.")
     state: RequestState
+    correlation: str = Field(description="What the program that asked calls it; empty for a person's.")
     account: str
     requester: str
     reason: str
@@ -192,6 +193,7 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
         "url": settings.SITE_URL + reverse("request", args=[row.pk]),
         "status_url": settings.SITE_URL + reverse("api:read_status", args=[row.pk]),
         "state": RequestState(row.state),
+        "correlation": row.correlation,
         "account": row.account.account_id,
         "requester": row.requester.get_username(),
         "reason": row.reason,

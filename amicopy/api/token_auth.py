@@ -1,5 +1,6 @@
 """Who calls: the token in the header Authorization, and nothing else. A session opens no address of the API."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet
 from amicopy.copies.core.token_models import PREFIX, ApiToken, Scope
 from amicopy.copies.operations import tokens
 
+# A value that begins like a token, as far as its public part.
+IN_QUERY = re.compile(rf"(?:^|[=&;,+ ]){PREFIX}[0-9A-Za-z]{{8}}")
 REALM = 'Bearer realm="amicopy"'
 
 
@@ -59,7 +62,7 @@ def no_token() -> Problem:
 
 def refuse_in_address(request: HttpRequest) -> None:
     """Raises Problem for an address with a token in it: addresses end up in logs."""
-    if PREFIX in request.META.get("QUERY_STRING", "") or "access_token" in request.GET:
+    if IN_QUERY.search(request.META.get("QUERY_STRING", "")) or "access_token" in request.GET:
         words = "Never put a token into an address: revoke it, since addresses are logged, and send the new one in the "
         raise Problem(400, "token-in-address", f"{words}header Authorization.")
 

@@ -104,7 +104,9 @@ def test_every_member_of_the_table_is_in_the_schema_and_nothing_else() -> None:
         (wanted(reason="x" * 4001), "#/reason", "Shorten the reason to 4,000 characters. This has 4,001."),
         (wanted(account="sandbox"), "#/account", "Choose the AWS account to copy into."),
         (wanted(account="1\0"), "#/account", "Remove the NUL character: it isn't text."),
-        (wanted(correlation="wf-1"), "#/correlation", "There is no such member."),
+        (wanted(correlation="x" * 201), "#/correlation", "Shorten it to 200 characters. This has 201."),
+        (wanted(correlation=7), "#/correlation", ""),
+        (wanted(colour="red"), "#/colour", "There is no such member."),
         (wanted(start_not_before="tomorrow"), "#/start_not_before", ""),
         (wanted(start_not_before="2026-12-01T08:00:00"), "#/start_not_before", ""),
         (wanted(start_not_before="0001-01-01T00:00:00+14:00"), "#/start_not_before", ""),
@@ -132,6 +134,18 @@ def test_an_error_of_a_destinations_own_member_is_at_it(program: Programs) -> No
     many = [{"DestinationRegion": "eu-west-1"}] * 1000
     answer = program("requester").post("/requests", wanted(destinations=many))
     assert pointers(answer) == {"#/destinations": "Split the request: it can have 50 destinations. This has 1000."}
+
+
+def test_what_the_program_calls_it_is_said_back(program: Programs) -> None:
+    caller = program("requester")
+    made = said(caller.post("/requests", wanted(correlation="wf-5c1e")))
+    caller.post("/requests", wanted())
+    assert made["correlation"] == "wf-5c1e"
+    assert said(caller.get(f"/requests/{made['number']}/status"))["correlation"] == "wf-5c1e"
+    found = said(caller.get("/requests?correlation=wf-5c1e"))["items"]
+    assert [item["number"] for item in found] == [made["number"]]
+    event = AuditEvent.objects.get(action="request.submitted", request=made["number"])
+    assert event.data["correlation"] == "wf-5c1e"
 
 
 def test_validating_stores_nothing(program: Programs) -> None:

@@ -1,9 +1,12 @@
 """Keys that make a call once, and limits that say what is left."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.http import HttpResponse
 from pytest_django import Settings
 
@@ -71,6 +74,25 @@ def test_a_call_under_way_is_said_and_one_that_died_is_taken_over(program: Progr
     KeptAnswer.objects.update(started_at=row.started_at - TAKEN_OVER_AFTER)
     again = caller.post("/requests", wanted(), **KEY)
     assert (again.status_code, said(again)["number"]) == (201, said(first)["number"])
+    assert CopyRequest.objects.count() == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_of_calls_at_the_same_instant_one_is_done(program: Programs) -> None:
+    token, barrier = program("requester").token, threading.Barrier(6)
+
+    def call(_number: int) -> int:
+        barrier.wait()
+        try:
+            return Program(token).post("/requests", wanted(), **KEY).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = set(pool.map(call, range(6)))
+    assert 201 in statuses
+    assert statuses <= {201, 409}
     assert CopyRequest.objects.count() == 1
 
 

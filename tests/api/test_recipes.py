@@ -102,7 +102,7 @@ def test_the_recipe_for_conductor_ends_with_the_images(server_url: str) -> None:
     )
     assert workflow.run() == {"images": {"111122223333": {"eu-west-1": "ami-1"}}}
     assert [status for _, status in workflow.calls] == [201, 201, 200, 200, 200, 200]
-    assert CopyRequest.objects.count() == 1
+    assert CopyRequest.objects.get().correlation == "wf-5c1e"
 
 
 def test_the_recipe_for_conductor_fails_with_what_became_of_it(server_url: str) -> None:

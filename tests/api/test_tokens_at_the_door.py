@@ -50,6 +50,11 @@ def test_a_token_in_an_address_is_refused_and_said(program: Programs) -> None:
         assert caller.token not in answer.content.decode()
 
 
+def test_what_only_looks_a_little_like_a_token_is_none(program: Programs) -> None:
+    assert program("requester").get("/requests?correlation=dynamic_build12345").status_code == 200
+    assert program("requester").get("/requests?correlation=amic_copy").status_code == 200
+
+
 def test_a_scope_that_is_missing_is_named(program: Programs) -> None:
     answer = program("requester", scopes=("read",)).post("/requests", wanted())
     assert (answer.status_code, said(answer)["code"]) == (403, "insufficient-scope")

@@ -135,6 +135,8 @@ class CopyRequest(models.Model):
     state = models.CharField(max_length=20, choices=RequestState.choices, default=RequestState.PENDING)
     # One submission of the form makes one request, however often it is sent.
     submission = models.UUIDField(unique=True, default=uuid.uuid4)
+    # What the program that asked calls it; said back in answers and webhooks, and no part of what is approved.
+    correlation = models.CharField(max_length=200, blank=True)
     # The same in every call of the request; kept here for lists and search.
     SourceRegion = models.CharField(max_length=32)
     SourceImageId = models.CharField(max_length=64)
@@ -209,6 +211,7 @@ class CopyRequest(models.Model):
             models.Index(fields=("requester", "-id"), name="request_by_requester"),
             models.Index(fields=("SourceImageId",), name="request_by_source"),
             models.Index(fields=("Name",), name="request_by_name"),
+            models.Index(fields=("correlation", "-id"), name="request_by_correlation"),
             models.Index(
                 fields=("look_again_at",),
                 condition=Q(look_again_at__isnull=False),

@@ -238,6 +238,7 @@ def _payload(story: Story) -> dict[str, Any]:
             "number": request.pk,
             "round": request.round,
             "state": request.state,
+            "correlation": request.correlation,
             "requester": request.requester.get_username(),
             "account": request.account.account_id,
             "SourceRegion": request.SourceRegion,

@@ -71,13 +71,14 @@ def submit(
     start_not_before: datetime | None = None,
     continues: int | None = None,
     mends: int | None = None,
+    correlation: str = "",
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
     `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
     source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
     finished request that these are more destinations of, `mends` that of the failed copy of another request that is
-    asked for again. Raises InvalidRequest with errors by field.
+    asked for again; `correlation` is what a program calls it. Raises InvalidRequest with errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
@@ -98,7 +99,12 @@ def submit(
             frozen = handed_in.marked(submission)
             columns = frozen.columns(user)
             request = CopyRequest.objects.create(
-                account=account, requester=user, submission=submission, created_at=columns["submitted_at"], **columns
+                account=account,
+                requester=user,
+                submission=submission,
+                correlation=correlation,
+                created_at=columns["submitted_at"],
+                **columns,
             )
             store_calls(request, frozen.calls)
             event = record(
@@ -109,7 +115,7 @@ def submit(
                 account=account.account_id,
                 image_id=request.SourceImageId,
                 new=RequestState.PENDING,
-                data=_event(request, frozen.calls),
+                data={**_event(request, frozen.calls), **({"correlation": correlation} if correlation else {})},
             )
             notifications.ask(event, request)
             if original is not None:
