@@ -11,7 +11,7 @@ from amicopy.web.views.errors import broken
 from tests.web.conftest import SignedIn
 from tests.web.page import read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("connections_stay")]
 FORM = "application/x-www-form-urlencoded"
 CHARSETS = ["utf-16", "latin-1", "hex", "rot13", "zlib", "idna", "undefined", "utf-7", "utf-8-sig", "nope", "", "\xe9"]
 PLACES = ["/sign-in/", "/", "/healthz", "/requests/new/", "/approvals/decide/", "/nowhere/", "/static/amicopy.css"]

@@ -55,7 +55,6 @@ def test_no_choice_leads_to_another_site(place: str) -> None:
 def test_no_page_can_be_put_into_anothers_frame_or_run_anothers_script(admin: Client) -> None:
     for route in ROUTES:
         answer = admin.get("/" + ARGUMENT.sub("1", route))
-        answer.close()
         policy = answer["Content-Security-Policy"]
         assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy.split("; ")), route
         assert answer["X-Content-Type-Options"] == "nosniff"
