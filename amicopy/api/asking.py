@@ -141,7 +141,9 @@ def _read(token: ApiToken, body: NewRequest) -> _Read:
     errors += has_at_most_50_destinations(calls) if len(calls) > MOST_DESTINATIONS else []
     if account is None or errors:
         raise _refusal(errors, body)
-    return _Read(account, calls, snapshot.gather(account, calls, until=async_queries.deadline()))
+    looks = async_queries.Looks(token.person.pk, last=True)
+    with async_queries.waiting() as until:
+        return _Read(account, calls, snapshot.gather(account, calls, until=until, ask=looks.begin))
 
 
 def _accounts(token: ApiToken) -> QuerySet[Account]:

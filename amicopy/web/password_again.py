@@ -29,11 +29,11 @@ ASKS = frozenset(
         "request-break-glass",
         *("rule-new", "rule", "rule-move", "rule-switch", "rule-delete"),
         *("freeze-new", "freeze", "freeze-end", "freeze-delete"),
-        *("people", "person-email", "person-roles", "person-switch", "person-link"),
+        *("people", "person-email", "person-roles", "person-switch", "person-link", "person-confirm"),
         *("account-new", "account-edit"),
         "change-confirm",
         *("webhook-new", "webhook", "webhook-delete", "webhook-key"),
-        "audit-export",
+        *("tokens", "audit-export"),
     }
 )
 FIELD = "password-again"

@@ -44,6 +44,8 @@ class Sweep:
 SWEEPS = (
     Sweep("sessions", "expire_date", timedelta(0)),
     Sweep("web.UnsentPost", "at", unsent_posts.KEPT),
+    # As long as docs/api.md says that a key is kept.
+    Sweep("api.KeptAnswer", "started_at", timedelta(days=7)),
     Sweep("copies.Pulse", "at", Pulse.KEPT),
     # Messages of rounds that are long over: whether somebody was told in a round is read from them.
     Sweep(

@@ -283,13 +283,13 @@ def test_a_folder_without_a_head_says_nothing_and_one_with_a_foreign_file_does(
     tmp_path: Path, settings: Settings
 ) -> None:
     write_some()
-    assert chain_verification.newest_head() == "", "no folder is set"
+    assert chain_verification.newest_heads() == "", "no folder is set"
     settings.AUDIT_HEAD_DIR = str(tmp_path)
-    assert chain_verification.newest_head() == ""
+    assert chain_verification.newest_heads() == ""
     tasks.write_head()
-    assert chain_verification.newest_head() == ""
+    assert chain_verification.newest_heads() == ""
     (tmp_path / "amicopy-head-99999999T000000000000-9.json").write_text("{}")
-    said = chain_verification.newest_head()
+    said = chain_verification.newest_heads()
     assert said == "amicopy-head-99999999T000000000000-9.json: The file isn't a head that amicopy wrote."
 
 
