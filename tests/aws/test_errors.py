@@ -14,7 +14,8 @@ from botocore.exceptions import (
 
 from amicopy.aws import errors
 from amicopy.aws.causes import Cause, cause_of
-from amicopy.copies.engine.backoff import delay, wait_for
+from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.engine.backoff import because, delay, wait_for
 
 
 def client_error(code: str, status: int = 400, message: str = "words") -> ClientError:
@@ -266,3 +267,14 @@ def test_what_may_pass_is_waited_for_under_a_growing_cap(kind: type[errors.AwsEr
 @pytest.mark.parametrize("kind", [errors.Rejected, errors.Denied, errors.NotFound])
 def test_what_stays_is_not_waited_for(kind: type[errors.AwsError]) -> None:
     assert wait_for(kind("c", "m")) is None
+
+
+def test_the_reason_to_wait_says_what_aws_was_asked_and_what_it_said() -> None:
+    throttled = errors.Throttled("RequestLimitExceeded", "Slow down.", "r-1")
+    said = {"AwsCode": "RequestLimitExceeded", "AwsMessage": "Slow down."}
+    assert because(Code.THROTTLED, throttled) == Reason(Code.THROTTLED, said)
+    asked = because(Code.THROTTLED, throttled, action="CopyImage", seconds=5)
+    assert asked == Reason(Code.THROTTLED, {**said, "Action": "CopyImage", "seconds": 5})
+    assert because(Code.AWS_UNREACHABLE, errors.Unavailable("EndpointConnectionError", "")).data == {
+        "AwsCode": "EndpointConnectionError"
+    }

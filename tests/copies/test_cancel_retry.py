@@ -113,6 +113,8 @@ def test_a_cancel_that_aws_refuses_says_so_and_goes_on(
     copy = request.copies.get()
     assert copy.state == "CANCELLING"
     assert copy.wait_code
+    assert copy.wait_data["AwsCode"] == code
+    assert set(copy.wait_data) == {"AwsCode", "AwsMessage"}
     for _ in range(4):
         cancel_all()
     assert states(request) == ["CANCELLED"]

@@ -315,6 +315,7 @@ def test_m15_snapshots_that_aws_leaves_with_a_cancelled_image_are_looked_for(
     assert copy.state == "CANCELLED"
     assert left_at_aws(sandbox) == []
     assert [action for action, _ in aws_events(request)].count("aws.snapshot_deleted") == 2
+    assert sorted(copy.removal.values()) == ["done"] * 3, "image and snapshots, as AWS answered"
 
 
 @pytest.mark.parametrize("operation", ["DeregisterImage", "DeleteSnapshot"])
