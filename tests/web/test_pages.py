@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.urls.resolvers import URLPattern
+from django.urls.resolvers import URLResolver
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -61,7 +61,10 @@ def test_a_request_goes_from_form_to_approval_and_history(signed_in: SignedIn) -
 def test_every_address_is_closed_to_whoever_is_not_signed_in(client: Client) -> None:
     walked = 0
     for pattern in urlpatterns:
-        assert isinstance(pattern, URLPattern)
+        if isinstance(pattern, URLResolver):
+            # Closed without a token: tests/api/test_scopes.py.
+            assert pattern.namespace == "api"
+            continue
         if pattern.name in OPEN:
             continue
         arguments = [1] * len(pattern.pattern.converters)
