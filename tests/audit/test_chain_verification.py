@@ -181,7 +181,7 @@ def test_m40_a_signed_file_of_another_kind_is_no_head(tmp_path: Path) -> None:
     content = {**json.loads(path.read_text()), "kind": "anchor"}
     del content["signature"]
     path.write_text(json.dumps({**content, "signature": heads.sign(content)}))
-    with pytest.raises(CommandError, match="signature doesn't fit"):
+    with pytest.raises(CommandError, match="isn't a head"):
         verify("--head", str(path))
 
 
