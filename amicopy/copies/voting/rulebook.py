@@ -79,6 +79,8 @@ def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterab
         applies = False if no else None if unknown else True
         why = tuple(SAID[name][0 if applies is False else 1] for name in (no or unknown))
         requirements: Plan = list(rule.requirements)
+        if facts.own_rules and not requirements and not call.dry_run:
+            requirements = DEFAULT_PLAN
         yield Verdict(rule.name, rule.pk, call.destination, applies, why, requirements, rule.version)
         if applies:
             return
@@ -128,11 +130,6 @@ def requester_group(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
     return rule.requester_group is None or rule.requester_group.name in facts.requester_groups
 
 
-def written_by_another(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
-    """A rule that asks nobody isn't for somebody who could have written it alone; a dry run makes nothing."""
-    return bool(rule.requirements) or call.dry_run or not facts.own_rules
-
-
 Condition = Callable[[ApprovalRule, Call, Facts], bool | None]
 CONDITIONS: tuple[Condition, ...] = (
     account,
@@ -142,7 +139,6 @@ CONDITIONS: tuple[Condition, ...] = (
     dry_run,
     size,
     requester_group,
-    written_by_another,
 )
 # Why a rule doesn't apply, and why it can't be told.
 SAID: dict[str, tuple[str, str]] = {
@@ -153,7 +149,6 @@ SAID: dict[str, tuple[str, str]] = {
     "dry_run": ("not for this kind of call", ""),
     "size": ("another size", "the source's size isn't known"),
     "requester_group": ("the requester isn't in its group", ""),
-    "written_by_another": ("it asks nobody, and the requester could have written it alone", ""),
 }
 
 
