@@ -191,6 +191,7 @@ def test_an_emergency_needs_somebody_else_too(boss: User, ann: User, account: Ac
 
 def test_nobodys_own_rules_let_their_copies_run(boss: User, ann: User, account: Account) -> None:
     """By whatever change, and by whatever hand."""
+    make_person("second", "administrator")
     two = make_rule("Two in Europe", order=1, requirements=[{"group": "approver", "count": 2}])
     nobody = make_rule("Nobody", order=2)
     real, puppet = make_person("real", "requester"), add(boss, "puppet", "administrator")
