@@ -14,7 +14,8 @@ from amicopy.sandbox.server import start
 
 # How many seconds of the processor the tests of a mutant may take, the quickest first. For noting which test runs what
 # they all run.
-SECONDS = float("inf") if os.environ.get("MUTANT_UNDER_TEST") == "stats" else float(os.environ["MUTANT_SECONDS"])
+_NOTING = os.environ.get("MUTANT_UNDER_TEST") == "stats"
+SECONDS = float("inf") if _NOTING else float(os.environ.get("MUTANT_SECONDS", "60"))
 _made: list[str] = []
 _begun = pytest.StashKey[float]()
 

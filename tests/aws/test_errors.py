@@ -79,6 +79,8 @@ def test_no_answer_leaves_the_outcome_open_and_missing_credentials_do_not() -> N
     assert type(errors.translate(EndpointConnectionError(endpoint_url="x"))) is errors.Unavailable
     assert type(errors.translate(NoCredentialsError())) is errors.Denied
     assert type(errors.translate(PartialCredentialsError(provider="env", cred_var="x"))) is errors.Denied
+    unsigned = errors.translate(NoCredentialsError())
+    assert (unsigned.code, unsigned.message) == ("NoCredentialsError", "Unable to locate credentials")
     unread = errors.translate(CredentialRetrievalError(provider="Ecs", error_msg="x"))
     assert (type(unread), unread.cause) == (errors.Unavailable, Cause.CREDENTIALS)
 

@@ -85,6 +85,18 @@ def test_a_retry_after_aws_own_failure_removes_the_bad_image_and_uses_a_new_toke
     assert not SeenLeftover.objects.exists()
 
 
+def test_a_retry_leaves_a_snapshot_alone_that_only_aws_words_call_the_bad_images(
+    approved: Submit, sandbox: Control, account: Account
+) -> None:
+    copy = failed_at_aws(approved(), sandbox)
+    ids = sorted(row["SnapshotId"] for row in copy.snapshots)
+    somebody().delete_tags(Resources=ids[:1], Tags=[{"Key": "amicopy:copy"}])
+    sandbox("faults", kind="needs-tag", action="DeleteSnapshot", tag="amicopy:copy", value="", count=None)
+    assert retried(copy).state == "COPYING"
+    assert list(ec2.describe_snapshots(account.aws(), region="eu-west-1", snapshot_ids=ids)) == ids[:1]
+    assert sandbox("calls?action=DeleteSnapshot") == []
+
+
 @pytest.mark.parametrize("hidden", [False, True])
 def test_an_image_that_aws_finishes_after_a_retry_is_no_second_one(
     approved: Submit, sandbox: Control, hidden: bool
@@ -110,6 +122,10 @@ def test_a_failed_image_that_aws_says_it_does_not_know_is_asked_for_until_it_is_
     sandbox("faults", kind="hide", resource="any", since="rule", seconds=300, count=None)
     copy = retried(copy)
     assert (copy.state, copy.wait_code, copy.ImageId) == ("STARTING", "looking-for-image", "")
+    assert (copy.wait_data["AwsCode"], copy.wait_data["AwsMessage"]) == (
+        "FailedImageUnknown",
+        f"AWS may still finish {bad}.",
+    )
     look_again("start_due", minutes=2, control=sandbox)
     assert len(sandbox("images")) == 1, "nothing was called"
     look_again("start_due", minutes=4, control=sandbox)
