@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.chain import GENESIS, link, values_of
+from amicopy.audit.chain import GENESIS, link, plain, values_of
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
 from tests.audit.writing import ACTOR, write
@@ -148,6 +148,11 @@ def test_texts_too_long_for_their_column_or_unfit_for_the_database_are_cut_inste
     assert event.error_code == "E" * 128
     assert event.actor == "ab" + "c" * 148
     assert event.data == {"x": "ab"}
+
+
+def test_a_moment_without_a_time_zone_is_taken_as_it_stands() -> None:
+    assert plain(datetime(2026, 11, 24, 9, 5)) == "2026-11-24T09:05:00"
+    assert plain(datetime(2026, 11, 24, 9, 5, tzinfo=UTC)) == "2026-11-24T09:05:00.000000+00:00"
 
 
 def test_the_form_of_the_hash_stays_as_it_is() -> None:

@@ -71,12 +71,16 @@ def test_a_code_is_sorted_once() -> None:
 
 def test_unknown_codes_are_sorted_by_status() -> None:
     assert type(errors.translate(client_error("NewThing", 400))) is errors.Rejected
+    assert type(errors.translate(client_error("NewThing", 499))) is errors.Rejected
+    assert type(errors.translate(client_error("NewThing", 500))) is errors.Unavailable
     assert type(errors.translate(client_error("NewThing", 503))) is errors.Unavailable
 
 
 def test_no_answer_leaves_the_outcome_open_and_missing_credentials_do_not() -> None:
     assert type(errors.translate(ReadTimeoutError(endpoint_url="x"))) is errors.Unavailable
-    assert type(errors.translate(EndpointConnectionError(endpoint_url="x"))) is errors.Unavailable
+    unreached = errors.translate(EndpointConnectionError(endpoint_url="x"))
+    assert (type(unreached), unreached.code) == (errors.Unavailable, "EndpointConnectionError")
+    assert unreached.message
     assert type(errors.translate(NoCredentialsError())) is errors.Denied
     assert type(errors.translate(PartialCredentialsError(provider="env", cred_var="x"))) is errors.Denied
     unsigned = errors.translate(NoCredentialsError())

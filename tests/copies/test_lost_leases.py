@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.models import Account, Attempt, ImageCopy
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.engine import call_outcomes, cancellation, claims, copy_call, leases, tracking
 from amicopy.copies.engine.waits import wait
@@ -205,3 +205,27 @@ def test_an_id_that_comes_late_is_not_remembered(approved: Submit) -> None:
     call_outcomes.remember(copy, attempt, "ami-0123456789abcdef0", "r-1", lease=lease)
     attempt.refresh_from_db()
     assert (ImageCopy.objects.get().ImageId, attempt.ImageId) == ("", "")
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_late_refusal_ends_no_copy_and_a_late_find_adopts_nothing(
+    approved: Submit, sandbox: Control, *, answered: bool
+) -> None:
+    approved()
+    if not answered:
+        sandbox("faults", kind="drop-after", action="CopyImage")
+        look_again("start_due")
+        Attempt.objects.update(first_called_at=timezone.now() - timedelta(hours=30))
+    ImageCopy.objects.update(state="STARTING")
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, (copy,) = claimed
+    taken_over(copy)
+    before = ImageCopy.objects.values().get()
+    if answered:
+        sandbox("faults", kind="error", action="CopyImage", code="UnauthorizedOperation")
+    with pytest.raises(InvalidTransition):
+        copy_call.start(copy, lease=lease, actor=LATE)
+    assert ImageCopy.objects.values().get() == before
+    assert not AuditEvent.objects.filter(action__in=("copy.failed", "copy.adopted")).exists()
