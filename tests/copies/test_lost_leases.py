@@ -207,14 +207,17 @@ def test_an_id_that_comes_late_is_not_remembered(approved: Submit) -> None:
     assert (ImageCopy.objects.get().ImageId, attempt.ImageId) == ("", "")
 
 
-@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("case", ["refused", "found", "found failed"])
 def test_a_late_refusal_ends_no_copy_and_a_late_find_adopts_nothing(
-    approved: Submit, sandbox: Control, *, answered: bool
+    approved: Submit, sandbox: Control, case: str
 ) -> None:
     approved()
-    if not answered:
+    if case != "refused":
         sandbox("faults", kind="drop-after", action="CopyImage")
+        if case == "found failed":
+            sandbox("faults", kind="fail")
         look_again("start_due")
+        sandbox("advance", seconds=600)
         Attempt.objects.update(first_called_at=timezone.now() - timedelta(hours=30))
     ImageCopy.objects.update(state="STARTING")
     make_due()
@@ -223,7 +226,7 @@ def test_a_late_refusal_ends_no_copy_and_a_late_find_adopts_nothing(
     lease, (copy,) = claimed
     taken_over(copy)
     before = ImageCopy.objects.values().get()
-    if answered:
+    if case == "refused":
         sandbox("faults", kind="error", action="CopyImage", code="UnauthorizedOperation")
     with pytest.raises(InvalidTransition):
         copy_call.start(copy, lease=lease, actor=LATE)
