@@ -91,6 +91,13 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "QUICK", sessions.QUICK.merge(Config(read_timeout=30)))
 
 
+@pytest.fixture
+def connections_stay(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's connection, in the middle of its transaction, outlives requests that Django's test client doesn't make
+    and work that looks after its own connection."""
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
 @pytest.fixture(autouse=True)
 def _transactions_as_in_production() -> Iterator[None]:
     """The transaction that pytest-django puts around a test is none of amicopy's: in it, too, whatever is refused

@@ -238,6 +238,7 @@ class Stop(threading.Event):
         return self.is_set()
 
 
+@pytest.mark.usefixtures("connections_stay")
 def test_a_queue_that_does_not_answer_is_tried_again_ever_more_rarely(queue: Any, sandbox: Control) -> None:
     for round_of in ("first", "second"):
         queue.send_message(QueueUrl=URL, MessageBody=event(round_of))

@@ -1,10 +1,8 @@
 """Signed-in browsers for the pages' tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 
 from amicopy.copies.core.models import Account
@@ -25,16 +23,6 @@ def signed_in(db: None) -> SignedIn:
         return client
 
     return make
-
-
-@pytest.fixture
-def connections_stay() -> Iterator[None]:
-    """The test's connection outlives requests that Django's test client doesn't make."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture(autouse=True)
