@@ -68,11 +68,7 @@ class Question(Generic[T]):
     account: AwsAccount
     arguments: tuple[str, ...]
     ask: Callable[[], T]
-    kept_seconds: int | Callable[[Any], int] = KEPT_SECONDS
-
-    def seconds_for(self, answer: object) -> int:
-        """How long this answer counts."""
-        return self.kept_seconds if isinstance(self.kept_seconds, int) else self.kept_seconds(answer)
+    kept_seconds: int = KEPT_SECONDS
 
     @property
     def key(self) -> str:
@@ -231,7 +227,7 @@ def forget_all() -> None:
 def _ask(question: Question[Any], future: "Future[Any]") -> None:
     try:
         answer: Any = question.ask()
-        kept = question.seconds_for(answer)
+        kept = question.kept_seconds
     except errors.AwsError as error:
         answer, kept = Missing(_words(error), error.code), ERROR_KEPT_SECONDS
     except Exception as error:

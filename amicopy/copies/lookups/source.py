@@ -16,8 +16,9 @@ from amicopy.copies.core.parameters import AMI_ID
 from amicopy.copies.lookups import async_queries, places
 from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question
 
-# What an image is may change; one that isn't there is remembered for longer, since it is asked for in every Region.
-KEPT_SECONDS, NOT_THERE_KEPT_SECONDS = 15, 120
+# What an image is may change. One that isn't there, which is asked for in every Region, is remembered no longer: AWS's
+# lists leave out what was made a moment ago.
+KEPT_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,7 @@ def question(account: AwsAccount, *, region: str, image_id: str) -> Question[Sou
         wanted = [volume.SnapshotId for volume in image.volumes if volume.SnapshotId]
         return Source(image, ec2.source_snapshots(account, region=region, snapshot_ids=wanted))
 
-    return Question("source", account, (region, image_id), ask, _kept_seconds)
-
-
-def _kept_seconds(answer: Source | NotThere) -> int:
-    return NOT_THERE_KEPT_SECONDS if isinstance(answer, NotThere) else KEPT_SECONDS
+    return Question("source", account, (region, image_id), ask, KEPT_SECONDS)
 
 
 def elsewhere(
