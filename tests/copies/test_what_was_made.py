@@ -143,9 +143,17 @@ def test_a_failed_image_that_is_never_known_again_does_not_hold_up_a_retry_for_e
     sandbox("faults", kind="hide", resource_id=copy.ImageId, since="rule", seconds=10**6, count=None)
     copy = retried(copy)
     assert copy.wait_code == "looking-for-image"
-    look_again("start_due", minutes=6, times=2)
+    look_again("start_due", minutes=6)
+    # What says nothing of the image doesn't begin the wait again, and once it has ended it isn't waited for anew.
+    sandbox("faults", kind="throttle", action="DescribeImages", count=3)
+    look_again("start_due")
+    sandbox("faults", kind="throttle", action="CopyImage")
+    look_again("start_due", minutes=6)
     copy.refresh_from_db()
-    assert (copy.state, copy.missing_since) == ("COPYING", None)
+    assert (copy.wait_code, copy.missing_since) == ("throttled", None)
+    look_again("start_due")
+    copy.refresh_from_db()
+    assert copy.state == "COPYING"
 
 
 def test_a_failed_image_that_aws_does_not_let_go_of_keeps_a_new_one_from_being_made(
@@ -314,6 +322,22 @@ def test_cancelling_removes_what_every_attempt_made(approved: Submit, sandbox: C
     look_again("cancel_due", times=3)
     copy.refresh_from_db()
     assert (copy.state, len(sandbox("images"))) == ("CANCELLED", 2)
+    assert left_at_aws(sandbox) == []
+
+
+def test_a_cancel_waits_for_the_snapshots_of_each_image(approved: Submit, sandbox: Control) -> None:
+    """Those of an earlier attempt, which went with its image, don't stand for those that AWS doesn't list yet."""
+    sandbox("settings", leave_snapshots=True)
+    copy = retried(failed_at_aws(approved(), sandbox))
+    volumes = [{"SnapshotId": "snap-0aaaaaaaaaaaaaaaa"}, {"SnapshotId": "snap-0bbbbbbbbbbbbbbbb"}]
+    CopyRequest.objects.update(source_seen={"volumes": volumes})
+    sandbox("faults", kind="hide", resource="snapshot", since="rule", seconds=300, count=None)
+    cancel_retry.cancel(acting(copy.request.requester), copy.request_id)
+    look_again("cancel_due", times=2)
+    sandbox("advance", seconds=301)
+    look_again("cancel_due", minutes=6, times=3)
+    copy.refresh_from_db()
+    assert copy.state == "CANCELLED"
     assert left_at_aws(sandbox) == []
 
 

@@ -111,9 +111,13 @@ def wait_for_another(
             Attempt.objects.filter(pk=attempt.pk).update(**_doubt(doubt_since))
 
 
+# After these nothing is known that wasn't before.
+_SAY_NOTHING = (absence.MayAppear, Kept, errors.Unavailable, errors.Throttled, errors.CredentialsExpired)
+
+
 def _missing(copy: ImageCopy, error: errors.AwsError) -> dict[str, Any]:
-    """The columns that say since when AWS doesn't show the source."""
-    if isinstance(error, absence.MayAppear):
+    """The columns that say since when AWS doesn't show the source, or an earlier image."""
+    if isinstance(error, _SAY_NOTHING):
         return {}
     return absence.missed(copy, timezone.now()) if isinstance(error, absence.NotShown) else absence.SHOWN
 

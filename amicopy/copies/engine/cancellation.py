@@ -80,7 +80,8 @@ def _may_turn_up(copy: ImageCopy, attempts: list[Attempt], images: list[str], le
     now = timezone.now()
     if not images:
         return any(attempt.may_appear(now) for attempt in attempts)
-    if not left.unknown and len(left.snapshots) >= _expected(copy):
+    # Those of an earlier image don't stand for those of a later one.
+    if not left.unknown and len(left.snapshots) >= _expected(copy) * len(images):
         return False
     called = [attempt.last_called_at for attempt in attempts if attempt.last_called_at is not None]
     return not absence.is_fact(copy, now, promised_at=max(called, default=copy.called_at))

@@ -4,7 +4,7 @@ AWS can still finish an image that it said had failed: beside the one of the new
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from django.utils import timezone
 
@@ -12,9 +12,12 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import errors
 from amicopy.aws.shapes import Image
 from amicopy.copies.core import absence
-from amicopy.copies.core.models import Attempt, ImageCopy
+from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.engine import aws_removal
 from amicopy.copies.engine.aws_removal import Removal
+
+# What is kept of an image that stayed away for so long that it is gone, though AWS never said so.
+ABSENT = "absent"
 
 
 class Kept(errors.Rejected):
@@ -22,16 +25,19 @@ class Kept(errors.Rejected):
 
 
 def clear(copy: ImageCopy, shown: Collection[Image], *, lease: uuid.UUID, actor: Actor) -> None:
-    """Deregisters the images of the copy's earlier attempts, and those of its failed ones that AWS shows.
+    """Deregisters the images that calls of the copy's earlier attempts returned, and those of its failed ones that AWS
+    shows.
 
     Raises Kept, MayAppear while AWS says that it doesn't know one, which only time can tell from one that is gone, and
     AwsError.
     """
     attempts = list(copy.attempts.order_by("number"))
-    images = _images(attempts, shown)
     removal = Removal(
         actor=actor, copy=copy, account=copy.account, region=copy.DestinationRegion, answers=dict(copy.removal)
     )
+    there = {image.ImageId for image in shown}
+    returned = {each.ImageId for each in attempts[:-1] if each.ImageId and removal.answers.get(each.ImageId) != ABSENT}
+    images = sorted(there | returned)
     if all(removal.settled(name) for name in images):
         return
     stored = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease)
@@ -48,9 +54,5 @@ def clear(copy: ImageCopy, shown: Collection[Image], *, lease: uuid.UUID, actor:
     if unknown and not absence.is_fact(copy, now, promised_at=max(called, default=None)):
         stored.update(**absence.missed(copy, now))
         raise absence.MayAppear("FailedImageUnknown", f"AWS may still finish {', '.join(unknown)}.")
-    stored.update(**absence.SHOWN)
-
-
-def _images(attempts: Sequence[Attempt], shown: Collection[Image]) -> list[str]:
-    """Those that our own calls returned, the call to be made excepted, and those that were found."""
-    return sorted({each.ImageId for each in attempts[:-1] if each.ImageId} | {image.ImageId for image in shown})
+    copy.removal = removal.answers | dict.fromkeys(unknown, ABSENT)
+    stored.update(removal=copy.removal, **absence.SHOWN)
