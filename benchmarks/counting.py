@@ -119,8 +119,8 @@ def _faults(one: Asked, place: int, state: str, found: Sequence[Mapping[str, Any
         elif there[0]["SourceImageId"] != one.source:
             yield f"a copy of {there[0]['SourceImageId']}"
     elif state == "FAILED" and one.may_be_cancelled(place):
-        # It had failed before somebody could cancel it.
-        if there:
+        # It had failed before somebody could cancel it. What AWS finishes after all is a leftover, for a person to see.
+        if any(not image["Failed"] for image in there):
             yield f"{len(found)} images made, {len(there)} there"
     else:
         yield "did not end as it should"

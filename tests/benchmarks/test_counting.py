@@ -106,6 +106,17 @@ def test_what_aws_gave_up_and_finished_later_is_a_second_image(quick: Control) -
     assert found(asked(APPROVED, "AVAILABLE"), quick) == ["2 images made, 2 there"]
 
 
+def test_what_aws_finishes_of_a_copy_that_had_failed_before_it_was_cancelled_is_a_leftover(quick: Control) -> None:
+    quick("faults", kind="fail", action="CopyImage", percent=0, reason="Chaos.", seconds=60)
+    make()
+    quick("advance", seconds=61)
+    assert found(asked(CANCELLED, "FAILED"), quick) == []
+    make(name="silver")
+    assert deviations(
+        [Asked("silver", ACCOUNT, SOURCE, REGIONS[:1], CANCELLED, number=2, states=["FAILED"])], quick("images")
+    )
+
+
 def event(**changes: object) -> dict[str, object]:
     return {"id": 7, "action": "copy.copying", "aws_request_id": "r-1", "error_code": "", **changes}
 
