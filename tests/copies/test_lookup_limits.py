@@ -12,6 +12,8 @@ from amicopy.copies.lookups import async_queries, places, source
 from amicopy.copies.lookups.async_queries import LATE, TOO_MANY, UNASKED, Looks, Question
 from tests.conftest import Control
 
+# No row is theirs: what other tests have under way for people of theirs doesn't count for these.
+ME, THEM = 10**6 + 1, 10**6 + 2
 AWS, OTHER = AwsAccount("111122223333"), AwsAccount("444455556666")
 UNKNOWN = "ami-0123456789abcdef0"
 
@@ -59,7 +61,7 @@ def test_a_person_has_so_many_questions_under_way_and_others_theirs(
     gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(async_queries, "OF_PERSON", 3)
-    mine, theirs = Looks(1), Looks(2)
+    mine, theirs = Looks(ME), Looks(THEM)
     answers = [mine.begin(hanging(gate, AWS, str(number)))(0.0) for number in range(4)]
     assert answers == [UNASKED, UNASKED, UNASKED, TOO_MANY]
     assert theirs.begin(hanging(gate, AWS, "theirs"))(0.0) == UNASKED
@@ -78,8 +80,8 @@ def test_new_questions_are_counted_by_the_minute(monkeypatch: pytest.MonkeyPatch
     until, answers = async_queries.deadline(30), []
     for number in range(4):
         question = Question("quick", AWS, (str(number),), lambda: "answer")
-        answers.append(Looks(1, last=True).begin(question)(until))
-        assert Looks(1, last=True).begin(question)(until) == answers[-1], "what is known costs nothing"
+        answers.append(Looks(ME, last=True).begin(question)(until))
+        assert Looks(ME, last=True).begin(question)(until) == answers[-1], "what is known costs nothing"
     assert answers == ["answer", "answer", TOO_MANY, TOO_MANY]
     worker = Question("quick", AWS, ("worker",), lambda: "answer")
     assert async_queries.start(worker).wait(until) == "answer", "workers ask for nobody"
