@@ -11,6 +11,7 @@ from amicopy.api import idempotency, limits
 from amicopy.api.models import KeptAnswer
 from amicopy.api.problems import Problem
 from amicopy.audit.actor import Actor
+from amicopy.client_address import address_of
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet
 from amicopy.copies.core.token_models import PREFIX, ApiToken, Scope
 from amicopy.copies.operations import tokens
@@ -65,11 +66,6 @@ def refuse_in_address(request: HttpRequest) -> None:
     if IN_QUERY.search(request.META.get("QUERY_STRING", "")) or "access_token" in request.GET:
         words = "Never put a token into an address: revoke it, since addresses are logged, and send the new one in the "
         raise Problem(400, "token-in-address", f"{words}header Authorization.")
-
-
-def address_of(request: HttpRequest) -> str:
-    """The address the request came from, as the history has it."""
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def actor_of(request: TokenRequest) -> Actor:

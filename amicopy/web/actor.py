@@ -4,7 +4,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 
 from amicopy.audit.actor import Actor
-from amicopy.web.client_address import address_of
+from amicopy.client_address import address_of
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -7,7 +7,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from amicopy.web.client_address import address_of, client_address, is_proxy
+from amicopy.client_address import address_of, client_address, is_proxy
 
 View = Callable[[HttpRequest], HttpResponseBase]
 FROM_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")

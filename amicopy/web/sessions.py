@@ -21,7 +21,7 @@ from django.utils.dateparse import parse_datetime
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.web.client_address import address_of
+from amicopy.client_address import address_of
 from amicopy.web.models import Session
 from amicopy.web.session_store import ADDRESS, BEGAN, BROWSER, SEEN
 

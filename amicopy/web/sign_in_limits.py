@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from amicopy.web.client_address import address_of
+from amicopy.client_address import address_of
 from amicopy.web.models import KnownPlace, SignInTries
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
-from amicopy.web.client_address import address_of
+from amicopy.client_address import address_of
 from amicopy.web.models import UnsentPost
 
 COOKIE = "unsent"

@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.web.client_address import client_address, parsed
+from amicopy.client_address import client_address, parsed
 
 PROXY, OTHER = "10.0.1.7", "10.0.2.7"
 

@@ -6,7 +6,7 @@ token of their own.
 
 from collections.abc import Collection
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_network
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor, UsedToken
 from amicopy.audit.log import record
+from amicopy.client_address import Network, is_in, parsed
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.permissions import NotAllowed, person
@@ -167,7 +168,7 @@ def _networks(addresses: Collection[str]) -> tuple[list[str], list[FieldError]]:
     found: list[str] = []
     for typed in addresses:
         try:
-            network: IPv4Network | IPv6Network = ip_network(typed.strip(), strict=False)
+            network: Network = ip_network(typed.strip(), strict=False)
         except ValueError:
             words = f"Enter addresses or networks such as 10.0.0.0/8. “{typed.strip()[:40]}” isn't one."
             return [], [FieldError("addresses", words)]
@@ -178,13 +179,8 @@ def _networks(addresses: Collection[str]) -> tuple[list[str], list[FieldError]]:
 
 
 def _within(address: str, networks: Collection[str]) -> bool:
-    try:
-        where = ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(where, IPv6Address) and where.ipv4_mapped:
-        where = where.ipv4_mapped
-    return any(where in ip_network(network) for network in networks)
+    where = parsed(address)
+    return where is not None and is_in(where, [ip_network(network) for network in networks])
 
 
 def _about(row: ApiToken) -> dict[str, str | int]:

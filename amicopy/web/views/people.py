@@ -19,6 +19,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from amicopy.audit.actor import Actor
+from amicopy.client_address import address_of
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
@@ -29,7 +30,6 @@ from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
 from amicopy.web import changes, sessions, undo_links
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.client_address import address_of
 from amicopy.web.forms.people_form import EmailForm, PersonForm
 from amicopy.web.request_filters import BIG
 from amicopy.web.undo_links import Undo
