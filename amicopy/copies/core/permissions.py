@@ -85,7 +85,13 @@ def check_manage_people(user: User) -> None:
 
 def administrators() -> QuerySet[User]:
     """Everybody active who may manage people."""
-    return User.objects.with_perm("copies.manage_people", backend="django.contrib.auth.backends.ModelBackend")
+    return holders("copies.manage_people")
+
+
+def holders(permission: str) -> QuerySet[User]:
+    """Everybody active with a permission, superusers among them."""
+    # Django asks which backend it is as soon as there is a second one.
+    return User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
 
 
 def has_role(user: User) -> bool:

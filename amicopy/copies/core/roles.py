@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 # group -> permissions as "app_label.codename"
+# Who manages people; somebody is always left who does.
+ADMINISTRATOR = "administrator"
 ROLES: Mapping[str, tuple[str, ...]] = {
     "requester": ("copies.submit_request",),
     "approver": ("copies.decide_request", "copies.view_all_requests", "audit.view_all"),
     "auditor": ("copies.view_all_requests", "audit.view_all"),
-    "administrator": (
+    ADMINISTRATOR: (
         "copies.submit_request",
         "copies.decide_request",
         "copies.view_all_requests",

@@ -19,12 +19,11 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed, person
 from amicopy.copies.core.power_models import Grant
-from amicopy.copies.core.roles import ROLES
+from amicopy.copies.core.roles import ADMINISTRATOR, ROLES
 from amicopy.copies.operations import password_links
 from amicopy.copies.operations.names import like, mixed
 from amicopy.copies.voting import power
 
-ADMINISTRATOR = "administrator"
 # What an event says of a person; together the events say how everybody stands.
 State = dict[str, Any]
 BASELINE = "person.found_changed"

@@ -79,7 +79,7 @@ def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterab
         applies = False if no else None if unknown else True
         why = tuple(SAID[name][0 if applies is False else 1] for name in (no or unknown))
         requirements: Plan = list(rule.requirements)
-        if facts.own_rules and not requirements and not call.dry_run:
+        if not requirements and not call.dry_run and facts.own_rules:
             requirements = DEFAULT_PLAN
         yield Verdict(rule.name, rule.pk, call.destination, applies, why, requirements, rule.version)
         if applies:

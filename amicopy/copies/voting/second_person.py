@@ -12,11 +12,11 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from amicopy.audit.models import AuditEvent
+from amicopy.copies.core import permissions
 from amicopy.copies.core.power_models import Grant
+from amicopy.copies.core.roles import ADMINISTRATOR
 from amicopy.copies.voting import power
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-ADMINISTRATOR = "administrator"
 # With these one person gets into another's account.
 MADE = (Grant.Kind.ACCOUNT,)
 LET_IN = (*MADE, Grant.Kind.PASSWORD, Grant.Kind.ADDRESS, Grant.Kind.SWITCHED_ON)
@@ -51,7 +51,7 @@ def automatic_approval_applies(requester: User) -> bool:
 def _holders(permission: str) -> QuerySet[User]:
     """Everybody active with the permission who has a way in: a password, or any by which they came in before."""
     way_in = ~Q(password__startswith=UNUSABLE_PASSWORD_PREFIX) | Q(last_login__isnull=False)
-    return User.objects.with_perm(permission, backend=BACKEND).filter(way_in)
+    return permissions.holders(permission).filter(way_in)
 
 
 def _pushed_out(own: Collection[int]) -> set[int]:

@@ -14,14 +14,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.copies.core.models import CopyRequest, Decision
-from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.permissions import NotAllowed, holders
 from amicopy.copies.core.policy_models import Delegation
 from amicopy.copies.voting import power, votes
 from amicopy.copies.voting.power import Hands
 from amicopy.copies.voting.votes import Plan, Voters
-
-# Django asks for it as soon as there is a second backend, such as one that only locks people out.
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Decider:
 
 def deciders() -> QuerySet[User]:
     """Everybody active who may decide on requests of others."""
-    return User.objects.with_perm("copies.decide_request", backend=BACKEND)
+    return holders("copies.decide_request")
 
 
 def groups_of(people: QuerySet[User]) -> dict[int, set[str]]:
