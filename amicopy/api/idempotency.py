@@ -17,7 +17,6 @@ from amicopy.api.problems import Problem
 from amicopy.copies.core.token_models import ApiToken
 
 HEADER = "Idempotency-Key"
-KEPT_FOR = timedelta(days=7)
 # A call whose process ended without an answer is taken over after this.
 TAKEN_OVER_AFTER = timedelta(seconds=60)
 
@@ -63,7 +62,7 @@ def keep(row: KeptAnswer, response: HttpResponseBase) -> None:
 def _row(token: ApiToken, key: str, fingerprint: str) -> tuple[KeptAnswer, bool]:
     """The row of the key, and whether this call made it."""
     now = timezone.now()
-    KeptAnswer.objects.filter(person=token.person, started_at__lt=now - KEPT_FOR).delete()
+    KeptAnswer.objects.filter(person=token.person, started_at__lt=now - KeptAnswer.KEPT).delete()
     try:
         with transaction.atomic():
             made = KeptAnswer.objects.create(person=token.person, key=key, fingerprint=fingerprint, started_at=now)

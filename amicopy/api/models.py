@@ -1,6 +1,7 @@
 """What the API keeps for itself: answers to calls that name a key, so that the same call again does nothing twice."""
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
@@ -8,6 +9,8 @@ from django.db import models
 
 class KeptAnswer(models.Model):
     """A call under a key of its caller's, and its answer; without one while the call is under way."""
+
+    KEPT = timedelta(days=7)
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)

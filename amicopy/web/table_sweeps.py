@@ -15,7 +15,6 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from amicopy.copies.core.engine_models import Pulse
 from amicopy.notify.models import State
 from amicopy.web import unsent_posts
 
@@ -25,18 +24,19 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Sweep:
-    """Rows of a model, by its label, whose `column` is older than `kept`, and that are as `only` says."""
+    """Rows of a model, by its label, whose `column` is older than `kept`, and that are as `only` says.
+    Without `kept`, the model says how long, as `KEPT`."""
 
     model: str
     column: str
-    kept: timedelta
+    kept: timedelta | None = None
     only: Mapping[str, Any] = field(default_factory=dict)
 
     def over(self) -> QuerySet[Model]:
         """The rows that can go."""
         model: Any = _sessions() if self.model == "sessions" else apps.get_model(self.model)
         rows: QuerySet[Model] = model._default_manager.filter(
-            **{f"{self.column}__lt": timezone.now() - self.kept}, **self.only
+            **{f"{self.column}__lt": timezone.now() - (model.KEPT if self.kept is None else self.kept)}, **self.only
         )
         return rows
 
@@ -44,9 +44,8 @@ class Sweep:
 SWEEPS = (
     Sweep("sessions", "expire_date", timedelta(0)),
     Sweep("web.UnsentPost", "at", unsent_posts.KEPT),
-    # As long as docs/api.md says that a key is kept.
-    Sweep("api.KeptAnswer", "started_at", timedelta(days=7)),
-    Sweep("copies.Pulse", "at", Pulse.KEPT),
+    Sweep("api.KeptAnswer", "started_at"),
+    Sweep("copies.Pulse", "at"),
     # Messages of rounds that are long over: whether somebody was told in a round is read from them.
     Sweep(
         "notify.Message", "created_at", timedelta(days=400), {"state__in": (State.SENT, State.DROPPED, State.FAILED)}

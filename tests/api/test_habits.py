@@ -10,7 +10,7 @@ from django.db import connection
 from django.http import HttpResponse
 from pytest_django import Settings
 
-from amicopy.api.idempotency import KEPT_FOR, TAKEN_OVER_AFTER, keep
+from amicopy.api.idempotency import TAKEN_OVER_AFTER, keep
 from amicopy.api.models import KeptAnswer
 from amicopy.copies.core.models import CopyRequest
 from tests.api.conftest import Program, Programs, said, token_of, wanted
@@ -100,7 +100,7 @@ def test_an_answer_is_kept_as_long_as_the_docs_say(program: Programs) -> None:
     caller = program("requester")
     caller.post("/requests", wanted(), **KEY)
     row = KeptAnswer.objects.get()
-    KeptAnswer.objects.update(started_at=row.started_at - KEPT_FOR - timedelta(seconds=1))
+    KeptAnswer.objects.update(started_at=row.started_at - KeptAnswer.KEPT - timedelta(seconds=1))
     assert caller.post("/requests", wanted(reason="Another"), **KEY).status_code == 201
     assert CopyRequest.objects.count() == 2
 

@@ -20,19 +20,8 @@ from amicopy.copies.requests import policy_actions
 Values = dict[str, Any]
 # A target by its fields, as events have them; empty where there is none.
 Look = dict[str, Any]
-RULE_FIELDS = (
-    "name",
-    "enabled",
-    "account_id",
-    "DestinationRegion",
-    "SourceAccount",
-    "encryption",
-    "dry_runs",
-    "larger_than",
-    "at_most",
-    "requester_group_id",
-    "requirements",
-)
+# Whatever a rule has, but for its place among the others, which is moved by itself.
+RULE_FIELDS = tuple(field.attname for field in ApprovalRule._meta.concrete_fields if field.name not in {"id", "order"})
 ACCOUNT_FIELDS = ("name", "account_id", "partition", "role_arn", "enabled")
 Row = TypeVar("Row", ApprovalRule, FreezeWindow, Account)
 Run = Callable[[Actor, int | None, Values], int | None]
