@@ -30,7 +30,6 @@ OF_COMPONENTS = {
     "field": ("field.html", "fieldset.html", "input.html"),
     "flash": ("alert.html",),
     "kv": ("kv/index.html",),
-    "meter-row": ("meter.html",),
     "more": ("more.html",),
     "note": ("note.html",),
     "page-head": ("page_head.html",),

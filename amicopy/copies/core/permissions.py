@@ -96,7 +96,7 @@ def holders(permission: str) -> QuerySet[User]:
 
 def has_role(user: User) -> bool:
     """Whether the person may do anything here at all; who may not still sees their own requests of before."""
-    return user.is_active and bool(user.is_superuser or user.get_all_permissions())
+    return user.is_active and bool(user.is_superuser or user.get_group_permissions() or user.get_user_permissions())
 
 
 def check_role(user: User) -> None:

@@ -177,9 +177,29 @@ def gib(size: float | None) -> str:
 
 
 @register.filter
-def gib_of_snapshot(snapshot: dict[str, Any]) -> str:
-    """Whole GiB of a snapshot that are copied."""
-    return f"{snapshot['VolumeSize'] * snapshot['Progress'] // 100:,}"
+def snapshot_size(snapshot: dict[str, Any]) -> str:
+    """How much of a snapshot is copied, in whole GiB."""
+    size, percent = snapshot["VolumeSize"], snapshot["Progress"]
+    return f"{size} GiB" if percent == 100 else f"{size * percent // 100:,} of {size} GiB"
+
+
+@register.simple_tag
+@lru_cache(KEPT)
+def meter(percent: int, what: str, name: str = "", state: str = "", beside: str = "", thin: bool = False) -> SafeString:
+    """How far something is; `what` and `name` say what. `state` is run or ok, as the percent says unless given.
+    `beside` stands next to the bar instead of the percent."""
+    return format_html(
+        '<{tag} class="meter-row"><progress class="{look}" max="100" value="{percent}" data-state="{state}"'
+        ' aria-label="{label}"></progress>{beside}</{tag}>',
+        tag="span" if thin else "div",
+        look="thin" if thin else "",
+        percent=percent,
+        state=state or ("ok" if percent == 100 else "run"),
+        label=f"{what} {name}".strip(),
+        beside=format_html("<span>{}</span>", beside)
+        if beside
+        else format_html('<span aria-hidden="true">{}%</span>', percent),
+    )
 
 
 @register.filter

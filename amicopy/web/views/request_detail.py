@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, Model, OuterRef, Subquery, Sum, Value
+from django.db.models import Case, Exists, Model, OuterRef, Subquery, Sum, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -44,24 +44,30 @@ def find(request: HttpRequest, number: int) -> CopyRequest:
     return found
 
 
+# What changes with a request: its version; its last event, for a vote that isn't the last one needed changes no state;
+# and, where its copies wait for their turn, who else waits. Put together once: every poll asks the same, and putting a
+# query together takes longer than asking it.
+_WAITING = ImageCopy.objects.filter(state__in=COPY_STARTABLE).order_by()
+_QUEUE = _WAITING.values(one=Value(1)).annotate(total=Sum("pk")).values("total")
+_STAMPS = CopyRequest.objects.order_by().values_list(
+    "version",
+    Subquery(AuditEvent.objects.filter(request=OuterRef("pk")).order_by("-id").values("id")[:1]),
+    Case(When(Exists(_WAITING.filter(request=OuterRef("pk"))), then=Subquery(_QUEUE))),
+)
+_ROLES = User.groups.through.objects.order_by("group").values_list("group", flat=True)
+
+
 def _stamps(request: HttpRequest, number: int) -> conditional_polls.Stamps:
-    waiting = ImageCopy.objects.filter(state__in=COPY_STARTABLE).order_by()
-    # The place in the queue changes with copies of other requests, too.
-    queue = waiting.filter(Exists(waiting.filter(request=OuterRef(OuterRef("pk")))))
-    total = queue.annotate(all=Value(1)).values("all").annotate(total=Sum("pk")).values("total")
-    events = AuditEvent.objects.filter(request=OuterRef("pk")).order_by("-id").values("id")[:1]
-    rows = CopyRequest.objects.filter(pk=number if number < BIG else 0).order_by()
-    version, queued, event = rows.values_list("version", Subquery(total), Subquery(events)).first() or (
-        None,
-        None,
-        None,
-    )
+    user = signed_in(request)
+    found = list(_STAMPS.filter(pk=number if number < BIG else 0))
+    version, event, queue = found[0] if found else (None, None, None)
     return {
-        "detail": (number, version, queued),
+        "detail": (number, version, queue),
         # What grows old without anything happening, such as a copy that is overdue, is drawn again now and then.
         "detail_age": int(time.time() // REDRAWN_SECONDS),
-        # A vote that isn't the last one needed changes no state.
         "detail_event": event,
+        # What is shown goes by what the person may do, and that by their roles.
+        "detail_roles": (user.is_superuser, list(_ROLES.filter(user=user.pk))),
     }
 
 
