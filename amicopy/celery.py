@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A amicopy worker`, `celery -A amicopy beat`. Its settings are in settings.py."""
+"""The Celery application: `celery -A amicopy worker`, `celery -A amicopy beat`; see `settings/celery.py`."""
 
 import os
 

@@ -17,6 +17,7 @@ ALLOWED = {
     "aws": set[str](),
     "sandbox": set[str](),
     "local": {"copies"},
+    "settings": {"audit"},
 }
 # The floors of `copies`, top to bottom: each imports its own and those below.
 FLOORS = ("operations", "requests", "engine", "lookups", "lifecycle", "voting", "rules", "core")

@@ -110,7 +110,7 @@ def _store_regions(event: AuditEvent) -> None:
 def lock_chain() -> str:
     """Makes every other writer wait until this transaction ends, and returns the hash to link to.
 
-    On SQLite the transaction is the only writer anyway: it began with IMMEDIATE (settings.py).
+    On SQLite the transaction is the only writer anyway: it began with IMMEDIATE, as the settings say.
     """
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -7,7 +7,7 @@ from environs import EnvError
 from pytest_django import Settings
 
 from amicopy.copies.rules import tags
-from amicopy.settings import required_tags
+from amicopy.settings.values import required_tags
 from tests.copies.rules.cases import OTHER_ACCOUNT, said, seen, tagged
 
 
