@@ -1,45 +1,5 @@
 """Where Django looks for the models of this app; they live in `core`, and everything imports them from there."""
 
-from amicopy.copies.core.models import (
-    Account,
-    AccountCheck,
-    ApiToken,
-    ApprovalRule,
-    Attempt,
-    CallBucket,
-    CopyRequest,
-    Decision,
-    Delegation,
-    EventQueue,
-    EventSource,
-    FreezeWindow,
-    Grant,
-    ImageCopy,
-    LeftoverLook,
-    PasswordLink,
-    Pulse,
-    RegionCheck,
-    SeenLeftover,
-)
+from amicopy.copies.core import models
 
-__all__ = (
-    "Account",
-    "AccountCheck",
-    "ApiToken",
-    "ApprovalRule",
-    "Attempt",
-    "CallBucket",
-    "CopyRequest",
-    "Decision",
-    "Delegation",
-    "EventQueue",
-    "EventSource",
-    "FreezeWindow",
-    "Grant",
-    "ImageCopy",
-    "LeftoverLook",
-    "PasswordLink",
-    "Pulse",
-    "RegionCheck",
-    "SeenLeftover",
-)
+__all__ = ("models",)

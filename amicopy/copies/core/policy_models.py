@@ -1,5 +1,5 @@
-"""What administrators lay down about approval: rules, delegations, freeze windows. Written through `approval.editing`
-and `holding` only, so that each change has its event."""
+"""What administrators lay down about approval: rules, delegations, freeze windows. Written by `requests.policy_actions`
+and `requests.delegation_actions` only, so that each change has its event."""
 
 from typing import Any
 

@@ -1,0 +1,120 @@
+"""The image copies of requests, and where the engine is with each. States are written through `transitions` only."""
+
+from django.db import models
+from django.db.models import Q
+
+from amicopy.copies.core import marks
+from amicopy.copies.core.absence import Missable
+from amicopy.copies.core.account_models import Account
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.reasons import Code, Reason
+from amicopy.copies.core.request_models import CopyRequest
+from amicopy.copies.core.states import COPY_UNFINISHED, CopyState
+
+
+class ImageCopy(Missable):
+    """One CopyImage call for one destination: its frozen parameters and its life at AWS."""
+
+    request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="copies")
+    round = models.PositiveIntegerField(default=1)
+    position = models.PositiveIntegerField()
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="copies")
+    DestinationRegion = models.CharField(max_length=32)
+    destination = models.CharField(max_length=255)
+    # As in the parameters, to find who has a name.
+    Name = models.CharField(max_length=128, blank=True)
+    # The exact keyword arguments of the call, without ClientToken. Written once.
+    parameters = models.JSONField()
+    # The value of the mark in them, see `marks`; empty for copies without one.
+    mark = models.CharField(max_length=128, blank=True)
+    # The person's own token for the first attempt, or empty.
+    ClientToken = models.CharField(max_length=64, blank=True)
+    # The ARN behind the alias in KmsKeyId as the look-ups saw it; empty where there is no alias, or nothing was seen.
+    key_seen = models.CharField(max_length=2048, blank=True)
+    state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.HELD)
+
+    # The engine's: when something is due, who works on it, what it waits for.
+    next_step_at = models.DateTimeField(null=True)
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # The worker that took the lease; who it was once it has ended says nothing.
+    lease_holder = models.UUIDField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    # Why it waits, see `reasons`; empty when it doesn't.
+    wait_code = models.CharField(max_length=24, blank=True)
+    wait_data = models.JSONField(default=dict)
+    # The last wait for a person that was told, so that one that comes and goes isn't told twice.
+    wait_told = models.CharField(max_length=24, blank=True)
+
+    # What AWS answered.
+    ImageId = models.CharField(max_length=64, blank=True)
+    progress = models.PositiveSmallIntegerField(default=0)
+    # [{"SnapshotId", "DeviceName", "VolumeSize" (GiB), "Progress" (0..100), "State"}, ...]
+    snapshots = models.JSONField(default=list)
+    # What AWS answered last when it was asked to remove an image or a snapshot, by id: `done`, or AWS's code.
+    removal = models.JSONField(default=dict)
+    # [{"property", "expected", "found", "ok"}, ...]: the finished image against what was approved.
+    verification = models.JSONField(default=list)
+    error_code = models.CharField(max_length=128, blank=True)
+    error_message = models.TextField(blank=True)
+    error_request_id = models.CharField(max_length=64, blank=True)
+
+    queued_at = models.DateTimeField(null=True)
+    called_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("request", "round", "position")
+        verbose_name_plural = "image copies"
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("request", "round", "position"), name="copy_one_a_position"),
+            models.CheckConstraint(
+                condition=~Q(state__in=("COPYING", "AVAILABLE")) | ~Q(ImageId=""),
+                name="copy_has_image_once_copying",
+            ),
+            models.CheckConstraint(condition=Q(state__in=CopyState.values), name="copy_state_known"),
+            models.CheckConstraint(condition=Q(progress__lte=100), name="copy_progress_in_percent"),
+            models.UniqueConstraint(
+                fields=("account", "DestinationRegion", "ImageId"),
+                condition=~Q(ImageId=""),
+                name="copy_one_an_image",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("state", "next_step_at"), name="copy_due"),
+            models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
+            models.Index(fields=("finished_at",), name="copy_by_finish"),
+            models.Index(fields=("mark",), name="copy_by_mark"),
+            models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),
+        )
+
+    def __str__(self) -> str:
+        return f"copy of #{self.request_id} to {self.destination}"
+
+    def call(self) -> Call:
+        """The call as it was approved and as it will be made."""
+        return Call(DestinationRegion=self.DestinationRegion, parameters=self.parameters, ClientToken=self.ClientToken)
+
+    @property
+    def frozen_mark(self) -> marks.Mark | None:
+        """The mark as it stands in the frozen parameters, or None."""
+        return marks.found_in(self.parameters, self.mark)
+
+    @property
+    def wait(self) -> Reason | None:
+        """Why the copy waits, or None."""
+        return Reason(Code(self.wait_code), self.wait_data) if self.wait_code else None
+
+    @wait.setter
+    def wait(self, reason: Reason | None) -> None:
+        self.wait_code, self.wait_data = (reason.code, dict(reason.data)) if reason else ("", {})
+
+    @property
+    def dry_run(self) -> bool:
+        return self.call().dry_run
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state in COPY_UNFINISHED
