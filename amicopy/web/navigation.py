@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser, User
 from django.urls import reverse
 
-from amicopy.copies.operations import proposals
+from amicopy.copies.operations import proposal_queries
 from amicopy.web.approval_queue import waiting_numbers
 
 
@@ -79,7 +79,7 @@ def navigation_of(user: User | AnonymousUser, name: str) -> Navigation:
     """The menu as this person sees it on the page whose address has this name; empty for a page without one."""
     waiting = {}
     if isinstance(user, User):
-        waiting = {"approvals": len(waiting_numbers(user)), "changes": proposals.waiting_for(user)}
+        waiting = {"approvals": len(waiting_numbers(user)), "changes": proposal_queries.waiting_for(user)}
     return Navigation(
         _lines(_DAILY, user, name, waiting),
         _lines(_ADMINISTRATION, user, name, waiting),

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.core.proposal_models import Proposal
-from amicopy.copies.operations import proposals
+from amicopy.copies.operations import proposal_decisions, proposals
 from tests.copies.conftest import acting, make_person, make_rule
 from tests.copies.test_approval_races import REFUSED, ROUNDS, at_once, side_by_side
 
@@ -33,7 +33,7 @@ def test_two_confirm_at_the_same_instant_and_it_is_done_once(three: list[User]) 
         number = made.pk
 
         def confirm(by: User, pk: int = number) -> Proposal:
-            return proposals.confirm(acting(by), pk)
+            return proposal_decisions.confirm(acting(by), pk)
 
         assert refused(at_once(lambda: confirm(three[1]), lambda: confirm(three[2]))) == 1
         assert AuditEvent.objects.filter(action="rule.created", data__name=f"Rule {index}").count() == 1
@@ -48,7 +48,9 @@ def test_it_is_confirmed_or_withdrawn_and_never_both(three: list[User]) -> None:
         def decide(verb: Callable[..., Proposal], by: User, pk: int = number) -> Proposal:
             return verb(acting(by), pk)
 
-        outcomes = at_once(lambda: decide(proposals.confirm, three[1]), lambda: decide(proposals.withdraw, three[0]))
+        outcomes = at_once(
+            lambda: decide(proposal_decisions.confirm, three[1]), lambda: decide(proposal_decisions.withdraw, three[0])
+        )
         assert refused(outcomes) == 1
         there = ApprovalRule.objects.filter(name=f"Rule {index}").exists()
         assert there == (Proposal.objects.get(pk=number).state == State.CONFIRMED)
@@ -78,7 +80,7 @@ def test_roles_are_confirmed_while_somebody_else_proposes_others(three: list[Use
         number = made.pk
 
         def confirm(pk: int = number) -> Proposal:
-            return proposals.confirm(acting(three[1]), pk)
+            return proposal_decisions.confirm(acting(three[1]), pk)
 
         def propose(person: User = other) -> proposals.Outcome:
             return proposals.set_roles(acting(three[2]), person.pk, ["auditor", "approver"])

@@ -20,7 +20,7 @@ from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.core.proposal_models import TITLES, Proposal
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import accounts, people, proposals, proposed_changes
+from amicopy.copies.operations import accounts, people, proposal_decisions, proposals, proposed_changes
 from amicopy.copies.operations.proposals import Outcome
 from amicopy.copies.requests import verbs
 from amicopy.copies.voting import second_person
@@ -62,16 +62,16 @@ def test_a_rule_waits_for_another_administrator_and_counts_once_they_confirm(bos
     assert last_events(1) == ["proposal.made"]
     assert AuditEvent.objects.latest("pk").data["changes"]["name"] == [None, "Nobody"]
     with pytest.raises(NotAllowed, match="You proposed it"):
-        proposals.confirm(acting(boss), proposal.pk)
+        proposal_decisions.confirm(acting(boss), proposal.pk)
     with pytest.raises(NotAllowed, match="administrator role"):
-        proposals.confirm(acting(make_person("asks", "requester")), proposal.pk)
-    assert proposals.confirm(acting(second), proposal.pk).state == State.CONFIRMED
+        proposal_decisions.confirm(acting(make_person("asks", "requester")), proposal.pk)
+    assert proposal_decisions.confirm(acting(second), proposal.pk).state == State.CONFIRMED
     assert ApprovalRule.objects.get().name == "Nobody"
     assert last_events(2) == ["rule.created", "proposal.confirmed"]
     made = AuditEvent.objects.get(action="rule.created")
     assert (made.actor, made.data["confirmed_by"], made.data["proposal"]) == ("boss", "second", proposal.pk)
     with pytest.raises(InvalidTransition, match="confirmed already"):
-        proposals.confirm(acting(second), proposal.pk)
+        proposal_decisions.confirm(acting(second), proposal.pk)
 
 
 def changes_of_a_rule(actor_of_boss: User) -> list[Callable[[], Outcome]]:
@@ -112,7 +112,7 @@ def test_each_change_that_gives_power_waits_and_is_done_when_confirmed(boss: Use
     assert proposed_changes.CHANGES[proposal.kind].look(proposal.target) == proposal.before
     assert proposal.kind in TITLES
     assert proposal.changes
-    done = proposals.confirm(acting(second), proposal.pk)
+    done = proposal_decisions.confirm(acting(second), proposal.pk)
     assert done.state == State.CONFIRMED, done.why
     event = AuditEvent.objects.exclude(action__startswith="proposal.").latest("pk")
     assert (event.actor_id, event.data["confirmed_by_id"]) == (boss.pk, second.pk)
@@ -162,7 +162,7 @@ def test_of_roles_the_taken_ones_go_at_once_and_the_given_ones_wait(boss: User, 
         {"give": ["approver", "requester"]},
         ["approver", "requester"],
     )
-    proposals.confirm(acting(second), proposal.pk)
+    proposal_decisions.confirm(acting(second), proposal.pk)
     assert set(other.groups.values_list("name", flat=True)) == {"approver", "requester"}
 
 
@@ -170,7 +170,7 @@ def test_a_newcomer_is_there_at_once_and_their_roles_wait(boss: User, second: Us
     outcome = proposals.add_person(acting(boss), name="newcomer", email="", roles=["approver"])
     newcomer = User.objects.get(pk=outcome.target or 0)
     assert not newcomer.groups.exists()
-    proposals.confirm(acting(second), waiting(outcome).pk)
+    proposal_decisions.confirm(acting(second), waiting(outcome).pk)
     assert newcomer.groups.get().name == "approver"
     with pytest.raises(ValidationError):
         proposals.add_person(acting(boss), name="newcomer", email="", roles=["approver"])
@@ -191,7 +191,7 @@ def test_a_target_that_changed_since_is_left_alone(boss: User, second: User) -> 
     weaker.requirements = []
     proposal = waiting(proposals.save_rule(acting(boss), weaker))
     ApprovalRule.objects.filter(pk=rule.pk).update(larger_than=100)
-    done = proposals.confirm(acting(second), proposal.pk)
+    done = proposal_decisions.confirm(acting(second), proposal.pk)
     assert (done.state, done.why) == (State.LAPSED, "Large has changed since it was proposed.")
     assert ApprovalRule.objects.get().requirements
     assert last_events(1) == ["proposal.lapsed"]
@@ -203,9 +203,9 @@ def test_a_proposer_who_lost_their_role_or_a_group_that_is_gone_ends_it(boss: Us
     asks = [{"group": "security", "count": 1}]
     two = waiting(proposals.save_rule(acting(second), ApprovalRule(name="two", requirements=asks)))
     Group.objects.get(name="security").delete()
-    assert "no security" in proposals.confirm(acting(boss), two.pk).why
+    assert "no security" in proposal_decisions.confirm(acting(boss), two.pk).why
     boss.groups.clear()
-    assert proposals.confirm(acting(second), one.pk).why == "boss may not change this any more."
+    assert proposal_decisions.confirm(acting(second), one.pk).why == "boss may not change this any more."
     assert not ApprovalRule.objects.exists()
 
 
@@ -223,14 +223,14 @@ def test_it_is_withdrawn_by_its_proposer_and_rejected_with_a_reason_by_another(b
     rule = make_rule("Large")
     proposal = waiting(proposals.delete_rule(acting(boss), rule))
     with pytest.raises(NotAllowed, match="Only the person who proposed"):
-        proposals.withdraw(acting(second), proposal.pk)
-    assert proposals.withdraw(acting(boss), proposal.pk).state == State.WITHDRAWN
+        proposal_decisions.withdraw(acting(second), proposal.pk)
+    assert proposal_decisions.withdraw(acting(boss), proposal.pk).state == State.WITHDRAWN
     again = waiting(proposals.delete_rule(acting(boss), rule))
     with pytest.raises(InvalidRequest):
-        proposals.reject(acting(second), again.pk, reason=" ")
+        proposal_decisions.reject(acting(second), again.pk, reason=" ")
     with pytest.raises(NotAllowed):
-        proposals.reject(acting(boss), again.pk, reason="Mine")
-    assert proposals.reject(acting(second), again.pk, reason="We need it").why == "We need it"
+        proposal_decisions.reject(acting(boss), again.pk, reason="Mine")
+    assert proposal_decisions.reject(acting(second), again.pk, reason="We need it").why == "We need it"
     assert ApprovalRule.objects.get() == rule
     assert AuditEvent.objects.latest("pk").data["reason"] == "We need it"
 
@@ -247,7 +247,7 @@ def test_the_others_are_told_of_it_and_its_proposer_of_the_decision(boss: User, 
     told = Message.objects.get()
     assert (told.kind, told.person, told.path) == (Kind.PROPOSAL, second, "/changes/")
     assert "Add rule “x”" in told.subject
-    proposals.confirm(acting(second), proposal.pk)
+    proposal_decisions.confirm(acting(second), proposal.pk)
     assert Message.objects.exclude(pk=told.pk).get().person == boss
 
 
@@ -275,7 +275,7 @@ def test_somebody_of_ones_own_making_is_no_second_person(boss: User) -> None:
     # Nor is who came from them.
     other = waiting(proposals.add_person(acting(puppet), name="other", email="", roles=["administrator"]))
     assert not second_person.confirmers(boss, "copies.manage_people").exists()
-    proposals.confirm(acting(boss), other.pk)
+    proposal_decisions.confirm(acting(boss), other.pk)
     assert not second_person.confirmers(boss, "copies.manage_people").exists()
 
 
@@ -291,7 +291,7 @@ def test_who_takes_over_another_account_cannot_confirm_with_it(boss: User, secon
     proposal = waiting(proposals.save_rule(acting(boss), ApprovalRule(name="a")))
     people.set_email(acting(boss), second.pk, "mine@people.example")
     with pytest.raises(NotAllowed, match="boss added you"):
-        proposals.confirm(acting(second), proposal.pk)
+        proposal_decisions.confirm(acting(second), proposal.pk)
     assert waiting(proposals.save_rule(acting(boss), ApprovalRule(name="b")))
 
 

@@ -17,7 +17,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, AccountCheck, ImageCopy, RegionCheck
 from amicopy.copies.core.states import COPY_AT_AWS
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import accounts, proposals
+from amicopy.copies.operations import accounts, proposal_queries, proposals
 from amicopy.web import changes, conditional_polls
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.account_form import AccountForm
@@ -89,7 +89,7 @@ def account_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "mark_key": settings.MARK_TAG_KEY,
         "trust_policy": accounts.trust_policy(account, own_arn=own_arn) if account.role_arn else "",
         "own_arn": own_arn,
-        "waits": proposals.waiting_on("account", [pk]).get(pk),
+        "waits": proposal_queries.waiting_on("account", [pk]).get(pk),
         "groups": list(account.requester_groups.values_list("name", flat=True)),
     }
     return render(request, "accounts/detail.html", context)
@@ -185,6 +185,6 @@ def _edit(request: HttpRequest, account: Account) -> HttpResponse:
             words = f"Account “{account.name}” {words}. A worker looks whether amicopy gets in."
             changes.say(request, outcome, words)
             return redirect("account", outcome.target) if outcome.target else redirect("accounts")
-    waits = proposals.waiting_on("account", [account.pk]).get(account.pk) if account.pk else None
+    waits = proposal_queries.waiting_on("account", [account.pk]).get(account.pk) if account.pk else None
     context: dict[str, Any] = {"form": form, "row": account, "new": new, "seen": seen, "waits": waits}
     return render(request, "accounts/edit.html", context, status=422 if form.errors else 200)

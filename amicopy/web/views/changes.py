@@ -12,8 +12,8 @@ from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import proposals
-from amicopy.copies.operations.proposals import PERMISSIONS
+from amicopy.copies.operations import proposal_decisions, proposal_queries
+from amicopy.copies.operations.proposal_queries import PERMISSIONS
 from amicopy.web import changes
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.event_details import Difference
@@ -52,14 +52,14 @@ class PastRow:
 def change_list(request: HttpRequest) -> HttpResponse:
     """What waits, the oldest first, and what was decided last."""
     user = signed_in(request)
-    proposals.check_see(user)
-    seen = proposals.visible_to(user)
+    proposal_queries.check_see(user)
+    seen = proposal_queries.visible_to(user)
     waiting = [
         ChangeRow(
             proposal,
             changes.differences_of(proposal),
             proposal.proposed_by_id == user.pk,
-            proposals.why_not(user, proposal),
+            proposal_decisions.why_not(user, proposal),
         )
         for proposal in seen.filter(state=State.WAITING).order_by("pk")
     ]
@@ -74,24 +74,24 @@ def change_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def confirm(request: HttpRequest, pk: int) -> HttpResponse:
-    return _decide(request, pk, lambda: proposals.confirm(actor_of(request), pk))
+    return _decide(request, pk, lambda: proposal_decisions.confirm(actor_of(request), pk))
 
 
 @require_POST
 def reject(request: HttpRequest, pk: int) -> HttpResponse:
-    return _decide(request, pk, lambda: proposals.reject(actor_of(request), pk, reason=reason_of(request)))
+    return _decide(request, pk, lambda: proposal_decisions.reject(actor_of(request), pk, reason=reason_of(request)))
 
 
 @require_POST
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
-    return _decide(request, pk, lambda: proposals.withdraw(actor_of(request), pk))
+    return _decide(request, pk, lambda: proposal_decisions.withdraw(actor_of(request), pk))
 
 
 def _decide(request: HttpRequest, pk: int, verb: Callable[[], Proposal]) -> HttpResponse:
     """Runs one verb and says what came of it; a refusal is a message, never an error page."""
     user = signed_in(request)
-    proposals.check_see(user)
-    if pk >= BIG or not proposals.visible_to(user).filter(pk=pk).exists():
+    proposal_queries.check_see(user)
+    if pk >= BIG or not proposal_queries.visible_to(user).filter(pk=pk).exists():
         raise Http404(f"There is no proposed change {pk} that you may see.")
     try:
         done = verb()

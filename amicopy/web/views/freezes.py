@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from amicopy.copies.core import permissions
 from amicopy.copies.core.policy_models import FreezeWindow
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import proposals
+from amicopy.copies.operations import proposal_queries, proposals
 from amicopy.web import changes
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.policy_forms import FreezeForm
@@ -55,7 +55,7 @@ def freeze_list(request: HttpRequest) -> HttpResponse:
         parts.append(Part("past", "Over", past, editable=False))
     context = {
         "parts": parts,
-        "waiting": list(proposals.waiting_on("freeze").values()),
+        "waiting": list(proposal_queries.waiting_on("freeze").values()),
         "how": changes.how(user, "copies.manage_rules"),
     }
     return render(request, "freezes/list.html", context)
@@ -120,6 +120,6 @@ def _edit(request: HttpRequest, window: FreezeWindow) -> HttpResponse:
         else:
             changes.say(request, outcome, f"Freeze “{window.name}” is {'added' if new else 'saved'}.")
             return redirect("freezes")
-    waits = proposals.waiting_on("freeze", [window.pk]).get(window.pk) if window.pk else None
+    waits = proposal_queries.waiting_on("freeze", [window.pk]).get(window.pk) if window.pk else None
     context = {"form": form, "window": window, "new": new, "waits": waits}
     return render(request, "freezes/edit.html", context, status=422 if form.errors else 200)

@@ -25,7 +25,7 @@ from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.roles import ROLES
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import confirmations, password_links, people, proposals
+from amicopy.copies.operations import confirmations, password_links, people, proposal_queries, proposals
 from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
 from amicopy.web import changes, sessions, undo_links
@@ -221,7 +221,7 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "mailed": settings.EMAIL_ON and bool(user.email),
         "roles": [(role, role in held) for role in ROLES],
         "link": link,
-        "waits": proposals.waiting_on("person", [user.pk]).get(user.pk),
+        "waits": proposal_queries.waiting_on("person", [user.pk]).get(user.pk),
         "form": form or EmailForm(initial={"email": user.email}),
     }
     return render(request, "people/person.html", context, status=422 if form else 200)

@@ -8,7 +8,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from amicopy.copies.operations import proposals
+from amicopy.copies.operations import proposal_queries
 from amicopy.notify import mutes
 from amicopy.notify.models import MUTABLE, Kind
 from amicopy.web import preferences
@@ -61,7 +61,7 @@ def _kinds_for(user: User) -> list[Kind]:
     may = {
         **dict.fromkeys(asked, user.has_perm("copies.decide_request")),
         **dict.fromkeys(own, user.has_perm("copies.submit_request")),
-        Kind.PROPOSAL: proposals.may_see(user),
+        Kind.PROPOSAL: proposal_queries.may_see(user),
     }
     return [kind for kind in MUTABLE if may[kind]]
 

@@ -16,7 +16,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import proposals
+from amicopy.copies.operations import proposal_queries, proposals
 from amicopy.copies.requests import policy_actions
 from amicopy.copies.voting import rule_trials, rulebook, voters, votes
 from amicopy.web import changes
@@ -38,7 +38,7 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     rules = rule_trials.saved_rules()
     trial_form = TrialForm(request.GET if "try" in request.GET else None, user=user)
     trial = rule_trials.try_rules(trial_form.case(), rules) if trial_form.is_valid() else None
-    waiting = proposals.waiting_on("rule")
+    waiting = proposal_queries.waiting_on("rule")
     context = {
         "entries": [{**_entry(rule), "waits": waiting.get(rule.pk)} for rule in rules],
         "how": changes.how(user, "copies.manage_rules"),
@@ -178,7 +178,7 @@ def _page(
         "rule": form.rule,
         "new": new,
         "seen": seen,
-        "waits": proposals.waiting_on("rule", [form.rule.pk]).get(form.rule.pk) if form.rule.pk else None,
+        "waits": proposal_queries.waiting_on("rule", [form.rule.pk]).get(form.rule.pk) if form.rule.pk else None,
         "groups": list(Group.objects.order_by("name").values_list("name", flat=True)),
         **_trial_context(request, trial_form),
         **more,

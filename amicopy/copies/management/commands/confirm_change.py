@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import proposals
+from amicopy.copies.operations import proposal_decisions
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"    {name}: {old!r} -> {new!r}")
             return
         try:
-            done = proposals.confirm_at_the_machine(Actor(name="confirm_change", source="command"), number)
+            done = proposal_decisions.confirm_at_the_machine(Actor(name="confirm_change", source="command"), number)
         except Proposal.DoesNotExist:
             raise CommandError(f"There is no proposed change {number}.") from None
         except InvalidTransition as refused:
