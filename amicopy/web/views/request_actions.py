@@ -17,7 +17,7 @@ from amicopy.copies.requests import cancel_retry, look_again, verbs
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.request_filters import row_number
 from amicopy.web.views.lookups import CHECK_SECONDS
-from amicopy.web.views.request_detail import copies_of, find
+from amicopy.web.views.request_detail import find
 
 
 def _verb(request: HttpRequest, number: int, do: Callable[[], str]) -> HttpResponse:
@@ -141,7 +141,7 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
     if request.method == "GET":
         permissions.check_manage_copies(signed_in(request), row)
         copy_id = row_number(request.GET.get("copy"))
-        copies = copies_of(row)
+        copies = list(row.copies_of_round())
         chosen = [
             copy
             for copy in copies

@@ -1,0 +1,219 @@
+"""How far a request is, for its page and for the fragment that keeps it current: states, cards, what may be done."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils import timezone
+
+from amicopy.copies.core import explanations, permissions
+from amicopy.copies.core.copy_speed import size_of
+from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.progress import gib_done, overall
+from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
+from amicopy.copies.engine import slots
+from amicopy.copies.requests import cancel_retry
+from amicopy.copies.voting import voters, votes
+from amicopy.web import approval_queue, conditional_polls, estimates
+from amicopy.web.actor import signed_in
+from amicopy.web.status import copy_status, counted, request_status
+from amicopy.web.timeline import next_steps, steps_of
+
+# So many of those whose approval doesn't count are named.
+MOST_LEFT_OUT = 3
+# The columns of a copy that only the engine reads. They change often, and no card shows them.
+_ENGINES = frozenset({"next_step_at", "lease_id", "lease_until", "lease_holder", "failures", "seen_at"})
+
+
+def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
+    """What page and fragment both show. The copies are those of the current round, in their order."""
+    user = signed_in(request)
+    copies = list(row.copies_of_round())
+    for copy_id, standing in slots.standings(copies).items():
+        # For the page only: who is before whom changes with every copy that starts.
+        next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason
+    manage = permissions.may_manage_copies(user, row)
+    attempts = _attempts(row)
+    cards = [
+        _card(user, copy, row.lookups, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, []))
+        for copy in copies
+    ]
+    copying = [card for card in cards if card["copy"].state == CopyState.COPYING]
+    begun = [copy.called_at for copy in copies if copy.called_at]
+    unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
+        copy.state in COPY_UNFINISHED for copy in copies
+    )
+    paused = request.GET.get("live") == "off"
+    cancellable = [copy for copy in copies if copy.state in cancel_retry.CANCELLABLE]
+    failed = sum(copy.state == CopyState.FAILED for copy in copies)
+    may = {
+        "may_edit": row.state == RequestState.CHANGES_REQUESTED and permissions.may_resubmit(user, row),
+        "may_renew": row.state == RequestState.EXPIRED and permissions.may_resubmit(user, row),
+        "may_withdraw": row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED}
+        and permissions.may_withdraw(user, row),
+        "may_cancel": manage and bool(cancellable),
+        "may_retry_all": manage and failed > 1,
+    }
+    percent = overall(copies)
+    status = request_status(row, copies)
+    return {
+        "row": row,
+        "status": status,
+        "known_parts": conditional_polls.known_parts(request),
+        "copies": copies,
+        "cards": cards,
+        "percent": percent if row.state == RequestState.APPROVED else None,
+        "gib": sum(size_of(copy) for copy in copies if copy.state not in {CopyState.FAILED, CopyState.CANCELLED}),
+        "gib_done": gib_done(copies),
+        "any_left_out": any(copy.state in {CopyState.FAILED, CopyState.CANCELLED} for copy in copies),
+        "left": estimates.words(estimates.last_of(card["span"] for card in copying)),
+        "running": (timezone.now() - min(begun)).total_seconds() if begun and row.finished_at is None else None,
+        "took": (row.finished_at - min(begun)).total_seconds() if begun and row.finished_at else None,
+        "legend": _legend(copies),
+        "live": unfinished and not paused,
+        "unfinished": unfinished,
+        "paused": paused,
+        "own": row.requester_id == user.pk,
+        **may,
+        "may_anything": any(may.values()),
+        "cancel_words": _cancel_words(len(copies), of_them=len(cancellable)),
+        "failed": failed,
+        "arrived": _arrived(copies),
+        "standing": _standing(row, own=row.requester_id == user.pk),
+        **decision_context(user, row),
+        # Called where it is drawn: a timeline that is kept isn't looked up. A history only grows, so that its last
+        # event tells it from any other.
+        "timeline": partial(steps_of, row, copies, own_name=user.username),
+        "timeline_part": conditional_polls.fingerprint(
+            conditional_polls.stamped(request, "detail_event"), next_steps(row, copies), user.username
+        ),
+        "says": f"{status.words}. {counted(copies)}." if len(copies) > 1 else status.words,
+        "now": timezone.now(),
+    }
+
+
+def _arrived(copies: Sequence[ImageCopy]) -> dict[str, Any] | None:
+    """The new AMIs as a text to copy, a line each; None where there are less than two."""
+    there = [copy for copy in copies if copy.state == CopyState.AVAILABLE]
+    text = "\n".join(f"{copy.destination} {copy.ImageId}" for copy in there)
+    return {"count": len(there), "text": text} if len(there) > 1 else None
+
+
+def _cancel_words(count: int, *, of_them: int) -> str:
+    """What the button says that cancels so many of the copies."""
+    if of_them < count:
+        return "Cancel the rest…"
+    return "Cancel all copies…" if count > 1 else "Cancel the copy…"
+
+
+def _standing(row: CopyRequest, *, own: bool) -> str:
+    """Why nothing happens to the request, where its status doesn't say."""
+    if row.state == RequestState.PENDING and own:
+        return "You asked for this copy, so somebody else has to decide."
+    return {
+        RequestState.CHANGES_REQUESTED: "The requester changes it and submits it again.",
+        RequestState.EXPIRED: "Nobody decided in time. Nothing was copied.",
+    }.get(RequestState(row.state), "")
+
+
+def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
+    """What a page has to say about deciding on this request: whether the person may, and what it waits for."""
+    if row.state != RequestState.PENDING:
+        return {
+            "pending": False,
+            "may_decide": False,
+            "may_approve": False,
+            "may_break_glass": False,
+            "not_counted": "",
+            "left_out": [],
+            "needed": "",
+            "voted": False,
+        }
+    decisions = row.decisions.all()
+    has_voted = approval_queue.voted(user, decisions, row)
+    may_decide = permissions.may_decide(user, row) and not has_voted
+    vote = voters.votes_of(user, [row]).get(row.pk) if may_decide else None
+    not_counted = voters.not_counted(user, [row]).get(row.pk, "")
+    return {
+        "pending": True,
+        "may_decide": may_decide,
+        "may_approve": vote is not None,
+        "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
+        "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
+        "may_break_glass": permissions.may_break_glass(user, row) and not not_counted,
+        "not_counted": not_counted,
+        "left_out": [each for each in voters.left_out(row.requester) if each[0] != user][:MOST_LEFT_OUT],
+        "needed": votes.words(voters.still_needed(row)),
+        "voted": has_voted,
+    }
+
+
+def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
+    """Every try at the request's copies, by copy, the first one first."""
+    found: dict[int, list[Attempt]] = {}
+    for attempt in Attempt.objects.filter(copy__request=row).order_by("copy_id", "number"):
+        found.setdefault(attempt.copy_id, []).append(attempt)
+    return found
+
+
+def _card(
+    user: User, copy: ImageCopy, lookups: Mapping[str, Any], *, of: int, manage: bool, attempts: list[Attempt]
+) -> dict[str, Any]:
+    """One of so many copies, with all that its card says of it, and the fingerprint of that. `lookups` are those of its
+    request."""
+    failed = copy.state == CopyState.FAILED
+    explanation = explanations.explain(copy, lookups) if failed else None
+    usual = estimates.usual(copy) if copy.state == CopyState.COPYING else None
+    left = estimates.left(copy, usual=usual)
+    card: dict[str, Any] = {
+        "copy": copy,
+        # The first token is there from the submission on; it says nothing before it is used.
+        "attempts": [attempt for attempt in attempts if attempt.first_called_at or attempt.number > 1],
+        "left": estimates.words(left),
+        "overdue": estimates.overdue(copy, usual=usual),
+        "explanation": explanation,
+        "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
+        "may_retry": failed and manage,
+        "may_mend": failed and user.has_perm("copies.submit_request"),
+        "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
+        "meter": {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
+        "copying": copy.state == CopyState.COPYING,
+        "ended": "Took" if copy.state == CopyState.AVAILABLE else "Stopped after",
+        "gib": size_of(copy),
+        "gib_done": gib_done([copy]),
+        "differs": [check for check in copy.verification if not check["ok"]],
+        "may_cancel": copy.state in cancel_retry.CANCELLABLE and manage and of > 1,
+        "open": copy.state == CopyState.COPYING and of < 4,
+    }
+    drawn_from = card | {
+        "copy": _values(copy, without=_ENGINES),
+        "attempts": [_values(attempt) for attempt in card["attempts"]],
+    }
+    # Not among what the card is drawn from: the seconds themselves are never the same twice, and nobody sees them.
+    return card | {"span": left, "part": conditional_polls.fingerprint(drawn_from)}
+
+
+def _values(row: Model, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """What a row holds, column by column."""
+    return {name: value for name, value in vars(row).items() if not name.startswith("_") and name not in without}
+
+
+def _legend(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
+    """How many copies are in each state, for a request with several."""
+    if len(copies) < 2:
+        return []
+    by_state: dict[str, list[ImageCopy]] = {}
+    for copy in copies:
+        by_state.setdefault(copy.state, []).append(copy)
+    return [
+        {
+            "status": copy_status(found[0]),
+            "words": CopyState(state).label.lower(),
+            "count": len(found),
+            "first": found[0],
+        }
+        for state, found in by_state.items()
+    ]
