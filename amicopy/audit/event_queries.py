@@ -98,7 +98,9 @@ def slice_of(
 ) -> Slice:
     """At most `size` events that fit, older than the id `before` or newer than the id `after`.
 
-    By key and not by number: a new event never shifts a page under its reader.
+    By key and not by number: a new event never shifts a page under its reader. `web.pagination` does so for one list in
+    any order; here are several, each walked along an index of its own and put together, and a free text may end a page
+    before it is full. What the two have in common is to ask for one row more than a page has.
     """
     up = before is None and after is not None
     parts = [part.order_by("id" if up else "-id") for part in found.narrow(events)]

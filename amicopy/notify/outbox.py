@@ -14,16 +14,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Left, Trim
 from django.utils import timezone
 
+from amicopy import leases
 from amicopy.backoff import pause
 from amicopy.notify.models import Endpoint, Kind, Message, Mute, State
 
-# Longer than a send may take, so that a lease ends only when its worker is gone.
-LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 # Seconds; see `backoff`.
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
 # After this long the trying ends, and an administrator can begin it anew.
@@ -145,29 +143,20 @@ def due() -> Q:
 
 
 def claim_next() -> Message | None:
-    """Leases the message that waits longest and marks it as being sent; None when nothing is due or enough are at it.
-
-    On PostgreSQL rows that others are claiming are skipped; on SQLite a transaction has the database to itself. The
-    conditional UPDATE decides on both.
-    """
-    now = timezone.now()
+    """Leases the message that waits longest, as being sent; None when nothing is due or enough are at it."""
+    now, lease = timezone.now(), uuid.uuid4()
     if Message.objects.filter(state=State.SENDING, lease_until__gte=now).count() >= AT_ONCE:
         return None
-    lease = uuid.uuid4()
-    with transaction.atomic():
-        rows = Message.objects.filter(due()).order_by("next_try_at", "pk").select_for_update(skip_locked=True)
-        message = rows.first()
-        if message is None:
-            return None
-        changed = Message.objects.filter(due(), pk=message.pk).update(
-            state=State.SENDING,
-            lease_id=lease,
-            lease_until=now + LEASE,
-            tries=F("tries") + 1,
-            # Somebody else was at it and never said how it ended.
-            in_doubt=message.in_doubt or message.state == State.SENDING,
-        )
-    return Message.objects.select_related("person", "endpoint").get(lease_id=lease) if changed else None
+    leases.take(
+        lease,
+        Message.objects.filter(due()).order_by("next_try_at", "pk"),
+        now=now,
+        state=State.SENDING,
+        tries=F("tries") + 1,
+        # Of one that is being sent somebody else was at it and never said how it ended.
+        in_doubt=ExpressionWrapper(Q(in_doubt=True) | Q(state=State.SENDING), output_field=BooleanField()),
+    )
+    return Message.objects.select_related("person", "endpoint").filter(lease_id=lease).first()
 
 
 def held(message: Message) -> bool:

@@ -14,8 +14,9 @@ from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
 from amicopy.copies.core.models import Account, Attempt, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed
-from amicopy.copies.engine import leases, leftover_jobs, leftover_scan
+from amicopy.copies.engine import leftover_jobs, leftover_scan
 from amicopy.copies.engine.aws_removal import Removal
+from amicopy.leases import LEASE
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
 
@@ -164,8 +165,8 @@ def test_what_a_killed_worker_was_removing_is_due_again_after_its_lease(
         leftover_jobs.remove(actor=worker("remove_leftovers"))
     row.refresh_from_db()
     assert row.tries == 1
-    assert not leftover_jobs.to_remove(begun + leases.LEASE - timedelta(seconds=1)).exists()
-    assert leftover_jobs.to_remove(timezone.now() + leases.LEASE).exists()
+    assert not leftover_jobs.to_remove(begun + LEASE - timedelta(seconds=1)).exists()
+    assert leftover_jobs.to_remove(timezone.now() + LEASE).exists()
 
 
 def test_an_error_is_shown_until_aws_answers(failed: ImageCopy, admin: User, sandbox: Control) -> None:

@@ -16,6 +16,7 @@ from amicopy.copies.engine import call_outcomes, cancellation, claims, copy_call
 from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import InvalidTransition, move_copy, note_copy
 from amicopy.copies.requests import cancel_retry
+from amicopy.leases import LEASE
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call
 from tests.copies.passing_time import look_again, make_due
@@ -32,7 +33,7 @@ def approved(submit: Submit, approver: User, sandbox: Control) -> Submit:
 def taken_over(copy: ImageCopy) -> uuid.UUID:
     """Another worker's lease on a row whose state is unchanged."""
     lease = uuid.uuid4()
-    ImageCopy.objects.filter(pk=copy.pk).update(lease_id=lease, lease_until=timezone.now() + leases.LEASE)
+    ImageCopy.objects.filter(pk=copy.pk).update(lease_id=lease, lease_until=timezone.now() + LEASE)
     return lease
 
 
@@ -58,7 +59,7 @@ def test_m26_a_late_answer_of_the_call_is_not_stored(approved: Submit, sandbox: 
     ImageCopy.objects.update(state="STARTING")
     copy.refresh_from_db()
     other = taken_over(copy)
-    copy.lease_id, copy.lease_until = lease, timezone.now() + leases.LEASE
+    copy.lease_id, copy.lease_until = lease, timezone.now() + LEASE
     with pytest.raises(InvalidTransition):
         copy_call.start(copy, lease=lease, actor=LATE)
     row = ImageCopy.objects.get()
@@ -102,7 +103,7 @@ def test_m06_a_lease_over_half_spent_makes_no_call(approved: Submit, sandbox: Co
     claimed = claims.claim_next()
     assert claimed is not None
     lease, (copy,) = claimed
-    copy.lease_until = timezone.now() + leases.LEASE - leases.CALL_WITHIN - timedelta(seconds=1)
+    copy.lease_until = timezone.now() + LEASE - leases.CALL_WITHIN - timedelta(seconds=1)
     with pytest.raises(InvalidTransition, match="too old"):
         copy_call.start(copy, lease=lease, actor=LATE)
     assert sandbox("calls?action=CopyImage") == []

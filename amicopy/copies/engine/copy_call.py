@@ -22,6 +22,7 @@ from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import adoption, backoff, call_outcomes, failed_images, gate, leases, recovery
 from amicopy.copies.lifecycle import holds, name_holders, source_binding
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy
+from amicopy.leases import LEASE
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def _doubt_since(attempt: Attempt) -> datetime | None:
 
 def _refuse_late(copy: ImageCopy) -> None:
     """Raises InvalidTransition when so much of the lease is gone that it could end during the call."""
-    if copy.lease_until is None or copy.lease_until - timezone.now() < leases.LEASE - leases.CALL_WITHIN:
+    if copy.lease_until is None or copy.lease_until - timezone.now() < LEASE - leases.CALL_WITHIN:
         raise InvalidTransition("The lease is too old for a call.")
 
 

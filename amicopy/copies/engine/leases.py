@@ -1,29 +1,21 @@
-"""Claiming work. Whoever sets the lease on a row works on it; two workers, two beats or a redelivered message: one
-wins.
-
-On PostgreSQL the rows others are claiming are skipped; on SQLite a transaction has the whole database to itself. The
-conditional UPDATE decides on both.
-"""
+"""Claiming copies: leases on those that are due, which a worker that stops, or loses the database, hands back."""
 
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from amicopy import outages
+from amicopy import leases, outages
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED
 
-# Longer than a task may run, so that a lease ends only when its worker is gone.
-LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 # A worker that has held a lease for this long makes no further call to AWS under it.
-CALL_WITHIN = LEASE / 2
+CALL_WITHIN = leases.LEASE / 2
 # This worker, the same in all processes that its pool forks later.
 HOLDER = uuid.uuid4()
 # The leases of the task that runs, see `handed_back_after_an_outage`.
@@ -32,14 +24,13 @@ _taken: ContextVar[set[uuid.UUID]] = ContextVar("taken")
 
 def due(now: datetime) -> Q:
     """The rows whose next step is due and on which nobody works."""
-    return Q(next_step_at__lte=now) & (Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+    return Q(next_step_at__lte=now) & leases.free(now)
 
 
 def claim(rows: QuerySet[ImageCopy], *, now: datetime, most: int) -> tuple[uuid.UUID, list[ImageCopy]]:
     """Leases up to `most` of these rows, in their order; returns the lease and the rows it got, possibly none."""
     with transaction.atomic():
-        wanted = rows.filter(due(now)).select_for_update(skip_locked=True, of=("self",))
-        return _lease(list(wanted.values_list("pk", flat=True)[:most]), now=now)
+        return _lease(list(leases.unclaimed(rows.filter(due(now)))[:most]), now=now)
 
 
 def claim_first(
@@ -47,8 +38,7 @@ def claim_first(
 ) -> tuple[uuid.UUID, list[ImageCopy]]:
     """Leases the first `most` of these primary keys that are still due and among `rows`; else as `claim`."""
     with transaction.atomic():
-        wanted = rows.filter(due(now), pk__in=keys).order_by().select_for_update(skip_locked=True, of=("self",))
-        free = set(wanted.values_list("pk", flat=True))
+        free = set(leases.unclaimed(rows.filter(due(now), pk__in=keys).order_by()))
         lease_id, copies = _lease([key for key in keys if key in free][:most], now=now)
     return lease_id, sorted(copies, key=lambda copy: keys.index(copy.pk))
 
@@ -58,9 +48,7 @@ def _lease(keys: Sequence[int], *, now: datetime) -> tuple[uuid.UUID, list[Image
     if not keys:
         return lease_id, []
     _taken.get(set()).add(lease_id)
-    ImageCopy.objects.filter(due(now), pk__in=keys).update(
-        lease_id=lease_id, lease_until=now + LEASE, lease_holder=HOLDER
-    )
+    leases.put(lease_id, ImageCopy.objects.filter(due(now)), keys, now=now, lease_holder=HOLDER)
     return lease_id, list(ImageCopy.objects.filter(lease_id=lease_id).select_related("account", "request"))
 
 

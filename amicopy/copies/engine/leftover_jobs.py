@@ -1,4 +1,8 @@
-"""Leftovers as a page shows them: looked for by a worker, stored, and removed by a worker once a person has said so."""
+"""Leftovers as a page shows them: looked for by a worker, stored, and removed by a worker once a person has said so.
+
+Looks and removals are claimed by the time until which nobody else begins one, with no lease beside it: a worker knows
+its own claim by that very time.
+"""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -15,9 +19,10 @@ from amicopy.aws import errors
 from amicopy.copies.core import absence, permissions
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
 from amicopy.copies.core.models import Account, Attempt
-from amicopy.copies.engine import backoff, leases, leftover_scan
+from amicopy.copies.engine import backoff, leftover_scan
 from amicopy.copies.engine.aws_removal import Removal
 from amicopy.copies.lifecycle.wakeup import nudge
+from amicopy.leases import LEASE
 
 # Without being asked, a worker looks this often.
 EVERY = timedelta(days=1)
@@ -52,8 +57,8 @@ def look() -> bool:
         return False
     row, _ = LeftoverLook.objects.get_or_create(account=account)
     free = LeftoverLook.objects.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lt=now), pk=row.pk)
-    if free.update(claimed_until=now + leases.LEASE):
-        ours = LeftoverLook.objects.filter(pk=row.pk, claimed_until=now + leases.LEASE)
+    if free.update(claimed_until=now + LEASE):
+        ours = LeftoverLook.objects.filter(pk=row.pk, claimed_until=now + LEASE)
         with outages.handing_back(partial(ours.update, claimed_until=None)):
             _look_in(account, now)
     return True
@@ -113,8 +118,8 @@ def remove(*, actor: Actor) -> bool:
     row = to_remove(now).select_related("account", "copy__request").first()
     if row is None:
         return False
-    if to_remove(now).filter(pk=row.pk).update(next_try_at=now + leases.LEASE, tries=F("tries") + 1):
-        ours = SeenLeftover.objects.filter(pk=row.pk, next_try_at=now + leases.LEASE)
+    if to_remove(now).filter(pk=row.pk).update(next_try_at=now + LEASE, tries=F("tries") + 1):
+        ours = SeenLeftover.objects.filter(pk=row.pk, next_try_at=now + LEASE)
         with outages.handing_back(partial(ours.update, next_try_at=now)):
             _remove(row, now, actor=actor)
     return True

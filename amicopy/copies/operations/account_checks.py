@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from amicopy import leases
 from amicopy.aws import ec2, errors, sts
 from amicopy.aws.account import AwsAccount
 from amicopy.copies.core.models import Account, AccountCheck, RegionCheck
-from amicopy.copies.engine.leases import LEASE
 from amicopy.copies.lifecycle.wakeup import nudge
 
 # Looks at AWS at the same time; each is given up after a few seconds, so that all Regions take less than a lease.
@@ -52,17 +52,13 @@ def want(account: Account) -> None:
 
 def wanted(now: datetime) -> QuerySet[AccountCheck]:
     """The looks that somebody asked for and nobody takes."""
-    return AccountCheck.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now), requested_at__isnull=False)
+    return AccountCheck.objects.filter(leases.free(now), requested_at__isnull=False)
 
 
 def claim_next() -> AccountCheck | None:
     """Leases the look that was asked for first; None when there is none."""
     now, lease = timezone.now(), uuid.uuid4()
-    with transaction.atomic():
-        first = wanted(now).order_by("requested_at").select_for_update(skip_locked=True).first()
-        if first is None:
-            return None
-        wanted(now).filter(pk=first.pk).update(lease_id=lease, lease_until=now + LEASE)
+    leases.take(lease, wanted(now).order_by("requested_at"), now=now)
     return AccountCheck.objects.select_related("account").filter(lease_id=lease).first()
 
 

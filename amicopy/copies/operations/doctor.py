@@ -25,6 +25,7 @@ from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import ami_events, leases
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.voting import voters
+from amicopy.leases import LEASE
 from amicopy.notify import sealing
 from amicopy.notify.models import Endpoint, Message, State
 
@@ -38,7 +39,7 @@ CLOCK_APART = timedelta(minutes=1)
 # The same between our own hosts: due times are by their clocks, and past what a lease has to spare a worker's copies
 # are given to another while it works on them.
 HOSTS_APART = timedelta(seconds=5)
-LEASE_SPARE = leases.LEASE / 5
+LEASE_SPARE = LEASE / 5
 # Pulses older than this say nothing of a clock now.
 FRESH = timedelta(minutes=10)
 RUNS = {"beat": "beat"}
