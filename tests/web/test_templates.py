@@ -9,7 +9,7 @@ from django.conf import settings
 
 FOLDER = Path(settings.BASE_DIR) / "templates"
 COMPONENTS = FOLDER / settings.COTTON_DIR
-FILES = sorted(FOLDER.rglob("*.html"))
+FILES = sorted([*FOLDER.rglob("*.html"), *FOLDER.rglob("*.svg")])
 LONGEST = 120
 BLOCKS = (
     *("article", "aside", "body", "dd", "details", "div", "dl", "dt", "fieldset", "form", "h1", "h2", "h3", "h4"),
