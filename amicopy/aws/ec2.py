@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.errors import NO_IMAGE_ID, Denied, NotFound, Rejected, Unavailable
-from amicopy.aws.listing import chunks, listed, literal
+from amicopy.aws.list_pages import chunks, listed, literal
 from amicopy.aws.sessions import client, home_region, typed_errors
 from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from amicopy.aws.account import AwsAccount
-from amicopy.aws.listing import chunks, listed, literal
+from amicopy.aws.list_pages import chunks, listed, literal
 from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
 
 

@@ -13,8 +13,8 @@ from django.db.models import F
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from amicopy.api.polling import StatusOut
 from amicopy.api.problems import ProblemOut
+from amicopy.api.request_status import StatusOut
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.requests import verbs
 from tests.api.conductor import Terminated, Workflow

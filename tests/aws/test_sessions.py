@@ -14,7 +14,7 @@ from botocore import xform_name
 from botocore.loaders import create_loader
 from pytest_django import Settings
 
-from amicopy.aws import credentials, ec2, errors, listing, model, sessions, sts
+from amicopy.aws import credentials, ec2, errors, list_pages, model, sessions, sts
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import image_of
 from tests.aws.answering import Answering, http
@@ -50,7 +50,7 @@ def named(path: Path) -> Iterator[str]:
 def test_the_models_keep_the_operations_that_are_called_and_no_others(service: model.Service) -> None:
     whole = create_loader().load_service_model(service, "service-2")
     by_name = {xform_name(name): name for name in whole["operations"]}
-    modules = [AWS / f"{service}.py", *([AWS / "listing.py"] if service == "ec2" else [])]
+    modules = [AWS / f"{service}.py", *([AWS / "list_pages.py"] if service == "ec2" else [])]
     called = {by_name[word] for path in modules for word in named(path) if word in by_name}
     # botocore itself calls this one, for credentials.
     called |= {"AssumeRole"} if service == "sts" else set()
@@ -143,7 +143,9 @@ def role(number: int) -> AwsAccount:
 
 def test_lists_of_two_accounts_that_take_turns_are_each_signed_as_their_own(answering: Answering) -> None:
     pages_of(answering)
-    lists = [listing.listed(account, "eu-west-1", "describe_images", image_of) for account in (OWN, role(2), role(3))]
+    lists = [
+        list_pages.listed(account, "eu-west-1", "describe_images", image_of) for account in (OWN, role(2), role(3))
+    ]
     for _ in range(2):
         assert [next(images).ImageId for images in lists] == ["ami-1"] * 3
     assert keys_in(answering) == ["AKIASANDBOX000000000", "KEY000000000002", "KEY000000000003"] * 2
@@ -156,7 +158,7 @@ def test_calls_of_many_threads_are_each_signed_as_their_own(answering: Answering
     def work(number: int) -> None:
         for _ in range(5):
             try:
-                list(listing.listed(role(number), "eu-west-1", "describe_images", image_of))
+                list(list_pages.listed(role(number), "eu-west-1", "describe_images", image_of))
             except errors.AwsError as error:
                 wrong.append(str(error))
 

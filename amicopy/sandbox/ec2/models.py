@@ -6,7 +6,7 @@ from typing import Any
 from moto.ec2.models import EC2Backend, ec2_backends
 
 from amicopy.sandbox import catalogue, events, policies, visibility
-from amicopy.sandbox.ec2.copying import copy
+from amicopy.sandbox.ec2.copy_image import copy
 from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, adopt, finish, over, own_snapshot
 from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.visibility import Look

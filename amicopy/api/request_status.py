@@ -13,9 +13,9 @@ from django.utils.http import parse_etags
 from ninja import Header
 from pydantic import BaseModel, Field
 
-from amicopy.api.following import BIG
 from amicopy.api.operations import operation
 from amicopy.api.problems import not_found
+from amicopy.api.request_queries import BIG
 from amicopy.api.token_auth import TokenRequest
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest
@@ -113,7 +113,7 @@ def read_status(
 
 
 def _find(token: ApiToken, number: int) -> CopyRequest:
-    """As `following.find`; a person's own request is found without asking for their permissions."""
+    """As `request_queries.find`; a person's own request is found without asking for their permissions."""
     row = CopyRequest.objects.select_related("account").filter(pk=number if number < BIG else 0).first()
     reached = row is not None and (not token.accounts or row.account.account_id in token.accounts)
     if row is None or not reached or not permissions.may_see(token.person, row):

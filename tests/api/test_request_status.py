@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from amicopy.api.polling import OUTCOMES, Outcome
+from amicopy.api.request_status import OUTCOMES, Outcome
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import REQUEST_OPEN, RequestState
 from amicopy.copies.requests import verbs

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from ninja import Header
 from pydantic import AfterValidator, Field
 
-from amicopy.api.asking import Number
-from amicopy.api.following import find
 from amicopy.api.members import Strict, Text
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem
+from amicopy.api.request_queries import find
 from amicopy.api.shown import RequestWithCopies
+from amicopy.api.submissions import Number
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.token_models import Scope
 from amicopy.copies.requests import cancel_retry, verbs
