@@ -6,6 +6,8 @@ Codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.ht
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from amicopy.aws import errors
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -252,34 +254,7 @@ BY_CODE: Mapping[str, Explanation] = {
     ),
     "NotFound": _GONE,
     "NotFoundException": _GONE,
-    **dict.fromkeys(
-        (
-            "RequestLimitExceeded",
-            "Throttling",
-            "ThrottlingException",
-            "ThrottledException",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "TooManyRequestsException",
-            "EC2ThrottledException",
-            "BandwidthLimitExceeded",
-            "LimitExceededException",
-            "SlowDown",
-            "PriorRequestNotComplete",
-        ),
-        _BUSY,
-    ),
-    **dict.fromkeys(
-        (
-            "InternalError",
-            "InternalFailure",
-            "ServerInternal",
-            "Unavailable",
-            "ServiceUnavailable",
-            "RequestTimeout",
-            "RequestTimeoutException",
-        ),
-        _SERVER,
-    ),
+    **dict.fromkeys(errors.KINDS[errors.Throttled], _BUSY),
+    **dict.fromkeys(errors.KINDS[errors.Unavailable], _SERVER),
     **dict.fromkeys(("FilterLimitExceeded", "InvalidMaxResults", "InvalidPaginationToken", "InvalidNextToken"), _OURS),
 }
