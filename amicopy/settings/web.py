@@ -69,7 +69,11 @@ TEMPLATES: list[dict[str, Any]] = [
                     ["django_cotton.cotton_loader.Loader", "django.template.loaders.filesystem.Loader"],
                 ),
             ],
-            "builtins": ["django_cotton.templatetags.cotton", "amicopy.web.templatetags.amicopy"],
+            "builtins": [
+                "django_cotton.templatetags.cotton",
+                "amicopy.web.templatetags.amicopy",
+                "amicopy.web.templatetags.times",
+            ],
         },
     }
 ]

@@ -1,7 +1,6 @@
-"""Small parts of pages: icons, times, sizes, statuses."""
+"""Small parts of pages: icons, sizes, statuses; times are in `times`."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
@@ -10,7 +9,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -23,7 +21,8 @@ from amicopy.copies.core.progress import overall
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import preferences
 from amicopy.web.navigation import Navigation, navigation_of
-from amicopy.web.status import Status, copy_status, current, duration, request_status, without_percent
+from amicopy.web.status import Status, copy_status, current, request_status, without_percent
+from amicopy.web.templatetags.times import moment
 from amicopy.web.undo_links import undo_of
 
 # Of what is drawn from a few words only, so many are kept: polls draw the same again and again.
@@ -32,7 +31,6 @@ KEPT = 2000
 register = template.Library()
 register.filter("region_title", region_title)
 register.filter("current", current)
-register.filter("duration", duration)
 register.filter("overall", overall)
 register.filter("without_percent", without_percent)
 register.filter("undo", undo_of)
@@ -74,65 +72,6 @@ def theme_attribute(request: HttpRequest | None) -> SafeString | str:
 def said_by(error_code: str) -> str:
     """Whose words an error's are, as a heading."""
     return "What amicopy found" if is_ours(error_code) else "What AWS said"
-
-
-@register.filter
-def ago(when: datetime | None) -> SafeString | str:
-    """A time as people say it, with the exact one for whoever looks closer."""
-    if when is None:
-        return ""
-    return format_html(
-        '<time datetime="{}" title="{}" data-ago>{}</time>', when.isoformat(), exact(when), ago_words(when)
-    )
-
-
-def ago_words(when: datetime) -> str:
-    """`static/amicopy.js` says the same words while a page stays open."""
-    seconds = int((timezone.now() - when).total_seconds())
-    for limit, unit, name in ((60, 1, ""), (3600, 60, "min"), (86400, 3600, "h"), (7 * 86400, 86400, "d")):
-        if seconds < limit:
-            return "just now" if not name else f"{seconds // unit} {name} ago"
-    local = timezone.localtime(when)
-    return f"{local:%-d %b}" if local.year == timezone.localtime().year else f"{local:%-d %b %Y}"
-
-
-@register.filter
-def until(when: datetime | None) -> SafeString | str:
-    """A time to come as people say it."""
-    if when is None:
-        return ""
-    seconds = int((when - timezone.now()).total_seconds())
-    words = "now" if seconds < 60 else f"in {duration(seconds)}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), exact(when), words)
-
-
-@register.filter
-def moment(when: datetime | None) -> SafeString | str:
-    """The full date and time in the person's time zone."""
-    if when is None:
-        return ""
-    return format_html('<time datetime="{}">{}</time>', when.isoformat(), exact(when))
-
-
-@register.filter
-def clock(when: datetime | None) -> SafeString | str:
-    """The time of day in the person's time zone, to the second."""
-    if when is None:
-        return ""
-    return format_html('<time datetime="{}">{}</time>', when.isoformat(), f"{timezone.localtime(when):%H:%M:%S %Z}")
-
-
-@register.filter
-def utc(when: datetime | None) -> SafeString | str:
-    """The full date and time in UTC, for history and evidence."""
-    if when is None:
-        return ""
-    words = f"{when.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
-    return format_html('<time datetime="{}">{}</time>', when.isoformat(), words)
-
-
-def exact(when: datetime) -> str:
-    return f"{timezone.localtime(when):%-d %b %Y, %H:%M:%S %Z}"
 
 
 @register.filter
