@@ -185,7 +185,7 @@ class Pulse(models.Model):
 
 
 class CallBucket(models.Model):
-    """How many CopyImage calls an account may still make in a Region, at a moment; see `pacing`."""
+    """How many CopyImage calls an account may still make in a Region, at a moment; see `call_buckets`."""
 
     account = models.ForeignKey("copies.Account", on_delete=models.CASCADE, related_name="+")
     DestinationRegion = models.CharField(max_length=32)

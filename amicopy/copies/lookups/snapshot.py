@@ -1,8 +1,8 @@
 """What a request keeps of its look-ups, in `CopyRequest.lookups`: JSON, written at submission, never asked for again.
 
-The approver's page is drawn from it, approval rules read it (`approval.facts`), and the fingerprint that an approval
-binds to is made from it (`binding`). A part that AWS didn't answer in time is absent, and `missing` says why, by the
-part's name; a page must hold without any part. An older request may have an empty mapping or only `source`.
+The approver's page is drawn from it, approval rules read it (`voting.facts`), and the fingerprint that an approval
+binds to is made from it (`source_binding`). A part that AWS didn't answer in time is absent, and `missing` says why, by
+the part's name; a page must hold without any part. An older request may have an empty mapping or only `source`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -91,8 +91,8 @@ class KeptAbsence(TypedDict):
 
 
 class Kept(TypedDict, total=False):
-    """`source` is the image as `binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes, `bytes` of
-    their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id. `tags_copied` and
+    """`source` is the image as `source_binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes,
+    `bytes` of their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id. `tags_copied` and
     `tags_left` are the source's tags when CopyImageTags is on."""
 
     asked_at: str

@@ -92,11 +92,6 @@ class RequestForm:
         return typed
 
     @property
-    def tag_rows(self) -> list[dict[str, Any]]:
-        """The rows of tags with their errors, for the page."""
-        return [{**row, "errors": self.errors.get(f"tags-{index}-Key", [])} for index, row in enumerate(self.tags)]
-
-    @property
     def names(self) -> dict[str, str]:
         """Texts with placeholders as typed, by their inputs: those for all, and those of destinations."""
         members = [parameter.name for parameter in of_scope("both") if parameter.placeholders]
