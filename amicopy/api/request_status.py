@@ -3,7 +3,6 @@
 There is no waiting for a change: each waiter would hold one of the web server's threads.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 from django.conf import settings
@@ -20,30 +19,8 @@ from amicopy.api.token_auth import TokenRequest
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.progress import overall
-from amicopy.copies.core.states import REQUEST_OPEN, CopyState, RequestState
+from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState, Outcome, RequestState
 from amicopy.copies.core.token_models import ApiToken, Scope
-
-
-class Outcome(StrEnum):
-    """What became of a request."""
-
-    SUCCEEDED = "succeeded"
-    PARTLY = "partly"
-    FAILED = "failed"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-
-OUTCOMES = {
-    RequestState.COMPLETED: Outcome.SUCCEEDED,
-    RequestState.PARTIAL: Outcome.PARTLY,
-    RequestState.FAILED: Outcome.FAILED,
-    RequestState.REJECTED: Outcome.REJECTED,
-    RequestState.EXPIRED: Outcome.EXPIRED,
-    RequestState.WITHDRAWN: Outcome.CANCELLED,
-    RequestState.CANCELLED: Outcome.CANCELLED,
-}
 
 
 class CopyStatus(BaseModel):
@@ -95,7 +72,7 @@ def read_status(
         correlation=row.correlation,
         state=RequestState(row.state),
         final=row.state not in REQUEST_OPEN,
-        outcome=OUTCOMES.get(RequestState(row.state)),
+        outcome=OUTCOMES.get(row.state),
         progress=overall(copies),
         images={account: done} if done else {},
         copies=[

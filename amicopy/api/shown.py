@@ -84,6 +84,7 @@ class RequestOut(BaseModel):
     status_url: str = Field(description="What to ask until it is final.")
     state: RequestState
     correlation: str = Field(description="What the program that asked calls it; empty for a person's.")
+    webhook: str | None = Field(description="The webhook that is told of it, if the program named one.")
     account: str
     requester: str
     reason: str
@@ -194,6 +195,7 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
         "status_url": settings.SITE_URL + reverse("api:read_status", args=[row.pk]),
         "state": RequestState(row.state),
         "correlation": row.correlation,
+        "webhook": row.webhook.name if row.webhook else None,
         "account": row.account.account_id,
         "requester": row.requester.get_username(),
         "reason": row.reason,

@@ -27,6 +27,7 @@ from amicopy.copies.rules.requests import MOST_DESTINATIONS, has_at_most_50_dest
 
 BIG = 2**63
 LONGEST_CORRELATION = 200
+LONGEST_WEBHOOK = 64
 
 
 def _moment(value: Any) -> Any:
@@ -53,6 +54,12 @@ def _short(value: str) -> str:
     return value
 
 
+def _webhook(value: str) -> str:
+    if len(value) > LONGEST_WEBHOOK:
+        raise ValueError(f"A webhook's name has up to {LONGEST_WEBHOOK} characters. This has {len(value):,}.")
+    return value
+
+
 Number = Annotated[StrictInt, Field(ge=1, lt=BIG)]
 
 
@@ -65,6 +72,11 @@ class NewRequest(Strict):
         default="",
         description="What you call it, such as a workflow's id; said back in answers and webhooks.",
         json_schema_extra={"maxLength": LONGEST_CORRELATION},
+    )
+    webhook: Annotated[Text, AfterValidator(_webhook)] = Field(
+        default="",
+        description="The name of a webhook that administrators opened for requests; it is told of this one.",
+        json_schema_extra={"maxLength": LONGEST_WEBHOOK},
     )
     copy_image: CopyImage  # type: ignore[valid-type]  # made from the table of members
     destinations: list[Destination]  # type: ignore[valid-type]
@@ -107,6 +119,7 @@ def create_request(request: TokenRequest, body: NewRequest, response: HttpRespon
             continues=body.continues,
             mends=body.mends,
             correlation=body.correlation,
+            webhook=body.webhook,
             submission=request.kept.submission if request.kept else None,
         )
     except InvalidRequest as invalid:

@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import lock_chain, record
-from amicopy.notify import outbox, signatures
+from amicopy.notify import outbox, signatures, static_headers
 from amicopy.notify.addresses import AddressRefused, target_of
 from amicopy.notify.models import DELETED, FOR_WEBHOOKS, Endpoint, Kind, Message
 from amicopy.notify.outbox import Notice
 from amicopy.notify.sealing import Unreadable
 
 TAKEN = "Choose another name. There is a webhook of that name."
+NO_SIGNATURE = "Enter the name of a header that neither amicopy nor another line sets, or leave it empty."
 
 
 def check_manage(user: User) -> None:
@@ -49,6 +50,8 @@ def save(actor: Actor, endpoint: Endpoint) -> Endpoint:
         if endpoint.sealed_url != before.sealed_url and _url_of(before) != endpoint.url:
             # Both may hold a token: that it changed is what can be said.
             changes["url"] = [was["url"], f"{now['url']} (changed)"]
+        if endpoint.sealed_headers != before.sealed_headers and "headers" not in changes:
+            changes["headers"] = [was["headers"], [f"{name} (changed)" for name in now["headers"]]]
         if changes:
             record("webhook.changed", actor=actor, data=_named(endpoint, changes=changes))
     return endpoint
@@ -63,7 +66,7 @@ def delete(actor: Actor, endpoint_id: int) -> int:
         was = endpoint.as_dict()
         dropped = outbox.call_off(Message.objects.filter(endpoint=endpoint), DELETED)
         endpoint.deleted_at, endpoint.enabled = timezone.now(), False
-        endpoint.url = endpoint.key = ""
+        endpoint.url = endpoint.key = endpoint.sealed_headers = ""
         endpoint.save()
         record("webhook.deleted", actor=actor, data={"id": endpoint.pk, "webhook": was, "messages_dropped": dropped})
     return dropped
@@ -91,8 +94,8 @@ def new_key(actor: Actor, endpoint: Endpoint) -> str:
 
 
 def seal_again(actor: Actor) -> tuple[int, list[str]]:
-    """Encrypts addresses and keys anew where the first of ENCRYPTION_KEYS didn't; returns how many webhooks those are,
-    and the names of those that none of the keys decrypts, which stay as they are."""
+    """Encrypts addresses, keys and headers anew where the first of ENCRYPTION_KEYS didn't; returns how many webhooks
+    those are, and the names of those that none of the keys decrypts, which stay as they are."""
     count, unreadable = 0, []
     with transaction.atomic():
         lock_chain()
@@ -100,11 +103,11 @@ def seal_again(actor: Actor) -> tuple[int, list[str]]:
             if endpoint.sealed_now:
                 continue
             try:
-                endpoint.url, endpoint.key = endpoint.url, endpoint.key
+                endpoint.url, endpoint.key, endpoint.headers = endpoint.url, endpoint.key, endpoint.headers
             except Unreadable:
                 unreadable.append(endpoint.name)
                 continue
-            endpoint.save(update_fields=["sealed_url", "sealed_key"])
+            endpoint.save(update_fields=["sealed_url", "sealed_key", "sealed_headers"])
             count += 1
         if count:
             record("webhook.sealed_again", actor=actor, data={"webhooks": count})
@@ -133,17 +136,17 @@ def try_email(actor: Actor) -> Message:
 
 def try_again(actor: Actor, message: int | None = None) -> int:
     """Has this message, or all that wait or were given up, tried at once; returns how many, and records it unless there
-    are none. Raises PermissionDenied and Message.DoesNotExist."""
+    are none. One to a webhook is sent again also when it was sent. Raises PermissionDenied and Message.DoesNotExist."""
     _check(actor)
     with transaction.atomic():
         # Before the rows of messages: an approval that drops some holds the chain already.
         lock_chain()
-        rows, which = Message.objects.all(), {}
-        if message is not None:
-            row = rows.select_related("person", "endpoint").get(pk=message)
-            rows = rows.filter(pk=message)
+        if message is None:
+            which, count = {}, outbox.try_now(Message.objects.all())
+        else:
+            row = Message.objects.select_related("person", "endpoint").get(pk=message)
             which = {"message": row.pk, "to": row.recipient, "request": row.request}
-        count = outbox.try_now(rows)
+            count = int(outbox.send_again(row) if row.endpoint else outbox.try_now(Message.objects.filter(pk=row.pk)))
         if count:
             record("message.retried", actor=actor, data={"messages": count, **which})
     return count
@@ -179,14 +182,22 @@ def _check_endpoint(endpoint: Endpoint) -> None:
         errors = refused.error_dict
     if Endpoint.objects.existing().filter(name=endpoint.name).exclude(pk=endpoint.pk).exists():
         errors["name"] = [TAKEN]
-    if not endpoint.kinds or not set(endpoint.kinds) <= set(FOR_WEBHOOKS):
-        errors["kinds"] = ["Choose at least one kind."]
+    if not set(endpoint.kinds) <= set(FOR_WEBHOOKS) or not (endpoint.kinds or endpoint.for_requests):
+        errors["kinds"] = ["Choose at least one kind, or let requests name it."]
+    if endpoint.body_signature and not _may_sign_in(endpoint.body_signature, endpoint):
+        errors["body_signature"] = [NO_SIGNATURE]
     try:
         target_of(endpoint.url)
     except (AddressRefused, Unreadable) as refused:
         errors["url"] = [str(refused)]
     if errors:
         raise ValidationError(errors)
+
+
+def _may_sign_in(header: str, endpoint: Endpoint) -> bool:
+    own = static_headers.is_own(header) or header.lower() == "user-agent"
+    taken = {name.lower() for name in endpoint.header_names}
+    return bool(static_headers.NAME.match(header)) and not own and header.lower() not in taken
 
 
 def _trial(event: int, actor: Actor, *, path: str, payload: dict[str, Any] | None = None) -> Notice:

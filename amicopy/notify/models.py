@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from amicopy.notify import sealing, signatures
+from amicopy.notify import sealing, signatures, static_headers
 
 
 class Kind(models.TextChoices):
@@ -43,6 +43,8 @@ FOR_WEBHOOKS: Mapping[str, str] = {
     Kind.EMERGENCY: "Somebody approved a request alone in an emergency",
     Kind.ALARM: "A copy was stopped because it isn't what was approved",
 }
+# What the webhook that a request names is told of that request, whatever else it gets.
+FOR_CALLBACKS = (Kind.DECISION, Kind.ENDED, Kind.STUCK)
 
 
 class State(models.TextChoices):
@@ -64,10 +66,14 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
         """The webhooks that weren't deleted."""
         return self.filter(deleted_at__isnull=True)
 
+    def nameable(self) -> "EndpointQuerySet":
+        """Those that a request may name as its own."""
+        return self.existing().filter(enabled=True, for_requests=True)
+
 
 class Endpoint(models.Model):
     """Where an administrator wants events posted to. Its address may hold a token: no page and no event shows it, and
-    the database holds it, and the signing key, encrypted.
+    the database holds it, the signing key and the headers encrypted.
 
     A deleted one stays as a row, without address and key, so that what it got can still be read.
     """
@@ -81,8 +87,14 @@ class Endpoint(models.Model):
     # Read and written as `url` and `key`.
     sealed_url = models.TextField(blank=True)
     sealed_key = models.TextField(blank=True, editable=False)
-    # The kinds of message it gets.
-    kinds = models.JSONField(default=list)
+    # Read and written as `headers`.
+    sealed_headers = models.TextField(blank=True, editable=False)
+    # The header of a second signature, over the body alone, for receivers that know no other; empty: none.
+    body_signature = models.CharField(max_length=64, blank=True)
+    # The kinds of message it gets, of all requests.
+    kinds = models.JSONField(default=list, blank=True)
+    # Whether whoever asks through the API may name it, and it is told of that request too.
+    for_requests = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
@@ -98,7 +110,8 @@ class Endpoint(models.Model):
                 fields=("name",), condition=Q(deleted_at__isnull=True), name="endpoint_name_once_unless_deleted"
             ),
             models.CheckConstraint(
-                condition=Q(deleted_at__isnull=True) | Q(enabled=False, sealed_url="", sealed_key=""),
+                condition=Q(deleted_at__isnull=True)
+                | Q(enabled=False, sealed_url="", sealed_key="", sealed_headers=""),
                 name="endpoint_deleted_has_no_address",
             ),
         )
@@ -131,9 +144,18 @@ class Endpoint(models.Model):
         self.sealed_key = sealing.seal(key)
 
     @property
+    def headers(self) -> dict[str, str]:
+        """The headers it gets beside amicopy's own, by name. Raises Unreadable."""
+        return static_headers.from_text(sealing.unseal(self.sealed_headers))
+
+    @headers.setter
+    def headers(self, headers: Mapping[str, str]) -> None:
+        self.sealed_headers = sealing.seal(static_headers.as_text(headers))
+
+    @property
     def sealed_now(self) -> bool:
-        """Whether the newest key encrypted both."""
-        return sealing.is_current(self.sealed_url) and sealing.is_current(self.sealed_key)
+        """Whether the newest key encrypted all of it."""
+        return all(map(sealing.is_current, (self.sealed_url, self.sealed_key, self.sealed_headers)))
 
     @property
     def shown(self) -> str:
@@ -144,13 +166,24 @@ class Endpoint(models.Model):
             return "an address that can't be decrypted"
         return f"{parts.scheme}://{parts.hostname or ''}/…"
 
+    @property
+    def header_names(self) -> list[str]:
+        """Its own headers as far as they may be shown."""
+        try:
+            return sorted(self.headers)
+        except sealing.Unreadable:
+            return ["headers that can't be decrypted"]
+
     def as_dict(self) -> dict[str, Any]:
         """For audit rows."""
         return {
             "name": self.name,
             "format": self.format,
             "url": self.shown,
+            "headers": self.header_names,
+            "body_signature": self.body_signature,
             "kinds": self.kinds,
+            "for_requests": self.for_requests,
             "enabled": self.enabled,
         }
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from amicopy import leases
 from amicopy.backoff import pause
-from amicopy.notify.models import Endpoint, Kind, Message, Mute, State
+from amicopy.notify.models import FOR_CALLBACKS, Endpoint, Kind, Message, Mute, State
 
 # Seconds; see `backoff`.
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
@@ -32,7 +32,8 @@ AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Notice:
-    """What there is to tell. `event` is the audit event's number, `payload` what a signed webhook gets."""
+    """What there is to tell. `event` is the audit event's number, `payload` what a signed webhook gets, `callback` the
+    primary key of the webhook that the request names."""
 
     event: int
     kind: Kind
@@ -42,6 +43,7 @@ class Notice:
     text: str
     path: str
     payload: Mapping[str, Any] = field(default_factory=dict)
+    callback: int | None = None
 
 
 class Unsent(Exception):
@@ -69,7 +71,8 @@ class NotNeeded(Exception):
 
 
 def put(notice: Notice, *, people: Iterable[int] = (), webhooks: bool = True) -> None:
-    """Writes a message for each of these people, by primary key, and for each webhook that wants the kind.
+    """Writes a message for each of these people, by primary key, for each webhook that wants the kind, and for the one
+    that the request names.
 
     Left out are people who muted the kind, are switched off or have no address. Written again for the same event, a
     message stays the one it was. Runs in the caller's transaction.
@@ -97,7 +100,7 @@ def put(notice: Notice, *, people: Iterable[int] = (), webhooks: bool = True) ->
         messages += [
             Message(endpoint=endpoint, payload=dict(notice.payload), **common)
             for endpoint in Endpoint.objects.filter(enabled=True)
-            if notice.kind in endpoint.kinds
+            if notice.kind in endpoint.kinds or (endpoint.pk == notice.callback and notice.kind in FOR_CALLBACKS)
         ]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
 
@@ -201,6 +204,18 @@ def try_now(messages: QuerySet[Message]) -> int:
     now = timezone.now()
     return messages.filter(state__in=(State.WAITING, State.FAILED)).update(
         state=State.WAITING, next_try_at=now, trying_since=now, tries=0
+    )
+
+
+def send_again(message: Message) -> bool:
+    """Has a message to a webhook sent once more under its own key, also one that was sent; False when it is being sent
+    or isn't needed any more."""
+    able = (State.SENT, State.WAITING, State.FAILED)
+    now = timezone.now()
+    return bool(
+        Message.objects.filter(pk=message.pk, endpoint__deleted_at__isnull=True, state__in=able).update(
+            state=State.WAITING, next_try_at=now, trying_since=now, tries=0, sent_at=None
+        )
     )
 
 

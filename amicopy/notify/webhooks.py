@@ -56,14 +56,18 @@ def send(message: Message, endpoint: Endpoint) -> None:
 
 
 def headers(message: Message, endpoint: Endpoint, body: bytes) -> dict[str, str]:
-    """The headers of a try: `webhook-id` is the same at every one, so that the receiver can leave out what it has."""
-    found = {"Content-Type": "application/json", "User-Agent": "amicopy", "webhook-id": str(message.key)}
+    """The headers of a try: `webhook-id` is the same at every one, so that the receiver can leave out what it has.
+    Raises Unreadable."""
+    found = {"User-Agent": "amicopy", **endpoint.headers}
+    found |= {"Content-Type": "application/json", "webhook-id": str(message.key)}
     if endpoint.format == Endpoint.Format.SIGNED:
         now = int(time.time())
         found["webhook-timestamp"] = str(now)
         found["webhook-signature"] = signatures.signature(
             endpoint.key, message_id=str(message.key), timestamp=now, body=body
         )
+        if endpoint.body_signature:
+            found[endpoint.body_signature] = signatures.body_signature(endpoint.key, body=body)
     return found
 
 

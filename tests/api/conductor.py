@@ -34,8 +34,10 @@ class Workflow:
         *,
         wait: Callable[[], None],
         lose: Callable[[str], bool] = lambda _task: False,
+        messages: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
-        self.definition, self.wait, self.lose = definition, wait, lose
+        """`messages` are the bodies that came to the engine's webhook so far."""
+        self.definition, self.wait, self.lose, self.messages = definition, wait, lose, messages
         self.known: dict[str, Any] = {
             "workflow": {"input": dict(inputs), "secrets": dict(secrets), "workflowId": "wf-5c1e"}
         }
@@ -65,6 +67,8 @@ class Workflow:
         elif kind == "WAIT":
             assert re.fullmatch(r"[0-9]+ seconds", given["duration"])
             self.wait()
+        elif kind == "WAIT_FOR_WEBHOOK":
+            self.known[name] = {"output": self._message(given["matches"])}
         elif kind == "SWITCH":
             assert task["evaluatorType"] == "value-param"
             self._tasks(task["decisionCases"].get(given[task["expression"]], task["defaultCase"]))
@@ -93,6 +97,16 @@ class Workflow:
             if not self.lose(name):
                 return {"body": read, "statusCode": answer.status}
         raise Failed(reason)
+
+    def _message(self, matches: Mapping[str, Any]) -> dict[str, Any]:
+        """The first message in which each path has its value."""
+        paths = {re.fullmatch(r"\$\['(\w+)'\]", path)[1]: value for path, value in matches.items()}  # type: ignore[index]
+        for _ in range(MOST_ROUNDS):
+            self.wait()
+            for message in self.messages():
+                if all(message[name] == value for name, value in paths.items()):
+                    return message
+        raise Failed("no message matches")
 
     def _goes_on(self, condition: str) -> bool:
         """The one form of condition that the recipe has: until a member of a task's output is true."""

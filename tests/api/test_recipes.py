@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,22 @@ from pytest_django.live_server_helper import LiveServer
 from amicopy.api.problems import ProblemOut
 from amicopy.api.request_status import StatusOut
 from amicopy.copies.core.models import CopyRequest, ImageCopy
-from amicopy.copies.requests import verbs
+from amicopy.copies.requests import cancel_retry, verbs
+from amicopy.notify.models import Endpoint
+from amicopy.notify.sealing import seal
 from tests.api.conductor import Terminated, Workflow
 from tests.api.conftest import token_of
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, approve, make_person
+from tests.notify.conftest import send_all
+from tests.notify.servers import HookServer
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 SHELL = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
 JSON = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", PAGE, re.M | re.S)]
 WORKFLOW = next(each for each in JSON if "tasks" in each)
+TOLD = next(each for each in JSON if each.get("type") == "WAIT_FOR_WEBHOOK")
 
 
 @pytest.fixture
@@ -70,7 +75,12 @@ def arrive(row: CopyRequest) -> None:
     CopyRequest.objects.filter(pk=row.pk).update(state="COMPLETED", version=F("version") + 1)
 
 
-def run(server_url: str, *steps: Callable[[CopyRequest], Any], **more: Any) -> Workflow:
+def run(
+    server_url: str,
+    *steps: Callable[[CopyRequest], Any],
+    definition: Mapping[str, Any] = WORKFLOW,
+    **more: Any,
+) -> Workflow:
     """The workflow of the page; each time it waits, the next step is done."""
     left = list(steps)
     inputs = {
@@ -86,7 +96,7 @@ def run(server_url: str, *steps: Callable[[CopyRequest], Any], **more: Any) -> W
         if left:
             left.pop(0)(CopyRequest.objects.get())
 
-    return Workflow(WORKFLOW, inputs, secrets, wait=wait, **more)
+    return Workflow(definition, inputs, secrets, wait=wait, **more)
 
 
 def test_the_recipe_for_conductor_ends_with_the_images(server_url: str) -> None:
@@ -111,6 +121,41 @@ def test_the_recipe_for_conductor_fails_with_what_became_of_it(server_url: str) 
     with pytest.raises(Terminated, match="amicopy: rejected"):
         workflow.run()
     assert {status for _, status in workflow.calls} == {201, 200}
+
+
+def told_by_webhook() -> dict[str, Any]:
+    """The workflow with what the page says of webhooks."""
+    ask, _follow, _end, switch = json.loads(json.dumps(WORKFLOW["tasks"]))
+    ask["inputParameters"]["body"]["webhook"] = "engine"
+    switch["inputParameters"]["outcome"] = "${told.output.outcome}"
+    switch["decisionCases"]["succeeded"][0]["inputParameters"]["images"] = "${told.output.request.copies}"
+    switch["defaultCase"][0]["inputParameters"]["terminationReason"] = "amicopy: ${told.output.outcome}"
+    return {**WORKFLOW, "tasks": [ask, TOLD, switch]}
+
+
+@pytest.fixture
+def hooks() -> Iterator[HookServer]:
+    server = HookServer()
+    yield server
+    server.stop()
+
+
+def test_the_recipe_for_conductor_by_webhook(server_url: str, hooks: HookServer) -> None:
+    Endpoint.objects.create(name="engine", sealed_url=seal(hooks.url), for_requests=True)
+    approver = make_person("approver", "approver")
+    workflow = run(
+        server_url,
+        lambda row: approve(approver, row),
+        lambda _row: send_all(),
+        lambda row: cancel_retry.cancel(acting(make_person("requester", "requester")), row.pk),
+        lambda _row: send_all(),
+        definition=told_by_webhook(),
+        messages=lambda: [json.loads(body) for _, _, body in hooks.requests],
+    )
+    with pytest.raises(Terminated, match="amicopy: cancelled"):
+        workflow.run()
+    assert [json.loads(body)["final"] for _, _, body in hooks.requests] == [False, True]
+    assert [status for _, status in workflow.calls] == [201]
 
 
 def test_the_examples_have_the_shape_of_answers() -> None:

@@ -4,9 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from amicopy.api.request_status import OUTCOMES, Outcome
 from amicopy.copies.core.models import CopyRequest, ImageCopy
-from amicopy.copies.core.states import REQUEST_OPEN, RequestState
+from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, Outcome, RequestState
 from amicopy.copies.requests import verbs
 from tests.api.conftest import Program, Programs, said, token_of, wanted
 from tests.copies.conftest import Submit, acting, make_call, make_person

@@ -2,7 +2,11 @@
 
 import pytest
 
+from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.token_models import Scope
+from amicopy.notify import outbox
+from amicopy.notify.models import Endpoint, Kind, Message
+from amicopy.notify.sealing import seal
 from tests.api.conftest import Program, Programs, said, token_of, wanted
 from tests.copies.conftest import Submit, make_person
 from tests.web.test_roles import table
@@ -34,12 +38,22 @@ def test_the_document_says_each_scope(program: Programs) -> None:
             assert [scope for scope, cell in zip(HEAD[2:], row[2:], strict=True) if cell == "yes"] == [call["x-scope"]]
 
 
+def told(row: CopyRequest) -> Message:
+    """A message to the webhook that a request names."""
+    row.webhook = Endpoint.objects.create(name="engine", sealed_url=seal("https://hooks.example/"), for_requests=True)
+    row.save(update_fields=["webhook"])
+    payload = {"type": "request.rejected"}
+    notice = outbox.Notice(1, Kind.DECISION, row.pk, 1, "Rejected", "text", "/", payload)
+    return outbox.put_test(notice, endpoint=row.webhook)
+
+
 @pytest.mark.parametrize(("path", "method", "scope", "expected"), CELLS)
 def test_a_cell(submit: Submit, path: str, method: str, scope: str, expected: str) -> None:
     row = submit()
+    delivery = told(row)
     person = make_person("boss", "administrator", "approver", "requester")
     caller = Program("" if scope == "no token" else token_of(person, scope))
-    filled = path.format(number=row.pk, copy_id=row.copies.get().pk)
+    filled = path.format(number=row.pk, copy_id=row.copies.get().pk, delivery_id=delivery.pk)
     body = {"kind": "approve"} if path.endswith("decision") else wanted() if method == "POST" else None
     answer = caller(method, filled, body, If_Match=f'"{row.content_hash}"')
     if expected == "yes":

@@ -79,7 +79,7 @@ def test_a_webhook_is_added_and_changed_with_an_event_each_and_its_address_is_ne
         ({"url": "https://user:pw@hooks.example/"}, "without a name and password"),
         ({"url": "ftp://hooks.example/"}, "begins with https://"),
         ({"url": "https://hooks.example/\0"}, "Null characters"),
-        ({"kinds": []}, "Choose at least one kind."),
+        ({"kinds": []}, "Choose at least one kind, or let requests name it."),
         ({"kinds": ["other"]}, "other"),
         ({"format": "xml"}, "xml"),
     ],
@@ -92,6 +92,52 @@ def test_what_is_wrong_with_a_webhook_is_said_at_its_field(
     assert read(answer).corrections(words)
     assert Endpoint.objects.count() == 0
     assert events() == []
+
+
+def test_headers_and_a_second_signature_are_entered_and_their_values_never_shown(admin: Client) -> None:
+    mine = {"headers": f"Authorization: Bearer {TOKEN}", "body_signature": "X-Hub-Signature-256", "kinds": []}
+    pages = [read(admin.post("/webhooks/new/", webhook_typed(for_requests="on", **mine), follow=True)).source]
+    endpoint = Endpoint.objects.get()
+    assert endpoint.headers == {"Authorization": f"Bearer {TOKEN}"}
+    page = f"/webhooks/{endpoint.pk}/"
+    pages.append(read(admin.get(page)).source)
+    kept = webhook_typed(url="", for_requests="on", kinds=[], body_signature="X-Hub-Signature-256")
+    admin.post(page, kept)
+    endpoint.refresh_from_db()
+    assert endpoint.headers == {"Authorization": f"Bearer {TOKEN}"}, "left empty it keeps what it has"
+    assert [action for action, _ in events()] == ["webhook.created"]
+    admin.post(page, {**kept, "headers": f"authorization: Bearer 2-{TOKEN}"})
+    admin.post(page, {**kept, "headers": f"authorization: Bearer 3-{TOKEN}"})
+    admin.post(page, {**kept, "no_headers": "on"})
+    endpoint.refresh_from_db()
+    assert endpoint.headers == {}
+    changes = [json.loads(data)["changes"]["headers"] for action, data in events() if action == "webhook.changed"]
+    assert changes == [
+        [["Authorization"], ["authorization"]],
+        [["authorization"], ["authorization (changed)"]],
+        [["authorization"], []],
+    ]
+    pages.append(read(admin.get("/webhooks/")).source)
+    assert "Authorization" in pages[0]
+    assert TOKEN not in "".join(pages) + str(events())
+
+
+@pytest.mark.parametrize("header", ["Host", "webhook-signature", "User-Agent", "X Y", "x-queue"])
+def test_a_second_signature_has_a_header_of_its_own(admin: Client, header: str) -> None:
+    answer = admin.post("/webhooks/new/", webhook_typed(body_signature=header, headers="X-Queue: copies"))
+    assert answer.status_code == 422
+    assert endpoints.NO_SIGNATURE in read(answer).source
+
+
+def test_a_message_that_was_sent_to_a_webhook_is_sent_again(admin: Client, hooks: HookServer) -> None:
+    Endpoint.objects.create(name="tickets", sealed_url=seal(hooks.url))
+    message = stored(State.SENT, sent_at=timezone.now(), tries=3)
+    assert "Send again" in read(admin.get("/messages/")).source
+    admin.post("/messages/retry/", {"message": message.pk})
+    tasks.send_due()
+    assert [headers["webhook-id"] for _, headers, _ in hooks.requests] == [str(message.key)]
+    message.refresh_from_db()
+    assert (message.state, message.tries) == ("sent", 1)
 
 
 def test_two_webhooks_of_one_name_are_refused(admin: Client) -> None:
@@ -214,22 +260,22 @@ def test_the_list_says_what_became_of_each_message_without_secrets(admin: Client
 
 
 def test_what_was_given_up_is_tried_again_by_an_administrator(admin: Client) -> None:
-    failed, sent = stored(State.FAILED), stored(State.SENT, sent_at=timezone.now())
+    failed, over = stored(State.FAILED), stored(State.DROPPED)
     first = read(admin.post("/messages/retry/", {"message": failed.pk}, follow=True))
     assert "Nothing is left to try" not in first.source
     failed.refresh_from_db()
     assert failed.state == State.WAITING
-    assert "Nothing is left to try" in read(admin.post("/messages/retry/", {"message": sent.pk}, follow=True)).told
+    assert "Nothing is left to try" in read(admin.post("/messages/retry/", {"message": over.pk}, follow=True)).told
     assert admin.post("/messages/retry/", {"message": "x"}).status_code == 404
     assert "1 message is tried again" in read(admin.post("/messages/retry/", follow=True)).told
 
 
 def test_trying_again_is_an_event_that_says_what_was_tried_and_no_secret(admin: Client) -> None:
     Endpoint.objects.create(name="tickets", sealed_url=seal(f"https://hooks.example/{TOKEN}"), kinds=["ended"])
-    one, sent = stored(State.FAILED), stored(State.SENT, sent_at=timezone.now())
+    one, over = stored(State.FAILED), stored(State.DROPPED)
     stored(State.FAILED)
     admin.post("/messages/retry/", {"message": one.pk})
-    admin.post("/messages/retry/", {"message": sent.pk})
+    admin.post("/messages/retry/", {"message": over.pk})
     admin.post("/messages/retry/")
     told = [(action, json.loads(data)) for action, data in events()]
     assert told == [

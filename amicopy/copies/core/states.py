@@ -2,6 +2,7 @@
 this."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from django.db.models import TextChoices
 
@@ -69,6 +70,28 @@ COPY_DONE = frozenset({C.AVAILABLE, C.CHECKED})
 COPY_FINAL = frozenset({C.AVAILABLE, C.CHECKED, C.FAILED, C.CANCELLED})
 # Requests on which something still happens by itself or waits for a person.
 REQUEST_OPEN = frozenset({R.PENDING, R.CHANGES_REQUESTED, R.APPROVED})
+
+
+class Outcome(StrEnum):
+    """What became of a request, as programs are told once it is final."""
+
+    SUCCEEDED = "succeeded"
+    PARTLY = "partly"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+OUTCOMES: Mapping[str, Outcome] = {
+    R.COMPLETED: Outcome.SUCCEEDED,
+    R.PARTIAL: Outcome.PARTLY,
+    R.FAILED: Outcome.FAILED,
+    R.REJECTED: Outcome.REJECTED,
+    R.EXPIRED: Outcome.EXPIRED,
+    R.WITHDRAWN: Outcome.CANCELLED,
+    R.CANCELLED: Outcome.CANCELLED,
+}
 
 
 def outcome(states: list[str]) -> str | None:

@@ -14,7 +14,7 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import administrators
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState
 from amicopy.copies.rules import cautions
 from amicopy.copies.voting import voters, votes
 from amicopy.notify import outbox
@@ -136,7 +136,10 @@ def _emergency(story: Story) -> None:
 
 
 def _withdrawn(story: Story) -> None:
+    """Webhooks hear of it as of any end; its requester did it."""
     _to_others(story, "withdrawn")
+    text = f"{story.who} withdrew the request. Nothing was copied.\n\n{story.facts}"
+    outbox.put(_notice(story, Kind.ENDED, f"Withdrawn: {story.request.Name}", text))
 
 
 def _ended(story: Story) -> None:
@@ -223,6 +226,7 @@ def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:
         text=text.strip(),
         path=reverse("request", args=[request.pk]),
         payload=_payload(story),
+        callback=request.webhook_id,
     )
 
 
@@ -234,11 +238,13 @@ def _payload(story: Story) -> dict[str, Any]:
         "at": event.at.isoformat(),
         "actor": event.actor,
         "reason": event.data.get("reason", ""),
+        "correlation": request.correlation,
+        "final": request.state not in REQUEST_OPEN,
+        "outcome": OUTCOMES.get(request.state),
         "request": {
             "number": request.pk,
             "round": request.round,
             "state": request.state,
-            "correlation": request.correlation,
             "requester": request.requester.get_username(),
             "account": request.account.account_id,
             "SourceRegion": request.SourceRegion,

@@ -22,7 +22,7 @@ from amicopy.copies.core.permissions import person
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import notifications, source_binding
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_request
-from amicopy.copies.requests import follow_ups
+from amicopy.copies.requests import callbacks, follow_ups
 from amicopy.copies.requests.decide import (
     approve,
     approve_if_satisfied,
@@ -72,16 +72,19 @@ def submit(
     continues: int | None = None,
     mends: int | None = None,
     correlation: str = "",
+    webhook: str = "",
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
     `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
     source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
     finished request that these are more destinations of, `mends` that of the failed copy of another request that is
-    asked for again; `correlation` is what a program calls it. Raises InvalidRequest with errors by field.
+    asked for again; `correlation` is what a program calls it, `webhook` the name of the one that is told of
+    this request. Raises InvalidRequest with errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
+    endpoint = callbacks.find(webhook) if webhook else None
     submission = submission or uuid.uuid4()
     original = follow_ups.original_of(user, continues) if continues is not None else None
     failed = follow_ups.to_mend(user, mends) if mends is not None else None
@@ -103,6 +106,7 @@ def submit(
                 requester=user,
                 submission=submission,
                 correlation=correlation,
+                webhook=endpoint,
                 created_at=columns["submitted_at"],
                 **columns,
             )
@@ -115,7 +119,7 @@ def submit(
                 account=account.account_id,
                 image_id=request.SourceImageId,
                 new=RequestState.PENDING,
-                data={**_event(request, frozen.calls), **({"correlation": correlation} if correlation else {})},
+                data={**_event(request, frozen.calls), **_told(correlation, webhook)},
             )
             notifications.ask(event, request)
             if original is not None:
@@ -254,6 +258,11 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         notifications.ask(event, request)
         approve_if_satisfied(request, actor=actor)
     return request
+
+
+def _told(correlation: str, webhook: str) -> dict[str, str]:
+    """What a program said of itself, for the event; no part of what is approved."""
+    return {name: said for name, said in (("correlation", correlation), ("webhook", webhook)) if said}
 
 
 def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, Any] | None = None) -> dict[str, Any]:

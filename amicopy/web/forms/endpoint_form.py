@@ -1,12 +1,17 @@
-"""The form of a webhook. Its address is entered and never shown again: it may hold a token."""
+"""The form of a webhook. Its address and headers are entered and never shown again: they may hold a token."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 
+from amicopy.notify import static_headers
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint
 from amicopy.web.forms.rule_form import PlainForm
+
+# The columns that are typed and shown as they are.
+COLUMNS = ("name", "format", "body_signature", "kinds", "for_requests", "enabled")
+LONGEST_HEADERS = 8000
 
 
 class EndpointForm(PlainForm):
@@ -24,21 +29,44 @@ class EndpointForm(PlainForm):
             attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off", "inputmode": "url"}
         ),
     )
+    headers = forms.CharField(
+        max_length=LONGEST_HEADERS,
+        required=False,
+        label="Headers of its own",
+        help_text="One to a line, such as Authorization: Bearer and a token, for receivers that know no signature.",
+        widget=forms.Textarea(attrs={"class": "mono", "rows": 2, "spellcheck": "false", "autocomplete": "off"}),
+    )
+    no_headers = forms.BooleanField(required=False, label="Remove the headers it has")
+    body_signature = forms.CharField(
+        max_length=64,
+        required=False,
+        label="Second signature in the header",
+        help_text="A header such as X-Hub-Signature-256: sha256= and the HMAC over the body alone, for engines "
+        "that know no other. Signed JSON only.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
     kinds = forms.MultipleChoiceField(
-        choices=tuple(FOR_WEBHOOKS.items()),
-        label="What it gets",
-        error_messages={"required": "Choose at least one kind."},
+        choices=tuple(FOR_WEBHOOKS.items()), required=False, label="What it gets of all requests"
+    )
+    for_requests = forms.BooleanField(
+        required=False,
+        label="Requests may name it",
+        help_text="A program that asks through the API can have it told of decisions and the end of its own request.",
     )
     enabled = forms.BooleanField(required=False, label="Switched on")
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, endpoint: Endpoint) -> None:
-        initial = {name: getattr(endpoint, name) for name in ("name", "format", "kinds", "enabled")}
+        initial = {name: getattr(endpoint, name) for name in COLUMNS}
         if endpoint.pk is None:
             initial["kinds"] = list(FOR_WEBHOOKS)
         super().__init__(data, initial=initial)
         self.endpoint = endpoint
         if endpoint.pk is not None:
             self.fields["url"].help_text = f"Leave it empty to keep the one at {endpoint.shown}"
+        if endpoint.sealed_headers:
+            self.fields["headers"].help_text = f"Leave it empty to keep: {', '.join(endpoint.header_names)}."
+        else:
+            del self.fields["no_headers"]
 
     @property
     def chosen(self) -> list[str]:
@@ -48,8 +76,14 @@ class EndpointForm(PlainForm):
     def changed_endpoint(self) -> Endpoint:
         """The webhook with what was typed, not stored. Needs a valid form."""
         cleaned = self.cleaned_data
-        for name in ("name", "format", "kinds", "enabled"):
+        for name in COLUMNS:
             setattr(self.endpoint, name, cleaned[name])
         if cleaned["url"]:
             self.endpoint.url = cleaned["url"]
+        if cleaned["headers"] or cleaned.get("no_headers"):
+            self.endpoint.headers = cleaned["headers"] or {}
         return self.endpoint
+
+    def clean_headers(self) -> dict[str, str]:
+        """The headers by name. Raises ValidationError."""
+        return static_headers.parse(self.cleaned_data["headers"])

@@ -38,6 +38,7 @@ class MessageRow:
     next_at: datetime | None
     doubt: str
     can_retry: bool
+    can_repeat: bool
 
 
 @require_GET
@@ -87,6 +88,7 @@ def _row(message: Message) -> MessageRow:
         next_at=message.next_try_at if again else None,
         doubt=doubt,
         can_retry=message.state == State.FAILED or again,
+        can_repeat=message.state == State.SENT and message.endpoint is not None and not message.endpoint.deleted_at,
     )
 
 
