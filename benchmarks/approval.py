@@ -39,7 +39,7 @@ def measure() -> dict[str, float]:
     finally:
         broker.stop(socket)
         if bundled is not None:
-            bundled.wait()
+            bundled.wait(timeout=60)
     return {"approve_200_s": round(seconds, 2), "approve_one_ms": round(seconds / MANY * 1000, 1)}
 
 

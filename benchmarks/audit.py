@@ -44,6 +44,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 9
 WRITES = 200
 WRITERS, EACH = 8, 150
+WRITERS_SECONDS = 600.0
 SERVER = "postgres://postgres@127.0.0.1:5432/"
 FILTERS = (
     "actor=person-7",
@@ -199,7 +200,7 @@ def writers_on_postgresql() -> dict[str, float]:
                 subprocess.Popen([*command, f"writer-{number}", str(EACH)], cwd=ROOT, env=environ)
                 for number in range(WRITERS)
             ]
-            ended = [writer.wait() for writer in writers]
+            ended = [writer.wait(timeout=WRITERS_SECONDS) for writer in writers]
             with psycopg.connect(SERVER + name) as database:
                 written = database.execute(
                     "SELECT count(*), count(DISTINCT prev_hash) FROM audit_auditevent WHERE actor LIKE 'writer-%'"
@@ -216,7 +217,9 @@ def writers_on_postgresql() -> dict[str, float]:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], *, check: bool = True) -> Any:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environ, check=check, capture_output=True)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environ, check=check, capture_output=True, timeout=600
+    )
 
 
 def export_figures() -> dict[str, float]:

@@ -33,6 +33,7 @@ from benchmarks.counting import Asked, deviations, false_words
 from benchmarks.servers import Postgres, RabbitMQ, postgres, rabbitmq
 from tests.journey.conftest import ROOT, Running, everything
 
+COMMAND_SECONDS = 600.0
 # Faster than AWS would take the calls, and with so few slots that copies wait for one.
 SETTINGS = {"START_WORKERS": "8", "COPY_CALLS_PER_SECOND": "20", "COPIES_AT_ONCE": "10"}
 
@@ -98,15 +99,21 @@ def sabotage(running: Running, asked: Sequence[Asked], promise: str) -> None:
 
 def verify_audit(running: Running) -> tuple[str, bool]:
     command = [sys.executable, "manage.py", "verify_audit"]
-    said = subprocess.run(command, cwd=ROOT, env=running.environ, capture_output=True, text=True, check=False)
+    said = answer(running, command, check=False)
     return re.sub(r"\s+", " ", said.stdout + said.stderr).strip(), said.returncode == 0
 
 
 def history(running: Running) -> list[dict[str, Any]]:
     """The events that speak of an answer of AWS."""
     command = [sys.executable, "-m", "benchmarks.history"]
-    said = subprocess.run(command, cwd=ROOT, env=running.environ, capture_output=True, text=True, check=True).stdout
-    return [json.loads(line) for line in said.splitlines()]
+    return [json.loads(line) for line in answer(running, command, check=True).stdout.splitlines()]
+
+
+def answer(running: Running, command: Sequence[str], *, check: bool) -> subprocess.CompletedProcess[str]:
+    """What a command says of the installation."""
+    return subprocess.run(
+        command, cwd=ROOT, env=running.environ, capture_output=True, text=True, check=check, timeout=COMMAND_SECONDS
+    )
 
 
 def main() -> None:

@@ -29,7 +29,8 @@ def after_calls(url: str, *, accounts: int, regions: int) -> float:
     known = {"role_arn": role["RoleArn"], "external_id": role["ExternalId"]}
     environ = {**os.environ, "SANDBOX_URL": url, "ROLE": json.dumps(known)}
     command = [sys.executable, "-m", "benchmarks.placed", str(accounts), *places]
-    return float(subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout)
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=600)
+    return float(said.stdout)
 
 
 def measure() -> dict[str, float]:

@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 from benchmarks import load
 from benchmarks.figures import Figure
-from tests.journey.conftest import PASSWORD, Person, Running, everything, typed
+from tests.journey.conftest import ANSWER_SECONDS, PASSWORD, Person, Running, everything, typed
 
 FIGURES = (
     Figure("crowd_healthz_ms", "ms", "the slowest of the health checks while 100 slow requests are open", at_most=1000),
@@ -51,7 +51,7 @@ def connected(running: Running, count: int, *, sent: bytes = b"") -> Iterator[No
 
 def slow_request(running: Running) -> bytes:
     """A post to the sign-in page as it is until its body comes, which it never does in whole."""
-    with urlopen(f"{running.url}/sign-in/") as answer:
+    with urlopen(f"{running.url}/sign-in/", timeout=ANSWER_SECONDS) as answer:
         token = re.search(r"csrftoken=(\w+)", answer.headers["Set-Cookie"])
     lines = [
         "POST /sign-in/ HTTP/1.1",
@@ -101,7 +101,8 @@ def looking(running: Running, people: list[Person]) -> Iterator[None]:
     finally:
         stop.set()
         for thread in threads:
-            thread.join()
+            # Whoever waits for an answer gets one, or an error, by then.
+            thread.join(timeout=2 * ANSWER_SECONDS)
         running.control("faults", method="DELETE", id=fault["id"])
 
 
@@ -141,7 +142,7 @@ def add_people(running: Running) -> list[str]:
         f"    User.objects.create_user(name, password={PASSWORD!r}).groups.add(Group.objects.get(name='requester'))\n"
     )
     command = [sys.executable, "manage.py", "shell", "-v0", "-c", code]
-    subprocess.run(command, cwd=ROOT, env=running.environ, check=True)
+    subprocess.run(command, cwd=ROOT, env=running.environ, check=True, timeout=60)
     return names
 
 

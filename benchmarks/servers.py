@@ -54,7 +54,7 @@ class Postgres:
         command = [str(self.binaries / program), "-D", str(self.directory), *arguments]
         if os.getuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
-        subprocess.run(command, cwd="/", check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd="/", check=True, stdout=subprocess.DEVNULL, timeout=START_SECONDS)
 
 
 class RabbitMQ:
@@ -86,7 +86,7 @@ class RabbitMQ:
     def kill(self) -> None:
         """Ends it as a crash would, and returns when nothing of it is left."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(timeout=START_SECONDS)
         self._until(listening=False)
 
     def _until(self, *, listening: bool) -> None:

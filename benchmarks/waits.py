@@ -16,8 +16,9 @@ import boto3
 
 from amicopy.local import processes
 from benchmarks.figures import Figure
+from benchmarks.limits import until
 from benchmarks.servers import postgres, rabbitmq
-from tests.journey.conftest import PASSWORD, Person, Running, everything, until
+from tests.journey.conftest import PASSWORD, Person, Running, everything
 from tests.web.page import read
 
 STACKS = {"embedded": "SQLite and the embedded broker", "servers": "PostgreSQL and RabbitMQ"}
@@ -60,7 +61,7 @@ def seconds_to_first_page() -> float:
             return time.monotonic() - began
         finally:
             launcher.send_signal(signal.SIGINT)
-            launcher.wait()
+            launcher.wait(timeout=60)
 
 
 def approve_to_call(running: Running, stack: str) -> dict[str, float]:
@@ -72,7 +73,7 @@ def approve_to_call(running: Running, stack: str) -> dict[str, float]:
     for index in range(ROUNDS):
         number = requester.submit(Name=f"bench-{index}")
         approver.approve(number)
-        called = until(partial(_called, running, f"bench-{index}"))
+        called = until(partial(_called, running, f"bench-{index}"), awaited=f"the call for request #{number}")
         taken.append((called - _approved(auditor, number)) * 1000)
         began = time.monotonic()
         bare.copy_image(Name=f"bare-{index}", SourceImageId="ami-0a7f3c92d41be6058", SourceRegion="us-east-1")

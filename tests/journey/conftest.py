@@ -31,6 +31,8 @@ from tests.web.page import Page, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "journey-password-1"
+# Longer than any page or control takes.
+ANSWER_SECONDS = 60.0
 T = TypeVar("T")
 
 
@@ -64,7 +66,9 @@ class Running:
 
     def control(self, name: str = "", *, method: str | None = None, **values: Any) -> Any:
         body = json.dumps(values).encode() if values else None
-        with urlopen(Request(f"{self.sandbox}/_sandbox/{name}", data=body, method=method)) as answer:
+        with urlopen(
+            Request(f"{self.sandbox}/_sandbox/{name}", data=body, method=method), timeout=ANSWER_SECONDS
+        ) as answer:
             return json.load(answer)
 
     def start(self, name: str) -> None:
@@ -190,7 +194,7 @@ class Person:
         self.post("/sign-in/", username=name, password=PASSWORD)
 
     def get(self, path: str) -> str:
-        with self.opener.open(self.url + path) as answer:
+        with self.opener.open(self.url + path, timeout=ANSWER_SECONDS) as answer:
             return str(answer.read().decode())
 
     def post(self, path: str, *, page: str = "", **fields: str) -> tuple[str, str]:
@@ -199,7 +203,8 @@ class Person:
         assert tokens, page
         data = urlencode({**fields, "csrfmiddlewaretoken": tokens[0].attribute("value")}).encode()
         try:
-            with self.opener.open(Request(self.url + path, data, {"Referer": self.url + path})) as answer:
+            request = Request(self.url + path, data, {"Referer": self.url + path})
+            with self.opener.open(request, timeout=ANSWER_SECONDS) as answer:
                 return urlsplit(answer.url).path, answer.read().decode()
         except HTTPError as refused:
             return path, refused.read().decode()
