@@ -1,6 +1,7 @@
 """An alias stands for one key: pointed elsewhere after the approval, it stops the copy before the call."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -8,10 +9,13 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
+from pytest_django import Settings
 
 from amicopy.aws import kms
 from amicopy.copies import tasks
+from amicopy.copies.core import absence
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
+from amicopy.copies.core.reasons import Code
 from amicopy.copies.requests import cancel_retry, verbs
 from amicopy.copies.voting import voters, votes
 from tests.conftest import Control
@@ -81,11 +85,44 @@ def test_an_alias_pointed_elsewhere_stops_the_copy_until_it_points_back(
     assert start(request).state == "COPYING"
 
 
-def test_an_alias_that_is_gone_stops_the_copy(asked: Asked, approver: User, account: Account, sandbox: Control) -> None:
+def test_an_alias_that_kms_leaves_out_for_a_while_is_waited_for(asked: Asked, approver: User, sandbox: Control) -> None:
+    request = approve(approver, asked())
+    key = request.copies.get().key_seen
+    somebody().delete_alias(AliasName=ALIAS)
+    copy = start(request)
+    assert (copy.state, copy.wait_code, copy.missing_looks) == ("STARTING", "key-unseen", 1)
+    assert start(request).missing_looks == 2
+    somebody().create_alias(AliasName=ALIAS, TargetKeyId=key)
+    copy = start(request)
+    assert (copy.state, copy.missing_since) == ("COPYING", None)
+
+
+def test_an_alias_that_stays_away_stops_the_copy(
+    asked: Asked, approver: User, sandbox: Control, settings: Settings
+) -> None:
     request = approve(approver, asked())
     somebody().delete_alias(AliasName=ALIAS)
-    assert start(request).error_code == "KeyChanged"
+    # After so many looks it is for the time alone to say.
+    for _ in range(absence.LOOKS):
+        assert start(request).wait_code == "key-unseen"
+    settings.ABSENT_SECONDS = 0
+    copy = start(request)
+    assert (copy.state, copy.error_code) == ("FAILED", "KeyChanged")
+    assert copy.error_message == f"{ALIAS} isn't in eu-west-1 any more. Approved was {copy.key_seen}."
     assert sandbox("calls?action=CopyImage") == []
+
+
+def test_a_source_that_stayed_away_and_came_back_says_nothing_of_the_key(
+    asked: Asked, approver: User, sandbox: Control
+) -> None:
+    request = approve(approver, asked())
+    somebody().delete_alias(AliasName=ALIAS)
+    long_ago = timezone.now() - timedelta(hours=1)
+    ImageCopy.objects.update(state="STARTING", wait_code=Code.SOURCE_UNSEEN, missing_since=long_ago, missing_looks=9)
+    copy = start(request)
+    assert (copy.state, copy.wait_code, copy.missing_looks) == ("STARTING", "key-unseen", 1)
+    assert copy.missing_since is not None
+    assert copy.missing_since > long_ago
 
 
 def test_a_key_named_by_its_arn_needs_no_second_look(

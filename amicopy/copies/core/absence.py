@@ -4,8 +4,8 @@ EC2's lists lag behind its deeds, by minutes and in both directions: what was ma
 left out of the next look (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html). So an image, a
 snapshot or a source that isn't there, and "not found" for it, say nothing until it has been missing for ABSENT_SECONDS
 over several looks, and is that old itself. What AWS says in so many words, that an image is deregistered or has failed,
-counts at once and isn't asked about here. A KMS key is never taken for gone at all: without it there is nothing to
-compare with.
+counts at once and isn't asked about here. An alias of KMS is held to the same: its changes take time to be seen
+everywhere, too (https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency).
 """
 
 from datetime import datetime, timedelta
@@ -22,6 +22,10 @@ LOOKS = 3
 
 class NotShown(errors.NotReady):
     """AWS doesn't show a source that it has shown before; whether it is gone can't be said yet."""
+
+
+class KeyNotShown(NotShown):
+    """KMS doesn't show the alias that a look-up has seen; whether it is gone can't be said yet."""
 
 
 class MayAppear(errors.NotReady):

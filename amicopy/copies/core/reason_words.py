@@ -137,6 +137,7 @@ _WORDS: Mapping[str, Callable[[Data], Words]] = {
     Code.CREDENTIALS_RENEWED: lambda _: Words("Waiting for new AWS credentials", ""),
     Code.SOURCE_PENDING: lambda _: Words("Waiting for the source AMI", "it is still being made."),
     Code.SOURCE_UNSEEN: lambda _: Words("Waiting for the source AMI", "AWS doesn't list it right now."),
+    Code.KEY_UNSEEN: lambda _: Words("Waiting for the KMS key", "KMS doesn't show its alias right now."),
     Code.START_TIME: _start_time,
     Code.FROZEN: _frozen,
     Code.NOT_SHOWN_YET: lambda _: Words("Waiting", "AWS doesn't show the new image yet."),

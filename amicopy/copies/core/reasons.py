@@ -29,6 +29,7 @@ class Code(StrEnum):
     CREDENTIALS_RENEWED = "credentials-renewed"
     SOURCE_PENDING = "source-pending"
     SOURCE_UNSEEN = "source-unseen"
+    KEY_UNSEEN = "key-unseen"
     START_TIME = "start-time"
     FROZEN = "frozen"
     NOT_SHOWN_YET = "not-shown-yet"

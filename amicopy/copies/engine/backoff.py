@@ -24,6 +24,7 @@ class Wait:
 WAITS: tuple[tuple[type[errors.AwsError], Wait], ...] = (
     (errors.NoSlot, Wait(15, 300, Code.NO_SLOT)),
     (errors.QuotaReached, Wait(300, 3600, Code.QUOTA)),
+    (absence.KeyNotShown, Wait(15, 60, Code.KEY_UNSEEN)),
     (absence.NotShown, Wait(15, 60, Code.SOURCE_UNSEEN)),
     (Kept, Wait(300, 3600, Code.FAILED_IMAGE_KEPT)),
     (absence.MayAppear, Wait(30, 60, Code.LOOKING_FOR_IMAGE)),

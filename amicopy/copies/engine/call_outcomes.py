@@ -11,7 +11,7 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import errors, sessions
 from amicopy.copies.core import absence
 from amicopy.copies.core.models import Attempt, ImageCopy
-from amicopy.copies.core.reasons import NO_WAIT
+from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff, call_buckets
 from amicopy.copies.engine.failed_images import Kept
@@ -101,7 +101,7 @@ def wait_for_another(
             fields={
                 "failures": failures,
                 "next_step_at": timezone.now() + pause,
-                **_missing(copy, error),
+                **_missing(copy, error, wait.code),
                 **LEASE_ENDED,
             },
             data={"message": error.message, "tries": failures, "seconds": round(pause.total_seconds(), 1)},
@@ -115,11 +115,19 @@ def wait_for_another(
 _SAY_NOTHING = (absence.MayAppear, Kept, errors.Unavailable, errors.Throttled, errors.CredentialsExpired)
 
 
-def _missing(copy: ImageCopy, error: errors.AwsError) -> dict[str, Any]:
-    """The columns that say since when AWS doesn't show the source, or an earlier image."""
+# What a copy can wait for that AWS doesn't show.
+_UNSEEN = {Code.SOURCE_UNSEEN, Code.KEY_UNSEEN}
+
+
+def _missing(copy: ImageCopy, error: errors.AwsError, code: Code) -> dict[str, Any]:
+    """The columns that say since when AWS doesn't show the source, its key, or an earlier image."""
     if isinstance(error, _SAY_NOTHING):
         return {}
-    return absence.missed(copy, timezone.now()) if isinstance(error, absence.NotShown) else absence.SHOWN
+    if not isinstance(error, absence.NotShown):
+        return absence.SHOWN
+    # What was missing before is there again, and this is another thing.
+    another = copy.wait_code in _UNSEEN - {code}
+    return absence.missed(ImageCopy() if another else copy, timezone.now())
 
 
 def fail(

@@ -17,6 +17,7 @@ from amicopy.aws.shapes import Image
 from amicopy.copies.core import absence
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.reasons import Code
 from amicopy.copies.voting.facts import source_in
 
 MEMBERS = (
@@ -102,7 +103,7 @@ def check_source(copy: ImageCopy) -> None:
 def not_found(copy: ImageCopy, error: errors.NotFound) -> errors.AwsError:
     """What it means that AWS doesn't know a source now: nothing yet, as NotShown, while the look-ups had seen it and it
     hasn't stayed away for long enough; otherwise the error itself."""
-    if not copy.request.source_seen or absence.is_fact(copy, timezone.now()):
+    if not copy.request.source_seen or _stays_away(copy, besides=Code.KEY_UNSEEN):
         return error
     return absence.NotShown(error.code, error.message, error.request_id)
 
@@ -111,7 +112,8 @@ def check_key(copy: ImageCopy) -> None:
     """Looks at the key behind a copy's alias and compares it with the approved one; without either there is nothing to
     compare.
 
-    Raises Rejected with the code KeyChanged, and whatever KMS answers when the alias can't be looked at.
+    Raises Rejected with the code KeyChanged, NotReady while the alias isn't shown for a while, and whatever KMS answers
+    when it can't be looked at.
     """
     if not copy.key_seen:
         return
@@ -119,10 +121,17 @@ def check_key(copy: ImageCopy) -> None:
     try:
         found = kms.describe_key(copy.account.aws(), region=region, key_id=alias, quick=False).Arn
     except errors.NotFound as error:
+        if not _stays_away(copy, besides=Code.SOURCE_UNSEEN):
+            raise absence.KeyNotShown(error.code, error.message, error.request_id) from error
         words = f"{alias} isn't in {region} any more. Approved was {copy.key_seen}."
         raise errors.Rejected("KeyChanged", words, error.request_id) from error
     if found != copy.key_seen:
         raise errors.Rejected("KeyChanged", f"{alias} points at {found} now. Approved was {copy.key_seen}.")
+
+
+def _stays_away(copy: ImageCopy, *, besides: Code) -> bool:
+    """Whether what this look missed was missing long enough; what waited for the other thing begins anew."""
+    return copy.wait_code != besides and absence.is_fact(copy, timezone.now())
 
 
 def source_pending(copy: ImageCopy) -> bool:
