@@ -92,6 +92,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/<int:pk>/", accounts.account_detail, name="account"),
     path("accounts/<int:pk>/edit/", accounts.edit_account, name="account-edit"),
     path("accounts/<int:pk>/check/", accounts.check_account, name="account-check"),
+    path("accounts/<int:pk>/read-only-role/", accounts.read_only_role, name="account-read-only-role"),
     path("changes/", changes.change_list, name="changes"),
     path("changes/<int:pk>/confirm/", changes.confirm, name="change-confirm"),
     path("changes/<int:pk>/reject/", changes.reject, name="change-reject"),

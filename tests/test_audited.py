@@ -20,6 +20,7 @@ WITHOUT = {
     "api.idempotency": "answers are kept for a while; what was done is told by the verb",
     "copies.operations.account_checks:claim_next": "who works on it",
     "copies.operations.account_checks:hand_back": "who works on it",
+    "copies.operations.permission_checks": "a question, and AWS's answer to a dry run, which makes nothing",
     "copies.engine.leftover_jobs:_put_off": "the call to AWS told it",
     "copies.requests.decide:_store": "its verb tells it",
     "copies.engine.leases": "who works on it",

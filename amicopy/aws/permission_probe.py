@@ -15,11 +15,13 @@ TAGS = [{"ResourceType": kind, "Tags": [{"Key": "amicopy", "Value": "doctor"}]} 
 
 @dataclass(frozen=True)
 class Probe:
-    """`allowed` is None where AWS's answer says neither yes nor no; `said` are AWS's words."""
+    """`allowed` is None where AWS's answer says neither yes nor no; `said` are AWS's words; `looks`: it changes
+    nothing."""
 
     action: str
     allowed: bool | None
     said: str = ""
+    looks: bool = False
 
 
 def probes(
@@ -52,10 +54,10 @@ def _looked(action: str, look: Callable[[], object]) -> Probe:
     try:
         look()
     except Denied as error:
-        return Probe(action, False, error.message)
+        return Probe(action, False, error.message, looks=True)
     except (NotFound, Rejected) as error:
-        return Probe(action, None, str(error))
-    return Probe(action, True)
+        return Probe(action, None, str(error), looks=True)
+    return Probe(action, True, looks=True)
 
 
 def _dry(

@@ -21,7 +21,7 @@ from amicopy.copies.core.states import COPY_STARTABLE, CopyState
 from amicopy.copies.engine import cancellation, claims, copy_call, leases, leftover_jobs, shutdown, tracking
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lifecycle.wakeup import send
-from amicopy.copies.operations import account_checks, head_upload, startup_audit
+from amicopy.copies.operations import account_checks, head_upload, permission_checks, startup_audit
 from amicopy.copies.requests import expire, look_again
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ def sweep() -> None:
         send("look_again_at_requests")
     if account_checks.wanted(now).exists():
         send("check_accounts")
+    if permission_checks.wanted(now).exists():
+        send("check_permissions")
     if leftover_jobs.to_look().exists():
         send("look_for_leftovers")
     if leftover_jobs.to_remove().exists():
@@ -138,10 +140,18 @@ def check_accounts() -> None:
 
 
 @shared_task
+def check_permissions() -> None:
+    """Makes the dry runs that somebody asked for before submitting."""
+    for claimed in _until_none_is_due(permission_checks.claim_next):
+        with outages.handing_back(partial(permission_checks.hand_back, claimed)):
+            permission_checks.check(claimed)
+
+
+@shared_task
 def look_again_at_requests() -> None:
     """Looks again at what wasn't found out of requests when they were submitted, before somebody decides on them."""
     for number in _until_none_is_due(look_again.claim_next):
-        look_again.look(number, actor=worker("look_again_at_requests"))
+        look_again.look(number, actor=worker("look_again_at_requests"), as_worker=True)
 
 
 @shared_task

@@ -23,6 +23,7 @@ ACCOUNTS = (
         "name": "sandbox-second",
         "account_id": "444455556666",
         "role_arn": "arn:aws:iam::444455556666:role/amicopy",
+        "read_only_role_arn": "arn:aws:iam::444455556666:role/amicopy-read-only",
         "external_id": "amicopy-sandbox",
     },
 )

@@ -97,6 +97,8 @@ class Gate:
         buckets.take(call)
         if instead := self.strike(call):
             return instead
+        if caller.read_only:
+            policies.check_read_only(call)
         policies.check_new_tags(call)
         response = self.performed(environ, call, caller)
         answers.outcome(call, response)

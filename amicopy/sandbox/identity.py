@@ -18,6 +18,9 @@ from werkzeug.wrappers import Response
 from amicopy.sandbox.catalogue import ACCOUNTS
 from amicopy.sandbox.errors import Refused
 
+# What the catalogue says of an account's roles.
+ROLES = ("RoleArn", "ReadOnlyRoleArn")
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -27,6 +30,8 @@ class Identity:
     arn: str
     user_id: str
     token: str = ""
+    # By a role that only looks: nothing else is allowed, see `policies`.
+    read_only: bool = False
     expires: float = float("inf")
 
 
@@ -70,7 +75,7 @@ def assume_role(caller: Identity, params: dict[str, str]) -> str:
     seconds = int(params.get("DurationSeconds", "3600"))
     if not 900 <= seconds <= 43200 or not 2 <= len(name) <= 64:
         raise Refused("ValidationError", "DurationSeconds must be 900 to 43200, RoleSessionName 2 to 64 long.")
-    account = next((number for number, row in ACCOUNTS.items() if row.get("RoleArn") == arn), None)
+    account = next((number for number, row in ACCOUNTS.items() if arn in (row.get(kind) for kind in ROLES)), None)
     if account is None or ACCOUNTS[account]["ExternalId"] != params.get("ExternalId"):
         raise Refused(
             "AccessDenied",
@@ -83,6 +88,7 @@ def assume_role(caller: Identity, params: dict[str, str]) -> str:
         arn=f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
         user_id=f"AROASANDBOX000000000:{name}",
         token="sandbox-session-" + secrets.token_hex(32),
+        read_only=arn == ACCOUNTS[account].get("ReadOnlyRoleArn"),
         expires=time.time() + seconds,
     )
     sessions[key] = session

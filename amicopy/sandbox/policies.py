@@ -1,7 +1,8 @@
-"""What an account's policies refuse because of tags: fault rules of the kinds `needs-tag` and `refuses-tag`.
+"""What an account's policies refuse: whatever isn't looking, to a role that is read-only; and because of tags, fault
+rules of the kinds `needs-tag` and `refuses-tag`.
 
-The first imitates an IAM policy whose permission to remove depends on `aws:ResourceTag/...`, the second a tag policy
-of the organization. Both count for dry runs as well.
+The first of these imitates an IAM policy whose permission to remove depends on `aws:ResourceTag/...`, the second a tag
+policy of the organization. All count for dry runs as well.
 """
 
 import re
@@ -11,7 +12,19 @@ from typing import Any
 from amicopy.sandbox import faults
 from amicopy.sandbox.errors import Refused
 
+LOOKS = ("Describe", "Get", "List", "Decode")
 TAG_KEY = re.compile(r"(?:TagSpecification\.[0-9]+\.)?Tag\.[0-9]+\.Key")
+
+
+def check_read_only(call: dict[str, Any]) -> None:
+    """Raises Refused for a call that a read-only role may not make."""
+    if not call["action"].startswith(LOOKS):
+        raise Refused(
+            "UnauthorizedOperation",
+            f"You are not authorized to perform this operation. User: {call['caller']} is not authorized to perform: "
+            f"{call['service']}:{call['action']} because no identity-based policy allows the "
+            f"{call['service']}:{call['action']} action",
+        )
 
 
 def check_new_tags(call: dict[str, Any]) -> None:

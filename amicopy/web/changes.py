@@ -44,6 +44,7 @@ LABELS = {
     "account_id": "Account ID",
     "partition": "Partition",
     "role_arn": "Role to assume",
+    "read_only_role_arn": "Read-only role",
     "requester_groups": "Who may ask",
 }
 # What an empty value means, where that is something.
@@ -56,6 +57,7 @@ EMPTY = {
     "requester_group": "anybody",
     "requester_groups": "every requester",
     "role_arn": "none: amicopy’s own credentials",
+    "read_only_role_arn": "none: the web server gets in as workers do",
 }
 
 

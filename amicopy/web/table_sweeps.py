@@ -46,6 +46,7 @@ SWEEPS = (
     Sweep("web.UnsentPost", "at", unsent_posts.KEPT),
     Sweep("api.KeptAnswer", "started_at"),
     Sweep("copies.Pulse", "at"),
+    Sweep("copies.PermissionCheck", "requested_at"),
     # Messages of rounds that are long over: whether somebody was told in a round is read from them.
     Sweep(
         "notify.Message", "created_at", timedelta(days=400), {"state__in": (State.SENT, State.DROPPED, State.FAILED)}

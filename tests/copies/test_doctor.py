@@ -37,6 +37,39 @@ def test_the_doctor_names_the_account_whose_credentials_do_not_work(sandbox: Con
     assert list(wrong()) == ["account broken"]
 
 
+def shared(**changes: str) -> Account:
+    role = "arn:aws:iam::444455556666:role/amicopy"
+    values = {"role_arn": role, "read_only_role_arn": f"{role}-read-only", "external_id": "amicopy-sandbox"}
+    return Account.objects.create(name="shared", account_id="444455556666", **values | changes)
+
+
+def of_read_only_role() -> list[tuple[str, bool, bool]]:
+    found = [each for each in findings() if each.what == "account shared, read-only role"]
+    return [(each.words, each.ok, each.warning) for each in found]
+
+
+def test_the_doctor_enters_the_read_only_role_and_sees_that_it_only_looks(sandbox: Control, account: Account) -> None:
+    shared()
+    looks = "The web server looks as arn:aws:sts::444455556666:assumed-role/amicopy-read-only/amicopy."
+    assert of_read_only_role() == [(looks, True, False)]
+    sandbox("faults", kind="error", code="UnauthorizedOperation", message="No.", action="DescribeImages", count=None)
+    assert of_read_only_role() == [("ec2:DescribeImages is missing. AWS says: No.", False, False)]
+
+
+def test_the_doctor_warns_of_a_read_only_role_that_may_copy(sandbox: Control, account: Account) -> None:
+    shared(read_only_role_arn="arn:aws:iam::444455556666:role/amicopy")
+    (more, *_) = of_read_only_role()
+    assert more[0].startswith("It may do more than look, or AWS doesn't say that it may not: ec2:CopyImage")
+    assert more[1:] == (True, True)
+
+
+def test_a_read_only_role_that_trusts_the_web_server_alone_is_no_fault(sandbox: Control, account: Account) -> None:
+    shared(read_only_role_arn="arn:aws:iam::444455556666:role/for-web-alone")
+    ((words, ok, warning),) = of_read_only_role()
+    assert words.startswith("It can't be entered from here, which only the web server has to")
+    assert (ok, warning) == (True, True)
+
+
 def test_the_doctor_notices_another_account_than_the_row_says(sandbox: Control, account: Account) -> None:
     Account.objects.filter(pk=account.pk).update(account_id="999999999999")
     assert "are of account 111122223333" in wrong()["account sandbox"]

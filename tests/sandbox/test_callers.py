@@ -31,6 +31,17 @@ def test_the_role_of_the_second_account_can_be_assumed(client: Client, control: 
     assert [row["Account"] for row in control("images")] == ["444455556666"]
 
 
+def test_the_read_only_role_may_look_and_nothing_else(client: Client) -> None:
+    role = {**ROLE, "RoleArn": f"{ROLE['RoleArn']}-read-only"}
+    other = client("sts").assume_role(**role, ExternalId="amicopy-sandbox")["Credentials"]
+    ec2 = client("ec2", "us-east-1", credentials=other)
+    assert ec2.describe_images(ImageIds=["ami-07c3fa0628b5e91d4"])["Images"]
+    wanted = {"Name": "copied", "SourceImageId": "ami-07c3fa0628b5e91d4", "SourceRegion": "us-east-1"}
+    for kind in ({}, {"DryRun": True}):
+        assert refusal(ec2.copy_image, **wanted, **kind) == ("UnauthorizedOperation", 403)
+    assert refusal(ec2.deregister_image, ImageId="ami-07c3fa0628b5e91d4") == ("UnauthorizedOperation", 403)
+
+
 def test_a_wrong_external_id_or_role_is_denied(client: Client) -> None:
     assume = client("sts").assume_role
     assert refusal(assume, **ROLE, ExternalId="wrong") == ("AccessDenied", 403)

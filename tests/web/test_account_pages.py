@@ -3,6 +3,7 @@ stored."""
 
 import json
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from tests.web.page import Page, read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 ROLE = "arn:aws:iam::444455556666:role/amicopy"
+READ_ONLY = f"{ROLE}-read-only"
 
 
 @pytest.fixture
@@ -95,6 +97,10 @@ def test_an_edit_of_what_somebody_changed_meanwhile_is_refused(admin: Client) ->
         ({"role_arn": "arn:aws:iam::444455556666:user/amicopy"}, "Enter a role's ARN"),
         ({"role_arn": "arn:aws:iam::999999999999:role/amicopy"}, "Enter a role in this account."),
         ({"role_arn": f"{ROLE} and more"}, "Enter a role's ARN"),
+        ({"read_only_role_arn": "arn:aws:iam::999999999999:role/looks"}, "Enter a role in this account."),
+        ({"read_only_role_arn": "arn:aws-cn:iam::444455556666:role/looks"}, "Enter a role in this account."),
+        ({"read_only_role_arn": "amicopy-read-only"}, "Enter a role's ARN"),
+        ({"read_only_role_arn": ROLE}, "Enter another role than the one to assume"),
         ({"requester_groups": ["99999"]}, "99999"),
         ({"requester_groups": ["x"]}, "x"),
     ],
@@ -107,6 +113,49 @@ def test_what_is_wrong_with_an_account_is_said_at_its_field(
     assert read(answer).corrections(words)
     assert not Account.objects.filter(name="shared").exists()
     assert events() == []
+
+
+def test_a_read_only_role_is_for_the_web_server_and_its_trust_is_shown(admin: Client, sandbox: Control) -> None:
+    page = read(admin.post("/accounts/new/", account_typed(read_only_role_arn=READ_ONLY), follow=True))
+    account = Account.objects.get(name="shared")
+    assert page.facts()["Read-only role"] == READ_ONLY
+    assert events()[0].data["account"]["read_only_role_arn"] == READ_ONLY
+    assert (account.aws().role_arn, account.read_only().role_arn) == (ROLE, READ_ONLY)
+    assert account.read_only().external_id == account.aws().external_id == account.external_id
+    for name in ("Trust policy of the role", "Trust policy of the read-only role"):
+        assert account.external_id in page.region(name).text
+    assert "Give it to the read-only role" in page.region("What the web server needs").text
+    changed(admin, account, read_only_role_arn="")
+    assert events()[-1].data["changes"] == {"read_only_role_arn": [READ_ONLY, ""]}
+    assert Account.objects.get(pk=account.pk).read_only() == Account.objects.get(pk=account.pk).aws()
+
+
+def trust_of_read_only_role(admin: Client, account: Account) -> Page:
+    """The fragment once AWS answered, asked for again as a page does."""
+    end = time.monotonic() + 30
+    while True:
+        page = read(admin.get(f"/accounts/{account.pk}/read-only-role/?turn=1"))
+        if not page.marks("hx-get"):
+            return page
+        assert time.monotonic() < end
+
+
+def test_the_web_server_itself_tries_the_read_only_role(admin: Client, sandbox: Control) -> None:
+    account = Account.objects.create(
+        name="shared",
+        account_id="444455556666",
+        role_arn=ROLE,
+        read_only_role_arn=READ_ONLY,
+        external_id="amicopy-sandbox",
+    )
+    assert read(admin.get(f"/accounts/{account.pk}/")).marks("hx-get")
+    trust = trust_of_read_only_role(admin, account).region("Trust policy of the read-only role")
+    assert "The web server gets in" in trust.text
+    assert trust.facts()["It acts as"] == "arn:aws:sts::444455556666:assumed-role/amicopy-read-only/amicopy"
+    assert '"AWS": "arn:aws:iam::111122223333:user/amicopy"' in trust.text
+    account.external_id = "wrong"
+    account.save()
+    assert "The web server doesn’t get in" in trust_of_read_only_role(admin, account).text
 
 
 def test_digits_in_groups_and_spaces_around_are_understood(admin: Client) -> None:

@@ -1,15 +1,21 @@
 """The form's look-ups as fragments and without a script, with AWS at hand and with AWS not answering."""
 
+import copy
+import json
 import re
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies import tasks
+from amicopy.copies.core.models import Account, CopyRequest, PermissionCheck
 from amicopy.copies.lookups import async_queries
+from amicopy.copies.operations import permission_checks
 from amicopy.web.views.lookups import TURNS
 from tests.conftest import Control
 from tests.web.conftest import SignedIn, typed
@@ -17,6 +23,13 @@ from tests.web.page import Page, read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 HTMX = {"HX-Request": "true"}
+ROLE = "arn:aws:iam::444455556666:role/amicopy"
+SHARED = {
+    "account_id": "444455556666",
+    "role_arn": ROLE,
+    "read_only_role_arn": f"{ROLE}-read-only",
+    "external_id": "amicopy-sandbox",
+}
 
 
 def once(client: Client, name: str, **changes: str) -> Page:
@@ -33,7 +46,9 @@ def fragment(client: Client, name: str, **changes: str) -> Page:
     page, end = once(client, name, **changes), time.monotonic() + 30
     while again := [each for each in page.marks("hx-trigger") if each.startswith("load delay")]:
         assert time.monotonic() < end, again
-        page = once(client, name, **{**changes, "turn": "1"})
+        tasks.check_permissions()
+        (sent,) = page.marks("hx-vals")
+        page = once(client, name, **{**changes, **json.loads(sent), "turn": "1"})
     return page
 
 
@@ -223,11 +238,93 @@ def test_permissions_are_not_checked_for_what_has_to_be_corrected(signed_in: Sig
 
 
 def test_without_a_script_a_button_shows_source_notes_and_permissions(signed_in: SignedIn, sandbox: Control) -> None:
-    page = read(signed_in("requester").post("/requests/new/", typed(check="1", **KEYED)))
+    client = signed_in("requester")
+    page = read(client.post("/requests/new/", typed(check="1", **KEYED)))
     assert "52 GiB in 2 volumes" in page.text
     assert "Key found in eu-west-1" in page.field("destinations-0-KmsKeyId").said
+    assert "Press “Check permissions” again" in page.region("A worker asks AWS").text
+    assert sandbox("calls?action=CopyImage") == [], "no page asks AWS"
+    tasks.check_permissions()
+    again = typed(check="1", asked=page.field("asked").value, **KEYED)
+    page = read(client.post("/requests/new/", again))
     assert re.search(r"eu-west-1\S*: allowed", page.region("What AWS says to a dry run").text)
+    assert len(sandbox("calls?action=CopyImage")) == 1
     assert CopyRequest.objects.count() == 0
+
+
+def asked_of(page: Page) -> str:
+    """Which question a fragment waits for."""
+    (sent,) = page.marks("hx-vals")
+    return str(json.loads(sent)["asked"])
+
+
+def test_a_worker_asks_for_permissions_as_it_would_copy(signed_in: SignedIn, sandbox: Control) -> None:
+    Account.objects.create(name="shared", **SHARED)
+    data = {"account": "shared", "SourceImageId": "ami-07c3fa0628b5e91d4"}
+    said = fragment(signed_in("requester"), "permissions", **data).region("What AWS says to a dry run").text
+    assert re.search(r"eu-west-1\S*: allowed", said)
+    callers = {call["action"]: call["caller"] for call in sandbox("calls") if call["service"] == "ec2"}
+    assert callers.pop("CopyImage") == "arn:aws:sts::444455556666:assumed-role/amicopy/amicopy"
+    assert set(callers.values()) == {"arn:aws:sts::444455556666:assumed-role/amicopy-read-only/amicopy"}
+
+
+def test_an_answer_is_for_whoever_asked_and_for_what_was_asked(signed_in: SignedIn, sandbox: Control) -> None:
+    client = signed_in("requester")
+    asked = asked_of(once(client, "permissions"))
+    tasks.check_permissions()
+    waits = "A worker asks AWS"
+    other = once(signed_in("requester", name="another"), "permissions", asked=asked, turn="1")
+    assert other.region(waits)
+    assert asked_of(other) != asked
+    assert once(client, "permissions", asked=asked, turn="1", Name="another-name").region(waits)
+    assert once(client, "permissions", asked="no-uuid", turn="1").region(waits)
+    assert once(client, "permissions", asked=asked, turn="1").region("What AWS says to a dry run")
+
+
+def test_a_page_says_when_no_worker_answers(signed_in: SignedIn, sandbox: Control) -> None:
+    client = signed_in("requester")
+    asked = asked_of(once(client, "permissions"))
+    page = once(client, "permissions", asked=asked, turn=str(TURNS))
+    assert "No worker has answered yet." in page.region("What AWS says to a dry run").text
+
+
+def test_a_role_that_workers_cannot_enter_is_said(signed_in: SignedIn, sandbox: Control) -> None:
+    Account.objects.create(name="shared", **{**SHARED, "role_arn": f"{ROLE}-gone"})
+    data = {"account": "shared", "SourceImageId": "ami-07c3fa0628b5e91d4"}
+    said = fragment(signed_in("requester"), "permissions", **data).region("What AWS says to a dry run").text
+    assert "amicopy may not call sts:AssumeRole there." in said
+
+
+def test_a_check_that_aws_does_not_answer_is_not_known(signed_in: SignedIn, sandbox: Control) -> None:
+    sandbox("faults", kind="drop", action="CopyImage", count=None)
+    said = fragment(signed_in("requester"), "permissions").region("What AWS says to a dry run").text
+    assert re.search(r"eu-west-1\S*: not known AWS didn't answer\.", said)
+
+
+def test_nobody_asks_for_more_permissions_than_the_limit(
+    signed_in: SignedIn, sandbox: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permission_checks, "OF_PERSON_A_MINUTE", 1)
+    client = signed_in("requester")
+    assert once(client, "permissions").region("A worker asks AWS")
+    page = once(client, "permissions")
+    assert "Too much was looked up in the last minute." in page.region("What AWS says to a dry run").text
+    assert PermissionCheck.objects.count() == 1
+
+
+def test_a_worker_that_is_gone_leaves_a_check_to_another(signed_in: SignedIn, sandbox: Control) -> None:
+    once(signed_in("requester"), "permissions", **{"destinations-1-DestinationRegion": "us-west-2"})
+    assert [row.DestinationRegion for row in permission_checks.claim_next() or ()] == ["eu-west-1", "us-west-2"]
+    assert permission_checks.claim_next() is None
+    PermissionCheck.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    claimed = permission_checks.claim_next()
+    assert claimed is not None
+    late = [copy.copy(row) for row in claimed]
+    permission_checks.hand_back(claimed)
+    permission_checks.check(late)
+    assert not PermissionCheck.objects.filter(answered_at__isnull=False).exists(), "a lease that is over writes nothing"
+    tasks.check_permissions()
+    assert not PermissionCheck.objects.filter(answered_at__isnull=True).exists()
 
 
 def test_what_will_happen_follows_what_is_typed(signed_in: SignedIn, sandbox: Control) -> None:

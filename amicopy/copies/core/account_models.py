@@ -1,5 +1,6 @@
 """The AWS accounts amicopy can act in. Written by `operations.accounts` only, so that each change has its event."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import Group
@@ -21,12 +22,14 @@ class AccountQuerySet(models.QuerySet["Account"]):
 
 
 class Account(models.Model):
-    """An AWS account amicopy can act in: with the ambient credentials, or with a role to assume."""
+    """An AWS account amicopy can act in: with the ambient credentials, or with a role to assume; and one of its own to
+    look with, for the web server."""
 
     name = models.CharField(max_length=64, unique=True)
     account_id = models.CharField(max_length=12, unique=True, validators=[ACCOUNT_ID])
     partition = models.CharField(max_length=16, default="aws")
     role_arn = models.CharField(max_length=2048, blank=True)
+    read_only_role_arn = models.CharField(max_length=2048, blank=True)
     external_id = models.CharField(max_length=1224, blank=True)
     enabled = models.BooleanField(default=True)
     # Who may ask for copies here: members of any of these groups; none: every requester.
@@ -49,16 +52,21 @@ class Account(models.Model):
             "account_id": self.account_id,
             "partition": self.partition,
             "role_arn": self.role_arn,
+            "read_only_role_arn": self.read_only_role_arn,
             "external_id": self.external_id,
             "enabled": self.enabled,
             "requester_groups": sorted(self.requester_groups.values_list("name", flat=True)) if self.pk else [],
         }
 
     def aws(self) -> AwsAccount:
-        """The account as the gateway wants it."""
+        """The account as workers act in it."""
         return AwsAccount(
             account_id=self.account_id,
             partition=self.partition,
             role_arn=self.role_arn,
             external_id=self.external_id,
         )
+
+    def read_only(self) -> AwsAccount:
+        """The account as the web server looks at it: by a role of its own, if there is one."""
+        return replace(self.aws(), role_arn=self.read_only_role_arn or self.role_arn)

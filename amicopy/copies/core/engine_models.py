@@ -3,6 +3,7 @@
 import socket
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
@@ -65,6 +66,43 @@ class AccountCheck(models.Model):
 
     def __str__(self) -> str:
         return f"check of {self.account_id}"
+
+
+class PermissionCheck(models.Model):
+    """A dry run of one call that somebody asks for before submitting; those of one question share `asked`.
+
+    A worker takes it under a lease and stores AWS's answer, see `lookups.dry_run`.
+    """
+
+    asked = models.UUIDField()
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    account = models.ForeignKey("copies.Account", on_delete=models.CASCADE, related_name="+")
+    DestinationRegion = models.CharField(max_length=32)
+    parameters = models.JSONField()
+    # Of Region and parameters, by which an answer is found again.
+    fingerprint = models.CharField(max_length=64)
+    requested_at = models.DateTimeField()
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    answer = models.JSONField(default=dict)
+
+    # An answer is of use for minutes; whoever looks into what was asked finds it for a day.
+    KEPT = timedelta(days=1)
+
+    class Meta:
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=("asked",), name="permission_check_asked"),
+            models.Index(fields=("account", "fingerprint", "answered_at"), name="permission_check_by_call"),
+            models.Index(fields=("person", "requested_at"), name="permission_check_by_person"),
+            models.Index(
+                fields=("requested_at",), condition=models.Q(answered_at__isnull=True), name="permission_check_wanted"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"dry run into {self.DestinationRegion} of {self.account_id}"
 
 
 class RegionCheck(models.Model):

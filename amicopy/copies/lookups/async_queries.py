@@ -229,7 +229,7 @@ def _ask(question: Question[Any], future: "Future[Any]") -> None:
         answer: Any = question.ask()
         kept = question.kept_seconds
     except errors.AwsError as error:
-        answer, kept = Missing(_words(error), error.code), ERROR_KEPT_SECONDS
+        answer, kept = Missing(words_of(error), error.code), ERROR_KEPT_SECONDS
     except Exception as error:
         # A defect here must show up, as an error in the page that asked.
         with _lock:
@@ -243,7 +243,8 @@ def _ask(question: Question[Any], future: "Future[Any]") -> None:
     future.set_result(answer)
 
 
-def _words(error: errors.AwsError) -> str:
+def words_of(error: errors.AwsError) -> str:
+    """Why there is no answer, fit to be shown."""
     if isinstance(error, errors.Throttled):
         return "AWS is asked too often right now."
     if isinstance(error, errors.Denied):

@@ -1,10 +1,13 @@
 """Whether AWS would allow a copy, asked with DryRun; and what has to be added to a policy where it wouldn't.
 
-https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/copy-ami-permissions.html
+A worker asks, by the role that it would copy with, see `operations.permission_checks`; here is what it asks, and what
+was answered lately. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/copy-ami-permissions.html
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -14,10 +17,10 @@ from amicopy.aws.partitions import partition_of
 from amicopy.copies.core import marks
 from amicopy.copies.core.calls import Call, fingerprint
 from amicopy.copies.core.explanations import named_action
-from amicopy.copies.lookups.async_queries import Question
+from amicopy.copies.core.models import PermissionCheck
 
 # So long an answer is worth keeping with a request. A check that somebody asks for is always made anew.
-KEPT_SECONDS = 900
+KEPT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -33,25 +36,35 @@ class Permission:
     statement: str = ""
 
 
-def question(account: AwsAccount, call: Call) -> Question[Permission]:
-    """A dry run of one call, with a mark such as it will carry; makes nothing."""
+def ask(account: AwsAccount, call: Call) -> Permission:
+    """A dry run of one call, with a mark such as it will carry; makes nothing. Raises AwsError where AWS doesn't
+    answer."""
+    now = timezone.now().isoformat()
     asked = marks.marked(call, marks.CHECK)
+    try:
+        answer = ec2.dry_run_copy_image(account, region=call.DestinationRegion, parameters=asked.parameters, quick=True)
+    except (errors.Rejected, errors.NotFound) as error:
+        return Permission(now, False, error.code, error.message)
+    if answer.allowed:
+        return Permission(now, True, answer.code, answer.message)
+    action = _missing_action(answer.code, answer.message)
+    allow = statement(action, call) if action else ""
+    return Permission(now, False, answer.code, answer.message, action, allow)
 
-    def ask() -> Permission:
-        now = timezone.now().isoformat()
-        try:
-            answer = ec2.dry_run_copy_image(
-                account, region=call.DestinationRegion, parameters=asked.parameters, quick=True
-            )
-        except (errors.Rejected, errors.NotFound) as error:
-            return Permission(now, False, error.code, error.message)
-        if answer.allowed:
-            return Permission(now, True, answer.code, answer.message)
-        action = _missing_action(answer.code, answer.message)
-        allow = statement(action, call) if action else ""
-        return Permission(now, False, answer.code, answer.message, action, allow)
 
-    return Question("dry-run", account, (call.DestinationRegion, fingerprint(dict(call.parameters))), ask, KEPT_SECONDS)
+def fingerprint_of(call: Call) -> str:
+    """What tells a call from others in its account."""
+    return fingerprint([call.DestinationRegion, dict(call.parameters)])
+
+
+def known(account: int, calls: Sequence[Call]) -> list[Permission | None]:
+    """What AWS answered lately to exactly these calls in an account, by its primary key."""
+    wanted = [fingerprint_of(call) for call in calls]
+    rows = PermissionCheck.objects.filter(
+        account=account, fingerprint__in=wanted, answered_at__gte=timezone.now() - KEPT, answer__has_key="asked_at"
+    )
+    found = {row.fingerprint: Permission(**row.answer) for row in rows.order_by("answered_at")}
+    return [found.get(each) for each in wanted]
 
 
 def statement(action: str, call: Call) -> str:

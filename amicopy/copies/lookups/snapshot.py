@@ -109,11 +109,13 @@ class Kept(TypedDict, total=False):
     missing: dict[str, str]
 
 
-def gather(account: Account, calls: Sequence[Call], *, until: float, ask: Begin = begin) -> Kept:
+def gather(
+    account: Account, calls: Sequence[Call], *, until: float, ask: Begin = begin, as_worker: bool = False
+) -> Kept:
     """Everything that could be found out about these calls until a deadline, side by side. Asks only what has a shape
     AWS can be asked for; never raises for what AWS does. With the `begin` of `async_queries.Looks` nothing is said of
-    what is on its way."""
-    return _kept(account, calls, ask, until)
+    what is on its way. A worker enters the account by the role it copies with."""
+    return _kept(account, account.aws() if as_worker else account.read_only(), calls, ask, until)
 
 
 def recall(account: Account, calls: Sequence[Call]) -> Kept:
@@ -123,7 +125,7 @@ def recall(account: Account, calls: Sequence[Call]) -> Kept:
         answer = async_queries.known(question)
         return lambda _until: UNASKED if answer is None else answer
 
-    return _kept(account, calls, remembered, 0.0)
+    return _kept(account, account.read_only(), calls, remembered, 0.0)
 
 
 def missing_parts(kept: Mapping[str, Any]) -> set[str]:
@@ -164,8 +166,7 @@ def _completed(was: KeptDestination | None, later: KeptDestination) -> KeptDesti
     return cast("KeptDestination", {**later, **known, "missing": lacking})
 
 
-def _kept(account: Account, calls: Sequence[Call], ask: Begin, until: float) -> Kept:
-    aws = account.aws()
+def _kept(account: Account, aws: AwsAccount, calls: Sequence[Call], ask: Begin, until: float) -> Kept:
     first = calls[0].parameters if calls else {}
     region, image_id = str(first.get("SourceRegion", "")), str(first.get("SourceImageId", ""))
     kept: Kept = {"asked_at": timezone.now().isoformat(), "missing": {}, "destinations": []}
@@ -186,9 +187,12 @@ def _kept(account: Account, calls: Sequence[Call], ask: Begin, until: float) -> 
         kept["missing"]["source"] = f"{image_id} isn't in {region}.{where}"
     elif isinstance(seen, Missing) and seen is not UNASKED:
         kept["missing"]["source"] = seen.reason
-    for call, each in zip(calls, waits, strict=True):
+    for call, each, permission in zip(calls, waits, dry_run.known(account.pk, calls), strict=True):
         answers = {name: wait(until) for name, wait in each.items()}
-        kept["destinations"].append(_destination(account, call, found, answers))
+        row = _destination(account, call, found, answers)
+        if permission is not None:
+            row["dry_run"] = cast("KeptPermission", asdict(permission))
+        kept["destinations"].append(row)
     return kept
 
 
@@ -259,7 +263,4 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
         row["key"] = cast("KeptKey", asdict(checked))
     if isinstance(clashes := answers.get("clashes"), list):
         row["clashes"] = clashes
-    permission = async_queries.known(dry_run.question(account.aws(), call))
-    if permission is not None:
-        row["dry_run"] = cast("KeptPermission", asdict(permission))
     return row

@@ -4,7 +4,9 @@ role in an account has to say."""
 import json
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,17 +16,21 @@ from django.db import IntegrityError, transaction
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.aws import partitions, policies
+from amicopy.aws import partitions, policies, sts
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.sts import Identity
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import fingerprint
 from amicopy.copies.core.installation import mark_prefix
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.permissions import person
 from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.lookups.async_queries import Begin, Question
 from amicopy.copies.operations import account_checks
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html: name and path.
 ROLE = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}):role/[!-~]{0,511}[\w+=,.@-]{1,64}", re.ASCII)
+ROLES = ("role_arn", "read_only_role_arn")
 # In these a new value would be another account: what was approved in it would no longer hold.
 IDENTITY = ("account_id", "partition")
 # Where the policy has to name who amicopy is and nobody has looked yet.
@@ -73,6 +79,16 @@ def trust_policy(account: Account, *, own_arn: str) -> str:
     return json.dumps(policies.trust(principal=_principal(own_arn), external_id=account.external_id), indent=2)
 
 
+def begin_to_look(account: Account, ask: Begin) -> tuple[Callable[[float], Any], Callable[[float], Any]]:
+    """Begins to ask, for the web server, who it is by itself, and who in an account; returns what waits for each."""
+    own = replace(account.aws(), role_arn="", external_id="")
+    return ask(_who(own)), ask(_who(account.read_only()))
+
+
+def _who(aws: AwsAccount) -> Question[Identity]:
+    return Question("identity", aws, (), partial(sts.identity, aws), kept_seconds=60)
+
+
 def permission_policies(account: Account) -> tuple[str, str]:
     """What workers need in an account, and what the web server does, as documents to paste."""
     marked = {"mark_key": settings.MARK_TAG_KEY, "mark_values": f"{mark_prefix()}*"}
@@ -104,13 +120,22 @@ def _check(account: Account, before: dict[str, Any]) -> None:
     for name in IDENTITY:
         if before and before[name] != getattr(account, name) and CopyRequest.objects.filter(account=account).exists():
             errors[name] = [f"Add another account. Requests were made in this one, whose value is {before[name]}."]
-    role = ROLE.fullmatch(account.role_arn)
-    if account.role_arn and role is None:
-        errors["role_arn"] = ["Enter a role's ARN, such as arn:aws:iam::111122223333:role/amicopy."]
-    elif role is not None and (role["partition"], role["account"]) != (account.partition, account.account_id):
-        errors["role_arn"] = ["Enter a role in this account. This one is in another account or partition."]
+    errors |= {name: [words] for name in ROLES if (words := _wrong_with_role(account, name))}
     if errors:
         raise ValidationError(errors)
+
+
+def _wrong_with_role(account: Account, name: str) -> str:
+    """What is wrong with one of an account's roles, empty where nothing is."""
+    arn = getattr(account, name)
+    role = ROLE.fullmatch(arn)
+    if arn and role is None:
+        return "Enter a role's ARN, such as arn:aws:iam::111122223333:role/amicopy."
+    if role is not None and (role["partition"], role["account"]) != (account.partition, account.account_id):
+        return "Enter a role in this account. This one is in another account or partition."
+    if name == "read_only_role_arn" and arn and arn == account.role_arn:
+        return "Enter another role than the one to assume, or leave it empty: then both are the same."
+    return ""
 
 
 def _record(account: Account, before: dict[str, Any], *, actor: Actor) -> None:

@@ -277,6 +277,34 @@ def _account(account: Account) -> Iterator[Finding]:
             yield Finding(place, "The Region isn't enabled for the account.", ok=False)
         else:
             yield from _permissions(place, aws, region, copies.filter(DestinationRegion=region))
+    if account.read_only_role_arn:
+        yield from _read_only(f"{name}, read-only role", account)
+
+
+def _read_only(name: str, account: Account) -> Iterator[Finding]:
+    """Whether the read-only role lets in whoever runs this, and whether it really only looks."""
+    aws = account.read_only()
+    try:
+        identity = sts.identity(aws)
+    except errors.AwsError as error:
+        # Its trust may name the web server alone.
+        words = f"It can't be entered from here, which only the web server has to: {error}"
+        yield Finding(name, words, warning=True)
+        return
+    region = home_region(aws)
+    try:
+        tried = list(permission_probe.probes(aws, region=region, call=None, image_id="", snapshot_id=""))
+    except errors.AwsError as error:
+        yield Finding(name, f"{region} doesn't answer: {error}", ok=False)
+        return
+    missing = [probe for probe in tried if probe.looks and probe.allowed is False]
+    yield from (Finding(name, f"{probe.action} is missing. AWS says: {probe.said}", ok=False) for probe in missing)
+    more = [probe.action for probe in tried if not probe.looks and probe.allowed is not False]
+    if more:
+        words = f"It may do more than look, or AWS doesn't say that it may not: {', '.join(more)}."
+        yield Finding(name, words, warning=True)
+    if not missing:
+        yield Finding(name, f"The web server looks as {identity.Arn}.")
 
 
 def clock(name: str, answered_at: datetime | None) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ Values = dict[str, Any]
 Look = dict[str, Any]
 # Whatever a rule has, but for its place among the others, which is moved by itself.
 RULE_FIELDS = tuple(field.attname for field in ApprovalRule._meta.concrete_fields if field.name not in {"id", "order"})
-ACCOUNT_FIELDS = ("name", "account_id", "partition", "role_arn", "enabled")
+ACCOUNT_FIELDS = ("name", "account_id", "partition", "role_arn", "read_only_role_arn", "enabled")
 Row = TypeVar("Row", ApprovalRule, FreezeWindow, Account)
 Run = Callable[[Actor, int | None, Values], int | None]
 
@@ -169,7 +169,8 @@ def _save_account(actor: Actor, target: int | None, values: Values) -> int:
     # When it is confirmed, its fields were compared already.
     stored = Account.objects.filter(pk=target).first() if target else None
     seen = values.get("seen", accounts.seen_of(stored) if stored else "")
-    account = _with(Account, target, {name: values[name] for name in ACCOUNT_FIELDS})
+    # A change that was proposed before there was a field says nothing of it.
+    account = _with(Account, target, {name: values[name] for name in ACCOUNT_FIELDS if name in values})
     return accounts.save(actor, account, groups=Group.objects.filter(pk__in=values["groups"]), seen=seen).pk
 
 

@@ -43,8 +43,9 @@ def claim_next() -> int | None:
     return None
 
 
-def look(number: int, *, actor: Actor, until: float | None = None) -> bool:
-    """Asks AWS, until a deadline or for some seconds, and stores what is new; False when that is nothing.
+def look(number: int, *, actor: Actor, until: float | None = None, as_worker: bool = False) -> bool:
+    """Asks AWS, until a deadline or for some seconds, and stores what is new; False when that is nothing. A worker
+    enters the account by its own role.
 
     Makes no call while a transaction is open. Never raises for what AWS does.
     """
@@ -52,7 +53,8 @@ def look(number: int, *, actor: Actor, until: float | None = None) -> bool:
     if request.state != RequestState.PENDING or not snapshot.incomplete(request.lookups):
         CopyRequest.objects.filter(pk=number).update(look_again_at=None)
         return False
-    found = snapshot.gather(request.account, request.calls(), until=until or async_queries.deadline(SECONDS))
+    until = until or async_queries.deadline(SECONDS)
+    found = snapshot.gather(request.account, request.calls(), until=until, as_worker=as_worker)
     with transaction.atomic():
         locked = lock_request(number)
         if (locked.state, locked.round) != (RequestState.PENDING, request.round):

@@ -10,7 +10,7 @@ from amicopy.aws import partitions
 from amicopy.copies.core.models import Account
 from amicopy.web.forms.rule_form import PlainForm
 
-COLUMNS = ("name", "account_id", "partition", "role_arn", "enabled")
+COLUMNS = ("name", "account_id", "partition", "role_arn", "read_only_role_arn", "enabled")
 
 
 class AccountForm(PlainForm):
@@ -32,6 +32,14 @@ class AccountForm(PlainForm):
         required=False,
         label="Role to assume",
         help_text="Its ARN. Empty: amicopy acts with its own credentials, which have to be of this account.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    read_only_role_arn = forms.CharField(
+        max_length=2048,
+        required=False,
+        label="Read-only role",
+        help_text="Its ARN. The web server assumes it for look-ups; workers copy with the role above. Empty: the web "
+        "server gets in as workers do.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
     )
     enabled = forms.BooleanField(

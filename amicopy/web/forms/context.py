@@ -51,6 +51,8 @@ class Looked:
     seen: Source | NotThere | Missing | None = None
     elsewhere: Sequence[str] = ()
     permissions: Sequence[Permission | Missing] = ()
+    # The question for them that is on its way, or was answered.
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def form_context(
         "kinds": KINDS,
         "required_tags": required_in_words(),
         "regions": regions_for(account),
-        "regions_known": account is None or async_queries.known(places.regions_question(account.aws())) is not None,
+        "regions_known": account is None
+        or async_queries.known(places.regions_question(account.read_only())) is not None,
         "choices": [choices_for(account, call.DestinationRegion) for call in calls],
         "slots": below,
         "summary": [
@@ -110,6 +113,7 @@ def form_context(
         **_source_context(form, seen, looked, account),
         **_aside_context(form, calls, found, user),
         "checked": list(zip(calls, looked.permissions, strict=False)),
+        "asked": looked.asked,
     }
 
 
@@ -122,14 +126,14 @@ def known_source(form: RequestForm) -> Source | NotThere | None:
 def source_question(form: RequestForm) -> Question[Source | NotThere] | None:
     """The question about the form's source, once it has the shape of one."""
     account, (region, image_id) = form.account, form.source
-    if account is None or not source.askable(account.aws(), region=region, image_id=image_id):
+    if account is None or not source.askable(account.read_only(), region=region, image_id=image_id):
         return None
-    return source.question(account.aws(), region=region, image_id=image_id)
+    return source.question(account.read_only(), region=region, image_id=image_id)
 
 
 def regions_for(account: Account | None) -> list[RegionPlace]:
     """The Regions to choose from: as AWS listed them for the account, or else those botocore knows."""
-    known = async_queries.known(places.regions_question(account.aws())) if account else None
+    known = async_queries.known(places.regions_question(account.read_only())) if account else None
     if known is not None:
         return known
     partition = account.partition if account else "aws"
@@ -138,9 +142,9 @@ def regions_for(account: Account | None) -> list[RegionPlace]:
 
 def choices_for(account: Account | None, region: str) -> Choices:
     """The suggestions of a Region that were found out lately."""
-    if account is None or not places.is_region(account.aws(), region):
+    if account is None or not places.is_region(account.read_only(), region):
         return Choices()
-    aws = account.aws()
+    aws = account.read_only()
     return Choices(
         async_queries.known(keys.aliases_question(aws, region=region)) or (),
         async_queries.known(places.zones_question(aws, region=region)) or (),

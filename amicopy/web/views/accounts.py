@@ -13,16 +13,19 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from amicopy.aws.partitions import region_title
+from amicopy.aws.sts import Identity
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, AccountCheck, ImageCopy, RegionCheck
 from amicopy.copies.core.states import COPY_AT_AWS
 from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.lookups.async_queries import UNASKED, Missing
 from amicopy.copies.operations import accounts, proposal_queries, proposals
 from amicopy.web import changes, conditional_polls
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.account_form import AccountForm
 from amicopy.web.request_filters import BIG
 from amicopy.web.status import Status
+from amicopy.web.views.lookups import looks_of, turn_after
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,34 @@ def account_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "web_policy": web_policy,
         "mark_key": settings.MARK_TAG_KEY,
         "trust_policy": accounts.trust_policy(account, own_arn=own_arn) if account.role_arn else "",
+        # Whether the web server gets in, and who it is, a fragment finds out.
+        "read_only_trust_policy": accounts.trust_policy(account, own_arn=""),
         "own_arn": own_arn,
         "waits": proposal_queries.waiting_on("account", [pk]).get(pk),
         "groups": list(account.requester_groups.values_list("name", flat=True)),
     }
     return render(request, "accounts/detail.html", context)
+
+
+@require_GET
+def read_only_role(request: HttpRequest, pk: int) -> HttpResponse:
+    """Whether the web server itself gets in by an account's read-only role, and the role's trust policy; asked for
+    again while AWS is."""
+    permissions.check_manage_accounts(signed_in(request))
+    account, looks = _find(pk), looks_of(request)
+    own, found = (wait(0.0) for wait in accounts.begin_to_look(account, looks.begin))
+    own_arn = own.Arn if isinstance(own, Identity) else ""
+    problem = found.reason if isinstance(found, Missing) and found is not UNASKED else ""
+    if isinstance(found, Identity) and found.Account != account.account_id:
+        problem = f"The credentials are of account {found.Account}, not of this one."
+    context = {
+        "row": account,
+        "trust_policy": accounts.trust_policy(account, own_arn=own_arn),
+        "own_arn": own_arn,
+        "arn": found.Arn if isinstance(found, Identity) else "",
+        "problem": problem,
+    }
+    return render(request, "accounts/_read_only.html", context | turn_after(request, looks))
 
 
 @require_http_methods(["GET", "POST"])

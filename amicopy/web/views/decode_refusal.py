@@ -48,7 +48,7 @@ def decode(request: HttpRequest, number: int) -> HttpResponse:
         try:
             with async_queries.waiting() as until:
                 if until > time.monotonic():
-                    said = sts.decode_authorization_message(row.account.aws(), message=encoded)
+                    said = sts.decode_authorization_message(row.account.read_only(), message=encoded)
                     context["decoded"] = _readable(said)
                 else:
                     context["problem"] = "AWS is being asked for others. Try again in a few seconds."

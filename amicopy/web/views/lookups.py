@@ -5,6 +5,7 @@ None of them answers with an input: a late answer must not overwrite what is bei
 own buttons show the same on the page; these wait, as submitting does, see `async_queries.waiting`.
 """
 
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,9 +18,10 @@ from django.views.decorators.http import require_GET, require_POST
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
-from amicopy.copies.lookups import dry_run, keys, places, snapshot, source
+from amicopy.copies.lookups import keys, places, snapshot, source
 from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
 from amicopy.copies.lookups.source import NotThere, Source
+from amicopy.copies.operations import permission_checks
 from amicopy.web.actor import signed_in
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
 from amicopy.web.forms.request_form import RequestForm
@@ -27,6 +29,7 @@ from amicopy.web.request_filters import row_number
 
 # A check of permissions is asked for with a button: people wait longer for it.
 CHECK_SECONDS = 6.0
+CHECKED = "requests/new/_check_answer.html"
 # How often a fragment is asked for again, after how many milliseconds; all of it is half a minute.
 TURNS, PAUSES = 20, (150, 300, 600, 1200, 2000)
 
@@ -46,9 +49,9 @@ def form_of(request: HttpRequest, data: dict[str, str]) -> RequestForm:
 @require_POST
 def source_card(request: HttpRequest) -> HttpResponse:
     """The source as AWS shows it, or the Region it is in instead."""
-    form, looks = form_of(request, posted(request)), _looks(request)
+    form, looks = form_of(request, posted(request)), looks_of(request)
     if form.account:
-        looks.begin(places.regions_question(form.account.aws()))(0.0)
+        looks.begin(places.regions_question(form.account.read_only()))(0.0)
     looked = look_at_source(form, looks)
     return _fragment(request, "requests/new/_source_answer.html", form, looks, looked)
 
@@ -59,7 +62,7 @@ def messages(request: HttpRequest) -> HttpResponse:
 
     An empty field is not yet wrong, unless the form was refused before.
     """
-    form, looks = form_of(request, posted(request)), _looks(request)
+    form, looks = form_of(request, posted(request)), looks_of(request)
     name_source(form)
     found = look_at_destinations(form, looks)
     form.check()
@@ -76,28 +79,29 @@ def aside(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def check_permissions(request: HttpRequest) -> HttpResponse:
-    """A dry run for every destination, once the source is known as far as it can be: its name may be the copies'."""
-    form, looks = form_of(request, posted(request)), _looks(request)
+    """Has a worker make a dry run for every destination, once the source is known as far as it can be: its name may be
+    the copies'."""
+    form, looks = form_of(request, posted(request)), looks_of(request)
     looked = look_at_source(form, looks)
     name_source(form)
     if form.wants_source_name and looks.unanswered:
-        return _fragment(request, "requests/new/_check_answer.html", form, looks, looked)
+        return _fragment(request, CHECKED, form, looks, looked)
     calls = form.check()
     form.errors.pop("reason", None)
     if not form.errors and form.account is not None:
-        answers = dry_runs(form.account, calls, looks, anew=not turn_of(request))
-        looked = replace(looked, permissions=answers)
-    return _fragment(request, "requests/new/_check_answer.html", form, looks, looked)
+        looks = looks_of(request)
+        looked = check(signed_in(request), form, calls, looks, looked)
+    return _fragment(request, CHECKED, form, looks, looked)
 
 
 @require_GET
 def regions(request: HttpRequest) -> HttpResponse:
     """The account's Regions with the ones it can't use; a script puts that into the lists that are there already."""
-    form, looks = form_of(request, {"account": request.GET.get("account", "")}), _looks(request)
+    form, looks = form_of(request, {"account": request.GET.get("account", "")}), looks_of(request)
     if form.account is not None:
-        looks.begin(places.regions_question(form.account.aws()))(0.0)
+        looks.begin(places.regions_question(form.account.read_only()))(0.0)
     context = {"form": form, "regions": regions_for(form.account), "asks_again": looks.unanswered}
-    return render(request, "requests/new/_regions.html", context | _turn(request, looks))
+    return render(request, "requests/new/_regions.html", context | turn_after(request, looks))
 
 
 def see_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Source | NotThere | Missing | None:
@@ -112,7 +116,7 @@ def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Lo
     seen = see_source(form, looks, until=until)
     elsewhere: Sequence[str] = ()
     if isinstance(seen, NotThere) and form.account is not None:
-        aws = form.account.aws()
+        aws = form.account.read_only()
         elsewhere = source.elsewhere(aws, image_id=seen.ImageId, besides=seen.Region, until=until, ask=looks.begin)
     return Looked(seen, elsewhere)
 
@@ -122,7 +126,7 @@ def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0)
     account = form.account
     if account is None:
         return None
-    calls, aws = form.read(), account.aws()
+    calls, aws = form.read(), account.read_only()
     suggestions: list[Callable[[float], Any]] = []
     for region in {call.DestinationRegion for call in calls}:
         if places.is_region(aws, region):
@@ -141,12 +145,21 @@ def name_source(form: RequestForm) -> None:
     form.source_name = seen.image.Name if isinstance(seen, Source) else ""
 
 
-def dry_runs(
-    account: Account, calls: Sequence[Call], looks: Looks, *, until: float = 0.0, anew: bool = True
-) -> list[dry_run.Permission | Missing]:
-    """Whether AWS would allow each call, asked anew unless it was a moment ago."""
-    waits = [looks.begin(dry_run.question(account.aws(), call), anew=anew) for call in calls]
-    return [wait(until) for wait in waits]
+def check(person: User, form: RequestForm, calls: Sequence[Call], looks: Looks, looked: Looked) -> Looked:
+    """What is known of whether AWS would allow each call: a worker is asked, and no page waits for it."""
+    if form.account is None:
+        return looked
+    asked, answers = permission_checks.ask(person, _asked(form), form.account, calls, last=looks.last)
+    looks.unanswered |= UNASKED in answers
+    return replace(looked, permissions=answers, asked=str(asked or ""))
+
+
+def _asked(form: RequestForm) -> uuid.UUID | None:
+    """Which question the page waits for an answer to, if it does."""
+    try:
+        return uuid.UUID(form.data.get("asked", ""))
+    except ValueError:
+        return None
 
 
 def turn_of(request: HttpRequest) -> int:
@@ -154,15 +167,16 @@ def turn_of(request: HttpRequest) -> int:
     return min(row_number((request.POST if request.method == "POST" else request.GET).get("turn")) or 0, TURNS)
 
 
-def _looks(request: HttpRequest) -> Looks:
+def looks_of(request: HttpRequest) -> Looks:
+    """The questions of a fragment, which comes back for what is late as often as it may."""
     return Looks(signed_in(request).pk, last=turn_of(request) >= TURNS)
 
 
-def _turn(request: HttpRequest, looks: Looks) -> dict[str, Any]:
-    """When a fragment is to be asked for again, if it is. The number of the turn names the element that asks, so that
-    it is a new one each time."""
+def turn_after(request: HttpRequest, looks: Looks, name: str = "looking") -> dict[str, Any]:
+    """When a fragment is to be asked for again, which it is where `name` is true. The number of the turn names the
+    element that asks, so that it is a new one each time."""
     turn = turn_of(request)
-    return {"looking": looks.unanswered, "turn": turn + 1, "pause": PAUSES[min(turn, len(PAUSES) - 1)]}
+    return {name: looks.unanswered, "turn": turn + 1, "pause": PAUSES[min(turn, len(PAUSES) - 1)]}
 
 
 def _fragment(
@@ -175,4 +189,5 @@ def _fragment(
 ) -> HttpResponse:
     user: User = signed_in(request)
     context: dict[str, Any] = form_context(form, user, found, looked)
-    return render(request, template, context | (_turn(request, looks) if looks else {}))
+    name = "checking" if template == CHECKED else "looking"
+    return render(request, template, context | (turn_after(request, looks, name) if looks else {}))

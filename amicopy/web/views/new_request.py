@@ -144,9 +144,10 @@ def _preset(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 
 
 def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest | None) -> HttpResponse:
-    """The page with what the look-ups found; with `check`, the answers to dry runs too."""
+    """The page with what the look-ups found; with `check`, what a worker has heard of AWS about dry runs, too: a second
+    press shows what the first one asked."""
     data = {**data, "SourceRegion": data["use-region"]} if "use-region" in data else dict(data)
-    form, looks = lookups.form_of(request, data), _patient(request)
+    form, looks, turn = lookups.form_of(request, data), _patient(request), dict[str, Any]()
     with async_queries.waiting(lookups.CHECK_SECONDS) as until:
         looked = lookups.look_at_source(form, looks, until=until)
         lookups.name_source(form)
@@ -154,10 +155,11 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
         if "check" in data:
             calls = form.check()
             form.errors.pop("reason", None)
-            if not form.errors and form.account is not None:
-                answers = lookups.dry_runs(form.account, calls, looks, until=until)
-                looked = Looked(looked.seen, looked.elsewhere, answers)
-    return _page(request, form, found=found, looked=looked, again=again)
+            if not form.errors:
+                checks = async_queries.Looks(looks.person)
+                looked = lookups.check(signed_in(request), form, calls, checks, looked)
+                turn = lookups.turn_after(request, checks, "checking")
+    return _page(request, form, found=found, looked=looked, again=again, turn=turn)
 
 
 def _patient(request: HttpRequest) -> async_queries.Looks:
@@ -243,9 +245,10 @@ def _page(
     focus: str = "",
     fresh: bool = False,
     again: CopyRequest | None = None,
+    turn: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """`focus` is the input the person goes on with, `fresh` says that nothing was typed yet, `again` is the request
-    that is edited."""
+    that is edited, `turn` when the answers to dry runs are asked for again."""
     context = {
         **form_context(form, signed_in(request), found, looked),
         "focus": focus,
@@ -256,5 +259,6 @@ def _page(
         "sent_back": again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES).last()
         if again
         else None,
+        **(turn or {}),
     }
     return render(request, "requests/new.html", context, status=status)
