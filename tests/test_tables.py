@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -16,6 +17,7 @@ from django.utils import timezone
 from amicopy.api.models import KeptAnswer
 from amicopy.audit.models import AuditCheck
 from amicopy.copies.core.engine_models import Pulse
+from amicopy.copies.core.models import Account, PermissionCheck
 from amicopy.notify.models import Message, State
 from amicopy.urls import urlpatterns
 from amicopy.web import table_sweeps, unsent_posts
@@ -48,6 +50,13 @@ def told(age: timedelta, state: State = State.SENT) -> Any:
     return Message.objects.create(event=number, state=state, **common, **times)
 
 
+def asked(age: timedelta) -> Any:
+    account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
+    person = make_person("requester", "requester")
+    about = {"account": account, "DestinationRegion": "eu-west-1", "parameters": {}, "fingerprint": "f"}
+    return PermissionCheck.objects.create(asked=uuid4(), person=person, requested_at=timezone.now() - age, **about)
+
+
 MAKE: dict[str, tuple[Callable[[timedelta], Any], timedelta]] = {
     "sessions": (sessions, timedelta(0)),
     "web.UnsentPost": (
@@ -64,6 +73,7 @@ MAKE: dict[str, tuple[Callable[[timedelta], Any], timedelta]] = {
         timedelta(days=7),
     ),
     "copies.Pulse": (lambda age: Pulse.objects.create(name="beat", host=str(age), at=timezone.now() - age), Pulse.KEPT),
+    "copies.PermissionCheck": (asked, timedelta(days=1)),
     "notify.Message": (told, timedelta(days=400)),
     "audit.AuditCheck": (
         lambda age: AuditCheck.objects.create(

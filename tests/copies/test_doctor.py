@@ -15,7 +15,7 @@ from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.operations.doctor import beat, clock, clocks, findings
 from amicopy.copies.requests import verbs
 from tests.conftest import Control
-from tests.copies.conftest import Submit, acting
+from tests.copies.conftest import Submit, acting, make_call
 
 pytestmark = pytest.mark.django_db
 
@@ -56,11 +56,14 @@ def test_the_doctor_enters_the_read_only_role_and_sees_that_it_only_looks(sandbo
     assert of_read_only_role() == [("ec2:DescribeImages is missing. AWS says: No.", False, False)]
 
 
-def test_the_doctor_warns_of_a_read_only_role_that_may_copy(sandbox: Control, account: Account) -> None:
-    shared(read_only_role_arn="arn:aws:iam::444455556666:role/amicopy")
-    (more, *_) = of_read_only_role()
-    assert more[0].startswith("It may do more than look, or AWS doesn't say that it may not: ec2:CopyImage")
-    assert more[1:] == (True, True)
+def test_the_doctor_warns_of_a_read_only_role_that_may_copy(
+    sandbox: Control, account: Account, requester: User, approver: User
+) -> None:
+    lets_copy = shared(read_only_role_arn="arn:aws:iam::444455556666:role/amicopy")
+    call = make_call(SourceImageId="ami-07c3fa0628b5e91d4")
+    verbs.submit(acting(requester), account=lets_copy, reason="x", calls=[call])
+    more = "It may do more than look: ec2:CopyImage, ec2:CreateTags, ec2:DeregisterImage, ec2:DeleteSnapshot."
+    assert of_read_only_role()[0] == (more, True, True)
 
 
 def test_a_read_only_role_that_trusts_the_web_server_alone_is_no_fault(sandbox: Control, account: Account) -> None:
@@ -135,7 +138,7 @@ def test_a_beat_that_is_silent_is_noticed() -> None:
     assert "never" in beat(None, None).words
 
 
-def test_the_clocks_of_all_hosts_are_compared_with_the_database() -> None:
+def test_o5_the_clocks_of_all_hosts_are_compared_with_the_database() -> None:
     Pulse.mark("sweep")
     Pulse.mark("beat")
     assert [finding.words for finding in clocks(list(Pulse.objects.all()))] == [

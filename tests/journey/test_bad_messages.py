@@ -30,7 +30,9 @@ BAD: list[tuple[bytes, str, dict[str, Any]]] = [
 ]
 
 
-def test_workers_outlive_messages_that_are_not_amicopys(running: Running, requester: Person, approver: Person) -> None:
+def test_o7_workers_outlive_messages_that_are_not_amicopys(
+    running: Running, requester: Person, approver: Person
+) -> None:
     with Connection(running.environ["CELERY_BROKER_URL"]) as broker:
         queue = running.environ["CELERY_QUEUE"]
         producer = Producer(broker.channel(), exchange=Exchange(""), routing_key=queue)
@@ -46,7 +48,7 @@ def test_workers_outlive_messages_that_are_not_amicopys(running: Running, reques
     assert running.started["worker"].poll() is None
 
 
-def test_no_message_of_beat_ends_by_the_clock_of_its_host(running: Running) -> None:
+def test_o5_no_message_of_beat_ends_by_the_clock_of_its_host(running: Running) -> None:
     """Read as it lies on the queue, while no worker takes any."""
     running.kill("worker")
     try:

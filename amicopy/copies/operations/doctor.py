@@ -291,18 +291,18 @@ def _read_only(name: str, account: Account) -> Iterator[Finding]:
         words = f"It can't be entered from here, which only the web server has to: {error}"
         yield Finding(name, words, warning=True)
         return
-    region = home_region(aws)
+    latest = ImageCopy.objects.filter(account=account).order_by("-pk").first()
+    region, call = (latest.DestinationRegion, latest.parameters) if latest else (home_region(aws), None)
     try:
-        tried = list(permission_probe.probes(aws, region=region, call=None, image_id="", snapshot_id=""))
+        tried = list(permission_probe.probes(aws, region=region, call=call, image_id="", snapshot_id=""))
     except errors.AwsError as error:
         yield Finding(name, f"{region} doesn't answer: {error}", ok=False)
         return
     missing = [probe for probe in tried if probe.looks and probe.allowed is False]
     yield from (Finding(name, f"{probe.action} is missing. AWS says: {probe.said}", ok=False) for probe in missing)
-    more = [probe.action for probe in tried if not probe.looks and probe.allowed is not False]
+    more = [probe.action for probe in tried if probe.allowed and not probe.looks]
     if more:
-        words = f"It may do more than look, or AWS doesn't say that it may not: {', '.join(more)}."
-        yield Finding(name, words, warning=True)
+        yield Finding(name, f"It may do more than look: {', '.join(more)}.", warning=True)
     if not missing:
         yield Finding(name, f"The web server looks as {identity.Arn}.")
 
