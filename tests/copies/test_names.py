@@ -40,7 +40,7 @@ def seen_by_aws(*images: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("refusing")
-def test_a_waiting_request_has_its_name(submit: Submit, requester: User) -> None:
+def test_h7_a_waiting_request_has_its_name(submit: Submit, requester: User) -> None:
     first = submit()
     with pytest.raises(InvalidRequest) as refused:
         submit(make_call("us-west-2"), make_call("eu-west-1"))
@@ -95,7 +95,7 @@ def test_an_available_copy_has_its_name_until_aws_no_longer_lists_it(
     assert ask(seen_by_aws()).state == "PENDING"
 
 
-def test_of_two_requests_of_one_name_the_one_approved_first_has_it(
+def test_h7_of_two_requests_of_one_name_the_one_approved_first_has_it(
     submit: Submit, approver: User, settings: Settings
 ) -> None:
     first, second = submit(), submit()
@@ -108,7 +108,7 @@ def test_of_two_requests_of_one_name_the_one_approved_first_has_it(
         verbs.break_glass(acting(boss), first.pk, reason="x", seen_hash=first.content_hash)
 
 
-def test_of_two_approved_copies_of_one_name_the_first_is_called(
+def test_h7_of_two_approved_copies_of_one_name_the_first_is_called(
     submit: Submit, approver: User, sandbox: Control, settings: Settings
 ) -> None:
     first, second = approve(approver, submit()), approve(approver, submit())
@@ -122,7 +122,7 @@ def test_of_two_approved_copies_of_one_name_the_first_is_called(
 
 
 @pytest.mark.usefixtures("refusing")
-def test_an_image_made_meanwhile_past_amicopy_stops_the_call(
+def test_h7_an_image_made_meanwhile_past_amicopy_stops_the_call(
     submit: Submit, approver: User, sandbox: Control, account: Account
 ) -> None:
     request = approve(approver, submit())
@@ -164,7 +164,7 @@ def test_aws_is_asked_for_the_name_only_where_it_matters(submit: Submit, approve
 
 @side_by_side
 @pytest.mark.django_db(transaction=True)
-def test_of_two_requests_of_one_name_sent_at_the_same_instant_one_is_refused(
+def test_h7_of_two_requests_of_one_name_sent_at_the_same_instant_one_is_refused(
     requester: User, account: Account, refusing: Settings
 ) -> None:
     other = make_person("requester-2", "requester")
@@ -181,7 +181,7 @@ def test_of_two_requests_of_one_name_sent_at_the_same_instant_one_is_refused(
 
 @side_by_side
 @pytest.mark.django_db(transaction=True)
-def test_of_two_requests_of_one_name_approved_at_the_same_instant_one_is_refused(
+def test_h7_of_two_requests_of_one_name_approved_at_the_same_instant_one_is_refused(
     submit: Submit, approver: User, settings: Settings
 ) -> None:
     other = make_person("approver-2", "approver")
