@@ -84,8 +84,9 @@ def start_due(wake: bool = True) -> None:
     """Calls AWS for the copies that are due, a few at a time; with `wake`, has other workers help when they are
     many."""
     if wake:
-        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=COPY_STARTABLE).count()
-        for _ in range(min(waiting, settings.START_WORKERS) - 1):
+        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=COPY_STARTABLE)
+        # Counted no further than there are workers to help.
+        for _ in range(waiting.order_by()[: settings.START_WORKERS].count() - 1):
             send("start_due", wake=False)
     deadline = time.monotonic() + WORK_SECONDS
     for lease, copies in _until_none_is_due(claims.claim_next):

@@ -85,6 +85,12 @@ class ImageCopy(Missable):
         indexes = (
             models.Index(fields=("state", "next_step_at"), name="copy_due"),
             models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
+            # What is unfinished, by place: all that slots are counted from, in one walk along the index.
+            models.Index(
+                fields=("account", "DestinationRegion", "state", "wait_code", "next_step_at", "lease_until"),
+                condition=Q(next_step_at__isnull=False),
+                name="copy_unfinished_by_place",
+            ),
             models.Index(fields=("finished_at",), name="copy_by_finish"),
             models.Index(fields=("mark",), name="copy_by_mark"),
             models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),

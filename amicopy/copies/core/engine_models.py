@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -229,10 +229,15 @@ class CallBucket(models.Model):
     DestinationRegion = models.CharField(max_length=32)
     tokens = models.FloatField()
     filled_at = models.DateTimeField()
+    # While less than a token is left, when there will be one.
+    spent_until = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()
         constraints = (models.UniqueConstraint(fields=("account", "DestinationRegion"), name="bucket_one_a_place"),)
+        indexes = (
+            models.Index(fields=("spent_until",), condition=Q(spent_until__isnull=False), name="bucket_that_is_spent"),
+        )
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.DestinationRegion}"

@@ -5,9 +5,10 @@ AWS fills 100 tokens at 1 a second, per account and Region
 COPY_CALLS_PER_SECOND say how much of that is amicopy's.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.copies.core.models import CallBucket
@@ -36,9 +37,15 @@ def take(account_pk: int, region: str, wanted: int = 1) -> int:
 
 def empty(account_pk: int, region: str) -> None:
     """AWS throttled a call: its bucket is empty, whoever used it, so ours is too."""
+    now = timezone.now()
     CallBucket.objects.filter(account_id=account_pk, DestinationRegion=region).update(
-        tokens=0.0, filled_at=timezone.now()
+        tokens=0.0, filled_at=now, spent_until=_spent_until(0.0, now)
     )
+
+
+def spent(now: datetime) -> QuerySet[CallBucket]:
+    """The buckets out of which nothing can be taken at this moment."""
+    return CallBucket.objects.filter(spent_until__gt=now)
 
 
 def _filled(bucket: CallBucket, now: datetime) -> float:
@@ -49,4 +56,9 @@ def _filled(bucket: CallBucket, now: datetime) -> float:
 def _write(bucket: CallBucket, tokens: float, now: datetime) -> bool:
     """Stores the new level unless somebody else was first."""
     unchanged = CallBucket.objects.filter(pk=bucket.pk, tokens=bucket.tokens, filled_at=bucket.filled_at)
-    return bool(unchanged.update(tokens=tokens, filled_at=now))
+    return bool(unchanged.update(tokens=tokens, filled_at=now, spent_until=_spent_until(tokens, now)))
+
+
+def _spent_until(tokens: float, now: datetime) -> datetime | None:
+    """When a bucket with so few tokens will have a whole one; None when it has."""
+    return None if tokens >= 1 else now + timedelta(seconds=(1 - tokens) / settings.COPY_CALLS_PER_SECOND)

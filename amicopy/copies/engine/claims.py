@@ -21,10 +21,9 @@ def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
     """Leases the next copies that are due, whose Regions have room and a call to spare; fewer than `most` where others
     can help. A copy already STARTING keeps the room it has; the others take turns, see `slots`.
     """
-    spent: set[slots.Place] = set()
     for _ in range(TRIES):
         now = timezone.now()
-        keys = slots.next_up(now, without=spent, most=most * settings.START_WORKERS)
+        keys = slots.next_up(now, most=most * settings.START_WORKERS)
         if not keys:
             return None
         with transaction.atomic():
@@ -38,7 +37,6 @@ def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
             calls = Counter(
                 {place: call_buckets.take(*place, wanted=wanted) for place, wanted in sorted(places.items())}
             )
-            spent |= {place for place, wanted in places.items() if calls[place] < wanted}
             paced: list[ImageCopy] = []
             for copy in copies:
                 place = (copy.account_id, copy.DestinationRegion)

@@ -9,15 +9,18 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When, Window
-from django.db.models.functions import Coalesce, RowNumber
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.reasons import NEEDS, Code, Reason
 from amicopy.copies.core.states import COPY_AT_AWS, COPY_STARTABLE, CopyState
+from amicopy.copies.engine import call_buckets
 from amicopy.copies.engine.leases import due
 from amicopy.copies.lifecycle.wakeup import send
 
@@ -26,6 +29,12 @@ REFUSED = Q(state=CopyState.STARTING, wait_code=Code.NO_SLOT)
 STUCK = Q(state=CopyState.STARTING, wait_code__in=tuple(NEEDS))
 # An account, by its primary key, and a Region.
 Place = tuple[int, str]
+# A copy that waits: its primary key, its request's, and its place.
+QueuedRow = tuple[int, int, int, str]
+REGION = "DestinationRegion"
+# So many places with room are looked at for one claim, and so many of the copies that wait there.
+PLACES = 64
+WINDOW = 256
 
 
 @dataclass(frozen=True)
@@ -42,34 +51,68 @@ class Standing:
         return Reason(Code.NO_SLOT, {"place": self.place, "of": self.of, "Region": self.region})
 
 
-def next_up(now: datetime, *, without: Collection[Place], most: int) -> list[int]:
+def next_up(now: datetime, *, most: int) -> list[int]:
     """The primary keys of up to `most` copies that may start now, in their turn: those begun first, then the requests
     take turns, the one with the fewest copies in flight before the others. No more of a place than it has slots, and
-    none of the places in `without`."""
-    rows = ImageCopy.objects.filter(due(now), state__in=COPY_STARTABLE)
-    taken = _taken_places(now)
-    for account_pk, region in _full(taken):
-        rows = rows.exclude(state=CopyState.QUEUED, account_id=account_pk, DestinationRegion=region)
-    for account_pk, region in without:
-        rows = rows.exclude(account_id=account_pk, DestinationRegion=region)
-    begun = (
-        ImageCopy.objects.filter(_taken(now), request=OuterRef("request"))
-        .order_by()
-        .values("request")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
-    place_in_request = Window(RowNumber(), partition_by=[F("request"), F("state")], order_by=["next_step_at", "pk"])
-    begun_first = Case(When(state=CopyState.STARTING, then=0), default=1)
-    found = rows.annotate(begun_first=begun_first, turn=Coalesce(Subquery(begun), 0) + place_in_request).order_by(
-        "begun_first", "turn", "next_step_at", "pk"
-    )
+    none of the places whose calls are spent.
+
+    The cost is that of one look at the index of what is unfinished, however many places are full and however long
+    their queues are.
+    """
+    spent = Exists(call_buckets.spent(now).filter(account=OuterRef("account"), DestinationRegion=OuterRef(REGION)))
+    begun = ImageCopy.objects.filter(due(now), ~spent, state=CopyState.STARTING).order_by("next_step_at", "pk")
+    first = list(begun.values_list("pk", flat=True)[:most])
+    return [*first, *_next_queued(now, most - len(first))]
+
+
+def _next_queued(now: datetime, most: int) -> list[int]:
+    """The queued copies among `next_up`. The requests take turns in a part of the queue at a time, its oldest, so that
+    a long one isn't read to its end."""
+    room = _places_with_room(now) if most else {}
     chosen: list[int] = []
-    for pk, state, account_pk, region in found.values_list("pk", "state", "account_id", "DestinationRegion")[:most]:
-        taken[account_pk, region] += state == CopyState.QUEUED
-        if state != CopyState.QUEUED or taken[account_pk, region] <= settings.COPIES_AT_ONCE:
-            chosen.append(pk)
+    while room and len(chosen) < most:
+        queue = ImageCopy.objects.filter(_in(room), due(now), state=CopyState.QUEUED).exclude(pk__in=chosen)
+        rows = list(queue.order_by("next_step_at", "pk").values_list("pk", "request_id", "account_id", REGION)[:WINDOW])
+        begun = _begun(now, {request for _, request, _, _ in rows})
+        for pk, _, account_pk, region in in_turn(rows, begun):
+            if room.get((account_pk, region), 0) and len(chosen) < most:
+                room[account_pk, region] -= 1
+                chosen.append(pk)
+        room = {place: free for place, free in room.items() if free and len(rows) == WINDOW}
     return chosen
+
+
+def in_turn(rows: Iterable[QueuedRow], begun: Mapping[int, int]) -> list[QueuedRow]:
+    """Queued copies, each a tuple that begins with its primary key and that of its request, the oldest first: in the
+    order in which requests take turns. `begun` says how many copies of a request are in flight already."""
+    before: Counter[int] = Counter(begun)
+    turns: list[tuple[int, int, QueuedRow]] = []
+    for index, row in enumerate(rows):
+        turns.append((before[row[1]], index, row))
+        before[row[1]] += 1
+    return [row for _, _, row in sorted(turns)]
+
+
+def _places_with_room(now: datetime) -> dict[Place, int]:
+    """How many slots are free in the places where copies wait and may be called; no more places than one claim can
+    use, those first whose copies have waited longest."""
+    spent = set(call_buckets.spent(now).values_list("account_id", REGION))
+    waiting = Min("next_step_at", filter=Q(due(now), state=CopyState.QUEUED))
+    found = (
+        _by_place(now).annotate(since=waiting).filter(since__isnull=False, refused=0, taken__lt=settings.COPIES_AT_ONCE)
+    )
+    oldest = found.order_by("since").values_list("account_id", REGION, "taken")[: PLACES + len(spent)]
+    free = {(account_pk, region): settings.COPIES_AT_ONCE - taken for account_pk, region, taken in oldest}
+    return {place: free[place] for place in [place for place in free if place not in spent][:PLACES]}
+
+
+def _by_place(now: datetime) -> QuerySet[Any]:
+    """Each place where something is unfinished, with its slots that are `taken`, and how many copies AWS has `refused`
+    one."""
+    # What is over has no next step: the index of places is one of what has.
+    unfinished: QuerySet[Any] = ImageCopy.objects.filter(next_step_at__isnull=False).order_by()
+    places = unfinished.values("account_id", REGION)
+    return places.annotate(taken=Count("state", filter=_taken(now)), refused=Count("state", filter=REFUSED))
 
 
 def _taken(now: datetime) -> Q:
@@ -77,20 +120,15 @@ def _taken(now: datetime) -> Q:
     return (Q(state__in=COPY_AT_AWS) & ~STUCK) | Q(state=CopyState.QUEUED, lease_until__gt=now)
 
 
-def _taken_places(now: datetime) -> Counter[Place]:
-    """How many slots are taken, by place; where AWS has just refused one, as many as there are."""
-    places = ImageCopy.objects.filter(_taken(now)).order_by().values_list("account_id", "DestinationRegion")
-    counted = places.annotate(n=Count("pk"), refused=Count("pk", filter=REFUSED))
-    return Counter(
-        {
-            (account_pk, region): max(number, settings.COPIES_AT_ONCE) if refused else number
-            for account_pk, region, number, refused in counted
-        }
-    )
+def _begun(now: datetime, requests: Collection[int]) -> dict[int, int]:
+    """How many copies of each of these requests have a slot."""
+    under_way = ImageCopy.objects.filter(_taken(now), request__in=requests, next_step_at__isnull=False)
+    return dict(under_way.order_by().values_list("request").annotate(n=Count("*")))
 
 
-def _full(taken: Mapping[Place, int]) -> set[Place]:
-    return {place for place, number in taken.items() if number >= settings.COPIES_AT_ONCE}
+def _in(places: Iterable[Place]) -> Q:
+    """The rows of these places, of which there must be some."""
+    return reduce(or_, (Q(account_id=account_pk, DestinationRegion=region) for account_pk, region in places))
 
 
 def freed(account_pk: int, region: str) -> None:
@@ -104,27 +142,36 @@ def freed(account_pk: int, region: str) -> None:
 def standings(copies: Iterable[ImageCopy]) -> dict[int, Standing]:
     """Where those of these copies stand that wait for a slot, by primary key. Asks nothing when none can be waiting."""
     now = timezone.now()
-    waits = Q(state=CopyState.QUEUED, next_step_at__lte=now) | REFUSED
-    may_wait = {
-        (copy.account_id, copy.DestinationRegion)
+    waiting = {
+        copy.pk: (copy.account_id, copy.DestinationRegion)
         for copy in copies
         if copy.state in COPY_STARTABLE and copy.next_step_at is not None
     }
-    places = may_wait & _full(_taken_places(now)) if may_wait else set()
+    if not waiting:
+        return {}
+    counted = _by_place(now).filter(_in(set(waiting.values())))
+    full = counted.filter(Q(refused__gt=0) | Q(taken__gte=settings.COPIES_AT_ONCE)).values_list("account_id", REGION)
+    queues = _queues(now, set(full))
+    found: dict[int, Standing] = {}
+    for pk, place in waiting.items():
+        queue = queues.get(place, [])
+        if pk in queue:
+            found[pk] = Standing(queue.index(pk) + 1, len(queue), place[1])
+    return found
+
+
+def _queues(now: datetime, places: Collection[Place]) -> dict[Place, list[int]]:
+    """The primary keys of what waits for a slot in each of these places, in the order in which it gets one."""
     if not places:
         return {}
-    begun = dict(
-        ImageCopy.objects.filter(state__in=COPY_AT_AWS).order_by().values_list("request").annotate(n=Count("pk"))
-    )
-    found: dict[int, Standing] = {}
-    for account_pk, region in places:
-        rows = ImageCopy.objects.filter(waits, account_id=account_pk, DestinationRegion=region)
-        turns: list[tuple[bool, int, int, int]] = []
-        before: dict[int, int] = defaultdict(int)
-        for index, (pk, request, state) in enumerate(
-            rows.order_by("next_step_at", "pk").values_list("pk", "request_id", "state")
-        ):
-            turns.append((state != CopyState.STARTING, begun.get(request, 0) + before[request], index, pk))
-            before[request] += state != CopyState.STARTING
-        found |= {turn[-1]: Standing(place, len(turns), region) for place, turn in enumerate(sorted(turns), start=1)}
-    return {copy.pk: found[copy.pk] for copy in copies if copy.pk in found}
+    waits = Q(state=CopyState.QUEUED, next_step_at__lte=now) | REFUSED
+    rows = ImageCopy.objects.filter(_in(places), waits).order_by("next_step_at", "pk")
+    tried: dict[Place, list[int]] = defaultdict(list)
+    queued: dict[Place, list[QueuedRow]] = defaultdict(list)
+    for pk, request, account_pk, region, state in rows.values_list("pk", "request_id", "account_id", REGION, "state"):
+        if state == CopyState.STARTING:
+            tried[account_pk, region].append(pk)
+        else:
+            queued[account_pk, region].append((pk, request, account_pk, region))
+    begun = _begun(now, {row[1] for queue in queued.values() for row in queue})
+    return {place: [*tried[place], *(row[0] for row in in_turn(queued[place], begun))] for place in places}
