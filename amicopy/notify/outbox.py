@@ -159,7 +159,8 @@ def claim_next() -> Message | None:
         # Of one that is being sent somebody else was at it and never said how it ended.
         in_doubt=ExpressionWrapper(Q(in_doubt=True) | Q(state=State.SENDING), output_field=BooleanField()),
     )
-    return Message.objects.select_related("person", "endpoint").filter(lease_id=lease).first()
+    found = Message.objects.filter(state=State.SENDING, lease_id=lease)
+    return found.select_related("person", "endpoint").first()
 
 
 def held(message: Message) -> bool:

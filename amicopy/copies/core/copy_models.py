@@ -91,6 +91,7 @@ class ImageCopy(Missable):
                 condition=Q(next_step_at__isnull=False),
                 name="copy_unfinished_by_place",
             ),
+            models.Index(fields=("lease_id",), condition=Q(lease_id__isnull=False), name="copy_by_lease"),
             models.Index(fields=("finished_at",), name="copy_by_finish"),
             models.Index(fields=("mark",), name="copy_by_mark"),
             models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),

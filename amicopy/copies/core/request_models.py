@@ -117,6 +117,7 @@ class CopyRequest(models.Model):
         )
         indexes = (
             models.Index(fields=("state", "-id"), name="request_by_state"),
+            models.Index(fields=("state", "expires_at"), name="request_by_expiry"),
             models.Index(fields=("requester", "-id"), name="request_by_requester"),
             models.Index(fields=("SourceImageId",), name="request_by_source"),
             models.Index(fields=("Name",), name="request_by_name"),

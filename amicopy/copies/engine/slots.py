@@ -9,8 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.conf import settings
@@ -22,16 +20,14 @@ from amicopy.copies.core.reasons import NEEDS, Code, Reason
 from amicopy.copies.core.states import COPY_AT_AWS, COPY_STARTABLE, CopyState
 from amicopy.copies.engine import call_buckets
 from amicopy.copies.engine.leases import due
+from amicopy.copies.engine.places import REGION, Place, place_of, within
 from amicopy.copies.lifecycle.wakeup import send
 
 REFUSED = Q(state=CopyState.STARTING, wait_code=Code.NO_SLOT)
 # A copy that only a person can bring on makes nothing meanwhile: it keeps nobody from a slot.
 STUCK = Q(state=CopyState.STARTING, wait_code__in=tuple(NEEDS))
-# An account, by its primary key, and a Region.
-Place = tuple[int, str]
 # A copy that waits: its primary key, its request's, and its place.
 QueuedRow = tuple[int, int, int, str]
-REGION = "DestinationRegion"
 # So many places with room are looked at for one claim, and so many of the copies that wait there.
 PLACES = 64
 WINDOW = 256
@@ -71,7 +67,7 @@ def _next_queued(now: datetime, most: int) -> list[int]:
     room = _places_with_room(now) if most else {}
     chosen: list[int] = []
     while room and len(chosen) < most:
-        queue = ImageCopy.objects.filter(_in(room), due(now), state=CopyState.QUEUED).exclude(pk__in=chosen)
+        queue = ImageCopy.objects.filter(within(room), due(now), state=CopyState.QUEUED).exclude(pk__in=chosen)
         rows = list(queue.order_by("next_step_at", "pk").values_list("pk", "request_id", "account_id", REGION)[:WINDOW])
         begun = _begun(now, {request for _, request, _, _ in rows})
         for pk, _, account_pk, region in in_turn(rows, begun):
@@ -110,9 +106,12 @@ def _by_place(now: datetime) -> QuerySet[Any]:
     """Each place where something is unfinished, with its slots that are `taken`, and how many copies AWS has `refused`
     one."""
     # What is over has no next step: the index of places is one of what has.
-    unfinished: QuerySet[Any] = ImageCopy.objects.filter(next_step_at__isnull=False).order_by()
-    places = unfinished.values("account_id", REGION)
-    return places.annotate(taken=Count("state", filter=_taken(now)), refused=Count("state", filter=REFUSED))
+    unfinished = ImageCopy.objects.filter(next_step_at__isnull=False).order_by()
+    places: QuerySet[Any, Any] = unfinished.values("account_id", REGION)
+    counted: QuerySet[Any] = places.annotate(
+        taken=Count("state", filter=_taken(now)), refused=Count("state", filter=REFUSED)
+    )
+    return counted
 
 
 def _taken(now: datetime) -> Q:
@@ -126,14 +125,9 @@ def _begun(now: datetime, requests: Collection[int]) -> dict[int, int]:
     return dict(under_way.order_by().values_list("request").annotate(n=Count("*")))
 
 
-def _in(places: Iterable[Place]) -> Q:
-    """The rows of these places, of which there must be some."""
-    return reduce(or_, (Q(account_id=account_pk, DestinationRegion=region) for account_pk, region in places))
-
-
 def freed(account_pk: int, region: str) -> None:
     """A copy of the place is over: whoever waits for a slot there may try now."""
-    place = ImageCopy.objects.filter(account_id=account_pk, DestinationRegion=region)
+    place = ImageCopy.objects.filter(account_id=account_pk, DestinationRegion=region, next_step_at__isnull=False)
     tried = place.filter(REFUSED, lease_id__isnull=True).update(next_step_at=timezone.now())
     if tried or place.filter(state=CopyState.QUEUED).exists():
         send("start_due")
@@ -143,13 +137,11 @@ def standings(copies: Iterable[ImageCopy]) -> dict[int, Standing]:
     """Where those of these copies stand that wait for a slot, by primary key. Asks nothing when none can be waiting."""
     now = timezone.now()
     waiting = {
-        copy.pk: (copy.account_id, copy.DestinationRegion)
-        for copy in copies
-        if copy.state in COPY_STARTABLE and copy.next_step_at is not None
+        copy.pk: place_of(copy) for copy in copies if copy.state in COPY_STARTABLE and copy.next_step_at is not None
     }
     if not waiting:
         return {}
-    counted = _by_place(now).filter(_in(set(waiting.values())))
+    counted = _by_place(now).filter(within(set(waiting.values())))
     full = counted.filter(Q(refused__gt=0) | Q(taken__gte=settings.COPIES_AT_ONCE)).values_list("account_id", REGION)
     queues = _queues(now, set(full))
     found: dict[int, Standing] = {}
@@ -165,7 +157,7 @@ def _queues(now: datetime, places: Collection[Place]) -> dict[Place, list[int]]:
     if not places:
         return {}
     waits = Q(state=CopyState.QUEUED, next_step_at__lte=now) | REFUSED
-    rows = ImageCopy.objects.filter(_in(places), waits).order_by("next_step_at", "pk")
+    rows = ImageCopy.objects.filter(within(places), waits).order_by("next_step_at", "pk")
     tried: dict[Place, list[int]] = defaultdict(list)
     queued: dict[Place, list[QueuedRow]] = defaultdict(list)
     for pk, request, account_pk, region, state in rows.values_list("pk", "request_id", "account_id", REGION, "state"):
