@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from amicopy.api import reference
+from amicopy.api.urls import ec2_urls
 from amicopy.api.urls import urls as api_urls
 from amicopy.web.views import (
     accounts,
@@ -44,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/sessions/", sessions.session_list, name="sessions"),
     path("settings/sessions/end/", sessions.end_sessions, name="sessions-end"),
     path("settings/tokens/", tokens.tokens, name="tokens"),
+    path("settings/tokens/access-keys/", tokens.new_access_key, name="access-keys"),
     path("settings/tokens/<int:pk>/revoke/", tokens.revoke_token, name="token-revoke"),
     path("help/", preferences.help_page, name="help"),
     path("progress-icon/<int:percent>.svg", preferences.progress_icon, name="progress-icon"),
@@ -124,5 +126,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/<int:pk>/", audit.event_detail, name="audit-event"),
     path("api/", reference.reference, name="api-reference"),
     path("api/v1/", api_urls),
+    path("", ec2_urls),
 ]
 handler400, handler403, handler404, handler500 = errors.bad_request, errors.not_allowed, errors.not_found, errors.broken

@@ -32,7 +32,7 @@ WITHOUT = {
     "copies.core.engine_models:mark": "that a part of amicopy lives",
     "copies.operations.password_links:end": "its verb tells it",
     "copies.voting.power:give": "its verb tells it",
-    "copies.operations.tokens:_keep_use": "when a token was used last",
+    "copies.operations.tokens:keep_use": "when a token was used last",
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
     "notify.outbox": "messages follow events and have a list of their own",

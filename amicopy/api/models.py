@@ -1,4 +1,5 @@
-"""What the API keeps for itself: answers to calls that name a key, so that the same call again does nothing twice."""
+"""What the API keeps for itself: answers to calls that name a key, so that the same call again does nothing twice, and
+the signatures that the EC2 endpoint has seen."""
 
 import uuid
 from datetime import timedelta
@@ -29,3 +30,21 @@ class KeptAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class SeenSignature(models.Model):
+    """A signature that somebody signed a call to the EC2 endpoint with: it counts once, in whatever process."""
+
+    # A signature that is 15 minutes ahead holds for half an hour.
+    WINDOW = timedelta(minutes=15)
+    KEPT = 2 * WINDOW
+
+    signature = models.CharField(max_length=64, unique=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = (models.Index(fields=("at",), name="seen_signature_by_time"),)
+
+    def __str__(self) -> str:
+        return self.signature

@@ -1,5 +1,6 @@
 """Asking for copies: checked without being stored, and submitted, by what the form is checked and submitted by."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,10 +17,11 @@ from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, Wrong
 from amicopy.api.shown import RequestWithCopies
 from amicopy.api.token_auth import TokenRequest, actor_of
+from amicopy.audit.actor import Actor
 from amicopy.copies import rules
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.token_models import ApiToken, Scope
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.requests import verbs
@@ -107,10 +109,23 @@ class _Read:
 @operation("POST", "/requests", Scope.REQUEST, RequestWithCopies, status=201, refuses=(409, 413, 415, 422))
 def create_request(request: TokenRequest, body: NewRequest, response: HttpResponse) -> Status[RequestWithCopies]:
     """Asks for copies. Answers with the request as it is then: it waits for approval, or its copies are queued."""
-    read = _read(request.auth, body)
+    row = ask(request.auth, actor_of(request), body, submission=request.kept.submission if request.kept else None)
+    response["Location"] = reverse("api:read_request", args=[row.pk])
+    return Status(201, RequestWithCopies.of(row))
+
+
+@operation("POST", "/requests/validate", Scope.REQUEST, Checked, refuses=(409, 413, 415, 422))
+def validate_request(request: TokenRequest, body: NewRequest) -> Checked:
+    """Says what the rules say to a request, and stores nothing."""
+    return check(request.auth, body)
+
+
+def ask(token: ApiToken, actor: Actor, body: NewRequest, *, submission: uuid.UUID | None = None) -> CopyRequest:
+    """Asks for copies with a token; the same submission again is the same request. Raises Problem and NotAllowed."""
+    read = _read(token, body)
     try:
-        row = verbs.submit(
-            actor_of(request),
+        return verbs.submit(
+            actor,
             account=read.account,
             reason=body.reason,
             calls=read.calls,
@@ -120,23 +135,20 @@ def create_request(request: TokenRequest, body: NewRequest, response: HttpRespon
             mends=body.mends,
             correlation=body.correlation,
             webhook=body.webhook,
-            submission=request.kept.submission if request.kept else None,
+            submission=submission,
         )
     except InvalidRequest as invalid:
         raise _refusal(invalid.errors, body) from invalid
-    response["Location"] = reverse("api:read_request", args=[row.pk])
-    return Status(201, RequestWithCopies.of(row))
 
 
-@operation("POST", "/requests/validate", Scope.REQUEST, Checked, refuses=(409, 413, 415, 422))
-def validate_request(request: TokenRequest, body: NewRequest) -> Checked:
-    """Says what the rules say to a request, and stores nothing."""
-    read = _read(request.auth, body)
+def check(token: ApiToken, body: NewRequest) -> Checked:
+    """What the rules say to a request of a token; stores nothing. Raises Problem and NotAllowed."""
+    read = _read(token, body)
     errors = verbs.check_submission(
         account=read.account,
         reason=body.reason,
         calls=read.calls,
-        requester=request.auth.person,
+        requester=token.person,
         lookups=read.lookups,
         start_not_before=body.start_not_before,
     )

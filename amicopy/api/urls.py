@@ -9,17 +9,17 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, URLResolver, re_path
+from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from amicopy.api import idempotency
 from amicopy.api.api import api
+from amicopy.api.bodies import MOST_BYTES, in_utf8, too_large
+from amicopy.api.ec2 import door as ec2_door
 from amicopy.api.problems import Problem, answer, not_found
 from amicopy.api.token_auth import refuse_in_address
 
 View = Callable[..., HttpResponseBase]
-# A request with fifty destinations and as many tags is a tenth of it.
-MOST_BYTES = 262_144
 
 
 def door(view: View) -> View:
@@ -61,15 +61,12 @@ def _kept(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRe
 
 def _check_body(request: HttpRequest) -> None:
     """Raises Problem for a body that is too large, or that isn't JSON by its own word."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isascii() or not length.isdecimal() or len(length) > 9 or int(length) > MOST_BYTES:
+    if too_large(request):
         raise Problem(413, "too-large", f"Send at most {MOST_BYTES:,} bytes.")
-    if int(length) and (request.content_type != "application/json" or not _utf8(request)):
+    if request.META.get("CONTENT_LENGTH") not in {None, "", "0"} and not (
+        request.content_type == "application/json" and in_utf8(request)
+    ):
         raise Problem(415, "not-json", "Send the body as application/json in UTF-8.")
-
-
-def _utf8(request: HttpRequest) -> bool:
-    return (request.content_params or {}).get("charset", "utf-8").strip('"').lower() in {"utf-8", "utf8"}
 
 
 def _nothing(request: HttpRequest, rest: str) -> HttpResponse:
@@ -89,3 +86,5 @@ urls = (
     _app_name,
     _namespace,
 )
+# Not a slash after the other is sent on: the path is signed.
+ec2_urls = ([path("ec2", ec2_door.ec2, name="door"), path("ec2/", ec2_door.ec2)], "ec2", "ec2")

@@ -125,6 +125,8 @@ try:
     API_CALLS_PER_MINUTE: int = env.int("API_CALLS_PER_MINUTE", 600, validate=validate.Range(min=1))
     # For how many days a token holds at most.
     API_TOKEN_DAYS: int = env.int("API_TOKEN_DAYS", 365, validate=validate.Range(min=1))
+    # Whether /ec2 takes CopyImage, signed with access keys that people make.
+    EC2_DOOR: bool = env.bool("EC2_DOOR", False)
     # --- telling people ---
     # Where people reach the pages; links in messages begin with it.
     SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")

@@ -71,8 +71,8 @@ def only_utf8(get_response: View) -> View:
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         charset = (request.content_params or {}).get("charset", "utf-8")
-        # The API says so itself, in its own form.
-        if not is_utf8(charset) and not request.path_info.startswith("/api/"):
+        # The API and the EC2 endpoint say so themselves, in their own forms.
+        if not is_utf8(charset) and not request.path_info.startswith(("/api/", "/ec2")):
             raise BadRequest(f"The charset {charset[:40]!r} isn't UTF-8.")
         return get_response(request)
 

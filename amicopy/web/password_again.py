@@ -33,7 +33,7 @@ ASKS = frozenset(
         *("account-new", "account-edit"),
         "change-confirm",
         *("webhook-new", "webhook", "webhook-delete", "webhook-key"),
-        *("tokens", "audit-export"),
+        *("tokens", "access-keys", "audit-export"),
     }
 )
 FIELD = "password-again"

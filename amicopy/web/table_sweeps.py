@@ -45,6 +45,7 @@ SWEEPS = (
     Sweep("sessions", "expire_date", timedelta(0)),
     Sweep("web.UnsentPost", "at", unsent_posts.KEPT),
     Sweep("api.KeptAnswer", "started_at"),
+    Sweep("api.SeenSignature", "at"),
     Sweep("copies.Pulse", "at"),
     Sweep("copies.PermissionCheck", "requested_at"),
     # Messages of rounds that are long over: whether somebody was told in a round is read from them.

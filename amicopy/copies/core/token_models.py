@@ -1,4 +1,8 @@
-"""Tokens of the API: what somebody's programs ask with instead of them. Only a digest of a token is kept."""
+"""Tokens of the API: what somebody's programs ask with instead of them. Only a digest of a token is kept.
+
+An access key of the EC2 endpoint is a token whose text never travels: signatures are computed with it, so it is kept,
+encrypted.
+"""
 
 import hashlib
 import secrets
@@ -14,6 +18,8 @@ PREFIX = "amic_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # What stands before the secret, and names the token to people; 43 characters of 62 are 256 bits.
 _ID, _SECRET, _CHECK = 8, 43, 6
+_KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_KEY_PREFIX, _KEY_ID = "AMIC", 16
 LENGTH = len(PREFIX) + _ID + _SECRET + _CHECK
 
 
@@ -27,7 +33,10 @@ class Scope(models.TextChoices):
 
 
 class ApiToken(models.Model):
-    """A token: whose it is, what for, from where, until when. The token itself is shown once and kept nowhere."""
+    """A token: whose it is, what for, from where, until when. The token itself is shown once and kept nowhere.
+
+    `access_key_id` makes it an access key, which is good for signatures only.
+    """
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_tokens")
     name = models.CharField(max_length=60)
@@ -44,12 +53,18 @@ class ApiToken(models.Model):
     # To the minute, and from where.
     last_used_at = models.DateTimeField(null=True)
     last_used_from = models.CharField(max_length=64, blank=True)
+    # Of an access key: its public name, and its text as `notify.sealing` encrypts it; empty once it is revoked.
+    access_key_id = models.CharField(max_length=20, unique=True, null=True, blank=True)
+    sealed_secret = models.TextField(blank=True)
 
     class Meta:
         ordering = ("-created_at", "-id")
         default_permissions = ()
         constraints = (
             models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="token_expires_after_it_was_made"),
+            models.CheckConstraint(
+                condition=Q(access_key_id__isnull=False) | Q(sealed_secret=""), name="token_keeps_no_secret"
+            ),
         )
 
     def __str__(self) -> str:
@@ -57,7 +72,7 @@ class ApiToken(models.Model):
 
     @property
     def shown_id(self) -> str:
-        return f"{PREFIX}{self.public_id}…"
+        return self.access_key_id or f"{PREFIX}{self.public_id}…"
 
     def works(self, now: datetime | None = None) -> bool:
         """Whether it is neither revoked nor expired."""
@@ -72,6 +87,11 @@ def new_text() -> str:
     """A new token: prefix, public id, secret, and a check sum that tells one that was cut or mistyped."""
     body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_ID + _SECRET))
     return body + _check_sum(body)
+
+
+def new_access_key_id() -> str:
+    """A new name of an access key, as long as AWS's own."""
+    return _KEY_PREFIX + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(_KEY_ID))
 
 
 def well_formed(text: str) -> bool:

@@ -24,6 +24,7 @@ from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import ami_events, leases
 from amicopy.copies.lifecycle.wakeup import send
+from amicopy.copies.operations import access_keys
 from amicopy.copies.voting import voters
 from amicopy.leases import LEASE
 from amicopy.notify import sealing
@@ -225,7 +226,7 @@ def _telling() -> Iterator[Finding]:
 
 
 def _sealed() -> Iterator[Finding]:
-    """Whether the addresses and keys of webhooks can be decrypted, and with the newest key."""
+    """Whether what is stored encrypted, of webhooks and access keys, can be decrypted, and with the newest key."""
     old = []
     for endpoint in Endpoint.objects.existing():
         try:
@@ -239,6 +240,12 @@ def _sealed() -> Iterator[Finding]:
     if old:
         words = f"{', '.join(old)}: encrypted with a former key. Run manage.py rotate_encryption."
         yield Finding("webhooks", words, warning=True)
+    if lost := access_keys.unreadable():
+        words = f"{', '.join(lost)} can't be decrypted. Add their key to ENCRYPTION_KEYS, or revoke them."
+        yield Finding("access keys", words, ok=False)
+    elif former := access_keys.sealed_before():
+        words = f"{former} are encrypted with a former key. Run manage.py rotate_encryption."
+        yield Finding("access keys", words, warning=True)
 
 
 def _tokens() -> Iterator[Finding]:

@@ -20,8 +20,17 @@ from amicopy.client_address import Network, is_in, parsed
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.permissions import NotAllowed, person
-from amicopy.copies.core.token_models import ApiToken, Scope, digest_of, new_text, public_id_of, well_formed
+from amicopy.copies.core.token_models import (
+    ApiToken,
+    Scope,
+    digest_of,
+    new_access_key_id,
+    new_text,
+    public_id_of,
+    well_formed,
+)
 from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.notify import sealing
 
 # How many working ones a person has at most, and how many addresses one holds for.
 MOST = 50
@@ -65,11 +74,12 @@ def make(
     days: int,
     addresses: Collection[str] = (),
     accounts: Collection[str] = (),
+    access_key: bool = False,
 ) -> tuple[ApiToken, str]:
     """Makes a token for the acting person and returns it with its text, which can't be had again.
 
-    `addresses` are addresses and networks, `accounts` those of AWS by their digits; empty: any. Raises InvalidRequest
-    by field, and NotAllowed for a token that would make another.
+    `addresses` are addresses and networks, `accounts` those of AWS by their digits; empty: any. With `access_key` it is
+    one, see `access_keys.make`. Raises InvalidRequest by field, and NotAllowed for a token that would make another.
     """
     if actor.token is not None:
         raise NotAllowed("A token can't make tokens. Sign in for that.")
@@ -90,9 +100,11 @@ def make(
             accounts=sorted(set(accounts)),
             created_at=now,
             expires_at=now + timedelta(days=days),
+            access_key_id=new_access_key_id() if access_key else None,
+            sealed_secret=sealing.seal(text) if access_key else "",
         )
-        about = {"scopes": row.scopes, "addresses": row.addresses, "accounts": row.accounts}
-        record("token.made", actor=actor, data={**_about(row), **about, "expires_at": row.expires_at})
+        limits = {"scopes": row.scopes, "addresses": row.addresses, "accounts": row.accounts}
+        record(f"{_kind(row)}.made", actor=actor, data={**about(row), **limits, "expires_at": row.expires_at})
     return row, text
 
 
@@ -105,9 +117,9 @@ def revoke(actor: Actor, pk: int) -> ApiToken:
         row = visible_to(person(actor)).select_for_update().get(pk=pk)
         if not row.works():
             raise InvalidTransition(f"The token “{row.name}” doesn't work any more.")
-        row.revoked_at = timezone.now()
-        row.save(update_fields=["revoked_at"])
-        record("token.revoked", actor=actor, data=_about(row))
+        row.revoked_at, row.sealed_secret = timezone.now(), ""
+        row.save(update_fields=["revoked_at", "sealed_secret"])
+        record(f"{_kind(row)}.revoked", actor=actor, data=about(row))
     return row
 
 
@@ -115,21 +127,34 @@ def used(text: str, *, address: str) -> ApiToken:
     """The token of this text, used from an address now. Raises Refused with the reason."""
     if not well_formed(text):
         raise Refused("This is no token of amicopy, or not the whole of one.")
-    row = ApiToken.objects.select_related("person").filter(digest=digest_of(text)).first()
-    now = timezone.now()
+    # The text of an access key is no token.
+    rows = ApiToken.objects.select_related("person").filter(access_key_id=None)
+    row = rows.filter(digest=digest_of(text)).first()
     if row is None:
         raise Refused("There is no such token.")
-    if row.revoked_at is not None:
-        raise Refused("This token was revoked.")
-    if row.expires_at <= now:
-        raise Refused(f"This token expired on {row.expires_at:%Y-%m-%d}.")
-    if not row.person.is_active:
-        raise Refused("The person whose token this is has been switched off.")
-    if row.addresses and not _within(address, row.addresses):
-        raise Refused("This token doesn't hold for the address it was sent from.")
-    if row.last_used_at is None or row.last_used_at <= now - USE_KEPT_FOR or row.last_used_from != address:
-        _keep_use(row, address)
+    check_use(row, address=address)
+    if use_is_news(row, address):
+        keep_use(row, address)
     return row
+
+
+def check_use(row: ApiToken, *, address: str) -> None:
+    """Raises Refused for a token, or an access key, that doesn't work, or not from this address."""
+    what = "access key" if row.access_key_id else "token"
+    if row.revoked_at is not None:
+        raise Refused(f"This {what} was revoked.")
+    if row.expires_at <= timezone.now():
+        raise Refused(f"This {what} expired on {row.expires_at:%Y-%m-%d}.")
+    if not row.person.is_active:
+        raise Refused(f"The person whose {what} this is has been switched off.")
+    if row.addresses and not _within(address, row.addresses):
+        raise Refused(f"This {what} doesn't hold for the address it was sent from.")
+
+
+def use_is_news(row: ApiToken, address: str) -> bool:
+    """Whether this use is written down: another address than before, or a minute later."""
+    last = row.last_used_at
+    return last is None or last <= timezone.now() - USE_KEPT_FOR or row.last_used_from != address
 
 
 def actor_with(token: ApiToken, *, address: str) -> Actor:
@@ -139,7 +164,8 @@ def actor_with(token: ApiToken, *, address: str) -> Actor:
     return Actor(name=who.username, source="api", id=who.pk, address=address, token=used_token)
 
 
-def _keep_use(row: ApiToken, address: str) -> None:
+def keep_use(row: ApiToken, address: str) -> None:
+    """Writes down that it was used now, from this address."""
     ApiToken.objects.filter(pk=row.pk).update(last_used_at=timezone.now(), last_used_from=address)
 
 
@@ -183,5 +209,11 @@ def _within(address: str, networks: Collection[str]) -> bool:
     return where is not None and is_in(where, [ip_network(network) for network in networks])
 
 
-def _about(row: ApiToken) -> dict[str, str | int]:
+def _kind(row: ApiToken) -> str:
+    """What the history calls it."""
+    return "access_key" if row.access_key_id else "token"
+
+
+def about(row: ApiToken) -> dict[str, str | int]:
+    """What the history says of a token, or of an access key."""
     return {"api_token": row.name, "api_token_id": row.shown_id, "owner": row.person.username}

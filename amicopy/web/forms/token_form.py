@@ -1,4 +1,4 @@
-"""The form of a new token. What makes one wrong is the verb's to say."""
+"""The forms of a new token and of a new access key. What makes one wrong is the verb's to say."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 
+from amicopy.copies.core.models import Account
 from amicopy.copies.operations import tokens
 from amicopy.web.forms.rule_form import PlainForm
 
@@ -14,8 +15,8 @@ DAYS = 30
 LARGEST = 100_000
 
 
-class TokenForm(PlainForm):
-    """A token as it was typed. Deciding is never ticked beforehand."""
+class LimitedForm(PlainForm):
+    """What tokens and access keys have in common."""
 
     name = forms.CharField(max_length=60, required=False, help_text="What it is for, such as “nightly image pipeline”.")
     days = forms.IntegerField(
@@ -32,6 +33,15 @@ class TokenForm(PlainForm):
         help_text="Addresses or networks such as 10.0.0.0/8, with commas between them. Empty: from anywhere.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
     )
+
+    def wanted(self) -> dict[str, Any]:
+        """What the verb takes. Needs a valid form."""
+        cleaned = dict(self.cleaned_data)
+        return {**cleaned, "addresses": [each for each in cleaned["addresses"].split(",") if each.strip()]}
+
+
+class TokenForm(LimitedForm):
+    """A token as it was typed. Deciding is never ticked beforehand."""
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
         super().__init__(data)
@@ -51,11 +61,21 @@ class TokenForm(PlainForm):
     def account_boxes(self) -> list[tuple[str, str, bool]]:
         return self._boxes("accounts")
 
-    def wanted(self) -> dict[str, Any]:
-        """What `tokens.make` takes. Needs a valid form."""
-        cleaned = dict(self.cleaned_data)
-        return {**cleaned, "addresses": [each for each in cleaned["addresses"].split(",") if each.strip()]}
-
     def _boxes(self, name: str) -> list[tuple[str, str, bool]]:
         ticked = self[name].value() or []
         return [(value, words, value in ticked) for value, words in self.fields[name].choices]  # type: ignore[attr-defined]
+
+
+class AccessKeyForm(LimitedForm):
+    """An access key as it was typed, for one account."""
+
+    account = forms.ChoiceField(
+        label="Account to copy into",
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose the AWS account to copy into."),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
+        # The page has the other form as well.
+        super().__init__(data, auto_id="key_%s")
+        choices = [(account.account_id, account.name) for account in Account.objects.open_to(user)]
+        self.fields["account"].choices = [("", "Choose"), *choices]  # type: ignore[attr-defined]
