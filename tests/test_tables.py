@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils import timezone
 
-from amicopy.api.models import KeptAnswer
+from amicopy.api.models import KeptAnswer, SeenSignature
 from amicopy.audit.models import AuditCheck
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import Account, PermissionCheck
@@ -71,6 +71,10 @@ MAKE: dict[str, tuple[Callable[[timedelta], Any], timedelta]] = {
             started_at=timezone.now() - age,
         ),
         timedelta(days=7),
+    ),
+    "api.SeenSignature": (
+        lambda age: SeenSignature.objects.create(signature=f"{age.total_seconds()}", at=timezone.now() - age),
+        SeenSignature.KEPT,
     ),
     "copies.Pulse": (lambda age: Pulse.objects.create(name="beat", host=str(age), at=timezone.now() - age), Pulse.KEPT),
     "copies.PermissionCheck": (asked, timedelta(days=1)),

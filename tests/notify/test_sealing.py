@@ -56,8 +56,8 @@ def test_a_new_key_encrypts_and_an_old_one_decrypts_until_all_is_rotated(setting
     key = before.key
     settings.ENCRYPTION_KEYS = [NEW, OLD]
     assert told() == [(True, True)]
-    assert rotate() == "1 webhooks encrypted with the first key\n"
-    assert rotate() == "0 webhooks encrypted with the first key\n"
+    assert rotate().startswith("1 webhooks encrypted with the first key\n")
+    assert rotate().startswith("0 webhooks encrypted with the first key\n")
     settings.ENCRYPTION_KEYS = [NEW]
     assert told() == []
     after = Endpoint.objects.get()

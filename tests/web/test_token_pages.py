@@ -1,11 +1,12 @@
 """Tokens of the API on their page."""
 
 import pytest
+from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.token_models import ApiToken
-from amicopy.copies.operations import tokens
+from amicopy.copies.operations import access_keys, tokens
 from amicopy.copies.requests import verbs
 from tests.copies.conftest import acting, make_call, make_person
 from tests.web.conftest import SignedIn
@@ -71,6 +72,66 @@ def test_a_token_is_revoked(signed_in: SignedIn) -> None:
     assert "doesn't work any more" in read(client.post(revoke.address, follow=True)).told
     assert client.post("/settings/tokens/99999999999999999999/revoke/").status_code == 404
     assert AuditEvent.objects.filter(action="token.revoked").count() == 1
+
+
+KEY = {"name": "terraform", "account": "111122223333", "days": "30"}
+
+
+def test_an_access_key_is_shown_once(signed_in: SignedIn, account: Account, settings: Settings) -> None:
+    settings.EC2_DOOR, settings.SITE_URL = True, "https://amicopy.example"
+    client = signed_in("requester")
+    assert read(client.get("/settings/tokens/")).region("New access key")
+    made = client.post("/settings/tokens/access-keys/", KEY)
+    row = ApiToken.objects.get()
+    shown = read(made).region("New access key").text.split()
+    (secret,) = [word.partition("=")[2] for word in shown if word.startswith("AWS_SECRET_ACCESS_KEY=")]
+    assert access_keys.secret_of(str(row.access_key_id)) == (row, secret)
+    assert f"AWS_ACCESS_KEY_ID={row.access_key_id}" in shown
+    assert "AWS_ENDPOINT_URL_EC2=https://amicopy.example/ec2" in shown
+    assert "no-store" in made["Cache-Control"]
+    assert (row.accounts, row.scopes) == (["111122223333"], ["request"])
+    working = read(client.get("/settings/tokens/")).region("Working now").text
+    assert secret not in working
+    assert str(row.access_key_id) in working
+    assert "asks for copies at the EC2 endpoint" in working
+
+
+def test_what_is_wrong_with_an_access_key_stands_by_its_field(
+    signed_in: SignedIn, account: Account, settings: Settings
+) -> None:
+    settings.EC2_DOOR = True
+    client = signed_in("requester")
+    answer = client.post("/settings/tokens/access-keys/", {"name": "", "days": "9999", "addresses": "x"})
+    assert answer.status_code == 422
+    page = read(answer)
+    assert page.corrections("Choose the AWS account to copy into")
+    sent = {**KEY, "name": "", "days": "9999", "addresses": "x"}
+    page = read(client.post("/settings/tokens/access-keys/", sent))
+    for words in ("up to 60 characters", "1 to 365 days", "“x”"):
+        assert page.corrections(words)
+    Account.objects.update(enabled=False)
+    page = read(client.post("/settings/tokens/access-keys/", KEY))
+    assert page.corrections("Choose the AWS account to copy into")
+    assert not ApiToken.objects.exists()
+
+
+def test_an_access_key_is_revoked_with_its_secret(signed_in: SignedIn, account: Account, settings: Settings) -> None:
+    settings.EC2_DOOR = True
+    client = signed_in("requester")
+    client.post("/settings/tokens/access-keys/", KEY)
+    row = ApiToken.objects.get()
+    told = read(client.post(f"/settings/tokens/{row.pk}/revoke/", follow=True))
+    assert str(row.access_key_id) in told.region("Revoked or expired").text
+    row.refresh_from_db()
+    assert row.sealed_secret == ""
+    assert AuditEvent.objects.filter(action="access_key.revoked").count() == 1
+
+
+def test_there_are_no_access_keys_while_the_endpoint_is_off(signed_in: SignedIn, account: Account) -> None:
+    client = signed_in("requester")
+    assert "New access key" not in read(client.get("/settings/tokens/")).text
+    assert client.post("/settings/tokens/access-keys/", KEY).status_code == 404
+    assert not ApiToken.objects.exists()
 
 
 def test_an_administrator_sees_everybodys_tokens(signed_in: SignedIn) -> None:
