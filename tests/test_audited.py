@@ -18,6 +18,7 @@ CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
     "api.idempotency": "answers are kept for a while; what was done is told by the verb",
+    "api.ec2.signers:_see": "that a signature came; what was asked with it is told by the verb",
     "copies.operations.account_checks:claim_next": "who works on it",
     "copies.operations.account_checks:hand_back": "who works on it",
     "copies.operations.permission_checks": "a question, and AWS's answer to a dry run, which makes nothing",

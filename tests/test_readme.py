@@ -35,7 +35,7 @@ def test_the_table_of_settings_lists_exactly_what_settings_read() -> None:
         and node.args
         and isinstance(node.args[0], ast.Constant)
     }
-    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", section("Settings"), re.M))
+    listed = set(re.findall(r"^\| `([A-Z0-9_]+)` \|", section("Settings"), re.M))
     assert listed == read
 
 

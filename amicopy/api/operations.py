@@ -18,7 +18,7 @@ KEY = {
     "name": HEADER,
     "required": False,
     "description": "Yours for this call: made again under the same key, it does nothing twice.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]*$"},
 }
 F = TypeVar("F", bound=Callable[..., Any])
 # What any operation may answer, besides what it says itself.

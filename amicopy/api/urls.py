@@ -82,7 +82,7 @@ def _behind_door(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | 
 
 _patterns, _app_name, _namespace = api.urls
 urls = (
-    [*_behind_door(_patterns), re_path(r"^(?P<rest>.*)$", door(_nothing), name="nothing")],
+    [*_behind_door(_patterns), re_path(r"^(?P<rest>(?s:.*))\Z", door(_nothing), name="nothing")],
     _app_name,
     _namespace,
 )

@@ -1,4 +1,4 @@
-"""The AWS CLI and boto3, as they are, against the EC2 endpoint of a live server: ask, be approved, copied, ask again."""
+"""The AWS CLI and boto3, as they are, at the EC2 endpoint of a live server: they ask, and ask again."""
 
 import os
 import re

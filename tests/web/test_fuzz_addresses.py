@@ -54,7 +54,7 @@ def addresses(patterns: list[URLPattern | URLResolver], before: str = "") -> Ite
     """The route of every address, those of included modules too."""
     for pattern in patterns:
         route = before + str(pattern.pattern)
-        # Machines have a door of their own: tests/api/test_fuzz.py.
+        # Machines have a door of their own: tests/api/test_document_holds.py.
         if isinstance(pattern, URLResolver) and pattern.namespace == "api":
             continue
         if isinstance(pattern, URLResolver):
