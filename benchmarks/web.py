@@ -48,10 +48,10 @@ CHANGING = 5
 
 
 @contextmanager
-def serving() -> Iterator[int]:
-    """The port of the Procfile's web process, with the bare view beside the pages."""
+def serving(**changed: str) -> Iterator[int]:
+    """The port of the Procfile's web process, with the bare view beside the pages, and these settings changed."""
     port = next(port for port in range(8400, 8500) if processes.port_is_free("127.0.0.1", port))
-    environ = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1", "PYTHONPATH": str(ROOT)}
+    environ = {**os.environ, **changed, "PORT": str(port), "HOST": "127.0.0.1", "PYTHONPATH": str(ROOT)}
     granian = str(Path(sys.executable).with_name("granian"))
     process = processes.start([granian, *serve.arguments(environ, "benchmarks.bare:application")], environ)
     try:

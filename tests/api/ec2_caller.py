@@ -1,5 +1,6 @@
 """A program that speaks to EC2, as far as a test wants to change what it sends."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 from xml.etree import ElementTree as Xml
@@ -57,13 +58,13 @@ class Ec2Caller:
         kind = headers.get("Content-Type", FORM)
         return self.client.generic("POST", path, body, content_type=kind, headers=headers)  # type: ignore[return-value]
 
-    def __call__(self, changes: dict[str, str | None] | None = None, /, **signing: str) -> HttpResponse:
+    def __call__(self, changes: Mapping[str, str | None] | None = None, /) -> HttpResponse:
         """Makes a call with these fields changed, or left out where they are None. Each is another one, as boto3's
         are: it has a token of its own."""
         self.turn += 1
         call: dict[str, str | None] = {**CALL, "ClientToken": f"turn-{self.region}-{self.turn}", **(changes or {})}
         body = urlencode({name: value for name, value in call.items() if value is not None}).encode()
-        return self.send(body, self.signed(body, **signing))
+        return self.send(body, self.signed(body))
 
 
 def said(answer: HttpResponse) -> tuple[int, str, str]:
