@@ -1,17 +1,24 @@
 """A program that speaks to EC2, as far as a test wants to change what it sends."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as Xml
 
+import pytest
 from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
+from pytest_django import Settings
 
-from tests.copies.conftest import SOURCE
+from amicopy.copies.core.token_models import ApiToken
+from amicopy.copies.operations import access_keys
+from tests.copies.conftest import SOURCE, acting
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 CALL = {
@@ -60,11 +67,11 @@ class Ec2Caller:
 
     def __call__(self, changes: Mapping[str, str | None] | None = None, /) -> HttpResponse:
         """Makes a call with these fields changed, or left out where they are None. Each is another one, as boto3's
-        are: it has a token of its own."""
+        are: it has a token of its own, and a second of its own."""
         self.turn += 1
         call: dict[str, str | None] = {**CALL, "ClientToken": f"turn-{self.region}-{self.turn}", **(changes or {})}
         body = urlencode({name: value for name, value in call.items() if value is not None}).encode()
-        return self.send(body, self.signed(body))
+        return self.send(body, self.signed(body, at=datetime.now(UTC) - timedelta(seconds=self.turn)))
 
 
 def said(answer: HttpResponse) -> tuple[int, str, str]:
@@ -83,3 +90,16 @@ def image_of(answer: HttpResponse) -> str:
     """The id that a call that went through answers with."""
     assert answer.status_code == 200, answer.content
     return Xml.fromstring(answer.content).findtext("{http://ec2.amazonaws.com/doc/2016-11-15/}imageId") or ""
+
+
+def new_key(user: User, **more: Any) -> tuple[ApiToken, str]:
+    return access_keys.make(acting(user), **{"name": "terraform", "account": "111122223333", "days": 30, **more})
+
+
+@pytest.fixture
+def caller(requester: User, settings: Settings) -> Ec2Caller:
+    """A caller with a key of the requester's; the endpoint is on."""
+    settings.EC2_DOOR = True
+    cache.clear()
+    row, secret = new_key(requester)
+    return Ec2Caller(row.shown_id, secret)

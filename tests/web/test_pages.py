@@ -62,7 +62,7 @@ def test_every_address_is_closed_to_whoever_is_not_signed_in(client: Client) -> 
     walked = 0
     for pattern in urlpatterns:
         if isinstance(pattern, URLResolver):
-            # Closed without a token or a signature: tests/api/test_scopes.py, tests/api/test_ec2_door.py.
+            # Closed without a token or a signature: tests/api/test_scopes.py, tests/api/test_ec2_signers.py.
             assert pattern.namespace in {"api", "ec2"}
             continue
         if pattern.name in OPEN:

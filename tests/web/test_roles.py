@@ -79,7 +79,7 @@ def patterns(found: Sequence[URLPattern | URLResolver] = urlpatterns) -> Iterato
     for each in found:
         if isinstance(each, URLPattern):
             yield each
-        # Machines are asked for elsewhere: tests/api/test_scopes.py, tests/api/test_ec2_door.py.
+        # Machines are asked for elsewhere: tests/api/test_scopes.py, tests/api/test_ec2_signers.py.
         elif each.namespace not in {"api", "ec2"}:
             yield from patterns(each.url_patterns)
 
