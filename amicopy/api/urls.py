@@ -33,6 +33,7 @@ def door(view: View) -> View:
             if not settings.API_ENABLED:
                 raise not_found("The API is switched off here.")
             refuse_in_address(request)
+            _check_query(request)
             _check_body(request)
             response = _kept(view, request, *args, **kwargs)
         except Problem as problem:
@@ -57,6 +58,13 @@ def _kept(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRe
     if row := getattr(request, "kept", None):
         idempotency.keep(row, response)
     return response
+
+
+def _check_query(request: HttpRequest) -> None:
+    """Raises Problem for an address that says something twice: as in a body, nobody knows which is meant."""
+    twice = [name for name, values in request.GET.lists() if len(values) > 1]
+    if twice:
+        raise Problem(400, "unreadable", f"Send {twice[0][:40]!r} once.")
 
 
 def _check_body(request: HttpRequest) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
+from pytest_django import Settings
 
 from amicopy.api.ec2 import asking
 from amicopy.audit.models import AuditEvent
@@ -190,7 +191,8 @@ def test_a_token_of_another_call_is_said(caller: Ec2Caller) -> None:
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
 @pytest.mark.django_db(transaction=True)
-def test_of_calls_at_the_same_instant_one_is_filed(requester: User) -> None:
+def test_of_calls_at_the_same_instant_one_is_filed(requester: User, settings: Settings) -> None:
+    settings.EC2_DOOR = True
     row, secret = new_key(requester)
     barrier = threading.Barrier(6)
 

@@ -211,3 +211,15 @@ def test_a_session_opens_nothing(account: Account) -> None:
     answer = client.post("/api/v1/requests", wanted(), content_type="application/json")
     assert answer.status_code == 401
     assert not CopyRequest.objects.exists()
+
+
+def test_an_address_says_each_thing_once(program: Programs) -> None:
+    answer = program("requester").get("/requests?limit=1&limit=2")
+    assert (answer.status_code, said(answer)["code"]) == (400, "unreadable")
+    assert "'limit'" in said(answer)["detail"]
+
+
+def test_what_is_not_there_is_a_problem_whatever_stands_in_the_address(program: Programs) -> None:
+    for path in ("/nothing", "/requests/a%0Ab/copies", "/requests/1/%0A"):
+        answer = program("requester").get(path)
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
