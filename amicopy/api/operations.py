@@ -1,6 +1,6 @@
 """How an operation is registered: its method and address, the scope its tokens need, and what it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ninja import Router
@@ -34,14 +34,18 @@ def operation(
     status: int = 200,
     refuses: tuple[int, ...] = (),
     empty: tuple[int, ...] = (),
+    files: Iterable[str] = (),
 ) -> Callable[[F], F]:
     """Registers a function under its own name. `refuses` are the statuses of its problems, besides ALWAYS, `empty`
-    those without a body."""
+    those without a body, `files` the content types of an answer that isn't JSON."""
+    extra: dict[str, Any] = {"x-scope": scope.value, **({"parameters": [KEY]} if method == "POST" else {})}
+    if files:
+        extra["responses"] = {status: {"content": {each: {"schema": {"type": "string"}} for each in files}}}
     register: Callable[[F], F] = router.api_operation(
         [method],
         path,
         auth=TokenAuth(scope),
         response={status: out, **dict.fromkeys(empty), **dict.fromkeys((*ALWAYS, *refuses), ProblemOut)},
-        openapi_extra={"x-scope": scope.value, **({"parameters": [KEY]} if method == "POST" else {})},
+        openapi_extra=extra,
     )
     return register

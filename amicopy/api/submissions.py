@@ -32,7 +32,7 @@ LONGEST_CORRELATION = 200
 LONGEST_WEBHOOK = 64
 
 
-def _moment(value: Any) -> Any:
+def moment(value: Any) -> Any:
     """A time as text with its zone, such as 2026-12-01T08:00:00Z, in UTC."""
     if value is None:
         return None
@@ -82,7 +82,7 @@ class NewRequest(Strict):
     )
     copy_image: CopyImage  # type: ignore[valid-type]  # made from the table of members
     destinations: list[Destination]  # type: ignore[valid-type]
-    start_not_before: Annotated[AwareDatetime | None, BeforeValidator(_moment)] = Field(
+    start_not_before: Annotated[AwareDatetime | None, BeforeValidator(moment)] = Field(
         default=None, description="Copies wait for this time."
     )
     continues: Number | None = Field(default=None, description="The finished request these are more destinations of.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
@@ -26,6 +27,13 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 NUMBER = re.compile(r"#?([0-9]{1,11})")
 HASH = re.compile(r"[0-9a-f]{12,64}")
 UUIDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def visible_to(user: User) -> QuerySet[AuditEvent]:
+    """The events the person may see: all with the permission for that, otherwise those of their own requests."""
+    if user.has_perm("audit.view_all"):
+        return AuditEvent.objects.all()
+    return AuditEvent.objects.filter(requester=user.pk)
 
 
 @dataclass(frozen=True)

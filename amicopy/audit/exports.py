@@ -9,6 +9,7 @@ all without amicopy.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ FORMATS: Mapping[str, tuple[Callable[[Iterable[Sequence[Any]]], Iterator[str]], 
     "jsonl": (lines.as_json_lines, "application/x-ndjson"),
 }
 PROOF = "zip"
+CONTENT_TYPES: Mapping[str, str] = {PROOF: "application/zip", **{kind: each[1] for kind, each in FORMATS.items()}}
 VERIFIER = Path(verify_amicopy.__file__)
 REQUEST = lines.COLUMNS.index("request")
 HOW = """An export of amicopy's audit history, to be verified without amicopy.
@@ -43,6 +45,11 @@ HOW = """An export of amicopy's audit history, to be verified without amicopy.
 events.jsonl has the events, the oldest first; heads/ the newest signed heads; requests.jsonl what is stored of the
 requests, their parameters and decisions.
 """
+
+
+def file_name(when: datetime, kind: str) -> str:
+    """What an export of this moment is called; `kind` is one of CONTENT_TYPES."""
+    return f"amicopy-audit-{when:%Y%m%dT%H%M%SZ}.{kind}"
 
 
 def export(

@@ -1,5 +1,4 @@
-"""The history's page read from an address: what to look for, in whose events, and what in the address makes no
-sense."""
+"""The history's page read from an address: what to look for, and what in the address makes no sense."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,15 +6,12 @@ from datetime import datetime, time, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from amicopy.audit.actions import ACTIONS
 from amicopy.audit.event_queries import Filter
-from amicopy.audit.models import AuditEvent
 from amicopy.web.request_filters import row_number
 
 # name in the address -> how the page calls it
@@ -33,13 +29,6 @@ NAMES: Mapping[str, str] = {
     "until": "Until",
 }
 LONGEST = 200
-
-
-def visible_to(user: User) -> QuerySet[AuditEvent]:
-    """The events the person may see: all with the permission for that, otherwise those of their own requests."""
-    if user.has_perm("audit.view_all"):
-        return AuditEvent.objects.all()
-    return AuditEvent.objects.filter(requester=user.pk)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from django.views.decorators.http import require_GET
 
 from amicopy.audit import checks, event_queries, head_store
 from amicopy.audit.actions import ACTIONS
-from amicopy.audit.event_queries import Slice, count_newer, slice_of
+from amicopy.audit.event_queries import Slice, count_newer, slice_of, visible_to
 from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
-from amicopy.web.audit_filters import NAMES, Question, question_of, visible_to
+from amicopy.web.audit_filters import NAMES, Question, question_of
 from amicopy.web.event_details import differences_of, facts_of
 from amicopy.web.request_filters import BIG, row_number
 from amicopy.web.status import Status

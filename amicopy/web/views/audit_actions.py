@@ -11,14 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from amicopy.audit import checks, exports
+from amicopy.audit import checks, event_queries, exports
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditCheck
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.operations import request_records
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.audit_filters import question_of, visible_to
+from amicopy.web.audit_filters import question_of
 
 # How long a person may wait for a look at the newest events; the daily walk looks at all of them.
 VERIFY_SECONDS = 3.0
@@ -29,18 +29,17 @@ def export(request: HttpRequest) -> HttpResponseBase:
     """What the filters in the address show, all pages of it, as a file; each person's as much as they may see."""
     user, question, kind = signed_in(request), question_of(request.GET), request.POST.get("format", "")
     permissions.check_role(user)
-    if question.filter is None or kind not in (*exports.FORMATS, exports.PROOF):
+    if question.filter is None or kind not in exports.CONTENT_TYPES:
         problems = list(question.problems.values()) or ["Export as CSV, as JSON Lines or with proof."]
         return render(request, "audit/not_exported.html", {"problems": problems, "question": question}, status=400)
-    events, actor = question.filter.apply(visible_to(user)), actor_of(request)
+    events, actor = question.filter.apply(event_queries.visible_to(user)), actor_of(request)
     if kind == exports.PROOF:
         requests = partial(request_records.records, CopyRequest.objects.visible_to(user))
         pieces = exports.export_with_proof(events, filters=question.typed, requests=requests, actor=actor)
-        answer = StreamingHttpResponse(pieces, content_type="application/zip")
     else:
         pieces = exports.export(events, kind=kind, filters=question.typed, actor=actor)
-        answer = StreamingHttpResponse(pieces, content_type=exports.FORMATS[kind][1])
-    answer["Content-Disposition"] = f'attachment; filename="amicopy-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{kind}"'
+    answer = StreamingHttpResponse(pieces, content_type=exports.CONTENT_TYPES[kind])
+    answer["Content-Disposition"] = f'attachment; filename="{exports.file_name(timezone.now(), kind)}"'
     answer["Cache-Control"] = "private, no-store"
     return answer
 
