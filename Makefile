@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DIST := dist
 export AMICOPY_AWS ?= sandbox
 
 # How many processes run the tests side by side; each has its own database, ports, queue and sandbox.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help run test test-all check lock docs fuzz chaos mutants bench screenshots clean
+.PHONY: help run test test-all check cli lock docs fuzz chaos mutants bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,12 +44,25 @@ check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migra
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
+cli: $(VENV)/.installed ## make the command line, one file to copy: dist/amicopy
+	rm -rf $(DIST)/cli
+	$(BIN)/uv pip install --quiet --target $(DIST)/cli --python-version 3.11 --require-hashes --only-binary :all: \
+		-r amicopy/cli/requirements.txt
+	cp -RL amicopy/cli/amicopy_cli $(DIST)/cli/
+	rm -rf $(DIST)/cli/bin $(DIST)/cli/.lock $(DIST)/cli/amicopy_cli/__pycache__
+	$(BIN)/python -m zipapp $(DIST)/cli --compress --python '/usr/bin/env python3' --main amicopy_cli.main:main \
+		--output $(DIST)/amicopy
+	chmod 755 $(DIST)/amicopy
+	rm -rf $(DIST)/cli
+
 lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile amicopy/cli/pyproject.toml --quiet --universal --upgrade --generate-hashes --no-header -o amicopy/cli/requirements.txt
 
-docs: $(VENV)/.installed ## write docs/copyimage.md from the tables of members and rules
+docs: $(VENV)/.installed ## write docs/copyimage.md and docs/command-line.md from the tables of members and rules, and the commands
 	$(BIN)/python -m tests.copies.rules.reference
+	PYTHONPATH=amicopy/cli $(BIN)/python -m tests.cli.reference
 
 fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, garbage to every address and to the server; FUZZ_SUBMISSIONS=500 for fewer
 	$(BIN)/python -m tests.web.fuzz
@@ -66,4 +80,4 @@ screenshots: $(VENV)/.installed ## pictures of every screen into docs/screenshot
 	$(BIN)/python -m tests.journey.screens $(SCREENS)
 
 clean: ## remove the environment and everything that `make run` keeps
-	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants
+	rm -rf $(VENV) var dist staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

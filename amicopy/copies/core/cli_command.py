@@ -23,7 +23,7 @@ def command(call: Call) -> list[str]:
     lines = ["aws ec2 copy-image", _option("--region", call.DestinationRegion or "REGION")]
     literal = {name: value for name, value in members.items() if _needs_json(value)}
     for name, value in members.items():
-        option = "--" + "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+        option = option_of(name)
         if name in literal:
             continue
         if value is True:
@@ -42,6 +42,11 @@ def command(call: Call) -> list[str]:
 def text(call: Call) -> str:
     """The command as one text that can be pasted."""
     return " \\\n  ".join(command(call))
+
+
+def option_of(name: str) -> str:
+    """What the AWS CLI calls a member."""
+    return "--" + "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 
 
 def _option(option: str, value: str) -> str:

@@ -118,8 +118,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "New image",
         "both",
         "Name",
-        "3 to 128 characters: letters, digits, spaces and ( ) [ ] . / - ' @ _. {date}, {source} and {region} are "
-        "filled in before you submit.",
+        "3 to 128 characters: letters, digits, spaces and ( ) [ ] . / - ' @ _.",
         required=True,
         minimum=3,
         maximum=128,

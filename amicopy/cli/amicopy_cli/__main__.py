@@ -1,0 +1,5 @@
+"""`python -m amicopy_cli`."""
+
+from amicopy_cli.main import main
+
+main()

@@ -1,0 +1,165 @@
+"""`amicopy request` and `amicopy validate`: from options, or a pasted aws command, to what the API is asked."""
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import click
+
+from amicopy_cli import aws_command, following, members, output
+from amicopy_cli.client import Client, readable, refusal
+from amicopy_cli.exits import Exit
+from amicopy_cli.members import Shorthand
+
+F = TypeVar("F", bound=Callable[..., Any])
+OWN = ("reason", "correlation", "start_not_before", "continues", "mends")
+
+
+class AwsCommand(click.Command):
+    """A command that takes lists as the AWS CLI does, several values behind one option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(aws_command.spread(args)))
+
+
+def _row(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> list[dict[str, Any]]:
+    return [members.row_of(each) for each in value]
+
+
+def _asked(command: F) -> F:
+    """The options that say what is asked for; the command gets them as one body for each account."""
+
+    @wraps(command)
+    def with_bodies(**given: Any) -> Any:
+        return command(bodies=list(_bodies(given)), **given)
+
+    made: Any = members.options(with_bodies)
+    for option in reversed(
+        (
+            click.option(
+                "--account",
+                "accounts",
+                multiple=True,
+                required=True,
+                envvar="AMICOPY_ACCOUNT",
+                help="The 12 digits of the AWS account to copy into. Several: a request in each.",
+            ),
+            click.option("--reason", required=True, help="Why the copy is needed, for who decides."),
+            click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run."),
+            click.option(
+                "--start-not-before",
+                default=None,
+                metavar="TIME",
+                help="Copies wait for this time, such as 2026-12-01T08:00:00Z.",
+            ),
+            click.option("--continues", type=click.INT, help="The finished request these are more destinations of."),
+            click.option("--mends", type=click.INT, help="The failed copy of another request to ask for again."),
+            click.option(
+                "--destination",
+                "rows",
+                type=Shorthand(),
+                multiple=True,
+                callback=_row,
+                metavar="STRUCTURE",
+                help="A destination with members of its own: DestinationRegion=eu-west-1,KmsKeyId=alias/images",
+            ),
+            click.option(
+                "--from-command",
+                metavar="COMMAND",
+                help="Take the members from an aws ec2 copy-image command; - reads it from standard input. "
+                "Options here come before its own.",
+            ),
+        )
+    ):
+        made = option(made)
+    result: F = made
+    return result
+
+
+@click.command("request", cls=AwsCommand)
+@_asked
+@click.option("--wait", is_flag=True, help="Stay until somebody has decided and the copies are there, or not.")
+@click.option("--follow", is_flag=True, help="The same, and show how far each destination is.")
+@following.options
+@click.option(
+    "--idempotency-key",
+    default=None,
+    metavar="KEY",
+    help="A name for this call, if the run itself may be repeated: the same again asks for nothing twice. "
+    "Otherwise one is made for each run.",
+)
+@output.option
+def request(
+    bodies: list[dict[str, Any]],
+    wait: bool,
+    follow: bool,
+    timeout: float | None,
+    interval: float,
+    idempotency_key: str | None,
+    form: str,
+) -> Exit:
+    """Ask for copies of an AMI.
+
+    The options are those of `aws ec2 copy-image`, and each --region is a destination. An Outpost or a Local Zone is
+    one as well, in the --region named, or else in the source's.
+    """
+    client = Client.of_context()
+    key = idempotency_key or str(uuid4())
+    if len(bodies) > 1:
+        # All or none, as far as can be known before: what one account refuses isn't asked for in the others.
+        for body in bodies:
+            _check(client, body)
+    try:
+        # Each call has its own key; made again by the same command they are the same.
+        keys = [key, *(f"{key}-{body['account']}" for body in bodies[1:])]
+        asked = [client.post("requests", body, key=each) for body, each in zip(bodies, keys, strict=True)]
+    except KeyboardInterrupt:
+        words = f"Nobody knows what was asked for. The same again with --idempotency-key {key} asks for nothing twice."
+        click.echo(words, err=True)
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    numbers = [row["number"] for row in asked]
+    if not (wait or follow):
+        for row in asked:
+            output.request(row, form)
+        return Exit.DONE
+    for row in asked:
+        click.echo(f"Request #{row['number']}: {readable(row['url'])}", err=True)
+    return following.ended(client, numbers, form=form, bars=follow, timeout=timeout, interval=interval)
+
+
+@click.command("validate", cls=AwsCommand)
+@_asked
+@output.option
+def validate(bodies: list[dict[str, Any]], form: str) -> Exit:
+    """Say what would be refused and what may surprise, and ask for nothing."""
+    client = Client.of_context()
+    worst = Exit.DONE
+    for body in bodies:
+        found = client.post("requests/validate", body)
+        output.checked(found, form)
+        worst = max(worst, Exit.DONE if found["valid"] else Exit.REFUSED)
+    return worst
+
+
+def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the API is asked, for each account; takes the options it is made of out of a command's."""
+    values = members.taken(given)
+    rows, accounts, pasted = given.pop("rows"), given.pop("accounts"), given.pop("from_command")
+    own = {name: value for name in OWN if (value := given.pop(name)) is not None}
+    if pasted is not None:
+        found, left_out = aws_command.read(sys.stdin.read() if pasted == "-" else pasted)
+        values = {**found, **values}
+        for option in left_out:
+            click.echo(f"{option} is left out: it says nothing about the copy.", err=True)
+    called = members.body_of(values, rows)
+    for account in dict.fromkeys(accounts):
+        yield {"account": account, **own, **called}
+
+
+def _check(client: Client, body: dict[str, Any]) -> None:
+    found = client.post("requests/validate", body)
+    if not found["valid"]:
+        words = f"It was refused for account {body['account']}. Nothing was stored in any account."
+        raise refusal(422, {"code": "invalid-request", "detail": words, "errors": found["errors"]})

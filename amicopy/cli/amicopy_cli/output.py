@@ -1,0 +1,160 @@
+"""What a run says: JSON for programs, tables for people. A pipe gets neither colours nor lines."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from amicopy_cli import members
+from amicopy_cli.client import readable
+
+F = TypeVar("F", bound=Callable[..., Any])
+# Columns of a pipe: what reads it cuts lines itself.
+WIDE = 10_000
+# Where the form that was asked for is found while a command runs.
+FORM = "amicopy.form"
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    ctx.meta[FORM] = value
+    return value
+
+
+option = click.option(
+    "--output",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    envvar="AMICOPY_OUTPUT",
+    callback=_remember,
+    help="json: nothing but JSON on standard output, as the API says it.",
+)
+
+
+def as_json(value: Any) -> None:
+    """A document of JSON on standard output; one behind the other where there are several."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table on standard output."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*map(_cell, row))
+    _console().print(made)
+
+
+def facts(values: Mapping[str, Any]) -> None:
+    """Names with their values, a line each; without what is empty."""
+    made = Table(box=None, pad_edge=False, show_header=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, value in values.items():
+        if value not in (None, "", [], {}):
+            made.add_row(name, _cell(value))
+    _console().print(made)
+
+
+def request(row: Mapping[str, Any], form: str) -> None:
+    """A request with its copies."""
+    if form == "json":
+        as_json(row)
+        return
+    needs = [f"{each['count']} of {each['group'] or 'anybody who may decide'}" for each in row["needs"]]
+    facts(
+        {
+            "Request": f"#{row['number']} {row['state']}",
+            "Page": row["url"],
+            "Account": row["account"],
+            "Asked by": row["requester"],
+            "Reason": row["reason"],
+            "Correlation": row["correlation"],
+            "Source": f"{row['SourceImageId']} in {row['SourceRegion']}",
+            "Dry run": "yes" if row["dry_run"] else "",
+            "Asked at": row["submitted_at"],
+            "Not before": row["start_not_before"],
+            "Needs": ", ".join(needs) or "nobody's approval",
+            "Expires": row["expires_at"] if row["state"] == "PENDING" else "",
+            "Decided by": row["decided_by"],
+            "Finished": row["finished_at"],
+            "Content hash": row["content_hash"],
+        }
+    )
+    click.echo()
+    table(("Copy", "Destination", "State", "%", "Image", "Parameters"), map(_copy, row["copies"]))
+    for copy in row["copies"]:
+        error, wait = copy["error"], copy["wait"]
+        if error:
+            click.echo(f"\nCopy {copy['id']}: {readable(error['code'])}: {readable(error['message'])}")
+        elif wait and wait["words"]:
+            click.echo(f"\nCopy {copy['id']}: {readable(wait['words'])}")
+
+
+def requests(rows: Sequence[Mapping[str, Any]], form: str) -> None:
+    """A list of requests, a line each."""
+    if form == "json":
+        as_json(rows)
+        return
+    table(
+        ("Number", "State", "Account", "Source", "Name", "Asked by", "Asked at"),
+        (
+            (
+                row["number"],
+                row["state"],
+                row["account"],
+                f"{row['SourceImageId']} {row['SourceRegion']}",
+                row["Name"],
+                row["requester"],
+                row["submitted_at"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def checked(found: Mapping[str, Any], form: str) -> None:
+    """What the rules say to a request that wasn't stored."""
+    if form == "json":
+        as_json(found)
+        return
+    click.echo("It would be taken." if found["valid"] else "It would be refused. Nothing is stored.")
+    for title, name in (("Refused", "errors"), ("Mind", "warnings")):
+        for each in found[name]:
+            click.echo(readable(f"{title}: {members.where(each['pointer'])}{each['detail']}"))
+
+
+def status(row: Mapping[str, Any], form: str) -> None:
+    """How far a request is."""
+    if form == "json":
+        as_json(row)
+        return
+    words = f"{row['state']}, {row['outcome']}" if row["final"] else f"{row['state']}, {row['progress']} %"
+    click.echo(f"Request #{row['number']}: {words}")
+    table(
+        ("Account", "Destination", "State", "%", "Image"),
+        (
+            (each["account"], each["destination"], each["state"], each["progress"], each["ImageId"])
+            for each in row["copies"]
+        ),
+    )
+
+
+def _copy(copy: Mapping[str, Any]) -> Sequence[Any]:
+    said = json.dumps(copy["parameters"], ensure_ascii=False)
+    return copy["id"], copy["destination"], copy["state"], copy["progress"], copy["ImageId"], said
+
+
+def _console() -> Console:
+    return Console(markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+
+
+def _cell(value: Any) -> Text:
+    return Text("" if value is None else readable(str(value)))
