@@ -51,9 +51,12 @@ class Client:
         )
 
     @classmethod
-    def of_context(cls) -> "Client":
-        """The one a command calls with. Raises Unclear where no server or token was set up."""
-        return cls(login.current(), patience=click.get_current_context().obj)
+    def of_context(cls, whose: Login | None = None) -> "Client":
+        """The one a command calls with, until it ends. Raises Unclear where no server or token was set up."""
+        context = click.get_current_context()
+        made = cls(whose or login.current(), patience=context.obj)
+        context.call_on_close(made.http.close)
+        return made
 
     def get(self, path: str, **query: Any) -> Any:
         """What is there; values that are None aren't sent."""

@@ -56,13 +56,12 @@ def cli(ctx: click.Context, retry_for: float) -> None:
 
 @cli.command("login")
 @click.argument("server", envvar=login.SERVER)
-@click.pass_context
-def sign_in(ctx: click.Context, server: str) -> None:
+def sign_in(server: str) -> None:
     """Keep a server's address and a token for it, read from a prompt or from standard input."""
     address = login.checked(server)
     typed = click.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     found = login.made(address, typed)
-    Client(found, patience=ctx.obj).get("openapi.json")
+    Client.of_context(found).get("openapi.json")
     where = login.keep(found)
     click.echo(f"The token works for {address}. It is kept in {where}.", err=True)
 

@@ -1,0 +1,218 @@
+"""Asking from the command line: what becomes of options, of pasted commands, of refusals and of lost answers."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from amicopy.copies.core import cli_command
+from amicopy.copies.core.calls import Call
+from amicopy.copies.core.marks import KEY
+from amicopy.copies.core.models import Account, CopyRequest
+from tests.cli.conftest import ASKED, Command, filed
+from tests.cli.door import Door
+from tests.conftest import Control
+from tests.copies.conftest import SOURCE, approve, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OUTPOST = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0"
+
+
+def asked_for(parameters: dict[str, Any]) -> dict[str, Any]:
+    """A copy's parameters without amicopy's own mark."""
+    tags = [
+        {**each, "Tags": [tag for tag in each["Tags"] if tag["Key"] != KEY]} for each in parameters["TagSpecifications"]
+    ]
+    return {**parameters, "TagSpecifications": [each for each in tags if each["Tags"]]}
+
+
+def test_each_region_is_a_destination_and_says_where_it_is(amicopy: Command) -> None:
+    run = amicopy("request", *ASKED, "--region", "eu-west-1", "--region", "us-west-2", "--correlation", "run-7")
+    assert (run.code, run.err) == (0, "")
+    row = filed()
+    assert [copy.DestinationRegion for copy in row.copies.order_by("position")] == ["eu-west-1", "us-west-2"]
+    assert (row.reason, row.correlation, row.requester.username) == ("PLAT-1", "run-7", "requester")
+    for words in (f"#{row.pk} PENDING", row.content_hash, "us-west-2", "1 of anybody who may decide"):
+        assert words in run.out
+    # To a pipe: no colours, no lines drawn, one line for each copy whatever its length.
+    assert "\x1b" not in run.out
+    assert all(character.isascii() for character in run.out)
+
+
+def test_every_kind_of_option_arrives(amicopy: Command) -> None:
+    start = f"{timezone.now() + timedelta(days=30):%Y-%m-%dT%H:00:00Z}"
+    run = amicopy(
+        "request", *ASKED, "--encrypted", "--kms-key-id", "alias/golden-images", "--copy-image-tags",
+        "--description", "for the fleet", "--snapshot-copy-completion-duration-minutes", "30",
+        "--tag-specifications", "ResourceType=image,Tags=[{Key=team,Value=platform},{Key=Name,Value='a, b'}]",
+        '{"ResourceType": "snapshot", "Tags": [{"Key": "team", "Value": "platform"}]}',
+        "--destination", "DestinationRegion=eu-west-1,Name=golden-west,SnapshotCopyCompletionDurationMinutes=15",
+        "--region", "us-west-2", "--start-not-before", start, "--output", "json",
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    west, ireland = filed().copies.order_by("position")
+    tags = [
+        {"ResourceType": "image", "Tags": [{"Key": "team", "Value": "platform"}, {"Key": "Name", "Value": "a, b"}]},
+        {"ResourceType": "snapshot", "Tags": [{"Key": "team", "Value": "platform"}]},
+    ]
+    assert asked_for(west.parameters) == {
+        "SourceRegion": "us-east-1",
+        "SourceImageId": SOURCE,
+        "Name": "golden-1",
+        "Description": "for the fleet",
+        "Encrypted": True,
+        "KmsKeyId": "alias/golden-images",
+        "SnapshotCopyCompletionDurationMinutes": 30,
+        "CopyImageTags": True,
+        "TagSpecifications": tags,
+    }
+    assert (ireland.Name, ireland.parameters["SnapshotCopyCompletionDurationMinutes"]) == ("golden-west", 15)
+    assert run.json["start_not_before"] == start
+
+
+@pytest.mark.parametrize(
+    ("options", "destination"),
+    [
+        (["--destination-outpost-arn", OUTPOST], {"DestinationOutpostArn": OUTPOST}),
+        (["--region", "us-east-1", "--destination-outpost-arn", OUTPOST], {"DestinationOutpostArn": OUTPOST}),
+        (
+            ["--destination-availability-zone", "us-east-1-bos-1a"],
+            {"DestinationAvailabilityZone": "us-east-1-bos-1a"},
+        ),
+    ],
+)
+def test_an_outpost_or_a_zone_is_a_destination(
+    amicopy: Command, options: list[str], destination: dict[str, str]
+) -> None:
+    assert amicopy("request", *ASKED, *options).code == 0
+    copy = filed().copies.get()
+    assert copy.DestinationRegion == "us-east-1"
+    assert destination.items() <= copy.parameters.items()
+
+
+def test_several_accounts_are_a_request_each_and_all_or_none(amicopy: Command, person: User) -> None:
+    Account.objects.create(name="second", account_id="444455556666")
+    both = ("request", *ASKED, "--region", "eu-west-1", "--account", "444455556666")
+    refused = amicopy(*both, "--account", "999999999999")
+    assert (refused.code, refused.out) == (6, "")
+    assert "--account: Choose the AWS account to copy into." in refused.err
+    assert not CopyRequest.objects.exists()
+    run = amicopy(*both, "--idempotency-key", "run-7")
+    again = amicopy(*both, "--idempotency-key", "run-7")
+    assert (run.code, again.code, again.out) == (0, 0, run.out)
+    assert set(CopyRequest.objects.values_list("account__account_id", flat=True)) == {"111122223333", "444455556666"}
+    assert CopyRequest.objects.count() == 2
+
+
+def test_a_pasted_command_is_asked_for(amicopy: Command) -> None:
+    call = Call(
+        DestinationRegion="eu-west-1",
+        parameters={
+            "SourceRegion": "us-east-1",
+            "SourceImageId": SOURCE,
+            "Name": "golden (week 47)",
+            "Description": "it's 'quoted', $HOME and\nmore",
+            "CopyImageTags": True,
+            "TagSpecifications": [{"ResourceType": "image", "Tags": [{"Key": "a", "Value": ""}]}],
+        },
+    )
+    more = ("--account", "111122223333", "--reason", "PLAT-1")
+    pasted = cli_command.text(call) + " --profile golden --no-cli-pager"
+    run = amicopy("request", "--from-command", "-", *more, stdin=pasted)
+    assert run.code == 0, run.err
+    assert run.err == "".join(
+        f"{option} is left out: it says nothing about the copy.\n" for option in ("--profile", "--no-cli-pager")
+    )
+    copy = filed().copies.get()
+    assert (copy.DestinationRegion, asked_for(copy.parameters)) == ("eu-west-1", call.parameters)
+    # What stands beside it comes before its own.
+    instead = ("--region", "us-west-2", "--region", "eu-central-1", "--name", "another")
+    assert amicopy("request", "--from-command", pasted, *more, *instead).code == 0
+    copies = CopyRequest.objects.latest("pk").copies.order_by("position")
+    assert [(each.DestinationRegion, each.Name) for each in copies] == [
+        ("us-west-2", "another"),
+        ("eu-central-1", "another"),
+    ]
+
+
+def test_a_refusal_says_what_is_wrong_with_each_option(amicopy: Command) -> None:
+    wrong = ("request", *ASKED, "--region", "eu-west-1", "--region", "mars", "--name", "a*")
+    run = amicopy(*wrong)
+    assert (run.code, run.out) == (6, "")
+    assert "The request was refused. Nothing was stored." in run.err
+    assert "\n  destination 2, --region: " in run.err
+    assert "\n  --name: " in run.err
+    # In JSON it is the problem, as the API says it.
+    told = amicopy(*wrong, "--output", "json")
+    assert (told.code, told.json["code"], told.json["status"]) == (6, "invalid-request", 422)
+    assert "#/destinations/1/DestinationRegion" in {each["pointer"] for each in told.json["errors"]}
+    assert not CopyRequest.objects.exists()
+
+
+def test_validating_stores_nothing(amicopy: Command) -> None:
+    good = amicopy("validate", *ASKED, "--region", "eu-west-1")
+    assert (good.code, good.out.splitlines()[0]) == (0, "It would be taken.")
+    bad = amicopy("validate", *ASKED, "--region", "eu-west-1", "--name", "a*")
+    assert bad.code == 6
+    assert "Refused: --name: " in bad.out
+    assert amicopy("validate", *ASKED, "--region", "eu-west-1", "--output", "json").json["valid"] is True
+    assert not CopyRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("request",), "Missing option '--account'"),
+        (("request", *ASKED, "--snapshot-copy-completion-duration-minutes", "soon"), "not a valid integer"),
+        (("request", *ASKED, "--tag-specifications", "ResourceType"), "name=value is expected"),
+        (("request", *ASKED, "--destination", "eu-west-1"), "name=value is expected"),
+        (
+            ("request", *ASKED, "--region", "a", "--region", "b", "--destination-outpost-arn", OUTPOST),
+            "say it with --destination",
+        ),
+        (("request", *ASKED, "--from-command", "rm -rf /"), "it doesn't begin with aws"),
+        (("request", *ASKED, "--timeout", "soon"), "no time such as"),
+        (("request", *ASKED, "--token", "amic_x"), "No such option"),
+        (("status", "twelve"), "not a valid integer"),
+        (("reject", "12", "--content-hash", "0"), "Missing option '--reason'"),
+        (("approve", "12"), "--content-hash"),
+        ((), "Usage: amicopy"),
+    ],
+)
+def test_a_wrong_call_is_usage(amicopy: Command, arguments: tuple[str, ...], words: str) -> None:
+    run = amicopy(*arguments)
+    assert (run.code, run.out) == (2, "")
+    assert words in run.err
+
+
+def test_a_lost_answer_asks_for_nothing_twice(amicopy: Command, door: Door) -> None:
+    door.modes.extend(["lose", "busy"])
+    run = amicopy("request", *ASKED, "--region", "eu-west-1", AMICOPY_SERVER=door.url)
+    assert run.code == 0, run.err
+    assert "Trying again" in run.err
+    assert len(door.calls) == 3
+    assert len({key for _, key in door.calls}) == 1
+    assert len(door.calls[0][1]) > 20
+    assert CopyRequest.objects.count() == 1
+
+
+def test_every_run_has_a_key_of_its_own_unless_it_is_given_one(amicopy: Command) -> None:
+    asked = ("request", *ASKED, "--region", "eu-west-1")
+    assert amicopy(*asked).code == amicopy(*asked).code == 0
+    assert CopyRequest.objects.count() == 2
+    assert amicopy(*asked, "--idempotency-key", "k").out == amicopy(*asked, "--idempotency-key", "k").out
+    assert CopyRequest.objects.count() == 3
+    other = amicopy(*asked, "--description", "another", "--idempotency-key", "k")
+    assert other.code == 6
+    assert "Another call was made under this Idempotency-Key" in other.err
+
+
+def test_asking_and_waiting_are_one_command(amicopy: Command, control: Control) -> None:
+    dry = amicopy("request", *ASKED, "--region", "eu-west-1", "--wait", "--timeout", "0.3s", "--interval", "0.1s")
+    row = filed()
+    assert dry.code == 3
+    assert f"Request #{row.pk}: " in dry.err
+    assert f"It goes on: amicopy wait {row.pk}" in dry.err
+    approve(make_person("approver", "approver"), row)
