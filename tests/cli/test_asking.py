@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from amicopy.copies.core import cli_command
 from amicopy.copies.core.calls import Call
-from amicopy.copies.core.marks import KEY
 from amicopy.copies.core.models import Account, CopyRequest
 from tests.cli.conftest import ASKED, Command, filed
 from tests.cli.door import Door
@@ -23,7 +22,8 @@ OUTPOST = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0"
 def asked_for(parameters: dict[str, Any]) -> dict[str, Any]:
     """A copy's parameters without amicopy's own mark."""
     tags = [
-        {**each, "Tags": [tag for tag in each["Tags"] if tag["Key"] != KEY]} for each in parameters["TagSpecifications"]
+        {**each, "Tags": [tag for tag in each["Tags"] if tag["Key"] != "amicopy:copy"]}
+        for each in parameters["TagSpecifications"]
     ]
     return {**parameters, "TagSpecifications": [each for each in tags if each["Tags"]]}
 

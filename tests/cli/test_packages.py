@@ -132,7 +132,9 @@ class Ring(KeyringBackend):
         FILE.write_text(json.dumps(self._all() | {f"{service} {username}": password}))
 
     def delete_password(self, service, username):
-        FILE.write_text(json.dumps({name: each for name, each in self._all().items() if name != f"{service} {username}"}))
+        left = self._all()
+        del left[f"{service} {username}"]
+        FILE.write_text(json.dumps(left))
 '''
 
 

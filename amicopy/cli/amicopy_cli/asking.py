@@ -145,15 +145,16 @@ def validate(bodies: list[dict[str, Any]], form: str) -> Exit:
 
 def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the API is asked, for each account; takes the options it is made of out of a command's."""
-    values = members.taken(given)
+    values, pasted_row = members.taken(given), {}
     rows, accounts, pasted = given.pop("rows"), given.pop("accounts"), given.pop("from_command")
     own = {name: value for name in OWN if (value := given.pop(name)) is not None}
     if pasted is not None:
         found, left_out = aws_command.read(sys.stdin.read() if pasted == "-" else pasted)
+        pasted_row, found = members.divided(found)
         values = {**found, **values}
         for option in left_out:
             click.echo(f"{option} is left out: it says nothing about the copy.", err=True)
-    called = members.body_of(values, rows)
+    called = members.body_of(values, rows, otherwise=pasted_row)
     for account in dict.fromkeys(accounts):
         yield {"account": account, **own, **called}
 

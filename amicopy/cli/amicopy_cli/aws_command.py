@@ -41,7 +41,8 @@ def spread(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def read(text: str) -> tuple[dict[str, Any], list[str]]:
-    """The members a command gives, by their names, and the options that were left out. Raises click.UsageError."""
+    """The members of the one call that a command makes, by their names, and the options that were left out. Raises
+    click.UsageError."""
     words = _words(text)
     command = click.Command(
         "copy-image",
@@ -60,7 +61,8 @@ def read(text: str) -> tuple[dict[str, Any], list[str]]:
         raise _unread(error.format_message()) from None
     if given.pop("names") != ("ec2", "copy-image"):
         raise _unread("it isn't aws ec2 copy-image and its options alone")
-    found = {**_from_json(given.pop("input_json")), **taken(given)}
+    options = {name: value[-1] if BY_NAME[name].of_destination else value for name, value in taken(given).items()}
+    found = {**_from_json(given.pop("input_json")), **options}
     for name, value in found.items():
         if isinstance(value, str) and value.startswith(ELSEWHERE):
             raise _unread(f"{BY_NAME[name].option} names {value}: put in what stands there")
@@ -91,7 +93,7 @@ def _from_json(text: str) -> dict[str, Any]:
     unknown = set(found) - (set(BY_NAME) - {REGION}) if isinstance(found, dict) else {"a list"}
     if unknown:
         raise _unread(f"--cli-input-json has no member {sorted(unknown)[0]}")
-    return {name: [value] if BY_NAME[name].of_destination else value for name, value in found.items()}
+    return dict(found)
 
 
 def _argument(option: str) -> str:

@@ -92,19 +92,28 @@ def taken(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def body_of(values: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def divided(call: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The members of one call: those of its destination, and those that can stand for all."""
+    own = {name: value for name, value in call.items() if BY_NAME[name].of_destination}
+    return own, {name: value for name, value in call.items() if name not in own}
+
+
+def body_of(
+    values: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, otherwise: Mapping[str, Any]
+) -> dict[str, Any]:
     """`copy_image` and `destinations` of a request. `values` are members as `taken` returns them, `rows` destinations
-    that were said in full. Raises click.UsageError where it isn't clear what belongs together."""
-    shared = {name: value for name, value in values.items() if not BY_NAME[name].of_destination}
-    return {"copy_image": shared, "destinations": [*_destinations(values), *(dict(row) for row in rows)]}
+    that were said in full, `otherwise` the one where nothing else is. Raises click.UsageError where it isn't clear what
+    belongs together."""
+    own, shared = divided(values)
+    said = [*_destinations(own, values.get("SourceRegion", "")), *map(dict, rows)]
+    return {"copy_image": shared, "destinations": said or ([dict(otherwise)] if otherwise else [])}
 
 
-def _destinations(values: Mapping[str, Any]) -> list[dict[str, str]]:
+def _destinations(own: Mapping[str, Sequence[str]], source: str) -> list[dict[str, str]]:
     """A destination for each Region; an Outpost or a zone is one of its own, in the one Region that is named or, as AWS
     wants it, in the source's."""
-    regions = values.get(REGION, [])
-    own = [name for name in values if BY_NAME[name].of_destination and name != REGION]
-    places = [(name, value) for name in own for value in values[name]]
+    regions = own.get(REGION, [])
+    places = [(name, value) for name in own if name != REGION for value in own[name]]
     if not places:
         return [{REGION: region} for region in regions]
     if len(regions) > 1:
@@ -112,7 +121,7 @@ def _destinations(values: Mapping[str, Any]) -> list[dict[str, str]]:
             "With several --region it isn't clear which of them an Outpost or a zone is in: say it with "
             f"--destination, such as --destination {REGION}={regions[0]},{places[0][0]}={places[0][1]}"
         )
-    region = regions[0] if regions else values.get("SourceRegion", "")
+    region = regions[0] if regions else source
     return [{REGION: region, name: value} for name, value in places]
 
 
