@@ -1,6 +1,7 @@
 """Imports point down: web over copies over audit and aws. Only aws and the sandbox know botocore."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ ALLOWED = {
     "audit": set[str](),
     "notify": {"audit"},
     "aws": set[str](),
+    "cli": set[str](),
     "sandbox": set[str](),
     "local": {"copies"},
     "settings": {"audit"},
@@ -74,6 +76,18 @@ def test_the_floors_of_copies_import_downwards(path: Path) -> None:
         if floor is not None:
             assert FLOORS.index(floor) >= FLOORS.index(parts[1]), f"{name} is above {parts[1]}"
             assert (parts[1], floor) not in APART, name
+
+
+def test_the_command_line_is_a_package_of_its_own() -> None:
+    own = {"amicopy_cli", "click", "httpx2", "rich", "keyring"}
+    for path in ROOT.rglob("*.py"):
+        if path.is_symlink():
+            continue
+        names = {name.partition(".")[0] for name in imported(ast.parse(path.read_text()))}
+        if path.is_relative_to(ROOT / "cli"):
+            assert names <= own | sys.stdlib_module_names, path
+        else:
+            assert "amicopy_cli" not in names, path
 
 
 def test_migrations_call_no_live_code() -> None:

@@ -41,7 +41,10 @@ def test_the_table_of_settings_lists_exactly_what_settings_read() -> None:
 
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    cli = tomllib.loads((ROOT / "amicopy" / "cli" / "pyproject.toml").read_text())
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    wanted += [*cli["project"]["dependencies"], *cli["project"]["optional-dependencies"]["keyring"]]
+    wanted += cli["build-system"]["requires"]
     names = {re.split(r"[\[><=;!~ ]", text)[0] for text in wanted}
     explained = {
         name.strip()
@@ -60,6 +63,7 @@ def test_the_sections_stand_in_their_order() -> None:
         "Pointing it at AWS",
         "Settings",
         "Worker and beat",
+        "Command line",
         "Modules",
         "Dependencies",
         "Decisions",

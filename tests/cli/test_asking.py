@@ -1,5 +1,6 @@
 """Asking from the command line: what becomes of options, of pasted commands, of refusals and of lost answers."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,8 @@ from django.utils import timezone
 from amicopy.copies.core import cli_command
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
-from tests.cli.conftest import ASKED, Command, filed
+from tests.cli.conftest import ASKED, Command, become, ended, filed, interrupt, line
 from tests.cli.door import Door
-from tests.conftest import Control
 from tests.copies.conftest import SOURCE, approve, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -209,10 +209,27 @@ def test_every_run_has_a_key_of_its_own_unless_it_is_given_one(amicopy: Command)
     assert "Another call was made under this Idempotency-Key" in other.err
 
 
-def test_asking_and_waiting_are_one_command(amicopy: Command, control: Control) -> None:
-    dry = amicopy("request", *ASKED, "--region", "eu-west-1", "--wait", "--timeout", "0.3s", "--interval", "0.1s")
+def test_asking_and_waiting_are_one_command(amicopy: Command) -> None:
+    again = ("--interval", "0.1s", "--idempotency-key", "run-7")
+    first = amicopy("request", *ASKED, "--region", "eu-west-1", "--wait", "--timeout", "0.3s", *again)
     row = filed()
-    assert dry.code == 3
-    assert f"Request #{row.pk}: " in dry.err
-    assert f"It goes on: amicopy wait {row.pk}" in dry.err
+    assert first.code == 3
+    assert f"Request #{row.pk}: " in first.err
+    assert f"It goes on: amicopy wait {row.pk}" in first.err
     approve(make_person("approver", "approver"), row)
+    become(row, "PARTIAL", {0: "FAILED"})
+    # The same run once more waits for the same request.
+    second = amicopy("request", *ASKED, "--region", "eu-west-1", "--follow", *again, "--output", "json")
+    assert (second.code, second.json["number"], second.json["outcome"]) == (5, row.pk, "partly")
+
+
+def test_ctrl_c_while_asking_says_how_to_ask_once(amicopy: Command, door: Door) -> None:
+    door.shut()
+    process = amicopy.begin("request", *ASKED, "--region", "eu-west-1", AMICOPY_SERVER=door.url)
+    line(process, "Trying again")
+    interrupt(process)
+    run = ended(process)
+    assert (run.code, run.out) == (130, "")
+    assert re.search(r"The same with --idempotency-key [0-9a-f-]{36} asks for nothing twice", run.err)
+    gone = amicopy("--retry-for", "0", "request", *ASKED, "--region", "eu-west-1", AMICOPY_SERVER=door.url)
+    assert (gone.code, "--idempotency-key" in gone.err) == (7, True)

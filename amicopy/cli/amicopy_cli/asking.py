@@ -10,7 +10,7 @@ import click
 
 from amicopy_cli import aws_command, following, members, output
 from amicopy_cli.client import Client, readable, refusal
-from amicopy_cli.exits import Exit
+from amicopy_cli.exits import Exit, Unreachable
 from amicopy_cli.members import Shorthand
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,6 +44,7 @@ def _asked(command: F) -> F:
                 multiple=True,
                 required=True,
                 envvar="AMICOPY_ACCOUNT",
+                show_envvar=True,
                 help="The 12 digits of the AWS account to copy into. Several: a request in each.",
             ),
             click.option("--reason", required=True, help="Why the copy is needed, for who decides."),
@@ -111,21 +112,10 @@ def request(
         # All or none, as far as can be known before: what one account refuses isn't asked for in the others.
         for body in bodies:
             _check(client, body)
-    try:
-        # Each call has its own key; made again by the same command they are the same.
-        keys = [key, *(f"{key}-{body['account']}" for body in bodies[1:])]
-        asked = [client.post("requests", body, key=each) for body, each in zip(bodies, keys, strict=True)]
-    except KeyboardInterrupt:
-        words = f"Nobody knows what was asked for. The same again with --idempotency-key {key} asks for nothing twice."
-        click.echo(words, err=True)
-        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
-    numbers = [row["number"] for row in asked]
+    asked = list(_filed(client, bodies, key, form="" if wait or follow else form))
     if not (wait or follow):
-        for row in asked:
-            output.request(row, form)
         return Exit.DONE
-    for row in asked:
-        click.echo(f"Request #{row['number']}: {readable(row['url'])}", err=True)
+    numbers = [row["number"] for row in asked]
     return following.ended(client, numbers, form=form, bars=follow, timeout=timeout, interval=interval)
 
 
@@ -145,18 +135,37 @@ def validate(bodies: list[dict[str, Any]], form: str) -> Exit:
 
 def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the API is asked, for each account; takes the options it is made of out of a command's."""
-    values, pasted_row = members.taken(given), {}
+    values, one = members.taken(given), dict[str, Any]()
     rows, accounts, pasted = given.pop("rows"), given.pop("accounts"), given.pop("from_command")
     own = {name: value for name in OWN if (value := given.pop(name)) is not None}
     if pasted is not None:
         found, left_out = aws_command.read(sys.stdin.read() if pasted == "-" else pasted)
-        pasted_row, found = members.divided(found)
+        one, found = members.divided(found)
         values = {**found, **values}
         for option in left_out:
             click.echo(f"{option} is left out: it says nothing about the copy.", err=True)
-    called = members.body_of(values, rows, otherwise=pasted_row)
+    called = members.body_of(values, rows, otherwise=one)
     for account in dict.fromkeys(accounts):
         yield {"account": account, **own, **called}
+
+
+def _filed(client: Client, bodies: list[dict[str, Any]], key: str, *, form: str) -> Iterator[dict[str, Any]]:
+    """Asks for each and says so at once, in a form or, without one, in a line on standard error."""
+    for place, body in enumerate(bodies):
+        try:
+            # Each call has a key of its own; the same command under the same key makes the same ones.
+            row = client.post("requests", body, key=f"{key}-{body['account']}" if place else key)
+        except (KeyboardInterrupt, Unreachable):
+            words = (
+                f"Whether it was asked for isn't known. The same with --idempotency-key {key} asks for nothing twice."
+            )
+            click.echo(words, err=True)
+            raise
+        if form:
+            output.request(row, form)
+        else:
+            click.echo(f"Request #{row['number']}: {readable(row['url'])}", err=True)
+        yield row
 
 
 def _check(client: Client, body: dict[str, Any]) -> None:

@@ -46,6 +46,7 @@ class Amicopy(click.Group):
     default="2m",
     show_default=True,
     envvar="AMICOPY_RETRY_FOR",
+    show_envvar=True,
     help="How long amicopy may be away, or busy, before a call gives up.",
 )
 @click.pass_context

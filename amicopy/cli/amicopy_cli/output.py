@@ -32,6 +32,7 @@ option = click.option(
     default="table",
     show_default=True,
     envvar="AMICOPY_OUTPUT",
+    show_envvar=True,
     callback=_remember,
     help="json: nothing but JSON on standard output, as the API says it.",
 )
