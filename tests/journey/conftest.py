@@ -197,11 +197,11 @@ class Person:
         with self.opener.open(self.url + path, timeout=ANSWER_SECONDS) as answer:
             return str(answer.read().decode())
 
-    def post(self, path: str, *, page: str = "", **fields: str) -> tuple[str, str]:
+    def post(self, path: str, *, page: str = "", **fields: str | list[str]) -> tuple[str, str]:
         """Posts a form; returns the path it led to and the page there, refusals (422) included."""
         tokens = read(page or self.get(path)).marked("name", "csrfmiddlewaretoken")
         assert tokens, page
-        data = urlencode({**fields, "csrfmiddlewaretoken": tokens[0].attribute("value")}).encode()
+        data = urlencode({**fields, "csrfmiddlewaretoken": tokens[0].attribute("value")}, doseq=True).encode()
         try:
             request = Request(self.url + path, data, {"Referer": self.url + path})
             with self.opener.open(request, timeout=ANSWER_SECONDS) as answer:

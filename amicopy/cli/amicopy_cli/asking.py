@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import click
@@ -28,55 +28,56 @@ def _row(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> 
     return [members.row_of(each) for each in value]
 
 
+# What is asked for besides CopyImage's members.
+ABOUT = (
+    click.option(
+        "--account",
+        "accounts",
+        multiple=True,
+        required=True,
+        envvar="AMICOPY_ACCOUNT",
+        show_envvar=True,
+        help="The 12 digits of the AWS account to copy into. Several: a request in each.",
+    ),
+    click.option("--reason", required=True, help="Why the copy is needed, for who decides."),
+    click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run."),
+    click.option(
+        "--start-not-before",
+        default=None,
+        metavar="TIME",
+        help="Copies wait for this time, such as 2026-12-01T08:00:00Z.",
+    ),
+    click.option("--continues", type=click.INT, help="The finished request these are more destinations of."),
+    click.option("--mends", type=click.INT, help="The failed copy of another request to ask for again."),
+    click.option(
+        "--destination",
+        "rows",
+        type=Shorthand(),
+        multiple=True,
+        callback=_row,
+        metavar="STRUCTURE",
+        help="A destination with members of its own: DestinationRegion=eu-west-1,KmsKeyId=alias/images",
+    ),
+    click.option(
+        "--from-command",
+        metavar="COMMAND",
+        help="Take the members from an aws ec2 copy-image command; - reads it from standard input. "
+        "Options here come before its own.",
+    ),
+)
+
+
 def _asked(command: F) -> F:
-    """The options that say what is asked for; the command gets them as one body for each account."""
+    """Gives a command the options that say what is asked for; it gets them as one body for each account."""
 
     @wraps(command)
     def with_bodies(**given: Any) -> Any:
         return command(bodies=list(_bodies(given)), **given)
 
     made: Any = members.options(with_bodies)
-    for option in reversed(
-        (
-            click.option(
-                "--account",
-                "accounts",
-                multiple=True,
-                required=True,
-                envvar="AMICOPY_ACCOUNT",
-                show_envvar=True,
-                help="The 12 digits of the AWS account to copy into. Several: a request in each.",
-            ),
-            click.option("--reason", required=True, help="Why the copy is needed, for who decides."),
-            click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run."),
-            click.option(
-                "--start-not-before",
-                default=None,
-                metavar="TIME",
-                help="Copies wait for this time, such as 2026-12-01T08:00:00Z.",
-            ),
-            click.option("--continues", type=click.INT, help="The finished request these are more destinations of."),
-            click.option("--mends", type=click.INT, help="The failed copy of another request to ask for again."),
-            click.option(
-                "--destination",
-                "rows",
-                type=Shorthand(),
-                multiple=True,
-                callback=_row,
-                metavar="STRUCTURE",
-                help="A destination with members of its own: DestinationRegion=eu-west-1,KmsKeyId=alias/images",
-            ),
-            click.option(
-                "--from-command",
-                metavar="COMMAND",
-                help="Take the members from an aws ec2 copy-image command; - reads it from standard input. "
-                "Options here come before its own.",
-            ),
-        )
-    ):
+    for option in reversed(ABOUT):
         made = option(made)
-    result: F = made
-    return result
+    return cast("F", made)
 
 
 @click.command("request", cls=AwsCommand)
@@ -156,10 +157,8 @@ def _filed(client: Client, bodies: list[dict[str, Any]], key: str, *, form: str)
             # Each call has a key of its own; the same command under the same key makes the same ones.
             row = client.post("requests", body, key=f"{key}-{body['account']}" if place else key)
         except (KeyboardInterrupt, Unreachable):
-            words = (
-                f"Whether it was asked for isn't known. The same with --idempotency-key {key} asks for nothing twice."
-            )
-            click.echo(words, err=True)
+            words = f"The same command with --idempotency-key {key} asks for nothing twice."
+            click.echo(f"Whether it was asked for isn't known. {words}", err=True)
             raise
         if form:
             output.request(row, form)

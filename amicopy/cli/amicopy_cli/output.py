@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import click
 from rich.console import Console
@@ -13,7 +13,6 @@ from rich.text import Text
 from amicopy_cli import members
 from amicopy_cli.client import readable
 
-F = TypeVar("F", bound=Callable[..., Any])
 # Columns of a pipe: what reads it cuts lines itself.
 WIDE = 10_000
 # Where the form that was asked for is found while a command runs.
@@ -50,7 +49,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         made.add_column(column, overflow="fold")
     for row in rows:
         made.add_row(*map(_cell, row))
-    _console().print(made)
+    _print(made)
 
 
 def facts(values: Mapping[str, Any]) -> None:
@@ -61,7 +60,7 @@ def facts(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if value not in (None, "", [], {}):
             made.add_row(name, _cell(value))
-    _console().print(made)
+    _print(made)
 
 
 def request(row: Mapping[str, Any], form: str) -> None:
@@ -153,8 +152,17 @@ def _copy(copy: Mapping[str, Any]) -> Sequence[Any]:
     return copy["id"], copy["destination"], copy["state"], copy["progress"], copy["ImageId"], said
 
 
-def _console() -> Console:
-    return Console(markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+def _print(made: Table) -> None:
+    """A table in the width of the terminal; in a pipe a line for each row, without spaces at its end."""
+    terminal = sys.stdout.isatty()
+    console = Console(markup=False, highlight=False, emoji=False, width=None if terminal else WIDE)
+    if terminal:
+        console.print(made)
+        return
+    with console.capture() as captured:
+        console.print(made)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _cell(value: Any) -> Text:
