@@ -39,7 +39,7 @@ check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migra
 	audit=$$($(BIN)/python manage.py make_audit_key 2>/dev/null | sed -n 's/^AUDIT_PRIVATE_KEY=//p'); \
 	echo 'manage.py check --deploy, as in production'; \
 	AMICOPY_AWS=aws SECRET_KEY=$$key AUDIT_SIGNING_KEY=a$$key ALLOWED_HOSTS=amicopy.example \
-	AUDIT_PRIVATE_KEY=$$audit AUDIT_HEAD_DIR=heads ENCRYPTION_KEYS=$$seal \
+	AUDIT_PRIVATE_KEY=$$audit AUDIT_HEAD_DIR=heads ENCRYPTION_KEYS=$$seal TRUSTED_PROXIES=127.0.0.1 \
 	DATABASE_URL=postgres://amicopy@127.0.0.1/amicopy CELERY_BROKER_URL=amqp://127.0.0.1// \
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run

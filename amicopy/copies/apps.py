@@ -11,3 +11,4 @@ class CopiesConfig(AppConfig):
 
     def ready(self) -> None:
         register(deploy_checks.two_person_changes, Tags.security, deploy=True)
+        register(deploy_checks.https_behind_a_proxy, Tags.security, deploy=True)

@@ -19,7 +19,7 @@ UNASKED = frozenset({Kind.TEST, Kind.LINK, Kind.ACCOUNT})
 
 def send(message: Message, person: User) -> None:
     """Hands the message to the mail server. Raises Unsent and NotNeeded."""
-    if not person.is_active or not person.email:
+    if not (message.address or (person.is_active and person.email)):
         raise NotNeeded("The person is switched off, or has no e-mail address any more.")
     if Mute.objects.filter(person=person, kind=message.kind).exists():
         raise NotNeeded("The person doesn't want this kind any more.")
@@ -63,8 +63,9 @@ def email(message: Message, person: User) -> EmailMessage:
     path = password_links.completed(message.path, person) if message.kind == Kind.LINK else message.path
     if message.kind not in UNASKED:
         footer += f" Choose what you are told: {settings.SITE_URL}/settings/"
+    to = message.address or person.email
     body = f"{message.text}\n\n{settings.SITE_URL}{path}\n\n-- \n{footer}\n"
-    return EmailMessage(message.subject, body, settings.DEFAULT_FROM_EMAIL, [person.email], headers=headers)
+    return EmailMessage(message.subject, body, settings.DEFAULT_FROM_EMAIL, [to], headers=headers)
 
 
 def _said(code: int, words: bytes | str) -> str:

@@ -215,6 +215,8 @@ class Message(models.Model):
     round = models.PositiveIntegerField()
     person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="messages")
     endpoint = models.ForeignKey(Endpoint, null=True, on_delete=models.PROTECT, related_name="messages")
+    # Where an e-mail goes instead of to the person's address of the moment: one that was theirs until now.
+    address = models.EmailField(blank=True)
     subject = models.CharField(max_length=250)
     text = models.TextField()
     # Where it leads, below SITE_URL.
@@ -240,7 +242,7 @@ class Message(models.Model):
         ordering = ("-id",)
         default_permissions = ()
         constraints = (
-            models.UniqueConstraint(fields=("event", "person"), name="message_once_to_a_person"),
+            models.UniqueConstraint(fields=("event", "person", "address"), name="message_once_to_a_person"),
             models.UniqueConstraint(fields=("event", "endpoint"), name="message_once_to_an_endpoint"),
             models.CheckConstraint(
                 condition=Q(person__isnull=True, endpoint__isnull=False)

@@ -70,9 +70,11 @@ class NotNeeded(Exception):
     """The message has nobody to go to any more; the words say why."""
 
 
-def put(notice: Notice, *, people: Iterable[int] = (), webhooks: bool = True) -> None:
+def put(
+    notice: Notice, *, people: Iterable[int] = (), webhooks: bool = True, also_to: Mapping[int, str] | None = None
+) -> None:
     """Writes a message for each of these people, by primary key, for each webhook that wants the kind, and for the one
-    that the request names.
+    that the request names; and one for each address in `also_to` that was a person's until now, by the person.
 
     Left out are people who muted the kind, are switched off or have no address. Written again for the same event, a
     message stays the one it was. Runs in the caller's transaction.
@@ -96,6 +98,8 @@ def put(notice: Notice, *, people: Iterable[int] = (), webhooks: bool = True) ->
         muted = Mute.objects.filter(person=OuterRef("pk"), kind=notice.kind)
         able = User.objects.filter(~Exists(muted), pk__in=wanted, is_active=True).exclude(email="")
         messages += [Message(person_id=pk, **common) for pk in able.order_by("pk").values_list("pk", flat=True)]
+    if settings.EMAIL_ON and also_to:
+        messages += [Message(person_id=pk, address=address, **common) for pk, address in also_to.items() if address]
     if webhooks:
         messages += [
             Message(endpoint=endpoint, payload=dict(notice.payload), **common)

@@ -120,7 +120,7 @@ def how(user: User, permission: str) -> str:
         )
     if not second_person.confirmers(user, permission).exists():
         return (
-            "Nobody can confirm your changes now: you took the other administrators’ power, or let them in. Whoever "
-            "operates the machine can, with manage.py confirm_change."
+            "Nobody can confirm your changes now: you took the other administrators’ power, or you and they were let "
+            "in by the same person. Whoever operates the machine can, with manage.py confirm_change."
         )
     return ""

@@ -5,6 +5,7 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core import mail as outgoing
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
@@ -15,6 +16,8 @@ from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.operations import people, startup_audit
+from amicopy.notify import tasks
+from amicopy.notify.models import Message
 from tests.copies.conftest import acting, make_person
 
 pytestmark = pytest.mark.django_db
@@ -269,3 +272,28 @@ def test_the_first_administrator_comes_from_the_command_line() -> None:
     assert (added.action, added.source, link.action) == ("person.added", "command", "person.link_made")
     with pytest.raises(CommandError, match="already exists"):
         call_command("add_administrator", "first", stdout=out)
+
+
+def test_both_addresses_are_told_of_a_change(settings: Settings) -> None:
+    """The old one above all: who took an account over reads the new one."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    boss, ann = make_person("boss", "administrator"), make_person("ann", "approver")
+    told = []
+    for address in ("first@people.example", "second@people.example", ""):
+        people.set_email(acting(boss), ann.pk, address)
+        tasks.send_due()
+        told.append({mail.to[0] for mail in outgoing.outbox})
+        assert len(outgoing.outbox) == len(told[-1])
+        assert {mail.subject for mail in outgoing.outbox} == {"[amicopy] Your e-mail address was changed"}
+        assert all("boss changed the e-mail address of your account ann" in str(mail.body) for mail in outgoing.outbox)
+        outgoing.outbox.clear()
+    first, second = "first@people.example", "second@people.example"
+    assert told == [{first}, {first, second}, {second}]
+
+
+def test_without_mail_nobody_is_told_of_a_changed_address(settings: Settings) -> None:
+    settings.EMAIL_ON = False
+    boss, ann = make_person("boss", "administrator"), make_person("ann", "approver")
+    for address in ("first@people.example", "second@people.example"):
+        people.set_email(acting(boss), ann.pk, address)
+    assert not Message.objects.exists()

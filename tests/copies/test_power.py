@@ -14,9 +14,10 @@ from amicopy.aws.errors import Rejected
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.engine import gate
-from amicopy.copies.operations import confirmations, people
+from amicopy.copies.operations import confirmations, people, proposals
 from amicopy.copies.requests import delegation_actions, policy_actions, verbs
 from amicopy.copies.voting import power, voters
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
@@ -79,19 +80,53 @@ def test_what_a_requester_gave_keeps_the_vote_from_counting_until_somebody_else_
 
 
 def test_a_team_of_three_works_on_its_first_day(account: Account) -> None:
+    """One command stands for one of the three, and each has somebody who decides on their requests."""
     call_command("add_administrator", "first", stdout=StringIO())
     first = User.objects.get(username="first")
     one, two = (add(first, name, "requester", "approver") for name in ("one", "two"))
-    for by, to in ((one, two), (two, one)):
-        assert approve(to, ask(by, account, by.username)).state == "APPROVED"
-    with pytest.raises(InvalidRequest, match="Nobody could approve this but one, two") as refused:
-        ask(first, account, "third")
-    assert "Whoever operates amicopy can confirm one: manage.py confirm_person one." in str(refused.value)
+    for user, others in ((one, "first, two"), (first, "one, two")):
+        with pytest.raises(InvalidRequest, match=f"Nobody could approve this but {others}") as refused:
+            ask(user, account, "early")
+        assert "Whoever operates amicopy can confirm one: manage.py confirm_person one." in str(refused.value)
     call_command("confirm_person", "one", stdout=StringIO())
+    for number, (by, to) in enumerate([(first, one), (two, one), (one, two), (one, first)]):
+        assert approve(to, ask(by, account, f"day-{number}")).state == "APPROVED"
     request = ask(first, account, "third")
     with pytest.raises(NotAllowed, match="doesn't count"):
         approve(two, request)
-    assert approve(one, request).state == "APPROVED"
+
+
+def test_two_people_one_administrator_made_up_are_one(boss: User, ann: User, account: Account) -> None:
+    """Whoever made both could be both, by whatever way they got in."""
+    request = ask(add(boss, "one", "requester"), account)
+    two = add(boss, "two", "approver")
+    with pytest.raises(NotAllowed, match="What two and one may do comes from boss") as refused:
+        approve(two, request)
+    for name in ("one", "two"):
+        assert f"Whoever operates amicopy can confirm {name}" in str(refused.value)
+    assert voters.waiting_for(two, [request]) == set()
+    assert two not in voters.who_can_help(request)
+    taken_over = make_person("taken", "approver")
+    people.set_email(acting(boss), taken_over.pk, "mine@people.example")
+    with pytest.raises(NotAllowed, match="doesn't count"):
+        approve(taken_over, request)
+    call_command("confirm_person", "two", stdout=StringIO())
+    assert approve(two, request).state == "APPROVED"
+
+
+def test_two_administrators_one_made_up_confirm_nothing_for_each_other(boss: User, ann: User) -> None:
+    one, two = (make_person(name, "administrator") for name in ("one", "two"))
+    for user in (one, two):
+        given(boss, user)
+    third = add(one, "third", "approver")
+    with pytest.raises(NotAllowed, match="You can't confirm third"):
+        confirmations.confirm(acting(two), third.pk)
+    proposal = proposals.save_rule(acting(one), ApprovalRule(name="Nobody")).proposal
+    assert proposal
+    for user in (two, boss):
+        with pytest.raises(NotAllowed, match="count as one"):
+            proposals.confirm(acting(user), proposal.pk)
+    proposals.confirm(acting(make_person("real", "administrator")), proposal.pk)
 
 
 def test_the_command_says_what_it_did(boss: User) -> None:
@@ -191,7 +226,7 @@ def test_an_emergency_needs_somebody_else_too(boss: User, ann: User, account: Ac
 
 def test_nobodys_own_rules_let_their_copies_run(boss: User, ann: User, account: Account) -> None:
     """By whatever change, and by whatever hand."""
-    make_person("second", "administrator")
+    make_person("second", "administrator"), make_person("bob", "approver")
     two = make_rule("Two in Europe", order=1, requirements=[{"group": "approver", "count": 2}])
     nobody = make_rule("Nobody", order=2)
     real, puppet = make_person("real", "requester"), add(boss, "puppet", "administrator")

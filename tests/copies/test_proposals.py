@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
+from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account
@@ -275,7 +276,9 @@ def test_somebody_of_ones_own_making_is_no_second_person(boss: User) -> None:
     # Nor is who came from them.
     other = waiting(proposals.add_person(acting(puppet), name="other", email="", roles=["administrator"]))
     assert not second_person.confirmers(boss, "copies.manage_people").exists()
-    proposal_decisions.confirm(acting(boss), other.pk)
+    with pytest.raises(NotAllowed, match="What puppet may do comes from boss"):
+        proposal_decisions.confirm(acting(boss), other.pk)
+    proposal_decisions.confirm_at_the_machine(Actor(name="confirm_change", source="command"), other.pk)
     assert not second_person.confirmers(boss, "copies.manage_people").exists()
 
 
@@ -290,7 +293,7 @@ def test_who_pushes_the_others_out_is_not_the_only_administrator(boss: User, sec
 def test_who_takes_over_another_account_cannot_confirm_with_it(boss: User, second: User) -> None:
     proposal = waiting(proposals.save_rule(acting(boss), ApprovalRule(name="a")))
     people.set_email(acting(boss), second.pk, "mine@people.example")
-    with pytest.raises(NotAllowed, match="boss added you"):
+    with pytest.raises(NotAllowed, match="What second may do comes from boss"):
         proposal_decisions.confirm(acting(second), proposal.pk)
     assert waiting(proposals.save_rule(acting(boss), ApprovalRule(name="b")))
 

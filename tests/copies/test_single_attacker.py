@@ -1,8 +1,9 @@
 """One attacker with all that a role lets them do, most of it on the pages: random programs of up to 30 steps, and none
-of them runs a copy of theirs without the vote of a person they did not make or take over.
+of them runs a copy of theirs, or of somebody they made or took over, without the votes of people they did not make or
+take over: as many as the rules asked for before they began.
 
 The attacker acts as whoever they can sign in as: themselves, and everybody whose password they could set, by a link
-that a page showed them or that was mailed to a mailbox of theirs. Of the others one votes, and that is all they do.
+that a page showed them or that was mailed to a mailbox of theirs. Of the others some vote, and that is all they do.
 
 `ATTACKER_PROGRAMS=1000` tries so many programs for each machine, and other ones each time.
 """
@@ -42,7 +43,7 @@ from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import verbs
 from amicopy.notify import mail
 from amicopy.notify.models import Message
-from tests.copies.conftest import acting, make_call, make_person
+from tests.copies.conftest import acting, make_call, make_person, make_rule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
@@ -88,7 +89,10 @@ class Attack(RuleBasedStateMachine):
         "rita": ("requester",),
         "bo": ("administrator", "break-glass"),
     }
+    voters: ClassVar[tuple[str, ...]] = ("ann",)
     superuser: ClassVar[bool] = False
+    # How many approvals the rules ask for at first.
+    asked_for: ClassVar[int] = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,8 +111,10 @@ class Attack(RuleBasedStateMachine):
         for user in self.own:
             self.signs_in(user)
         self.mailboxes = 0
-        # What somebody approved who isn't the attackers', by number and content.
-        self.voted_for: set[tuple[int, str]] = set()
+        if self.asked_for > 1:
+            make_rule("At first", requirements=[{"group": "approver", "count": self.asked_for}])
+        # Who approved what that isn't the attackers', by number and content.
+        self.voted_for: dict[tuple[int, str], set[int]] = {}
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -213,6 +219,14 @@ class Attack(RuleBasedStateMachine):
         name = f"made-{User.objects.count()}"
         self.post(who, "people", username=name, email=self.mailbox() if mailbox else "", roles=roles)
 
+    @rule(who=any_of, roles=st.sampled_from(ROLE_SETS))
+    def invents(self, who: int, roles: list[str]) -> None:
+        """Adds somebody, and signs in as them."""
+        self.adds(who, roles, mailbox=False)
+        newest = User.objects.latest("pk")
+        if newest.pk not in self.browsers:
+            self.follows(self.post(who, "person-link", newest.pk).content.decode())
+
     @rule(who=any_of, whom=any_of)
     def makes_a_link(self, who: int, whom: int) -> None:
         answer = self.post(who, "person-link", self.anybody(whom).pk)
@@ -268,29 +282,23 @@ class Attack(RuleBasedStateMachine):
     # What others do.
 
     @precondition(waiting)
-    @rule(which=any_of)
-    def somebody_else_approves(self, which: int) -> None:
-        ann, row = User.objects.get(username="ann"), self.request(which)
-        if row and ann.pk not in self.browsers:
-            before = row.decisions.count()
-            self.tries(verbs.approve, acting(ann), row.pk, seen_hash=row.content_hash)
+    @rule(who=any_of, which=any_of)
+    def somebody_else_approves(self, who: int, which: int) -> None:
+        others = User.objects.filter(username__in=self.voters).exclude(pk__in=self.browsers).order_by("pk")
+        if (row := self.request(which)) and others:
+            user, before = others[who % len(others)], row.decisions.count()
+            self.tries(verbs.approve, acting(user), row.pk, seen_hash=row.content_hash)
             if row.decisions.count() > before:
-                self.voted_for.add((row.pk, row.content_hash))
+                self.voted_for.setdefault((row.pk, row.content_hash), set()).add(user.pk)
 
     # What holds.
 
     @invariant()
     def nothing_of_theirs_runs_without_somebody_else(self) -> None:
-        own = {user.pk for user in self.own}
-        for row in CopyRequest.objects.filter(dry_run=False, copies__queued_at__isnull=False).distinct():
-            voted_for = (row.pk, row.content_hash) in self.voted_for
-            if row.requester_id in own:
-                assert voted_for, f"{row} ran"
-            elif row.requester_id in self.browsers and not voted_for:
-                # Asked for under another name: not by a rule of theirs, nor by their own vote.
-                voters = set(row.decisions.values_list("decided_by", flat=True))
-                assert voters, f"{row} ran by a rule"
-                assert not voters & own, f"{row} of a person they made ran by their own vote"
+        ran = CopyRequest.objects.filter(dry_run=False, copies__queued_at__isnull=False).distinct()
+        for row in ran.filter(requester__in=self.browsers):
+            voted_for = self.voted_for.get((row.pk, row.content_hash), ())
+            assert len(voted_for) >= self.asked_for, f"{row} of {row.requester} ran"
 
     # The tools of the above.
 
@@ -321,6 +329,15 @@ class OneSuperuser(Attack):
     superuser: ClassVar = True
 
 
+class OnlyAdministrator(Attack):
+    """Whose changes nobody could confirm, and who finds a rule that asks for two."""
+
+    attackers: ClassVar = {"mallory": ("administrator",)}
+    others: ClassVar = {"ann": ("approver",), "abe": ("approver",), "rita": ("requester",)}
+    voters: ClassVar = ("ann", "abe")
+    asked_for: ClassVar = 2
+
+
 class OneRequester(Attack):
     attackers: ClassVar = {"mallory": ("requester",)}
 
@@ -337,7 +354,7 @@ class TwoRequesters(Attack):
     attackers: ClassVar = {"mallory": ("requester",), "trudy": ("requester",)}
 
 
-MACHINES = (OneAdministrator, OneSuperuser, OneRequester, OneApprover, OneAuditor, TwoRequesters)
+MACHINES = (OneAdministrator, OnlyAdministrator, OneSuperuser, OneRequester, OneApprover, OneAuditor, TwoRequesters)
 
 
 @pytest.mark.skipif(bool(PROGRAMS), reason="The next test tries more.")

@@ -7,10 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.urls.resolvers import URLResolver
-from django.utils import timezone
-from pytest_django import Settings
 
-from amicopy.audit.models import AuditEvent, HeadStore
+from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest
 from amicopy.urls import urlpatterns
 from tests.web.conftest import SignedIn, typed
@@ -186,21 +184,6 @@ def test_signing_in_and_failing_to_are_in_the_history(client: Client, signed_in:
         ("person.signed_in", user.pk),
     ]
     assert "wrong" not in str(list(AuditEvent.objects.values()))
-
-
-def test_health_answers_without_signing_in(client: Client) -> None:
-    assert client.get("/healthz").status_code == 200
-
-
-def test_readiness_says_what_is_wrong_and_names_no_place(client: Client, db: None, settings: Settings) -> None:
-    settings.AUDIT_HEAD_DIR = "/nowhere/heads"
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.content) == (
-        200,
-        b"migrations: ok\nhistory: heads aren't kept as they should be\n",
-    )
-    HeadStore.objects.create(kind="folder", name="x", content="{}", tried_at=timezone.now(), written_at=timezone.now())
-    assert client.get("/readyz").content == b"migrations: ok\nhistory: ok\n"
 
 
 def test_guessing_passwords_is_stopped_with_words_and_an_event(client: Client, db: None) -> None:

@@ -11,7 +11,7 @@ class Grant(models.Model):
     independent confirms it, see `voting.power`.
 
     There is none for what whoever operates amicopy gives, at the command line or in the database, and none for what
-    people had before grants were kept. `person` is None for the approval rules, which are everybody's.
+    people had before grants were kept. `person` is None for approval rules and freezes, which are everybody's.
     """
 
     class Kind(models.TextChoices):
@@ -20,14 +20,18 @@ class Grant(models.Model):
         ROLE = "role", "A role"
         PASSWORD = "password", "A password, by a link"
         SWITCHED_ON = "switched-on", "Switching on"
-        RULES = "rules", "The approval rules"
+        RULES = "rules", "The approval rules, changed alone"
+        FREEZE = "freeze", "A freeze, lifted alone"
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="grants_held"
     )
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    # The role, where it is one.
+    # The role, where it is one; the fingerprint of what a change of the rules left, or of a freeze's window.
     detail = models.CharField(max_length=150, blank=True)
+    # The rules that were on, or the window, before the giver changed them, by their columns, see `voting.lone_changes`;
+    # None where it wasn't kept yet.
+    before = models.JSONField(null=True)
     given_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="grants_given")
     given_at = models.DateTimeField()
     # Nobody, with a time: whoever operates amicopy.
@@ -44,7 +48,8 @@ class Grant(models.Model):
                 condition=Q(person__isnull=True) | ~Q(person=F("given_by")), name="grant_to_another"
             ),
             models.CheckConstraint(
-                condition=Q(kind="rules", person__isnull=True) | (~Q(kind="rules") & Q(person__isnull=False)),
+                condition=Q(kind__in=("rules", "freeze"), person__isnull=True)
+                | (~Q(kind__in=("rules", "freeze")) & Q(person__isnull=False)),
                 name="grant_to_a_person_or_of_rules",
             ),
             models.CheckConstraint(

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.policy_models import FreezeWindow
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, note_copy
+from amicopy.copies.voting import lone_changes
 from amicopy.copies.voting.rulebook import region_fits
 
 # A window can be ended early and an account switched on again, so what they hold is looked at this often.
@@ -36,15 +37,17 @@ class Hold:
         return {**self.reason.as_dict(), "until": self.until.isoformat() if self.until else ""}
 
 
-def windows_at(account: Account, *, now: datetime) -> QuerySet[FreezeWindow]:
-    """The freeze windows that an account is in, for any of its Regions; asked for once, and only if somebody looks."""
-    every_or_own = Q(account__isnull=True) | Q(account=account)
-    return FreezeWindow.objects.filter(every_or_own, starts_at__lte=now, ends_at__gt=now)
+def windows_at(request: CopyRequest, *, now: datetime) -> list[FreezeWindow]:
+    """The freeze windows that a request's account is in, for any of its Regions, and those that its requester lifted
+    alone."""
+    every_or_own = Q(account__isnull=True) | Q(account=request.account_id)
+    windows = FreezeWindow.objects.filter(every_or_own, starts_at__lte=now, ends_at__gt=now)
+    return [*windows, *lone_changes.windows_before(request.requester, request.account, now=now)]
 
 
 def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime) -> Hold | None:
     """What keeps a copy from starting now, the longest first; None when nothing does. `windows` are those of its
-    account. Dry runs make nothing, so windows don't hold them."""
+    request. Dry runs make nothing, so windows don't hold them."""
     holds: list[Hold] = []
     wish = copy.request.start_not_before
     if wish is not None and wish > now:
@@ -67,7 +70,7 @@ def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime)
 def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
     """Hands a leased copy back when it has to wait, with an event when the reason is new. True: it waits."""
     now = timezone.now()
-    found = hold_for(copy, windows_at(copy.account, now=now), now=now)
+    found = hold_for(copy, windows_at(copy.request, now=now), now=now)
     if found is None:
         return False
     if found.reason == copy.wait:

@@ -11,4 +11,14 @@ def two_person_changes(**kwargs: Any) -> list[CheckMessage]:
     if settings.TWO_PERSON_CHANGES:
         return []
     words = "TWO_PERSON_CHANGES is off: one administrator alone can change rules, roles and accounts."
-    return [Warning(words, hint="Leave it on; with one administrator changes take effect at once.", id="amicopy.W001")]
+    return [Warning(words, hint="Leave it on; with one administrator changes take effect at once.", id="amicopy.W003")]
+
+
+def https_behind_a_proxy(**kwargs: Any) -> list[CheckMessage]:
+    """Warns where nobody can say that a request came by HTTPS: amicopy itself speaks HTTP, and then every page leads to
+    itself, for ever."""
+    if not settings.HTTPS_ONLY or settings.TRUSTED_PROXIES:
+        return []
+    words = "HTTPS_ONLY is on and TRUSTED_PROXIES is empty: no proxy can say that a request came by HTTPS."
+    hint = "Name the proxy that ends TLS in TRUSTED_PROXIES, such as 127.0.0.1."
+    return [Warning(words, hint=hint, id="amicopy.W004")]

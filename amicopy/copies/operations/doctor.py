@@ -99,12 +99,19 @@ def _database() -> Iterator[Finding]:
 
 
 def _broker() -> Finding:
-    try:
-        with current_app.connection_for_write() as broker:
-            broker.ensure_connection(max_retries=1, timeout=2)
-    except Exception as error:  # any transport's own error
-        return Finding("broker", f"It doesn't answer ({type(error).__name__}). Check CELERY_BROKER_URL.", ok=False)
+    if wrong := broker_fault(2.0):
+        return Finding("broker", f"It doesn't answer ({wrong}). Check CELERY_BROKER_URL.", ok=False)
     return Finding("broker", "It answers.")
+
+
+def broker_fault(seconds: float) -> str:
+    """The kind of error with which the broker doesn't answer within some seconds; empty when it does."""
+    try:
+        with current_app.connection_for_write(connect_timeout=seconds) as broker:
+            broker.ensure_connection(max_retries=1, timeout=seconds)
+    except Exception as error:  # any transport's own error
+        return type(error).__name__
+    return ""
 
 
 def _running(*, with_workers: bool) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import lock_chain, record
@@ -23,6 +24,9 @@ from amicopy.copies.core.roles import ADMINISTRATOR, ROLES
 from amicopy.copies.operations import password_links
 from amicopy.copies.operations.names import like, mixed
 from amicopy.copies.voting import power
+from amicopy.notify import outbox
+from amicopy.notify.models import Kind
+from amicopy.notify.outbox import Notice
 
 # What an event says of a person; together the events say how everybody stands.
 State = dict[str, Any]
@@ -75,7 +79,8 @@ def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> User:
 
 def set_email(actor: Actor, user_id: int, email: str) -> User:
     """Makes this the person's address; empty takes it away. An administrator's own is no exception: it gives nobody a
-    right. A link that is on its way to the old one ends. Raises NotAllowed and ValidationError by field."""
+    right. A link that is on its way to the old one ends, and both addresses are told. Raises NotAllowed, and
+    ValidationError by field."""
     me = person(actor)
     permissions.check_manage_people(me)
     field = User._meta.get_field("email")
@@ -92,7 +97,8 @@ def set_email(actor: Actor, user_id: int, email: str) -> User:
             user.save(update_fields=["email"])
             password_links.end(user, "The person has another address.")
             power.give(user, Grant.Kind.ADDRESS, by=actor)
-            _tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
+            event = _tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
+            _tell_both(user, old, event, actor=actor)
     return user
 
 
@@ -198,8 +204,27 @@ def _check_somebody_is_left() -> None:
         raise NotAllowed("Nobody would be left who can manage people. Make somebody else administrator first.")
 
 
-def _tell(action: str, user: User, *, actor: Actor, **more: Any) -> None:
-    record(action, actor=actor, data={**_about(user), **more, "state": _state(user)})
+def _tell(action: str, user: User, *, actor: Actor, **more: Any) -> AuditEvent:
+    return record(action, actor=actor, data={**_about(user), **more, "state": _state(user)})
+
+
+def _tell_both(user: User, old: str, event: AuditEvent, *, actor: Actor) -> None:
+    """Tells a person of their changed address, there and at the one of before: whoever took the account over may be the
+    only one to read the new one."""
+    text = (
+        f"{actor.name} changed the e-mail address of your account {user.username} in amicopy. What amicopy has to tell "
+        "you goes to the new one from now on. If you don't expect it, tell somebody else who runs amicopy."
+    )
+    notice = Notice(
+        event=event.pk,
+        kind=Kind.ACCOUNT,
+        request=0,
+        round=0,
+        subject="[amicopy] Your e-mail address was changed",
+        text=text,
+        path=reverse("sign-in"),
+    )
+    outbox.put(notice, people=[user.pk], webhooks=False, also_to={user.pk: old})
 
 
 def _about(user: User) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import proposal_notices
 from amicopy.copies.operations.proposed_changes import CHANGES
-from amicopy.copies.voting import second_person
+from amicopy.copies.voting import power, second_person
 
 State = Proposal.State
 REFUSALS = (NotAllowed, InvalidTransition, ValidationError, ObjectDoesNotExist)
@@ -85,8 +85,8 @@ def _check_second(user: User, proposal: Proposal) -> None:
     if user.pk == proposal.proposed_by_id:
         raise NotAllowed("You proposed it. Another administrator has to decide on it.")
     if not second_person.confirmers(proposal.proposed_by, change.permission).filter(pk=user.pk).exists():
-        by = proposal.proposed_by.get_username()
-        raise NotAllowed(f"{by} added you, or set your address or a password link for you, so you can't confirm it.")
+        hands = power.hands_in({user.pk, proposal.proposed_by_id})
+        raise NotAllowed(f"You can't confirm it. {power.why_not(proposal.proposed_by, user, hands)}")
 
 
 def _apply(proposal: Proposal, actor: Actor, by: dict[str, Any]) -> Proposal:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import Group, User
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from amicopy.audit.actor import Actor
@@ -16,6 +15,7 @@ from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.core.roles import ROLES
 from amicopy.copies.operations import accounts, people
 from amicopy.copies.requests import policy_actions
+from amicopy.copies.voting import lone_changes
 
 Values = dict[str, Any]
 # A target by its fields, as events have them; empty where there is none.
@@ -111,24 +111,6 @@ def _delete_freeze(actor: Actor, target: int | None, _: Values) -> None:
     policy_actions.delete_freeze(actor, target or 0)
 
 
-def _freezes_no_less(before: Look, after: Look) -> bool:
-    """A window that is new, over already, or holds all that it held."""
-    if not before or _moment(before["ends_at"]) <= timezone.now().timestamp():
-        return True
-    return (
-        bool(after)
-        and after["account"] in ("", before["account"])
-        and after["DestinationRegion"] in ("", before["DestinationRegion"])
-        and _moment(after["starts_at"]) <= max(_moment(before["starts_at"]), timezone.now().timestamp())
-        and _moment(after["ends_at"]) >= _moment(before["ends_at"])
-    )
-
-
-def _moment(stored: str) -> float:
-    moment = parse_datetime(stored)
-    return moment.timestamp() if moment else 0.0
-
-
 # --- people ---
 
 
@@ -202,7 +184,7 @@ def _same_order(before: Look, after: Look) -> bool:
 
 
 _RULE = _of_rules(_save_rule)
-_FREEZE = _of_rules(_save_freeze, _freeze, _freezes_no_less)
+_FREEZE = _of_rules(_save_freeze, _freeze, lone_changes.freezes_no_less)
 _ACCOUNT = Change(
     "copies.manage_accounts", permissions.check_manage_accounts, _save_account, _account, _lets_in_no_more
 )
@@ -216,8 +198,8 @@ CHANGES: dict[str, Change] = {
     "rule.delete": _of_rules(_delete_rule),
     "freeze.add": _FREEZE,
     "freeze.save": _FREEZE,
-    "freeze.end": _of_rules(_end_freeze, _freeze, _freezes_no_less),
-    "freeze.delete": _of_rules(_delete_freeze, _freeze, _freezes_no_less),
+    "freeze.end": _of_rules(_end_freeze, _freeze, lone_changes.freezes_no_less),
+    "freeze.delete": _of_rules(_delete_freeze, _freeze, lone_changes.freezes_no_less),
     "person.roles": Change("copies.manage_people", permissions.check_manage_people, _give_roles, _person, _never),
     "person.on": Change("copies.manage_people", permissions.check_manage_people, _switch_on, _person, _never),
     "account.add": _ACCOUNT,

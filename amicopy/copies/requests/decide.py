@@ -178,7 +178,7 @@ def _queue(request: CopyRequest, copies: Sequence[ImageCopy], *, actor: Actor) -
     """Queues the copies of an approved request; each event says under which token its copy may be called."""
     now = timezone.now()
     tokens = {attempt.copy_id: attempt.as_dict() for attempt in Attempt.objects.filter(copy__in=copies)}
-    windows = holds.windows_at(request.account, now=now)
+    windows = holds.windows_at(request, now=now)
     for copy in copies:
         copy.request, copy.account = request, request.account
         hold = holds.hold_for(copy, windows, now=now)

@@ -2,8 +2,7 @@
 event.
 
 A request that waits keeps the plan it was submitted with; a change counts for what is submitted after it. Until
-somebody else has confirmed it, no rule lets a copy of whoever made it run without anybody's approval, see
-`power.wrote_rules`.
+somebody else has confirmed it, it makes nothing easier for whoever made it, see `voting.lone_changes`.
 """
 
 from collections.abc import Mapping
@@ -21,9 +20,8 @@ from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
-from amicopy.copies.core.power_models import Grant
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.voting import power
+from amicopy.copies.voting import lone_changes
 
 MOST_APPROVALS = 10
 # How far from now a freeze may start and end; what is frozen for longer is an account to switch off.
@@ -38,7 +36,7 @@ def save_rule(actor: Actor, rule: ApprovalRule, *, seen: str = "") -> ApprovalRu
     and InvalidTransition when somebody else has changed or deleted the rule since.
     """
     permissions.check_manage_rules(person(actor))
-    with transaction.atomic():
+    with transaction.atomic(), lone_changes.changing_rules(actor):
         rules = ApprovalRule.objects.select_for_update()
         before: dict[str, Any] = {}
         if rule.pk is None:
@@ -57,7 +55,7 @@ def save_rule(actor: Actor, rule: ApprovalRule, *, seen: str = "") -> ApprovalRu
 def switch_rule(actor: Actor, rule_id: int, *, on: bool) -> ApprovalRule:
     """Switches a rule on or off; nothing when it is that already. Raises NotAllowed and ApprovalRule.DoesNotExist."""
     permissions.check_manage_rules(person(actor))
-    with transaction.atomic():
+    with transaction.atomic(), lone_changes.changing_rules(actor):
         rule = ApprovalRule.objects.select_for_update().get(pk=rule_id)
         before, rule.enabled = rule.as_dict(), on
         rule.save(update_fields=["enabled"])
@@ -68,17 +66,16 @@ def switch_rule(actor: Actor, rule_id: int, *, on: bool) -> ApprovalRule:
 def delete_rule(actor: Actor, rule_id: int) -> None:
     """Deletes a rule. Raises NotAllowed and ApprovalRule.DoesNotExist."""
     permissions.check_manage_rules(person(actor))
-    with transaction.atomic():
+    with transaction.atomic(), lone_changes.changing_rules(actor):
         rule = ApprovalRule.objects.select_for_update().get(pk=rule_id)
         record("rule.deleted", actor=actor, data={"id": rule_id, "name": rule.name, "rule": rule.as_dict()})
-        power.give(None, Grant.Kind.RULES, by=actor)
         rule.delete()
 
 
 def move_rule(actor: Actor, rule_id: int, *, up: bool) -> None:
     """Moves a rule one place up or down; at the end of the list nothing happens. Raises as `delete_rule`."""
     permissions.check_manage_rules(person(actor))
-    with transaction.atomic():
+    with transaction.atomic(), lone_changes.changing_rules(actor):
         rules = list(ApprovalRule.objects.select_for_update().order_by("order", "id"))
         place = next((index for index, rule in enumerate(rules) if rule.pk == rule_id), None)
         if place is None:
@@ -96,7 +93,6 @@ def move_rule(actor: Actor, rule_id: int, *, up: bool) -> None:
             actor=actor,
             data={"id": rule_id, "name": moved.name, "changes": {"order": [place + 1, other + 1]}},
         )
-        power.give(None, Grant.Kind.RULES, by=actor)
 
 
 def check_rule(rule: ApprovalRule) -> None:
@@ -130,6 +126,8 @@ def save_freeze(actor: Actor, window: FreezeWindow) -> FreezeWindow:
             windows = FreezeWindow.objects.select_for_update()
             before = _still_there(windows.filter(pk=window.pk).first(), window.name).as_dict()
         check_freeze(window)
+        if before:
+            lone_changes.lifted(window, window.as_dict(), actor=actor)
         window.save()
         _changed("freeze", window, before, actor=actor)
     return window
@@ -166,6 +164,7 @@ def end_freeze(actor: Actor, window_id: int) -> FreezeWindow:
         if window.starts_at >= now:
             raise InvalidTransition(f"Freeze “{window.name}” hasn't begun. Delete it, or change its times.")
         before, window.ends_at = window.as_dict(), now
+        lone_changes.lifted(window, window.as_dict(), actor=actor)
         window.save(update_fields=["ends_at"])
         _changed("freeze", window, before, actor=actor)
     return window
@@ -177,6 +176,7 @@ def delete_freeze(actor: Actor, window_id: int) -> None:
     with transaction.atomic():
         window = FreezeWindow.objects.select_for_update().get(pk=window_id)
         record("freeze.deleted", actor=actor, data={"id": window_id, "name": window.name, "window": window.as_dict()})
+        lone_changes.lifted(window, {}, actor=actor)
         window.delete()
 
 
@@ -195,5 +195,3 @@ def _changed(kind: str, row: Row, before: Mapping[str, Any], *, actor: Actor) ->
         record(f"{kind}.{made}", actor=actor, data={"id": row.pk, "name": row.name, kind: now})
     elif differences:
         record(f"{kind}.changed", actor=actor, data={"id": row.pk, "name": row.name, "changes": differences})
-    if kind == "rule" and (differences or not before):
-        power.give(None, Grant.Kind.RULES, by=actor)

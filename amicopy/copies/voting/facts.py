@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
-from amicopy.copies.voting import power, second_person
+from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.voting import lone_changes, second_person
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Facts:
         theirs run without anybody's approval."""
         if self.requester is None:
             return False
-        return power.wrote_rules(self.requester) or not second_person.automatic_approval_applies(self.requester)
+        return lone_changes.wrote_rules(self.requester) or not second_person.automatic_approval_applies(self.requester)
+
+    @cached_property
+    def rulebooks_before(self) -> list[tuple[str, list[ApprovalRule]]]:
+        """The rules as they stood before the requester changed them without anybody else, with who did."""
+        return lone_changes.rulebooks_before(self.requester) if self.requester else []
 
 
 def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> Facts:

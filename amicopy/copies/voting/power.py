@@ -2,8 +2,9 @@
 independent of both confirms it.
 
 Whoever has a hand in somebody can act as them, so the two count as one where four eyes are asked for: neither's vote
-counts for the other's request. It goes on: what was given by somebody is in the hands of whoever has a hand in them.
-What whoever operates amicopy gives is nobody's, and their confirmation always counts.
+counts for the other's request. So do two in whom the same person has a hand: that person could be both. It goes on:
+what was given by somebody is in the hands of whoever has a hand in them. What whoever operates amicopy gives is
+nobody's, and their confirmation always counts: they are where every chain of gifts and confirmations begins.
 
 This is the one place for these rules. Verbs that give power call `give`, in their transaction and with their event.
 """
@@ -38,25 +39,29 @@ class Hands:
             found |= givers
         return found
 
-    def bound(self, one: int, other: int, *, at: datetime | None = None) -> bool:
-        """Whether one of the two has a hand in the other."""
-        return one in self.behind(other, at=at) or other in self.behind(one, at=at)
-
-    def apart(self, one: int, other: int) -> bool:
+    def apart(self, one: int, other: int, *, at: datetime | None = None) -> bool:
         """Whether nobody at all has a hand in both; the two included."""
-        return not self.behind(one) & self.behind(other)
+        return not self.common(one, other, at=at)
+
+    def common(self, one: int, other: int, *, at: datetime | None = None) -> set[int]:
+        """Who has a hand in both; the two included."""
+        return self.behind(one, at=at) & self.behind(other, at=at)
 
     def in_between(self, one: int, other: int) -> list[int]:
-        """Whom somebody has to confirm so that two who are bound count as two."""
-        return [each for each, by in ((other, one), (one, other)) if by != each and by in self.behind(each)]
+        """Whom somebody can confirm so that two who count as one count as two: who came from the other one, or else
+        either of them."""
+        common = self.common(one, other)
+        came = [each for each, by in ((other, one), (one, other)) if by != each and by in common]
+        return came or ([other, one] if common else [])
 
 
-def hands_in(people: Iterable[int]) -> Hands:
-    """The hands in these people; a statement for each step away from them, so most often one."""
+def hands_in(people: Iterable[int], kinds: Collection[Grant.Kind] = tuple(Grant.Kind)) -> Hands:
+    """The hands in these people, by what was given of these kinds; a statement for each step away from them, so most
+    often one."""
     givers: dict[int, set[tuple[int, datetime]]] = {}
     asked, to_ask = set[int](), set(people)
     while to_ask:
-        rows = Grant.objects.filter(person__in=to_ask, confirmed_at__isnull=True).order_by()
+        rows = Grant.objects.filter(person__in=to_ask, kind__in=kinds, confirmed_at__isnull=True).order_by()
         for person, giver, since in rows.values_list("person", "given_by", "given_at"):
             if person is not None:
                 givers.setdefault(person, set()).add((giver, since))
@@ -84,10 +89,10 @@ def reach(person: int, kinds: Collection[Grant.Kind]) -> set[int]:
     return found - {person}
 
 
-def give(person: User | None, kind: Grant.Kind, *, by: Actor, detail: str = "") -> None:
-    """Stores that the actor gave a person something, or changed the rules; nothing for oneself, for whoever operates
-    amicopy, where somebody else confirmed it before it was done, and where the same stands unconfirmed already."""
-    if by.id is None or (person is not None and by.id == person.pk) or "confirmed_by" in by.also:
+def give(person: User, kind: Grant.Kind, *, by: Actor, detail: str = "") -> None:
+    """Stores that the actor gave a person something; nothing for oneself, where nobody has to confirm it, and where the
+    same stands unconfirmed already."""
+    if not unconfirmed(by) or by.id == person.pk:
         return
     Grant.objects.get_or_create(
         person=person,
@@ -99,24 +104,20 @@ def give(person: User | None, kind: Grant.Kind, *, by: Actor, detail: str = "") 
     )
 
 
-def wrote_rules(person: User) -> bool:
-    """Whether the rules were changed by this person, or by somebody in one hand with them, and nobody has confirmed
-    that: then no rule lets a request of theirs run without anybody's approval."""
-    writers = Grant.objects.filter(kind=Grant.Kind.RULES, confirmed_at__isnull=True).order_by()
-    found = set(writers.values_list("given_by", flat=True))
-    if not found:
-        return False
-    hands = hands_in({person.pk, *found})
-    return any(not hands.apart(person.pk, writer) for writer in found)
+def unconfirmed(by: Actor) -> bool:
+    """Whether what the actor does is one person's doing: neither that of whoever operates amicopy, nor confirmed by
+    somebody else before it was done."""
+    return by.id is not None and "confirmed_by" not in by.also
 
 
 def open_grants(person: User) -> list[Grant]:
-    """What nobody has confirmed of what the person was given, the oldest first."""
-    return list(Grant.objects.filter(person=person, confirmed_at__isnull=True).select_related("given_by"))
+    """What nobody has confirmed of what the person was given, and of what they changed alone; the oldest first."""
+    theirs = Q(person=person) | Q(person__isnull=True, given_by=person)
+    return list(Grant.objects.filter(theirs, confirmed_at__isnull=True).select_related("given_by"))
 
 
 def could_confirm(person: User, grants: Iterable[Grant]) -> list[User]:
-    """The administrators who can confirm all of these, which the person was given."""
+    """The administrators who can confirm all of these grants of a person's."""
     givers = {grant.given_by_id for grant in grants}
     able = list(administrators().exclude(pk__in={person.pk, *givers}).order_by("username"))
     hands = hands_in({user.pk for user in able} | givers)
@@ -125,14 +126,16 @@ def could_confirm(person: User, grants: Iterable[Grant]) -> list[User]:
 
 def why_not(one: User, other: User, hands: Hands) -> str:
     """Why two people count as one, and what changes that, in sentences; empty when they count as two."""
+    common = hands.common(one.pk, other.pk)
+    if not common:
+        return ""
     people = {user.pk: user for user in (one, other)}
     between = [people[pk] for pk in hands.in_between(one.pk, other.pk)]
-    said = [
-        f"What {person.username} may do comes from {(other if person == one else one).username}, and nobody else has "
-        "confirmed it, so the two count as one."
-        for person in between
-    ]
-    return " ".join([*said, *map(way_out, between)])
+    sources = sorted(common & {one.pk, other.pk} or common)
+    names = ", ".join(User.objects.filter(pk__in=sources).order_by("pk").values_list("username", flat=True))
+    whose = " and ".join(user.username for user in between)
+    said = f"What {whose} may do comes from {names}, and nobody else has confirmed it, so the two count as one."
+    return " ".join([said, *map(way_out, between)])
 
 
 def way_out(person: User) -> str:

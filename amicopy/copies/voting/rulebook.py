@@ -1,14 +1,15 @@
 """From rules to the plan of a request: for each destination the first rule that fits, and all of them together.
 
-Nobody's own rules let their copies run: where the requester has changed the rules and nobody else has confirmed that, a
-rule that asks for nobody asks for one approval. Dry runs make nothing, and may do without.
+Nobody's own rules let their copies run, or ask less of them: where the requester has changed the rules and nobody
+else has confirmed that, a rule that asks for nobody asks for one approval, and what the rules of before ask for is
+asked for, too. Dry runs make nothing, and may do without anybody.
 
 What amicopy doesn't know counts against the request: while a condition can't be told, its rule asks for its approvals
 and the search goes on below it. So neither an outage of the look-ups nor one more destination gets round a rule.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -52,6 +53,7 @@ def plan_for(calls: Sequence[Call], facts: Facts, rules: Iterable[ApprovalRule] 
         rules = ApprovalRule.objects.filter(enabled=True).select_related("account", "requester_group")
     in_order = [rule for rule in rules if rule.enabled]
     verdicts = [verdict for call in calls for verdict in _verdicts(call, facts, in_order)]
+    verdicts += _of_before(calls, facts, verdicts)
     asked: dict[tuple[int | None, str], dict[str, Any]] = {}
     for verdict in verdicts:
         if verdict.applies is False:
@@ -69,6 +71,18 @@ def plan_for(calls: Sequence[Call], facts: Facts, rules: Iterable[ApprovalRule] 
         entry["destinations"].append(verdict.destination)
     found = list(asked.values())
     return Plans(merged([entry["requirements"] for entry in found]), found, tuple(verdicts))
+
+
+def _of_before(calls: Sequence[Call], facts: Facts, now: Iterable[Verdict]) -> list[Verdict]:
+    """What the rules asked for before the requester changed them alone, as far as that is asked for no more."""
+    asked = {(each.destination, each.rule_id, each.version) for each in now if each.applies is not False}
+    return [
+        replace(verdict, rule=f"{verdict.rule} (before {by} changed the rules)")
+        for by, rules in facts.rulebooks_before
+        for call in calls
+        for verdict in _verdicts(call, facts, rules)
+        if verdict.applies is not False and (verdict.destination, verdict.rule_id, verdict.version) not in asked
+    ]
 
 
 def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterable[Verdict]:

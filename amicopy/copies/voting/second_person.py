@@ -24,8 +24,11 @@ TAKEN = ("person.switched_off", "person.role_taken")
 
 
 def confirmers(user: User, permission: str) -> QuerySet[User]:
-    """The active people with the permission who can confirm what this person changes."""
-    return _holders(permission).exclude(pk__in={user.pk, *power.reach(user.pk, LET_IN)})
+    """The active people with the permission who can confirm what this person changes: nobody else could be both."""
+    able = _holders(permission).exclude(pk=user.pk)
+    others = set(able.values_list("pk", flat=True))
+    hands = power.hands_in({user.pk, *others}, LET_IN)
+    return able.filter(pk__in=[other for other in others if hands.apart(user.pk, other)])
 
 
 def alone(user: User, permission: str) -> bool:

@@ -2,7 +2,7 @@
 
 A vote counts while its giver is active, may decide and is in the group it fills: taken out of the group, they no longer
 count; put back, they do. And it counts only if giver and requester are two people, see `power`: neither the one who
-approves nor the one whose vote it is may have had a hand in the requester by then, or the requester in them.
+approves nor the one whose vote it is may have been in one hand with the requester by then.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -76,7 +76,7 @@ def left_out(requester: User) -> list[tuple[User, str]]:
     """Who may decide, but counts as one with this requester; with why, and what changes that."""
     people = list(deciders().exclude(pk=requester.pk).order_by("username"))
     hands = power.hands_in([requester.pk, *(user.pk for user in people)])
-    found = [user for user in people if hands.bound(requester.pk, user.pk)]
+    found = [user for user in people if not hands.apart(requester.pk, user.pk)]
     return [(user, power.why_not(requester, user, hands)) for user in found]
 
 
@@ -116,7 +116,7 @@ def hands_of(decisions: Iterable[Decision]) -> Hands:
 def independent(decision: Decision, hands: Hands) -> bool:
     """Whether a decision was made by others than the requester, with nobody's hand in between at the time."""
     by = {decision.decided_by_id, decision.on_behalf_of_id or decision.decided_by_id}
-    return not any(hands.bound(decision.requester_id, person, at=decision.decided_at) for person in by)
+    return all(hands.apart(decision.requester_id, person, at=decision.decided_at) for person in by)
 
 
 def still_needed(request: CopyRequest) -> Plan:
@@ -169,7 +169,7 @@ def check_independent(user: User, request: CopyRequest, hands: Hands | None = No
     """Raises NotAllowed, with what would change it, when this person's approval wouldn't count for this request because
     they and its requester count as one."""
     hands = power.hands_in([user.pk, request.requester_id]) if hands is None else hands
-    if hands.bound(request.requester_id, user.pk):
+    if not hands.apart(request.requester_id, user.pk):
         said = power.why_not(request.requester, user, hands)
         raise NotAllowed(f"Your approval doesn't count for request #{request.pk}. {said}")
 
@@ -179,18 +179,18 @@ def not_counted(user: User, requests: Iterable[CopyRequest]) -> dict[int, str]:
     by number: why, and what changes that."""
     others = [request for request in requests if request.requester_id != user.pk]
     hands = power.hands_in({user.pk, *(request.requester_id for request in others)}) if others else Hands()
-    bound = [request for request in others if hands.bound(request.requester_id, user.pk)]
+    bound = [request for request in others if not hands.apart(request.requester_id, user.pk)]
     return {request.pk: power.why_not(request.requester, user, hands) for request in bound}
 
 
 def _helping(me: Decider, request: CopyRequest, given: Voters, hands: Hands) -> Vote | None:
-    if hands.bound(request.requester_id, me.user.pk):
+    if not hands.apart(request.requester_id, me.user.pk):
         return None
     for person in me.people:
         groups = me.able.get(person.pk)
         if groups is None or person.pk in {*given, request.requester_id}:
             continue
-        if hands.bound(request.requester_id, person.pk):
+        if not hands.apart(request.requester_id, person.pk):
             continue
         if votes.helps(request.plan, given, person.pk, groups):
             return Vote(person, frozenset(groups))
@@ -215,7 +215,7 @@ def who_can_help(request: CopyRequest) -> list[User]:
 
 def _free(people: Mapping[int, set[str]], requester: int, hands: Hands) -> dict[int, set[str]]:
     """Those of the people who count as somebody else than the requester."""
-    return {person: groups for person, groups in people.items() if not hands.bound(requester, person)}
+    return {person: groups for person, groups in people.items() if hands.apart(requester, person)}
 
 
 def rules_in_words(rules: Iterable[Mapping[str, Any]], missing: Plan) -> str:

@@ -1,18 +1,28 @@
-"""What load balancers ask: whether a process answers, and whether the installation is ready to be used."""
+"""What load balancers and deployments ask: whether a process answers, and whether the installation has all it needs."""
 
 import threading
+import time
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from amicopy.audit import head_store
 from amicopy.copies.operations import doctor
 
+# How long the broker may take to answer, and how long its answer counts, in seconds.
+BROKER_SECONDS, BROKER_KEPT = 1.0, 5.0
+BROKER = "readyz:broker"
+# One thread of a process asks the broker: strangers who ask here can't make the others wait for it.
+_asks_broker = threading.Lock()
+# Whether the database had all migrations when this process last looked: they don't go away, and looking takes a while.
+_seen_migrated = threading.Event()
+
 
 @login_not_required
-@require_GET
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """200 while the database answers, 503 otherwise; for load balancers and the launcher."""
     try:
@@ -23,32 +33,48 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-# Whether the database had all migrations when this process last looked: they don't go away, and looking takes a while.
-_seen_migrated = threading.Event()
-
-
 @login_not_required
-@require_GET
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """A line for each thing, and 503 while pages can't work: without the database or its migrations.
+    """JSON with a word for each thing: 200 while database, migrations and broker are there, 503 otherwise.
 
-    That heads of the history aren't kept is a line and not a 503: pages answer all the same. Whoever asks is nobody
-    amicopy knows, so it names no place and nothing of AWS; `manage.py doctor` does.
+    That heads of the history aren't kept is said and no 503: all works all the same. Whoever asks is nobody amicopy
+    knows, so it names no place and nothing of AWS; `manage.py doctor` does.
     """
+    found = {"database": "ok", "migrations": "ok", "broker": "ok" if _broker_answers() else "unreachable"}
     try:
-        lines = {"migrations": "ok" if _migrated() else "missing"}
+        if not _migrated():
+            found["migrations"] = "missing"
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        kept = all(finding.ok for finding in head_store.findings())
-        lines["history"] = "ok" if kept else "heads aren't kept as they should be"
     except DatabaseError:
-        lines = {"database": "unreachable"}
-    ready = lines.get("migrations") == "ok"
-    text = "".join(f"{name}: {words}\n" for name, words in lines.items())
-    return HttpResponse(text, status=200 if ready else 503, content_type="text/plain")
+        found |= {"database": "unreachable", "migrations": "unknown"}
+    ready = set(found.values()) == {"ok"}
+    return JsonResponse({"ready": ready, **found, "history": _history(found)}, status=200 if ready else 503)
 
 
 def _migrated() -> bool:
     if not _seen_migrated.is_set() and not doctor.missing_migrations():
         _seen_migrated.set()
     return _seen_migrated.is_set()
+
+
+def _history(found: dict[str, str]) -> str:
+    if (found["database"], found["migrations"]) != ("ok", "ok"):
+        return "unknown"
+    return "ok" if all(finding.ok for finding in head_store.findings()) else "heads aren't kept as they should be"
+
+
+def _broker_answers() -> bool:
+    """Whether the broker answered lately; asked anew by one thread, and others don't wait where it was asked before."""
+    asked_at, answers = cache.get(BROKER) or (None, False)
+    if asked_at is not None and time.monotonic() - asked_at < BROKER_KEPT:
+        return bool(answers)
+    if not _asks_broker.acquire(blocking=asked_at is None):
+        return bool(answers)
+    try:
+        answers = not doctor.broker_fault(BROKER_SECONDS)
+        cache.set(BROKER, (time.monotonic(), answers), None)
+    finally:
+        _asks_broker.release()
+    return answers

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
@@ -48,6 +49,8 @@ class PersonRow:
     own: bool
     roles: list[str]
     waits_for: str
+    # What they changed alone: the rules, a freeze.
+    changed_alone: bool
 
 
 @require_http_methods(["GET", "POST"])
@@ -73,10 +76,16 @@ def people_list(request: HttpRequest) -> HttpResponse:
             return redirect("person", outcome.target)
     users = User.objects.prefetch_related("groups").order_by("-is_active", "username")
     givers: dict[int | None, list[str]] = {}
-    for grant in Grant.objects.filter(person__isnull=False, confirmed_at__isnull=True).select_related("given_by"):
-        givers.setdefault(grant.person_id, []).append(grant.given_by.username)
+    alone = set[int]()
+    for grant in Grant.objects.filter(confirmed_at__isnull=True).select_related("given_by"):
+        if grant.person_id is None:
+            alone.add(grant.given_by_id)
+        else:
+            givers.setdefault(grant.person_id, []).append(grant.given_by.username)
     everybody = [
-        PersonRow(user, user == reader, _roles(user), ", ".join(dict.fromkeys(givers.get(user.pk, ()))))
+        PersonRow(
+            user, user == reader, _roles(user), ", ".join(dict.fromkeys(givers.get(user.pk, ()))), user.pk in alone
+        )
         for user in users
     ]
     context = {
@@ -208,14 +217,17 @@ class SetPassword(PasswordResetConfirmView):
 
 def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm | None = None) -> HttpResponse:
     held, reader = set(user.groups.values_list("name", flat=True)), signed_in(request)
-    grants = list(user.grants_held.select_related("given_by", "confirmed_by").order_by("-pk")[:MOST_GRANTS])
+    theirs = Q(person=user) | Q(person__isnull=True, given_by=user)
+    grants = list(Grant.objects.filter(theirs).select_related("given_by", "confirmed_by").order_by("-pk")[:MOST_GRANTS])
     waiting = power.open_grants(user)
+    given = [grant.given_by.username for grant in waiting if grant.person_id is not None]
     context: dict[str, Any] = {
         "person": user,
         "own": user == reader,
         "others": user.is_superuser and not reader.is_superuser,
         "grants": [{"grant": grant, "words": _words(grant)} for grant in grants],
-        "waiting": ", ".join(dict.fromkeys(grant.given_by.username for grant in waiting)),
+        "waiting": ", ".join(dict.fromkeys(given)),
+        "changed_alone": len(given) < len(waiting),
         "way_out": power.way_out(user) if waiting else "",
         "may_confirm": user != reader and confirmations.could(reader, waiting),
         "mailed": settings.EMAIL_ON and bool(user.email),
