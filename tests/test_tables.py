@@ -17,6 +17,7 @@ from django.utils import timezone
 from amicopy.api.models import KeptAnswer, SeenSignature
 from amicopy.audit.models import AuditCheck
 from amicopy.copies.core.engine_models import Pulse
+from amicopy.copies.core.minute_counts import MinuteCount
 from amicopy.copies.core.models import Account, PermissionCheck
 from amicopy.notify.models import Message, State
 from amicopy.urls import urlpatterns
@@ -57,8 +58,13 @@ def asked(age: timedelta) -> Any:
     return PermissionCheck.objects.create(asked=uuid4(), person=person, requested_at=timezone.now() - age, **about)
 
 
+def counted(age: timedelta) -> Any:
+    return MinuteCount.objects.create(key=f"person:{age}", minute=timezone.now() - age, count=1)
+
+
 MAKE: dict[str, tuple[Callable[[timedelta], Any], timedelta]] = {
     "sessions": (sessions, timedelta(0)),
+    "copies.MinuteCount": (counted, timedelta(hours=1)),
     "web.UnsentPost": (
         lambda age: UnsentPost.objects.create(address="10.0.0.1", at=timezone.now() - age),
         unsent_posts.KEPT,

@@ -1,23 +1,20 @@
-"""How many calls a token may make in a minute. Counted in each web process, by its clock."""
+"""How many calls a token may make in a minute, over all web processes."""
 
 import time
 from collections.abc import Mapping
 
 from django.conf import settings
-from django.core.cache import cache
 
 from amicopy.api.problems import Problem
+from amicopy.copies.core import minute_counts
+from amicopy.copies.core.minute_counts import WINDOW
 from amicopy.copies.core.token_models import ApiToken
-
-WINDOW = 60
 
 
 def count(token: ApiToken) -> Mapping[str, str]:
     """Counts a call, and returns the headers that say what is left. Raises Problem when nothing is."""
-    most, now = settings.API_CALLS_PER_MINUTE, int(time.time())
-    key, reset = f"api-calls:{token.pk}:{now // WINDOW}", WINDOW - now % WINDOW
-    cache.add(key, 0, 2 * WINDOW)
-    used = cache.incr(key)
+    most, reset = settings.API_CALLS_PER_MINUTE, WINDOW - int(time.time()) % WINDOW
+    used = minute_counts.number(f"token:{token.pk}", most=most)
     headers = {
         "RateLimit-Limit": str(most),
         "RateLimit-Remaining": str(max(0, most - used)),

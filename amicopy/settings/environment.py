@@ -121,7 +121,7 @@ try:
     PASSWORD_AGAIN_MINUTES: int = env.int("PASSWORD_AGAIN_MINUTES", 15, validate=validate.Range(min=1))
     # --- the API ---
     API_ENABLED: bool = env.bool("API_ENABLED", True)
-    # How many calls a token may make in a minute, in each web process.
+    # How many calls a token may make in a minute.
     API_CALLS_PER_MINUTE: int = env.int("API_CALLS_PER_MINUTE", 600, validate=validate.Range(min=1))
     # For how many days a token holds at most.
     API_TOKEN_DAYS: int = env.int("API_TOKEN_DAYS", 365, validate=validate.Range(min=1))

@@ -48,6 +48,7 @@ SWEEPS = (
     Sweep("api.SeenSignature", "at"),
     Sweep("copies.Pulse", "at"),
     Sweep("copies.PermissionCheck", "requested_at"),
+    Sweep("copies.MinuteCount", "minute", timedelta(hours=1)),
     # Messages of rounds that are long over: whether somebody was told in a round is read from them.
     Sweep(
         "notify.Message", "created_at", timedelta(days=400), {"state__in": (State.SENT, State.DROPPED, State.FAILED)}

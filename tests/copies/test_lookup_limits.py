@@ -12,6 +12,7 @@ from amicopy.copies.lookups import async_queries, places, source
 from amicopy.copies.lookups.async_queries import LATE, TOO_MANY, UNASKED, Looks, Question
 from tests.conftest import Control
 
+pytestmark = pytest.mark.django_db
 # No row is theirs: what other tests have under way for people of theirs doesn't count for these.
 ME, THEM = 10**6 + 1, 10**6 + 2
 AWS, OTHER = AwsAccount("111122223333"), AwsAccount("444455556666")

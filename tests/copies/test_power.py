@@ -17,7 +17,7 @@ from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.engine import gate
-from amicopy.copies.operations import confirmations, people, proposals
+from amicopy.copies.operations import confirmations, people, proposal_decisions, proposals
 from amicopy.copies.requests import delegation_actions, policy_actions, verbs
 from amicopy.copies.voting import power, voters
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
@@ -125,8 +125,8 @@ def test_two_administrators_one_made_up_confirm_nothing_for_each_other(boss: Use
     assert proposal
     for user in (two, boss):
         with pytest.raises(NotAllowed, match="count as one"):
-            proposals.confirm(acting(user), proposal.pk)
-    proposals.confirm(acting(make_person("real", "administrator")), proposal.pk)
+            proposal_decisions.confirm(acting(user), proposal.pk)
+    proposal_decisions.confirm(acting(make_person("real", "administrator")), proposal.pk)
 
 
 def test_the_command_says_what_it_did(boss: User) -> None:

@@ -16,6 +16,7 @@ from amicopy.copies.core.engine_models import (
     SeenLeftover,
 )
 from amicopy.copies.core.installation import Installation
+from amicopy.copies.core.minute_counts import MinuteCount
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant, PasswordLink
 from amicopy.copies.core.proposal_models import Proposal
@@ -40,6 +41,7 @@ __all__ = (
     "ImageCopy",
     "Installation",
     "LeftoverLook",
+    "MinuteCount",
     "PasswordLink",
     "PermissionCheck",
     "Proposal",

@@ -4,7 +4,7 @@ minutes, and pages look at what is there.
 A question that nobody waits for any more fills the cache, so the next look has the answer. The same question is never
 under way twice, so a Region that hangs holds one thread a question, for as long as the gateway's quick clients let it.
 An account has its share of the threads, so that one that hangs leaves the others alone, and a person may have so many
-questions under way and ask so many a minute. All of it is counted in each process by itself.
+questions under way, each process by itself, and ask so many a minute, over all processes.
 
 A page that can't come back, a form without a script or one that is submitted, waits: for some seconds, and only while
 few others do, so that there are always threads for pages that ask nothing (see `waiting`).
@@ -24,6 +24,7 @@ from django.core.cache import cache
 
 from amicopy.aws import errors
 from amicopy.aws.account import AwsAccount
+from amicopy.copies.core import minute_counts
 from amicopy.copies.core.calls import fingerprint
 
 T = TypeVar("T", covariant=True)
@@ -149,10 +150,17 @@ def start(question: Question[T], *, anew: bool = False, person: int | None = Non
     if known is not None:
         return _answered(known)
     with _lock:
+        under_way: Future[T | Missing] | None = _under_way.get(question.key)
+    if under_way is not None:
+        return Pending(under_way)
+    # Counted in the database, so before the lock.
+    if person is not None and not _may_ask(person, question.account.account_id):
+        return _answered(TOO_MANY)
+    with _lock:
         future: Future[T | Missing] | None = _under_way.get(question.key)
         if future is not None:
             return Pending(future)
-        if person is not None and not _may_ask(person, question.account.account_id):
+        if person is not None and _asking[person] >= OF_PERSON:
             return _answered(TOO_MANY)
         if anew:
             cache.delete(question.key)
@@ -176,14 +184,9 @@ def _answered(answer: Any) -> Pending[Any]:
 
 
 def _may_ask(person: int, account: str) -> bool:
-    """Counts a new question, unless it is one too many."""
-    minute = int(time.time() // 60)
-    for who, most in ((f"person:{person}", OF_PERSON_A_MINUTE), (f"account:{account}", OF_ACCOUNT_A_MINUTE)):
-        key = f"lookups:{who}:{minute}"
-        cache.add(key, 0, 120)
-        if cache.incr(key) > most:
-            return False
-    return _asking[person] < OF_PERSON
+    """Counts a new question; whether the person and the account have one left in this minute."""
+    limits = ((f"lookups:person:{person}", OF_PERSON_A_MINUTE), (f"lookups:account:{account}", OF_ACCOUNT_A_MINUTE))
+    return all(minute_counts.number(key, most=most) <= most for key, most in limits)
 
 
 def _asked(person: int) -> None:
