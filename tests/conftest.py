@@ -1,6 +1,7 @@
 """What every test may need: the sandbox, over HTTP on a free port of this machine."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.request import Request, urlopen
@@ -17,6 +18,7 @@ from amicopy.audit import triggers
 from amicopy.aws import sessions
 from amicopy.copies.lookups import async_queries
 from amicopy.sandbox.server import Server, start
+from amicopy.web.views import health
 
 Control = Callable[..., Any]
 
@@ -123,3 +125,5 @@ def _no_aws(settings: Settings) -> None:
     # What another test found out at its AWS is not known in this one.
     async_queries.forget_all()
     cache.clear()
+    # Most tests have no broker.
+    cache.set(health.BROKER, (math.inf, True), None)

@@ -34,6 +34,8 @@ WITHOUT = {
     "copies.operations.password_links:end": "its verb tells it",
     "copies.voting.power:give": "its verb tells it",
     "copies.operations.tokens:keep_use": "when a token was used last",
+    "copies.voting.lone_changes:_keep": "its verb tells it",
+    "copies.voting.lone_changes:changing_rules": "its verb tells it",
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
     "notify.outbox": "messages follow events and have a list of their own",

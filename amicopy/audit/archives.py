@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from amicopy.audit import chain_verification, heads, triggers
 from amicopy.audit.actor import Actor
-from amicopy.audit.chain import link
+from amicopy.audit.chain import fits
 from amicopy.audit.chain_verification import Broken, Place
 from amicopy.audit.heads import Head
 from amicopy.audit.lines import as_json_lines, from_json, rows_of
@@ -132,7 +132,7 @@ def verify(path: Path, start: Place, *, head: Head | None = None) -> Place:
                 values = from_json(line)
             except ValueError:
                 raise Broken(f"Line {number} of {path.name} isn't an event.") from None
-            if link(values["prev_hash"], values) != values["hash"]:
+            if not fits(values["prev_hash"], values, values["hash"]):
                 raise Broken(f"Event {values['id']} in {path.name} isn't as it was written.")
             if values["prev_hash"] != place_hash:
                 raise Broken(f"The link between events {place_id} and {values['id']} in {path.name} is broken.")

@@ -1,7 +1,9 @@
 """The chain: each event's hash covers its own content and the hash of the event before.
 
-`hash = SHA-256(prev_hash + content)`, where content is canonical JSON (keys sorted, no spaces, UTF-8) of every column
-except `id`, `hash` and `prev_hash`. Empty columns are left out, so that a column added later leaves old hashes true.
+`hash = SHA-256(prev_hash + SHA-256(content))`, both in hex, where content is canonical JSON (keys sorted, no spaces,
+UTF-8) of every column except `id`, `hash` and `prev_hash`. Empty columns are left out, so that a column added later
+leaves old hashes true. The digest of its content stands for an event that an export leaves out: the chain goes on
+through it. Older events have `SHA-256(prev_hash + content)`.
 """
 
 import hashlib
@@ -39,10 +41,28 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=F
 
 def link(prev_hash: str, values: Mapping[str, Any]) -> str:
     """The hash of an event with these columns, as stored, after the event with `prev_hash`."""
+    return _sha256(prev_hash + digest(values))
+
+
+def fits(prev_hash: str, values: Mapping[str, Any], stored: str) -> bool:
+    """Whether an event with these columns has the hash that is stored with it, of today or of before."""
+    return stored == link(prev_hash, values) or stored == _sha256(prev_hash + _content(values))
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """What stands for the content of an event that isn't shown."""
+    return _sha256(_content(values))
+
+
+def _content(values: Mapping[str, Any]) -> str:
     content = {name: value for name in FIELDS if (value := values[name]) is not None and value != "" and value != {}}
     content["at"] = stamp(content["at"])
     content["correlation_id"] = str(content["correlation_id"])
-    return hashlib.sha256((prev_hash + _encode(content)).encode()).hexdigest()
+    return _encode(content)
+
+
+def _sha256(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
 def stamp(when: datetime) -> str:

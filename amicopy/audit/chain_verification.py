@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 
 from amicopy.audit import heads, triggers
-from amicopy.audit.chain import FIELDS, GENESIS, link
+from amicopy.audit.chain import FIELDS, GENESIS, fits
 from amicopy.audit.heads import Head
 from amicopy.audit.models import AuditAnchor, AuditEvent
 
@@ -67,7 +67,7 @@ def walk(start: Place, *, seconds: float | None = None) -> Walk:
         batch = rows.filter(id__gt=place_id)[:BATCH]
         count = 0
         for event_id, prev_hash, stored_hash, *columns in batch:
-            if link(prev_hash, dict(zip(FIELDS, columns, strict=True))) != stored_hash:
+            if not fits(prev_hash, dict(zip(FIELDS, columns, strict=True)), stored_hash):
                 finding = f"Event {event_id} isn't as it was written: its content doesn't fit its hash."
                 return Walk(Place(place_id, place_hash, events), finding)
             if prev_hash != place_hash:

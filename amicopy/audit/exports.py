@@ -32,18 +32,20 @@ FORMATS: Mapping[str, tuple[Callable[[Iterable[Sequence[Any]]], Iterator[str]], 
 }
 PROOF = "zip"
 CONTENT_TYPES: Mapping[str, str] = {PROOF: "application/zip", **{kind: each[1] for kind, each in FORMATS.items()}}
+# The columns of an event, in the order of `lines.COLUMNS`.
+Row = tuple[Any, ...]
 VERIFIER = Path(verify_amicopy.__file__)
 REQUEST = lines.COLUMNS.index("request")
 HOW = """An export of amicopy's audit history, to be verified without amicopy.
 
 1. Get the public key from whoever operates amicopy, not from here; and, better, verify_amicopy.py as well.
 2. Run:  python3 verify_amicopy.py --key KEY THIS.zip
-   With --head FILE it looks at heads that were kept elsewhere, such as in a bucket; with --part at an export that
-   filters narrowed to more than a time.
+   With --head FILE it looks at heads that were kept elsewhere, such as in a bucket.
 3. It ends with 0 when all holds, 1 when something doesn't, 3 when something couldn't be looked at, and says what.
 
-events.jsonl has the events, the oldest first; heads/ the newest signed heads; requests.jsonl what is stored of the
-requests, their parameters and decisions.
+events.jsonl has the events, the oldest first; of those that filters left out between them, and up to the end, it has
+number, hash and a digest, so that the chain can be followed through them. heads/ has the newest signed heads,
+requests.jsonl what is stored of the requests, their parameters and decisions.
 """
 
 
@@ -83,7 +85,8 @@ def export_with_proof(
     with transaction.atomic():
         record("audit.exported", actor=actor, data=about)
     rows = _Counted(lines.merged([part.filter(id__lte=newest) for part in events], oldest_first=True))
-    return _told(_as_zip(rows, signed, requests), rows, about=about, actor=actor)
+    narrowed = any(filters.values())
+    return _told(_as_zip(rows, signed, requests, newest if narrowed else 0), rows, about=about, actor=actor)
 
 
 def _heads() -> dict[str, str]:
@@ -101,25 +104,47 @@ def _as_text(rows: "_Counted", form: Callable[[Iterable[Sequence[Any]]], Iterato
 
 
 def _as_zip(
-    rows: "_Counted", signed: Mapping[str, str], requests: Callable[[set[int]], Iterable[str]]
+    rows: "_Counted", signed: Mapping[str, str], requests: Callable[[set[int]], Iterable[str]], newest: int
 ) -> Iterator[bytes]:
-    pieces = _Pieces()
+    """`newest` is the last event to account for where some may have been left out; 0: none was."""
+    pieces, numbers = _Pieces(), set[int]()
+    noted = _noted(rows, numbers)
+    text = _with_left_out(noted, newest) if newest else lines.as_json_lines(noted)
     with ZipFile(pieces, "w", ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", HOW)
         archive.write(VERIFIER, VERIFIER.name)
         for name, content in signed.items():
             archive.writestr(f"heads/{name}", content)
-        numbers: set[int] = set()
         with archive.open("events.jsonl", "w", force_zip64=True) as file:
-            while some := list(islice(rows, CHUNK)):
-                numbers.update(row[REQUEST] for row in some if row[REQUEST] is not None)
-                file.write("".join(lines.as_json_lines(some)).encode())
+            while some := "".join(islice(text, CHUNK)):
+                file.write(some.encode())
                 yield pieces.take()
         with archive.open("requests.jsonl", "w", force_zip64=True) as file:
             for line in requests(numbers):
                 file.write(line.encode())
                 yield pieces.take()
     yield pieces.take()
+
+
+def _noted(rows: Iterator[Row], numbers: set[int]) -> Iterator[Row]:
+    """The rows, with the numbers of the requests that they are about put down."""
+    for row in rows:
+        if row[REQUEST] is not None:
+            numbers.add(row[REQUEST])
+        yield row
+
+
+def _with_left_out(shown: Iterator[Row], newest: int) -> Iterator[str]:
+    """The lines of events, the oldest first, and from the first of them on one for each that isn't shown."""
+    due = next(shown, None)
+    if due is None:
+        return
+    for row in lines.rows_of(AuditEvent.objects.filter(id__gte=due[0], id__lte=newest), oldest_first=True):
+        if due is not None and row[0] == due[0]:
+            yield lines.to_json(row) + "\n"
+            due = next(shown, None)
+        else:
+            yield lines.left_out(row) + "\n"
 
 
 def _told(pieces: Iterator[bytes], rows: "_Counted", *, about: dict[str, Any], actor: Actor) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from amicopy.audit.actions import ACTIONS
-from amicopy.audit.chain import link, values_of
+from amicopy.audit.chain import fits, values_of
 
 
 class AppendOnly(Exception):
@@ -92,7 +92,7 @@ class AuditEvent(models.Model):
     @property
     def holds(self) -> bool:
         """Whether the event's content fits its own hash."""
-        return link(self.prev_hash, values_of(self)) == self.hash
+        return fits(self.prev_hash, values_of(self), self.hash)
 
 
 class EventRegion(models.Model):

@@ -88,14 +88,20 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def hash_of(event: Event) -> str:
-    """The hash an event must have: of the hash before it and of its columns, empty ones left out."""
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def fits(event: Event) -> bool:
+    """Whether an event has the hash it must have: of the hash before it and of the digest of its columns, empty ones
+    left out; or of the columns themselves, as older ones have it."""
     content = {
         name: value
         for name, value in event.items()
         if name not in ("id", "hash", "prev_hash") and value is not None and value != "" and value != {}
     }
-    return hashlib.sha256(event["prev_hash"].encode() + canonical(content)).hexdigest()
+    text, before = canonical(content), event["prev_hash"].encode()
+    return event["hash"] in (sha256(before + sha256(text).encode()), sha256(before + text))
 
 
 # --- the chain ---
@@ -107,6 +113,8 @@ class Chain:
     def __init__(self, report: Report, wanted: set[int], *, part: bool) -> None:
         self.report, self.wanted, self.part = report, wanted, part
         self.count = self.gaps = 0
+        # Events that aren't shown, and those among them whose hash can't be computed from what stands for them.
+        self.left_out = self.unproven = 0
         self.first: Event | None = None
         self.last: Event | None = None
         # Of the events that heads name: hash, and how many were read up to it.
@@ -115,9 +123,29 @@ class Chain:
         self.requests: dict[int, list[Event]] = {}
         self.newest_first: bool | None = None
 
-    def add(self, event: Event) -> None:
+    def skip(self, event: Event) -> None:
+        """Follows the chain through an event that was left out: its number, hash, and the digest of its content."""
         self.count += 1
-        if hash_of(event) != event["hash"]:
+        self.left_out += 1
+        if self.last is None or self.newest_first or event["id"] <= self.last["id"]:
+            self.report.bad(f"Event {event['id']} is left out where none can be.")
+            return
+        if "content" not in event:
+            self.unproven += 1
+        elif sha256((self.last["hash"] + event["content"]).encode()) != event["hash"]:
+            self.report.bad(
+                f"The link between events {self.last['id']} and {event['id']}, which is left out, is broken."
+            )
+        self.last = {"prev_hash": self.last["hash"], **event}
+        if event["id"] in self.wanted:
+            self.named[event["id"]] = (event["hash"], self.count)
+
+    def add(self, event: Event) -> None:
+        if "action" not in event:
+            self.skip(event)
+            return
+        self.count += 1
+        if not fits(event):
             self.report.bad(f"Event {event['id']} isn't as it was written: its content doesn't fit its hash.")
         if self.last is not None:
             if self.newest_first is None:
@@ -155,6 +183,10 @@ class Chain:
                 events.reverse()
         if self.gaps and self.part:
             self.report.skip(f"The links at {self.gaps} gaps, since this is a part of the history only.")
+        if self.left_out:
+            self.report.ok(f"{self.left_out} events of these were left out, and the chain goes on through them.")
+        if self.unproven:
+            self.report.skip(f"The links at {self.unproven} events that were left out: they were written before that.")
         if self.whole:
             self.report.ok(f"{self.count} events, each as it was written, from the first one to {newest['id']}.")
         else:
@@ -166,8 +198,11 @@ class Chain:
 
     @property
     def whole(self) -> bool:
-        """Whether the events begin with the first one ever and none is missing between."""
-        return bool(self.ends and self.ends[0]["prev_hash"] == GENESIS and not self.gaps and not self.report.wrong)
+        """Whether the events begin with the first one ever and all are shown."""
+        return (
+            bool(self.ends and self.ends[0]["prev_hash"] == GENESIS and not self.gaps and not self.left_out)
+            and not self.report.wrong
+        )
 
 
 def _slim(event: Event) -> Event:
@@ -421,7 +456,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Verifies an export of amicopy's audit history.")
     parser.add_argument("--key", action="append", default=[], help="public key, or a file with it; more than once")
     parser.add_argument("--head", action="append", default=[], type=Path, help="a head kept elsewhere; more than once")
-    parser.add_argument("--part", action="store_true", help="the export has gaps, since filters narrowed it")
+    parser.add_argument(
+        "--part",
+        action="store_true",
+        help="the export has gaps: filters narrowed it, before left-out events were noted",
+    )
     parser.add_argument("export", nargs="+", type=Path)
     asked = parser.parse_args(arguments)
     report, keys = Report(), Keys(asked.key)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.chain import GENESIS, link, plain, values_of
+from amicopy.audit.chain import GENESIS, fits, link, plain, values_of
 from amicopy.audit.log import record
 from amicopy.audit.models import AuditEvent
 from tests.audit.writing import ACTOR, write
@@ -177,7 +177,13 @@ def test_the_form_of_the_hash_stays_as_it_is() -> None:
         "new": "APPROVED",
         "data": {"reason": "Matches the change window – déjà vu", "b": [1, None, True]},
     }
-    assert link(GENESIS, values) == "a60e348f74a1ea6d5a7e81f10c65af465d1df0798ad7cdb457abcf90b7e83e41"
+    form = "3578ce9eb2e91561e26840b2b7599525942ce7fb84bf07a394ad218748abbcce"
+    assert link(GENESIS, values) == form
+    # That of events written before there were digests.
+    before = "a60e348f74a1ea6d5a7e81f10c65af465d1df0798ad7cdb457abcf90b7e83e41"
+    assert all(fits(GENESIS, values, stored) for stored in (form, before))
+    assert not fits(GENESIS, {**values, "actor": "other"}, form)
+    assert not fits("1" * 64, values, before)
 
 
 @pytest.mark.django_db

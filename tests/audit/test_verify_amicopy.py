@@ -62,7 +62,7 @@ def take(path: Path, **asked: Any) -> Path:
     """Exports to a file; `asked` are filters."""
     pieces = exports.export_with_proof(
         Filter(**asked).apply(AuditEvent.objects.all()),
-        filters={},
+        filters={name: str(value) for name, value in asked.items()},
         requests=partial(request_records.records, CopyRequest.objects.all()),
         actor=ACTOR,
     )
@@ -102,10 +102,63 @@ def test_what_could_not_be_checked_is_said_and_told_by_the_code(export: Path, tm
     assert (code, "no --key was given" in said) == (3, True)
     code, said = verify("--key", PUBLIC, export, path=str(tmp_path))
     assert (code, "neither the package cryptography nor a fitting openssl" in said) == (3, True)
-    code, said = verify(
-        "--key", PUBLIC, "--part", take(tmp_path / "part.zip", request=CopyRequest.objects.earliest("pk").pk)
-    )
-    assert (code, "gaps" in said) == (3, True)
+
+
+def narrowed(path: Path) -> Path:
+    """An export of the first request's events, with others before, between and after."""
+    return take(path, request=CopyRequest.objects.earliest("pk").pk)
+
+
+def test_an_export_of_some_events_is_followed_through_those_left_out(export: Path, tmp_path: Path) -> None:
+    part = narrowed(tmp_path / "part.zip")
+    code, said = verify("--key", PUBLIC, part)
+    lines = [json.loads(line) for line in ZipFile(part).read("events.jsonl").splitlines()]
+    hidden = [line for line in lines if "action" not in line]
+    assert hidden
+    assert all(set(line) == {"id", "hash", "content"} for line in hidden)
+    assert f"{len(hidden)} events of these were left out, and the chain goes on through them." in said
+    assert "heads/now.json is signed, and the events lead to it" in said
+    assert "1 requests were compared with their events." in said
+    assert "WRONG" not in said
+    # What came before the first one that is shown.
+    assert (code, said.count("not checked")) == (3, 1), said
+
+
+def rewritten(path: Path, change: Callable[[Lines], object]) -> Path:
+    """The export with other lines of events."""
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    events = [json.loads(line) for line in members["events.jsonl"].splitlines()]
+    change(events)
+    members["events.jsonl"] = "".join(json.dumps(event) + "\n" for event in events).encode()
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def hide(events: Lines, *names: str) -> dict[str, Any]:
+    """The first line of a hidden event, without these fields."""
+    line = next(line for line in events if "action" not in line)
+    for name in names:
+        del line[name]
+    return line
+
+
+LEFT_OUT: dict[str, tuple[Callable[[Lines], object], int, str]] = {
+    "another digest": (lambda events: hide(events).update(content="0" * 64), 1, "which is left out, is broken"),
+    "another hash": (lambda events: hide(events).update(hash="0" * 64), 1, "is broken"),
+    "taken out": (lambda events: events.remove(hide(events)), 1, "is broken"),
+    "put first": (lambda events: events.insert(0, hide(events)), 1, "left out where none can be"),
+    "of before": (lambda events: hide(events, "content"), 3, "The links at 1 events that were left out"),
+}
+
+
+@pytest.mark.parametrize("how", LEFT_OUT)
+def test_a_forgery_among_those_left_out_is_found(how: str, export: Path, tmp_path: Path) -> None:
+    change, expected, words = LEFT_OUT[how]
+    code, said = verify("--key", PUBLIC, rewritten(narrowed(tmp_path / "part.zip"), change))
+    assert (code, words in said) == (expected, True), said
 
 
 def again(export: Path, change: Callable[[Lines], Lines], member: str = "events.jsonl") -> Path:
@@ -154,7 +207,7 @@ EVENTS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
     "a cut tail": (lambda rows: rows[:-2], "the end was cut off"),
     "a cut beginning": (lambda rows: rows[1:], "isn't in the files"),
     "no events": (lambda rows: [], "There is no event in it"),
-    "lines that are no events": (lambda rows: [{"id": 1}], "can't be read as an export"),
+    "lines that are no events": (lambda rows: [{"id": 1, "action": "x"}], "can't be read as an export"),
 }
 
 
