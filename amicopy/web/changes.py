@@ -115,8 +115,9 @@ def how(user: User, permission: str) -> str:
         return "One administrator is enough for any change here: TWO_PERSON_CHANGES is off."
     if mode is Mode.ALONE:
         return (
-            "You are the only administrator, so your changes take effect at once, and the history says so. Rules that "
-            "ask nobody don’t count for your own requests. Add another administrator to have two people agree."
+            "You are the only administrator, so your changes take effect at once, and the history says so. For your "
+            "own requests rules that ask nobody don’t count, and what you make weaker stays as it was until somebody "
+            "confirms it. Add another administrator to have two people agree."
         )
     if not second_person.confirmers(user, permission).exists():
         return (
