@@ -10,7 +10,17 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
 
-from amicopy.api import callbacks, history_export, request_actions, request_queries, request_status, submissions
+from amicopy.api import (
+    callbacks,
+    estimates,
+    fixes,
+    history_export,
+    request_actions,
+    request_queries,
+    request_status,
+    sources,
+    submissions,
+)
 from amicopy.api.idempotency import Answered
 from amicopy.api.members import type_words
 from amicopy.api.operations import router
@@ -57,7 +67,17 @@ api = Api(
     parser=StrictJson(),
 )
 # Each adds its own when it is imported.
-OPERATIONS = (submissions, request_queries, request_status, request_actions, callbacks, history_export)
+OPERATIONS = (
+    submissions,
+    estimates,
+    sources,
+    request_queries,
+    request_status,
+    request_actions,
+    fixes,
+    callbacks,
+    history_export,
+)
 api.add_router("", router)
 
 

@@ -4,15 +4,19 @@ Types are strict: "true" is not true, and a member that isn't known is refused. 
 too, is for the rules to say, in the form's own words; the schema only shows it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, create_model
 
+from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.parameters import (
     BY_NAME,
     DESTINATION_REGION,
+    PARAMETERS,
     Parameter,
     of_destination,
     of_scope,
@@ -105,9 +109,19 @@ Destination = _model(
 )
 
 
+Changes = _model(
+    "Changes",
+    "What is asked for otherwise than in the copy that failed; null leaves a member out.",
+    [*PARAMETERS, DESTINATION_REGION],
+    [],
+)
+# The members of a call in which placeholders are filled in.
+WITH_PLACEHOLDERS = tuple(parameter.name for parameter in PARAMETERS if parameter.placeholders)
+
+
 def calls_of(shared: BaseModel, destinations: Sequence[BaseModel]) -> list[Call]:
-    """The calls as they would be sent, member by member as in the form: an empty text and a flag that is off are left
-    out."""
+    """The calls, member by member as in the form: an empty text and a flag that is off are left out. Placeholders are
+    for `filled_in`."""
     once = _filled(shared, of_scope("request"))
     token = once.pop("ClientToken", "")
     calls = []
@@ -118,6 +132,49 @@ def calls_of(shared: BaseModel, destinations: Sequence[BaseModel]) -> list[Call]
         ordered = {each.name: members[each.name] for each in of_destination() if each.name in members}
         calls.append(Call(DestinationRegion=region, parameters={**once, **ordered}, ClientToken=token))
     return calls
+
+
+def changed(call: Call, changes: BaseModel) -> Call:
+    """The call with what is named in `changes` put in its place or left out, without its ClientToken: that works
+    once."""
+    named = {parameter for parameter in [*PARAMETERS, DESTINATION_REGION] if parameter.name in changes.model_fields_set}
+    kept = {name: value for name, value in call.parameters.items() if BY_NAME[name] not in named}
+    members = {**kept, **_filled(changes, named)}
+    region, token = members.pop(DESTINATION_REGION.name, ""), members.pop("ClientToken", "")
+    ordered = {each.name: members[each.name] for each in PARAMETERS if each.name in members}
+    return Call(
+        DestinationRegion=region if DESTINATION_REGION in named else call.DestinationRegion,
+        parameters=ordered,
+        ClientToken=token,
+    )
+
+
+def filled_in(calls: Sequence[Call], *, source_name: str) -> list[Call]:
+    """The calls with placeholders filled in, as the form does; an unknown `source_name` leaves its own as it is."""
+    now, found = datetime.now(UTC), []
+    for call in calls:
+        texts = {name: call.parameters[name] for name in WITH_PLACEHOLDERS if name in call.parameters}
+        texts = {
+            name: name_templates.expand(text, now=now, source=source_name, region=call.DestinationRegion)
+            for name, text in texts.items()
+        }
+        found.append(replace(call, parameters={**call.parameters, **texts}))
+    return found
+
+
+def wants_source_name(calls: Iterable[Call]) -> bool:
+    """Whether the source has to be looked at before placeholders can be filled in."""
+    return any("{source}" in str(call.parameters.get(name, "")) for call in calls for name in WITH_PLACEHOLDERS)
+
+
+def placeholder_words(calls: Iterable[Call], *, source_name: str) -> Mapping[str, str]:
+    """What keeps placeholders from being filled in, by member; it says more than the rules, which take no braces."""
+    said = {
+        name: name_templates.problem(str(call.parameters.get(name, "")), source=source_name)
+        for call in calls
+        for name in WITH_PLACEHOLDERS
+    }
+    return {name: words for name, words in said.items() if words}
 
 
 def pointer_of(error: FieldError, destinations: Sequence[BaseModel]) -> str:

@@ -36,8 +36,10 @@ def operation(
     empty: tuple[int, ...] = (),
     files: Iterable[str] = (),
 ) -> Callable[[F], F]:
-    """Registers a function under its own name. `refuses` are the statuses of its problems, besides ALWAYS, `empty`
-    those without a body, `files` the content types of an answer that isn't JSON."""
+    """Registers a function under its own name. `out` is what it answers with `status`, or a model for each status;
+    `refuses` are the statuses of its problems, besides ALWAYS, `empty` those without a body, `files` the content types
+    of an answer that isn't JSON."""
+    answers = out if isinstance(out, dict) else {status: out}
     extra: dict[str, Any] = {"x-scope": scope.value, **({"parameters": [KEY]} if method == "POST" else {})}
     if files:
         extra["responses"] = {status: {"content": {each: {"schema": {"type": "string"}} for each in files}}}
@@ -45,7 +47,7 @@ def operation(
         [method],
         path,
         auth=TokenAuth(scope),
-        response={status: out, **dict.fromkeys(empty), **dict.fromkeys((*ALWAYS, *refuses), ProblemOut)},
+        response={**answers, **dict.fromkeys(empty), **dict.fromkeys((*ALWAYS, *refuses), ProblemOut)},
         openapi_extra=extra,
     )
     return register

@@ -1,29 +1,24 @@
 """Asking for copies: checked without being stored, and submitted, by what the form is checked and submitted by."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from ninja.responses import Status
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt
 
+from amicopy.api.source_looks import Looked, look, reached_account, refusal, worded
 from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, pointer_of
 from amicopy.api.operations import operation
-from amicopy.api.problems import Problem, Wrong
 from amicopy.api.shown import RequestWithCopies
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.audit.actor import Actor
 from amicopy.copies import rules
-from amicopy.copies.core import permissions
-from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.calls import FieldError, InvalidRequest
+from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.token_models import ApiToken, Scope
-from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.requests import verbs
 from amicopy.copies.rules.requests import MOST_DESTINATIONS, has_at_most_50_destinations
 
@@ -63,6 +58,23 @@ def _webhook(value: str) -> str:
 
 
 Number = Annotated[StrictInt, Field(ge=1, lt=BIG)]
+Correlation = Annotated[
+    Text,
+    AfterValidator(_short),
+    Field(
+        description="What you call it, such as a workflow's id; said back in answers and webhooks.",
+        json_schema_extra={"maxLength": LONGEST_CORRELATION},
+    ),
+]
+
+Webhook = Annotated[
+    Text,
+    AfterValidator(_webhook),
+    Field(
+        description="The name of a webhook that administrators opened for requests; it is told of this one.",
+        json_schema_extra={"maxLength": LONGEST_WEBHOOK},
+    ),
+]
 
 
 class NewRequest(Strict):
@@ -70,16 +82,8 @@ class NewRequest(Strict):
 
     account: Text = Field(description="The 12 digits of the AWS account to copy into.")
     reason: Text = Field(description="Why the copy is needed, for who decides.")
-    correlation: Annotated[Text, AfterValidator(_short)] = Field(
-        default="",
-        description="What you call it, such as a workflow's id; said back in answers and webhooks.",
-        json_schema_extra={"maxLength": LONGEST_CORRELATION},
-    )
-    webhook: Annotated[Text, AfterValidator(_webhook)] = Field(
-        default="",
-        description="The name of a webhook that administrators opened for requests; it is told of this one.",
-        json_schema_extra={"maxLength": LONGEST_WEBHOOK},
-    )
+    correlation: Correlation = ""
+    webhook: Webhook = ""
     copy_image: CopyImage  # type: ignore[valid-type]  # made from the table of members
     destinations: list[Destination]  # type: ignore[valid-type]
     start_not_before: Annotated[AwareDatetime | None, BeforeValidator(moment)] = Field(
@@ -97,19 +101,11 @@ class Checked(BaseModel):
     warnings: list[dict[str, str]] = Field(description="What may surprise, without being refused.")
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A body as the verbs take it, with what was found out at AWS meanwhile."""
-
-    account: Account
-    calls: Sequence[Call]
-    lookups: snapshot.Kept
-
-
 @operation("POST", "/requests", Scope.REQUEST, RequestWithCopies, status=201, refuses=(409, 413, 415, 422))
 def create_request(request: TokenRequest, body: NewRequest, response: HttpResponse) -> Status[RequestWithCopies]:
     """Asks for copies. Answers with the request as it is then: it waits for approval, or its copies are queued."""
-    row = ask(request.auth, actor_of(request), body, submission=request.kept.submission if request.kept else None)
+    looked = read(request.auth, body)
+    row = ask(actor_of(request), body, looked, submission=request.kept.submission if request.kept else None)
     response["Location"] = reverse("api:read_request", args=[row.pk])
     return Status(201, RequestWithCopies.of(row))
 
@@ -117,19 +113,18 @@ def create_request(request: TokenRequest, body: NewRequest, response: HttpRespon
 @operation("POST", "/requests/validate", Scope.REQUEST, Checked, refuses=(409, 413, 415, 422))
 def validate_request(request: TokenRequest, body: NewRequest) -> Checked:
     """Says what the rules say to a request, and stores nothing."""
-    return check(request.auth, body)
+    return check(request.auth, body, read(request.auth, body))
 
 
-def ask(token: ApiToken, actor: Actor, body: NewRequest, *, submission: uuid.UUID | None = None) -> CopyRequest:
-    """Asks for copies with a token; the same submission again is the same request. Raises Problem and NotAllowed."""
-    read = _read(token, body)
+def ask(actor: Actor, body: NewRequest, looked: Looked, *, submission: uuid.UUID | None = None) -> CopyRequest:
+    """Asks for copies; the same submission again is the same request. Raises Problem and NotAllowed."""
     try:
         return verbs.submit(
             actor,
-            account=read.account,
+            account=looked.account,
             reason=body.reason,
-            calls=read.calls,
-            lookups=read.lookups,
+            calls=looked.calls,
+            lookups=looked.lookups,
             start_not_before=body.start_not_before,
             continues=body.continues,
             mends=body.mends,
@@ -138,49 +133,38 @@ def ask(token: ApiToken, actor: Actor, body: NewRequest, *, submission: uuid.UUI
             submission=submission,
         )
     except InvalidRequest as invalid:
-        raise _refusal(invalid.errors, body) from invalid
+        raise refusal(invalid.errors, looked, lambda error: pointer_of(error, body.destinations)) from invalid
 
 
-def check(token: ApiToken, body: NewRequest) -> Checked:
-    """What the rules say to a request of a token; stores nothing. Raises Problem and NotAllowed."""
-    read = _read(token, body)
+def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
+    """What the rules say to a request of a token; stores nothing. Raises NotAllowed."""
+    account = looked.account
     errors = verbs.check_submission(
-        account=read.account,
+        account=account,
         reason=body.reason,
-        calls=read.calls,
+        calls=looked.calls,
         requester=token.person,
-        lookups=read.lookups,
+        lookups=looked.lookups,
         start_not_before=body.start_not_before,
     )
-    account = read.account
-    found = rules.warnings(read.calls, account_id=account.account_id, partition=account.partition, lookups=read.lookups)
-    return Checked(valid=not errors, errors=_said(errors, body), warnings=_said(found, body))
+    found = rules.warnings(
+        looked.calls, account_id=account.account_id, partition=account.partition, lookups=looked.lookups
+    )
+
+    def said(errors: list[FieldError]) -> list[dict[str, str]]:
+        return [
+            {"pointer": pointer_of(each, body.destinations), "detail": each.message} for each in worded(errors, looked)
+        ]
+
+    return Checked(valid=not errors, errors=said(errors), warnings=said(found))
 
 
-def _read(token: ApiToken, body: NewRequest) -> _Read:
-    permissions.check_submit(token.person)
-    account = {each.account_id: each for each in _accounts(token)}.get(body.account)
+def read(token: ApiToken, body: NewRequest, *, fill: bool = True) -> Looked:
+    """A body as the verbs take it, with what AWS says about it, and unless `fill` is False its placeholders filled in.
+    Raises Problem for an account that the token doesn't reach, and for more destinations than are worth a look at
+    each."""
+    account = reached_account(token, body.account)
     calls = calls_of(body.copy_image, body.destinations)
-    errors = [] if account else [FieldError("account", "Choose the AWS account to copy into.")]
-    # More aren't worth a look at each.
-    errors += has_at_most_50_destinations(calls) if len(calls) > MOST_DESTINATIONS else []
-    if account is None or errors:
-        raise _refusal(errors, body)
-    looks = async_queries.Looks(token.person.pk, last=True)
-    with async_queries.waiting() as until:
-        return _Read(account, calls, snapshot.gather(account, calls, until=until, ask=looks.begin))
-
-
-def _accounts(token: ApiToken) -> QuerySet[Account]:
-    """The accounts in which a token may ask for copies."""
-    accounts = Account.objects.open_to(token.person)
-    return accounts.filter(account_id__in=token.accounts) if token.accounts else accounts
-
-
-def _refusal(errors: Sequence[FieldError], body: NewRequest) -> Problem:
-    wrong = [Wrong(pointer_of(error, body.destinations), error.message) for error in errors]
-    return Problem(422, "invalid-request", "The request was refused. Nothing was stored.", wrong)
-
-
-def _said(found: Sequence[FieldError], body: NewRequest) -> list[dict[str, str]]:
-    return [{"pointer": pointer_of(each, body.destinations), "detail": each.message} for each in found]
+    if len(calls) > MOST_DESTINATIONS:
+        raise refusal(has_at_most_50_destinations(calls))
+    return look(token, account, calls, fill=fill)

@@ -49,7 +49,8 @@ def image_of(key: ApiToken, actor: Actor, region: str, members: Mapping[str, Any
 def check(key: ApiToken, region: str, members: Mapping[str, Any]) -> None:
     """Raises Refused with DryRunOperation when the rules let this be asked, else with what they say."""
     try:
-        said = submissions.check(key, _body(key, region, members))
+        body = _body(key, region, members)
+        said = submissions.check(key, body, submissions.read(key, body, fill=False))
     except Problem as problem:
         raise _refusal(problem, members) from problem
     if said.errors:
@@ -117,7 +118,8 @@ def _filed(key: ApiToken, actor: Actor, body: NewRequest, call: Call, *, after: 
     submission = uuid.uuid5(_SUBMISSIONS, f"{key.person.pk} {digest} {after.pk if after else 0}")
     body.correlation = digest
     try:
-        return submissions.ask(key, actor, body, submission=submission)
+        looked = submissions.read(key, body, fill=False)
+        return submissions.ask(actor, body, looked, submission=submission)
     except Problem as problem:
         given = {**call.parameters, **({TOKEN: call.ClientToken} if call.ClientToken else {})}
         raise _refusal(problem, given) from problem
