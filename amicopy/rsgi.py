@@ -3,22 +3,29 @@
 A request is here in whole, in time and no longer than allowed, before one of the threads that make pages hears of it,
 and its answer is handed to the server in one piece: whoever sends or reads slowly holds a socket and some memory, never
 a thread. Answers of unknown length, exports, are written to a file by threads of their own and sent from there: granian
-would take as much of a stream into memory as is given to it.
+would take as much of a stream into memory as is given to it. An answer of the API that waits for a change waits in the
+event loop, see `api.waits`.
 """
 
 import asyncio
 import io
 import os
+import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 from typing import Any, Protocol
 
 from django.conf import settings
 from django.http import HttpResponseBase
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]  # both are its own
 
+# First, since it sets Django up for what follows.
 from amicopy.wsgi import application as pages
+
+# isort: split
+from amicopy.api.waits import HELD, POSSIBLE, WANTED, Waits
 
 Headers = list[tuple[str, str]]
 # Bytes of bodies that may be here at a time: what many slow ones take together.
@@ -50,8 +57,23 @@ class Application:
         self.pages = pages
         self.page_threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
         self.export_threads = ThreadPoolExecutor(EXPORTS, thread_name_prefix="export")
+        look_thread = ThreadPoolExecutor(1, thread_name_prefix="wait")
+        self.waits = Waits(lambda look, *args: asyncio.get_running_loop().run_in_executor(look_thread, look, *args))
         # Bytes of bodies that are here; changed in the event loop only.
         self.held = 0
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by the server, which finishes what is under way when it is told to stop: who waits for a change is
+        answered at once then."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.getsignal(number)
+
+            def stop(told: int, frame: FrameType | None, before: Any = before) -> None:
+                loop.call_soon_threadsafe(self.waits.end)
+                if callable(before):
+                    before(told, frame)
+
+            signal.signal(number, stop)
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answers one request. That the other side leaves is no error."""
@@ -62,9 +84,13 @@ class Application:
                 raise Refused(411, "Say how long the request is.")
             if "content-length" in scope.headers:
                 await asyncio.wait_for(self._read(scope, protocol, body), settings.REQUEST_SECONDS)
-            answer, headers, whole = await loop.run_in_executor(
-                self.page_threads, self._answer, environ_of(scope, bytes(body))
-            )
+            environ = environ_of(scope, bytes(body)) | {POSSIBLE: self.waits.room}
+            answer, headers, whole = await loop.run_in_executor(self.page_threads, self._answer, environ)
+            if (wait := environ.get(WANTED)) is not None:
+                if not await self.waits.until_changed(wait, protocol.client_disconnect):
+                    return
+                environ = environ_of(scope, bytes(body)) | {HELD: wait.seconds}
+                answer, headers, whole = await loop.run_in_executor(self.page_threads, self._answer, environ)
             if whole is None:
                 file = await loop.run_in_executor(self.export_threads, _written, answer)
                 loop.call_later(OPENED_SECONDS, os.unlink, file)

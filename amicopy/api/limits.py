@@ -11,10 +11,12 @@ from amicopy.copies.core.minute_counts import WINDOW
 from amicopy.copies.core.token_models import ApiToken
 
 
-def count(token: ApiToken) -> Mapping[str, str]:
-    """Counts a call, and returns the headers that say what is left. Raises Problem when nothing is."""
+def count(token: ApiToken, *, again: bool = False) -> Mapping[str, str]:
+    """Counts a call, unless the same was counted before, and returns the headers that say what is left. Raises Problem
+    when nothing is."""
     most, reset = settings.API_CALLS_PER_MINUTE, WINDOW - int(time.time()) % WINDOW
-    used = minute_counts.number(f"token:{token.pk}", most=most)
+    key = f"token:{token.pk}"
+    used = minute_counts.last(key) if again else minute_counts.number(key, most=most)
     headers = {
         "RateLimit-Limit": str(most),
         "RateLimit-Remaining": str(max(0, most - used)),

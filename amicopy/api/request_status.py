@@ -1,7 +1,5 @@
-"""The status of a request, for programs that ask until it is final: few statements, and 304 while nothing changed.
-
-There is no waiting for a change: each waiter would hold one of the web server's threads.
-"""
+"""The status of a request, for programs that ask until it is final: few statements, 304 while nothing changed, and held
+back for who prefers to wait for a change, see `waits`."""
 
 from typing import Annotated
 
@@ -12,6 +10,7 @@ from django.utils.http import parse_etags
 from ninja import Header
 from pydantic import BaseModel, Field
 
+from amicopy.api import waits
 from amicopy.api.operations import operation
 from amicopy.api.problems import not_found
 from amicopy.api.request_queries import BIG
@@ -56,13 +55,21 @@ def read_status(
     number: int,
     response: HttpResponse,
     if_none_match: Annotated[str, Header("", alias="If-None-Match", description="The ETag of the answer before.")],
+    prefer: Annotated[
+        str, Header("", alias="Prefer", description="wait=30: answer after a change, or so many seconds.")
+    ],
 ) -> StatusOut | HttpResponse:
-    """How far a request is: always 200, whatever became of it; 304 to If-None-Match while nothing changed."""
+    """How far a request is: always 200, whatever became of it; 304 to If-None-Match while nothing changed. Where it is
+    preferred, the answer comes when something has changed; at once when the request is final or changed before."""
     row = _find(request.auth, number)
     tag = f'"{row.pk}.{row.version}"'
-    if tag in parse_etags(if_none_match):
-        return HttpResponseNotModified(headers=_headers(tag))
-    for name, value in _headers(tag).items():
+    known = tag in parse_etags(if_none_match)
+    if row.state in REQUEST_OPEN and (known or not if_none_match):
+        waits.want(request, row)
+    headers = {**_headers(tag), **waits.applied(request)}
+    if known:
+        return HttpResponseNotModified(headers=headers)
+    for name, value in headers.items():
         response[name] = value
     copies, account = list(row.copies_of_round()), row.account.account_id
     done = {copy.destination: copy.ImageId for copy in copies if copy.state == CopyState.AVAILABLE}
@@ -99,4 +106,4 @@ def _find(token: ApiToken, number: int) -> CopyRequest:
 
 
 def _headers(tag: str) -> dict[str, str]:
-    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Prefer"}

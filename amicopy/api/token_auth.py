@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from amicopy.api import idempotency, limits
+from amicopy.api import idempotency, limits, waits
 from amicopy.api.models import KeptAnswer
 from amicopy.api.problems import Problem
 from amicopy.audit.actor import Actor
@@ -50,7 +50,7 @@ class TokenAuth(HttpBearer):
             challenge = f'{REALM}, error="insufficient_scope", scope="{self.scope.value}"'
             raise Problem(403, "insufficient-scope", words, headers={"WWW-Authenticate": challenge})
         called = cast("TokenRequest", request)
-        called.limit_headers = limits.count(row)
+        called.limit_headers = limits.count(row, again=waits.was_held(request))
         called.kept = idempotency.claim(request, row)
         return row
 

@@ -62,6 +62,12 @@ def number(key: str, *, most: int) -> int:
     return first
 
 
+def last(key: str) -> int:
+    """The number that this process gave out last in this minute, without counting; 0 without one."""
+    first, _ = cache.get(f"minute:{key}:{int(time.time()) // WINDOW}") or (1, 0)
+    return int(first) - 1
+
+
 def _take(key: str, minute: int, taken: int) -> int:
     """Takes so many numbers; returns the last of them."""
     began = connection.ops.adapt_datetimefield_value(datetime.fromtimestamp(minute * WINDOW, UTC))
