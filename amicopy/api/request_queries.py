@@ -44,7 +44,12 @@ def list_requests(
     correlation: Annotated[str | None, Query(None, pattern="^[^\\x00]{1,200}$")],
 ) -> RequestPage:
     """The requests the token reaches, newest first."""
-    rows = visible_to(request.auth).select_related("account", "requester", "decided_by", "webhook").order_by("-pk")
+    rows = (
+        visible_to(request.auth)
+        .select_related("account", "requester__service", "decided_by", "webhook")
+        .prefetch_related("requester__service__owners")
+        .order_by("-pk")
+    )
     equal = {"state": state, "account__account_id": account, "correlation": correlation}
     rows = rows.filter(**{name: value for name, value in equal.items() if value})
     found = list((rows.filter(pk__lt=int(cursor)) if cursor else rows)[: limit + 1])
@@ -84,7 +89,11 @@ def list_events(request: TokenRequest, number: int, limit: Limit, cursor: Cursor
 
 def find(request: TokenRequest, number: int) -> CopyRequest:
     """A request that the token reaches. Raises Problem for any other, existing or not."""
-    rows = visible_to(request.auth).select_related("account", "requester", "decided_by", "webhook")
+    rows = (
+        visible_to(request.auth)
+        .select_related("account", "requester__service", "decided_by", "webhook")
+        .prefetch_related("requester__service__owners")
+    )
     row = rows.filter(pk=number if number < BIG else 0).first()
     if row is None:
         raise not_found(f"There is no request #{number} that this token reaches.")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.permissions import people_of, service_of
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.states import CopyState, RequestState
 
@@ -87,6 +88,8 @@ class RequestOut(BaseModel):
     webhook: str | None = Field(description="The webhook that is told of it, if the program named one.")
     account: str
     requester: str
+    owners: list[str] = Field(description="Who owns the service account that asked; empty for a person.")
+    by_machine: bool = Field(description="Whether a program asked, with a token.")
     reason: str
     SourceRegion: str
     SourceImageId: str
@@ -198,6 +201,8 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
         "webhook": row.webhook.name if row.webhook else None,
         "account": row.account.account_id,
         "requester": row.requester.get_username(),
+        "owners": sorted(person.username for person in people_of(row.requester)) if service_of(row.requester) else [],
+        "by_machine": row.by_machine,
         "reason": row.reason,
         "SourceRegion": row.SourceRegion,
         "SourceImageId": row.SourceImageId,

@@ -146,6 +146,7 @@ def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
         requester=token.person,
         lookups=looked.lookups,
         start_not_before=body.start_not_before,
+        by_machine=True,
     )
     found = rules.warnings(
         looked.calls, account_id=account.account_id, partition=account.partition, lookups=looked.lookups

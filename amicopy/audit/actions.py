@@ -21,6 +21,8 @@ ACTIONS: Mapping[str, str] = {
     "person.session_ended": "Ended sessions",
     "person.password_given": "Gave their password again",
     "person.password_wrong": "Gave a wrong password when asked again",
+    "service.added": "Added a service account",
+    "service.owners_changed": "Changed who owns a service account",
     "token.made": "Made an API token",
     "token.revoked": "Revoked an API token",
     "access_key.made": "Made an access key for the EC2 endpoint",

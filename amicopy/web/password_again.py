@@ -30,6 +30,7 @@ ASKS = frozenset(
         *("rule-new", "rule", "rule-move", "rule-switch", "rule-delete"),
         *("freeze-new", "freeze", "freeze-end", "freeze-delete"),
         *("people", "person-email", "person-roles", "person-switch", "person-link", "person-confirm"),
+        *("services", "service-owners"),
         *("account-new", "account-edit"),
         "change-confirm",
         *("webhook-new", "webhook", "webhook-delete", "webhook-key"),

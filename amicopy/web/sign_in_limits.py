@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from amicopy.client_address import address_of
+from amicopy.copies.core.permissions import service_of
 from amicopy.web.models import KnownPlace, SignInTries
 
 logger = logging.getLogger(__name__)
@@ -99,7 +100,8 @@ def try_password(request: HttpRequest, name: str, password: str, place: Place) -
     user = authenticate(request, username=name, password=password)
     reached = {kind: row.ends_at for kind, row in rows.items() if row.tries >= LIMITS[kind].tries}
     left = min(max(0, LIMITS[kind].tries - row.tries) for kind, row in rows.items())
-    if not isinstance(user, User):
+    # Nobody signs in as a service, not even with a password that was given to it behind amicopy.
+    if not isinstance(user, User) or service_of(user):
         for kind in reached:
             logger.warning("Signing in rests for a while: %s, address %s", kind, place.address or "unknown")
         return Outcome(None, left, reached)

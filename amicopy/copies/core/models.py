@@ -18,7 +18,7 @@ from amicopy.copies.core.engine_models import (
 from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.minute_counts import MinuteCount
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation, FreezeWindow
-from amicopy.copies.core.power_models import Grant, PasswordLink
+from amicopy.copies.core.power_models import Grant, PasswordLink, ServiceAccount
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.request_models import CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.core.token_models import ApiToken
@@ -48,4 +48,5 @@ __all__ = (
     "Pulse",
     "RegionCheck",
     "SeenLeftover",
+    "ServiceAccount",
 )

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.power_models import ServiceAccount
 
 Check = Callable[[User, CopyRequest], None]
 
@@ -29,19 +30,58 @@ def check_submit(user: User) -> None:
         raise NotAllowed("You can't ask for copies. Ask an administrator for the requester role.")
 
 
+def service_of(user: User) -> ServiceAccount | None:
+    """What makes this user a service; None for a person."""
+    found: ServiceAccount | None = getattr(user, "service", None)
+    return found
+
+
+def behind(user: User) -> list[User]:
+    """Who stands behind what this user does: the person, or the service with each of its owners."""
+    service = service_of(user)
+    return [user, *service.owners.all()] if service else [user]
+
+
+def people_of(user: User) -> list[User]:
+    """Who answers for what this user does and hears of it: the person, or the owners of a service."""
+    service = service_of(user)
+    return list(service.owners.all()) if service else [user]
+
+
+def named(user: User) -> str:
+    """The user as people know them: a service with its owners."""
+    service = service_of(user)
+    return f"{user.get_username()} (service of {service.owned_by})" if service else user.get_username()
+
+
+def owns(user: User, request: CopyRequest) -> bool:
+    """Whether a service of this person's asked for it."""
+    return request.by_machine and ServiceAccount.objects.filter(user=request.requester_id, owners=user).exists()
+
+
+def answers_for(user: User, request: CopyRequest) -> bool:
+    """Whether the request is this person's own, or that of a service of theirs."""
+    return request.requester_id == user.pk or owns(user, request)
+
+
+def _check_not_own(user: User, request: CopyRequest) -> None:
+    if request.requester_id == user.pk:
+        raise NotAllowed("You can't decide on your own request. Somebody else has to.")
+    if owns(user, request):
+        raise NotAllowed("You own the service account that asked, so somebody else has to decide.")
+
+
 def check_decide(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the person may approve, reject or send back this request; superusers are no
     exception."""
-    if request.requester_id == user.pk:
-        raise NotAllowed("You can't decide on your own request. Somebody else has to.")
+    _check_not_own(user, request)
     if not user.is_active or not user.has_perm("copies.decide_request"):
         raise NotAllowed("You can't decide on requests. Ask an administrator for the approver role.")
 
 
 def check_break_glass(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the person may approve this request alone in an emergency; never their own."""
-    if request.requester_id == user.pk:
-        raise NotAllowed("You can't decide on your own request. Somebody else has to.")
+    _check_not_own(user, request)
     if not user.is_active or not user.has_perm("copies.break_glass"):
         raise NotAllowed("You can't approve in an emergency. Ask an administrator for the break-glass role.")
 
@@ -89,9 +129,10 @@ def administrators() -> QuerySet[User]:
 
 
 def holders(permission: str) -> QuerySet[User]:
-    """Everybody active with a permission, superusers among them."""
+    """All people active with a permission, superusers among them; a service is nobody who decides or confirms."""
     # Django asks which backend it is as soon as there is a second one.
-    return User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
+    everybody = User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
+    return everybody.filter(service=None)
 
 
 def has_role(user: User) -> bool:
@@ -106,22 +147,24 @@ def check_role(user: User) -> None:
 
 
 def check_withdraw(user: User, request: CopyRequest) -> None:
-    """Raises NotAllowed unless the request is the person's own, and they have a role."""
+    """Raises NotAllowed unless the request is the person's own, or their service's, and they have a role."""
     check_role(user)
-    if request.requester_id != user.pk:
+    if not answers_for(user, request):
         raise NotAllowed("Only the person who made a request can withdraw it.")
 
 
 def check_manage_copies(user: User, request: CopyRequest) -> None:
-    """Raises NotAllowed unless the person may cancel or retry the request's copies: its requester, or an approver."""
+    """Raises NotAllowed unless the person may cancel or retry the request's copies: its requester, who owns
+    the service that asked, or an approver."""
     check_role(user)
-    if request.requester_id != user.pk and not user.has_perm("copies.decide_request"):
+    if not user.has_perm("copies.decide_request") and not answers_for(user, request):
         raise NotAllowed("Only the requester or an approver can cancel or retry copies.")
 
 
 def may_see(user: User, request: CopyRequest) -> bool:
     """As `CopyRequest.objects.visible_to`, for a request at hand."""
-    return request.requester_id == user.pk or user.has_perm("copies.view_all_requests")
+    own = request.requester_id == user.pk or user.has_perm("copies.view_all_requests")
+    return own or owns(user, request)
 
 
 def may_submit(user: User) -> bool:

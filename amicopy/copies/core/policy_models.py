@@ -36,6 +36,11 @@ class ApprovalRule(models.Model):
         DRY_RUNS = "dry-runs", "Dry runs only"
         BOTH = "both", "Copies and dry runs"
 
+    class AskedBy(models.TextChoices):
+        ANY = "", "People and machines"
+        PEOPLE = "people", "People"
+        MACHINES = "machines", "Machines"
+
     order = models.PositiveIntegerField()
     name = models.CharField(max_length=80, unique=True)
     enabled = models.BooleanField(default=True)
@@ -52,6 +57,8 @@ class ApprovalRule(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
     )
     requester_group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    # A machine is a program with a token, a person's or a service's.
+    asked_by = models.CharField(max_length=8, blank=True, choices=AskedBy.choices, default=AskedBy.ANY)
     requirements = models.JSONField(default=list, blank=True)
 
     class Meta:
@@ -65,6 +72,7 @@ class ApprovalRule(models.Model):
             models.CheckConstraint(
                 condition=Q(dry_runs__in=("copies", "dry-runs", "both")), name="rule_dry_runs_known"
             ),
+            models.CheckConstraint(condition=Q(asked_by__in=("", "people", "machines")), name="rule_asked_by_known"),
         )
 
     def __str__(self) -> str:
@@ -84,6 +92,7 @@ class ApprovalRule(models.Model):
             "larger_than": self.larger_than,
             "at_most": self.at_most,
             "requester_group": self.requester_group.name if self.requester_group else "",
+            "asked_by": self.asked_by,
             "requirements": self.requirements,
         }
 

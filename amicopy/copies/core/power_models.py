@@ -22,6 +22,8 @@ class Grant(models.Model):
         SWITCHED_ON = "switched-on", "Switching on"
         RULES = "rules", "The approval rules, changed alone"
         FREEZE = "freeze", "A freeze, lifted alone"
+        # Of a service account, by each of its owners; it counts for ever, for nobody can confirm it.
+        OWNER = "owner", "The service account’s tokens"
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="grants_held"
@@ -67,6 +69,30 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.detail} of {self.person_id} by {self.given_by_id}"
+
+
+class ServiceAccount(models.Model):
+    """What makes a user a service: programs act as it, with tokens that its owners make, and nobody signs in as it. It
+    counts as one with each of its owners, see `voting.power`."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="service")
+    owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="services")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("user__username",)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.user.get_username()
+
+    @property
+    def owned_by(self) -> str:
+        """Its owners by name, with who can't answer for it any more."""
+        people = sorted(self.owners.all(), key=lambda person: person.username)
+        return ", ".join(
+            person.username if person.is_active else f"{person.username} (switched off)" for person in people
+        )
 
 
 class PasswordLink(models.Model):

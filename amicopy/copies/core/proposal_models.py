@@ -22,6 +22,7 @@ TITLES: Mapping[str, str] = {
     "freeze.end": "End freeze “{name}” now",
     "freeze.delete": "Delete freeze “{name}”",
     "person.roles": "Give {name} roles",
+    "person.owners": "Change who owns {name}",
     "person.on": "Switch {name} on",
     "account.add": "Add account “{name}”",
     "account.save": "Change account “{name}”",

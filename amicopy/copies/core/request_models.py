@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 class CopyRequestQuerySet(models.QuerySet["CopyRequest"]):
     def visible_to(self, user: "User") -> "CopyRequestQuerySet":
-        """The requests this person may see: all with the permission for that, otherwise their own."""
+        """The requests this person may see: all with the permission for that, otherwise their own and those of services
+        they own."""
         if user.has_perm("copies.view_all_requests"):
             return self
-        return self.filter(requester=user)
+        # As numbers, so that their index is used.
+        return self.filter(requester__in=[user.pk, *user.services.values_list("user", flat=True)])
 
 
 class CopyRequest(models.Model):

@@ -25,6 +25,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "break-glass": ("copies.break_glass", "copies.view_all_requests"),
 }
 
+# What a service account may have: it asks and looks, and never decides or gives anybody anything.
+OF_SERVICES = ("requester", "auditor")
+
 # Where each permission hangs, and its words, for the migration that runs before Django makes them itself.
 PERMISSIONS: Mapping[str, tuple[str, str]] = {
     "copies.submit_request": ("copyrequest", "Can ask for copies"),

@@ -39,6 +39,8 @@ class ApiToken(models.Model):
     """
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_tokens")
+    # Of a service's: the owner who made it, and with whom it ends. None: the person themselves.
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=60)
     # The first characters after the prefix, for people; and the SHA-256 of the whole.
     public_id = models.CharField(max_length=_ID, unique=True)

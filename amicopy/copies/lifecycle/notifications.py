@@ -11,7 +11,7 @@ from django.urls import reverse
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import rules
 from amicopy.copies.core.models import CopyRequest, ImageCopy
-from amicopy.copies.core.permissions import administrators
+from amicopy.copies.core.permissions import administrators, named, people_of, service_of
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState
@@ -43,6 +43,12 @@ class Story:
         return f"{self.event.actor} (for {behalf})" if behalf else self.event.actor
 
     @property
+    def whose(self) -> str:
+        """The request, for those who hear of its end: their own, or that of a service they own."""
+        requester = self.request.requester
+        return f"the request of {requester.username}" if service_of(requester) else "your request"
+
+    @property
     def facts(self) -> str:
         account = f"{self.request.account.name} ({self.request.account.account_id})"
         return f"Name: {self.request.Name}\nDestinations: {self.places}\nAccount: {account}"
@@ -56,14 +62,14 @@ class Story:
 def ask(event: AuditEvent, request: CopyRequest) -> None:
     """Tells everybody whose vote could bring a submitted request on; nobody when it needs none."""
     story = _story(event, request)
-    first = f"{request.requester.get_username()} asks for a copy of {request.SourceImageId} in {request.SourceRegion}."
+    first = f"{named(request.requester)} asks for a copy of {request.SourceImageId} in {request.SourceRegion}."
     _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {request.Name} to {story.places}", first)
 
 
 def remind(event: AuditEvent, request: CopyRequest) -> None:
     """Tells those whose vote could still bring it on that a request expires soon."""
     story = _story(event, request)
-    first = f"The request of {request.requester.get_username()} expires unless it is decided on."
+    first = f"The request of {named(request.requester)} expires unless it is decided on."
     _to_whom_it_waits_for(story, Kind.REMINDER, f"Expires soon, approval needed: {request.Name}", first)
 
 
@@ -89,7 +95,7 @@ def stuck(event: AuditEvent, copy: ImageCopy, reason: Reason) -> None:
             ),
         )
     )
-    people = {copy.request.requester_id, *administrators().values_list("pk", flat=True)}
+    people = {*_pks_of(copy.request), *administrators().values_list("pk", flat=True)}
     outbox.put(_notice(story, Kind.STUCK, f"Waits for a person: {copy.request.Name}", text), people=people)
 
 
@@ -109,7 +115,7 @@ def tell_of_copy(event: AuditEvent, copy: ImageCopy) -> None:
 
 def _voted(story: Story) -> None:
     waits = votes.words(story.event.data["waits_for"])
-    text = f"{story.who} approved your request. It still waits for {waits}.\n\n{story.facts}{story.reason}"
+    text = f"{story.who} approved {story.whose}. It still waits for {waits}.\n\n{story.facts}{story.reason}"
     subject = f"Approved by {story.event.actor}, more needed: {story.request.Name}"
     _to_requester(story, Kind.DECISION, subject, text)
 
@@ -120,7 +126,7 @@ def _decided(story: Story) -> None:
         # By a rule that asks nobody, or by submitting again what has its approvals: no news to its requester.
         return
     said, then = DECISIONS[event.action]
-    text = f"{story.who} {said} your request. {then}\n\n{story.facts}{story.reason}"
+    text = f"{story.who} {said} {story.whose}. {then}\n\n{story.facts}{story.reason}"
     _to_requester(story, Kind.DECISION, f"{said.capitalize()} by {event.actor}: {request.Name}", text)
     _to_others(story, said)
 
@@ -144,6 +150,7 @@ def _withdrawn(story: Story) -> None:
 
 def _ended(story: Story) -> None:
     said, then = ENDS[story.event.action]
+    then = then.replace("your request", story.whose)
     each = "" if story.event.action == "request.expired" else "\n".join(map(_became, story.copies)) + "\n\n"
     text = f"{then}\n\n{each}{story.facts}"
     _to_requester(story, Kind.ENDED, f"{said}: {story.request.Name}", text)
@@ -160,7 +167,7 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "request.completed": ("Done", "Every copy of your request is done."),
     "request.partial": ("Partly done", "Some copies of your request didn't work. The others stay."),
     "request.failed": ("Failed", "No copy of your request worked. The page says why and what to do next."),
-    "request.cancelled": ("Cancelled", "Your request is cancelled."),
+    "request.cancelled": ("Cancelled", "Nothing more is copied for your request: it is cancelled."),
     "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
 }
 # Codes of failures that point at a hand in the database.
@@ -194,7 +201,12 @@ def _warnings(story: Story) -> str:
 
 
 def _to_requester(story: Story, kind: Kind, subject: str, text: str) -> None:
-    outbox.put(_notice(story, kind, subject, text), people=[story.request.requester_id])
+    outbox.put(_notice(story, kind, subject, text), people=_pks_of(story.request))
+
+
+def _pks_of(request: CopyRequest) -> list[int]:
+    """Who hears of what becomes of a request."""
+    return [person.pk for person in people_of(request.requester)]
 
 
 def _to_others(story: Story, said: str) -> None:
@@ -246,6 +258,7 @@ def _payload(story: Story) -> dict[str, Any]:
             "round": request.round,
             "state": request.state,
             "requester": request.requester.get_username(),
+            "by_machine": request.by_machine,
             "account": request.account.account_id,
             "SourceRegion": request.SourceRegion,
             "SourceImageId": request.SourceImageId,

@@ -24,6 +24,8 @@ def confirm(actor: Actor, user_id: int) -> User:
         user = User.objects.get(pk=user_id)
         if user.pk == me.pk:
             raise NotAllowed("You can't confirm yourself. Somebody else has to.")
+        if me in permissions.behind(user):
+            raise NotAllowed(f"You own {user.username}, so you can't confirm it. Somebody else has to.")
         grants = power.open_grants(user)
         if not grants:
             raise NotAllowed(f"There is nothing to confirm of {user.username}.")

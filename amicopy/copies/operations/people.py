@@ -20,7 +20,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed, person
 from amicopy.copies.core.power_models import Grant
-from amicopy.copies.core.roles import ADMINISTRATOR, ROLES
+from amicopy.copies.core.roles import ADMINISTRATOR, OF_SERVICES, ROLES
 from amicopy.copies.operations import password_links
 from amicopy.copies.operations.names import like, mixed
 from amicopy.copies.voting import power
@@ -38,6 +38,7 @@ CHANGES = (
     "person.role_taken",
     "person.switched_off",
     "person.switched_on",
+    "service.added",
 )
 
 
@@ -45,14 +46,14 @@ def add(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
     """Adds a person who can't sign in before they have set a password. Raises NotAllowed and ValidationError by
     field."""
     permissions.check_manage_people(person(actor))
-    return _added(actor, name=name, email=email, roles=roles)
+    return added(actor, name=name, email=email, roles=roles)
 
 
 def add_administrator(actor: Actor, *, name: str, email: str) -> tuple[str, str]:
     """Adds somebody who can add everybody else, for an operator at the command line, who needs no role. Returns the two
     parts of the link with which they set their password."""
     with transaction.atomic():
-        user = _added(actor, name=name, email=email, roles=[ADMINISTRATOR])
+        user = added(actor, name=name, email=email, roles=[ADMINISTRATOR])
         parts = password_links.make(user, actor=actor)
     assert parts  # noqa: S101, an operator's link is never mailed
     return parts
@@ -63,6 +64,8 @@ def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> User:
     with transaction.atomic():
         user = changeable(actor, user_id)
         wanted = {role for role in roles if role in ROLES}
+        if permissions.service_of(user) and not wanted <= set(OF_SERVICES):
+            raise NotAllowed(f"A service account can only have the roles {' and '.join(OF_SERVICES)}.")
         held = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
         for role, action in [
             *((role, "person.role_given") for role in sorted(wanted - held)),
@@ -70,7 +73,7 @@ def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> User:
         ]:
             group = Group.objects.get(name=role)
             (user.groups.add if action == "person.role_given" else user.groups.remove)(group)
-            _tell(action, user, actor=actor, role=role)
+            tell(action, user, actor=actor, role=role)
             if action == "person.role_given":
                 power.give(user, Grant.Kind.ROLE, by=actor, detail=role)
         _check_somebody_is_left()
@@ -87,6 +90,8 @@ def set_email(actor: Actor, user_id: int, email: str) -> User:
     with transaction.atomic():
         user = _locked(user_id)
         _check_superuser(me, user)
+        if permissions.service_of(user):
+            raise NotAllowed(f"{user.username} is a service account. amicopy writes to its owners.")
         old = user.email
         try:
             user.email = field.clean(email.strip(), user)
@@ -97,7 +102,7 @@ def set_email(actor: Actor, user_id: int, email: str) -> User:
             user.save(update_fields=["email"])
             password_links.end(user, "The person has another address.")
             power.give(user, Grant.Kind.ADDRESS, by=actor)
-            event = _tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
+            event = tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
             _tell_both(user, old, event, actor=actor)
     return user
 
@@ -112,7 +117,7 @@ def switch(actor: Actor, user_id: int, *, on: bool) -> User:
             password_links.end(user, "The person was switched off.")
             if on:
                 power.give(user, Grant.Kind.SWITCHED_ON, by=actor)
-            _tell("person.switched_on" if on else "person.switched_off", user, actor=actor)
+            tell("person.switched_on" if on else "person.switched_off", user, actor=actor)
         _check_somebody_is_left()
     return user
 
@@ -124,6 +129,8 @@ def password_link(actor: Actor, user_id: int) -> tuple[str, str] | None:
         user = changeable(actor, user_id)
         if user.is_superuser:
             raise NotAllowed("A superuser's password is set with manage.py changepassword.")
+        if permissions.service_of(user):
+            raise NotAllowed(f"{user.username} is a service account: nobody signs in as it.")
         if not user.is_active:
             raise NotAllowed(f"{user.username} is switched off. Switch them on first.")
         return password_links.make(user, actor=actor)
@@ -144,7 +151,16 @@ def notice(actor: Actor) -> None:
             record(BASELINE, actor=actor, data={"changes": changes, "people": now})
 
 
-def _added(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
+def added(
+    actor: Actor,
+    *,
+    name: str,
+    email: str = "",
+    roles: Collection[str] = (),
+    action: str = "person.added",
+    **more: Any,
+) -> User:
+    """A user made, and told of with this action and what `more` there is to say; for who checked that the actor may."""
     user = User(username=name, email=email)
     user.set_unusable_password()
     with transaction.atomic():
@@ -155,7 +171,7 @@ def _added(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> Us
         user.save()
         user.groups.set(Group.objects.filter(name__in=set(roles) & set(ROLES)))
         power.give(user, Grant.Kind.ACCOUNT, by=actor)
-        _tell("person.added", user, actor=actor)
+        tell(action, user, actor=actor, **more)
     return user
 
 
@@ -204,7 +220,8 @@ def _check_somebody_is_left() -> None:
         raise NotAllowed("Nobody would be left who can manage people. Make somebody else administrator first.")
 
 
-def _tell(action: str, user: User, *, actor: Actor, **more: Any) -> AuditEvent:
+def tell(action: str, user: User, *, actor: Actor, **more: Any) -> AuditEvent:
+    """Writes what was done to somebody into the history, with how they stand now."""
     return record(action, actor=actor, data={**_about(user), **more, "state": _state(user)})
 
 

@@ -25,7 +25,7 @@ from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.roles import ROLES
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import people, proposal_notices, proposal_queries, proposed_changes
+from amicopy.copies.operations import people, proposal_notices, proposal_queries, proposed_changes, services
 from amicopy.copies.operations.proposed_changes import ACCOUNT_FIELDS, CHANGES, RULE_FIELDS, Change, Look, Values
 from amicopy.copies.voting import second_person
 
@@ -112,6 +112,20 @@ def add_person(actor: Actor, *, name: str, email: str, roles: Collection[str]) -
             return _change(actor, "person.roles", added.pk, name, {"give": given}) if given else Outcome(added.pk)
     added = people.add(_marked(actor, how), name=name, email=email, roles=given)
     return Outcome(added.pk, alone=how is Mode.ALONE)
+
+
+def add_service(actor: Actor, *, name: str, owners: Collection[User], roles: Collection[str]) -> Outcome:
+    """Adds a service account, at once; its roles are given as those of anybody. Raises as `services.add`."""
+    with transaction.atomic():
+        user = services.add(actor, name=name, owners=owners)
+        return set_roles(actor, user.pk, roles)
+
+
+def set_owners(actor: Actor, user_id: int, owners: Collection[User]) -> Outcome:
+    """Makes these the owners of a service. Raises as `services.set_owners`, and InvalidTransition while a change
+    waits."""
+    values = {"owners": sorted(owner.pk for owner in owners)}
+    return _change(actor, "person.owners", user_id, User.objects.get(pk=user_id).username, values)
 
 
 def set_roles(actor: Actor, user_id: int, roles: Collection[str]) -> Outcome:

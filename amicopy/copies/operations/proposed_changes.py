@@ -13,7 +13,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.core.roles import ROLES
-from amicopy.copies.operations import accounts, people
+from amicopy.copies.operations import accounts, people, services
 from amicopy.copies.requests import policy_actions
 from amicopy.copies.voting import lone_changes
 
@@ -64,7 +64,8 @@ def _order(target: int | None) -> Look:
 
 
 def _save_rule(actor: Actor, target: int | None, values: Values) -> int:
-    rule = _with(ApprovalRule, target, {name: values[name] for name in RULE_FIELDS})
+    # What was proposed before a field was there leaves it as it is.
+    rule = _with(ApprovalRule, target, {name: values[name] for name in RULE_FIELDS if name in values})
     return policy_actions.save_rule(actor, rule, seen=values.get("seen", "")).pk
 
 
@@ -118,7 +119,8 @@ def _person(target: int | None) -> Look:
     user = User.objects.filter(pk=target or 0).first()
     if user is None:
         return {}
-    return {"roles": roles_of(user.pk), "switched on": user.is_active, "superuser": user.is_superuser}
+    look: Look = {"roles": roles_of(user.pk), "switched on": user.is_active, "superuser": user.is_superuser}
+    return {**look, "owners": services.owners_of(user.pk)} if permissions.service_of(user) else look
 
 
 def roles_of(user_id: int) -> list[str]:
@@ -132,6 +134,14 @@ def _give_roles(actor: Actor, target: int | None, values: Values) -> int:
 
 def _switch_on(actor: Actor, target: int | None, _: Values) -> int:
     return people.switch(actor, target or 0, on=True).pk
+
+
+def _set_owners(actor: Actor, target: int | None, values: Values) -> int:
+    return services.set_owners(actor, target or 0, User.objects.filter(pk__in=values["owners"])).pk
+
+
+def _fewer_owners(before: Look, after: Look) -> bool:
+    return set(after["owners"]) <= set(before["owners"])
 
 
 def _never(before: Look, after: Look) -> bool:
@@ -201,6 +211,9 @@ CHANGES: dict[str, Change] = {
     "freeze.end": _of_rules(_end_freeze, _freeze, lone_changes.freezes_no_less),
     "freeze.delete": _of_rules(_delete_freeze, _freeze, lone_changes.freezes_no_less),
     "person.roles": Change("copies.manage_people", permissions.check_manage_people, _give_roles, _person, _never),
+    "person.owners": Change(
+        "copies.manage_people", permissions.check_manage_people, _set_owners, _person, _fewer_owners
+    ),
     "person.on": Change("copies.manage_people", permissions.check_manage_people, _switch_on, _person, _never),
     "account.add": _ACCOUNT,
     "account.save": _ACCOUNT,

@@ -1,7 +1,8 @@
-"""Tokens of the API: made and revoked by the person whose they are, and looked at each time one is used.
+"""Tokens of the API: made and revoked by the person whose they are, or by an owner of the service whose they are, and
+looked at each time one is used.
 
 A token acts as its person, never with more than they may do at that moment: nobody decides on what was asked with a
-token of their own.
+token of their own, nor on what a service of theirs asked.
 """
 
 from collections.abc import Collection
@@ -11,12 +12,13 @@ from ipaddress import ip_network
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor, UsedToken
 from amicopy.audit.log import record
 from amicopy.client_address import Network, is_in, parsed
+from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.permissions import NotAllowed, person
@@ -44,12 +46,13 @@ class Refused(Exception):
 
 
 def scopes_for(user: User) -> list[Scope]:
-    """What the person's tokens can be for: what they may do themselves."""
+    """What the tokens of a person or a service can be for: what they may do themselves. A service decides nothing."""
+    decides = user.has_perm("copies.decide_request") and permissions.service_of(user) is None
     may = {
         Scope.READ: True,
-        Scope.REQUEST: user.has_perm("copies.submit_request") or user.has_perm("copies.decide_request"),
+        Scope.REQUEST: user.has_perm("copies.submit_request") or decides,
         Scope.AUDIT: True,
-        Scope.DECIDE: user.has_perm("copies.decide_request"),
+        Scope.DECIDE: decides,
     }
     return [scope for scope in Scope if may[scope]]
 
@@ -62,8 +65,20 @@ def accounts_for(user: User) -> QuerySet[Account]:
 
 
 def visible_to(user: User) -> QuerySet[ApiToken]:
-    """A person's own tokens, and everybody's for those who manage people."""
-    return ApiToken.objects.all() if user.has_perm("copies.manage_people") else ApiToken.objects.filter(person=user)
+    """A person's own tokens and those of their services, and everybody's for those who manage people."""
+    if user.has_perm("copies.manage_people"):
+        return ApiToken.objects.all()
+    return ApiToken.objects.filter(person__in=[user.pk, *user.services.values_list("user", flat=True)])
+
+
+def working() -> QuerySet[ApiToken]:
+    """The tokens that are neither revoked nor expired."""
+    return ApiToken.objects.filter(revoked_at=None, expires_at__gt=timezone.now())
+
+
+def usable_by(user: User) -> list[User]:
+    """For whom somebody can make tokens: for themselves, and for their services that are switched on."""
+    return [user, *User.objects.filter(service__owners=user, is_active=True).order_by("username")]
 
 
 def make(
@@ -75,15 +90,19 @@ def make(
     addresses: Collection[str] = (),
     accounts: Collection[str] = (),
     access_key: bool = False,
+    service: int | None = None,
 ) -> tuple[ApiToken, str]:
-    """Makes a token for the acting person and returns it with its text, which can't be had again.
+    """Makes a token for the acting person, or for a service of theirs by its number, and returns it with its text,
+    which can't be had again.
 
     `addresses` are addresses and networks, `accounts` those of AWS by their digits; empty: any. With `access_key` it is
-    one, see `access_keys.make`. Raises InvalidRequest by field, and NotAllowed for a token that would make another.
+    one, see `access_keys.make`. Raises InvalidRequest by field, and NotAllowed for a token that would make another and
+    for a service that isn't theirs.
     """
     if actor.token is not None:
         raise NotAllowed("A token can't make tokens. Sign in for that.")
-    user = person(actor)
+    me = person(actor)
+    user = me if service is None else _own_service(me, service)
     networks, errors = _networks(addresses)
     errors += _refusals(user, name=name, scopes=scopes, days=days, accounts=accounts)
     if errors:
@@ -92,6 +111,7 @@ def make(
     with transaction.atomic():
         row = ApiToken.objects.create(
             person=user,
+            made_by=None if user == me else me,
             name=name.strip(),
             public_id=public_id_of(text),
             digest=digest_of(text),
@@ -117,10 +137,14 @@ def revoke(actor: Actor, pk: int) -> ApiToken:
         row = visible_to(person(actor)).select_for_update().get(pk=pk)
         if not row.works():
             raise InvalidTransition(f"The token “{row.name}” doesn't work any more.")
-        row.revoked_at, row.sealed_secret = timezone.now(), ""
-        row.save(update_fields=["revoked_at", "sealed_secret"])
-        record(f"{_kind(row)}.revoked", actor=actor, data=about(row))
+        _revoke(row, actor=actor)
     return row
+
+
+def end_all(rows: QuerySet[ApiToken], *, actor: Actor) -> None:
+    """Ends tokens at once, each with its event, in the transaction of what ended their right to be."""
+    for row in rows.select_for_update(of=("self",)).select_related("person", "made_by"):
+        _revoke(row, actor=actor)
 
 
 def used(text: str, *, address: str) -> ApiToken:
@@ -128,7 +152,7 @@ def used(text: str, *, address: str) -> ApiToken:
     if not well_formed(text):
         raise Refused("This is no token of amicopy, or not the whole of one.")
     # The text of an access key is no token.
-    rows = ApiToken.objects.select_related("person").filter(access_key_id=None)
+    rows = ApiToken.objects.select_related("person__service", "made_by").filter(access_key_id=None)
     row = rows.filter(digest=digest_of(text)).first()
     if row is None:
         raise Refused("There is no such token.")
@@ -145,8 +169,8 @@ def check_use(row: ApiToken, *, address: str) -> None:
         raise Refused(f"This {what} was revoked.")
     if row.expires_at <= timezone.now():
         raise Refused(f"This {what} expired on {row.expires_at:%Y-%m-%d}.")
-    if not row.person.is_active:
-        raise Refused(f"The person whose {what} this is has been switched off.")
+    if why := stopped(row):
+        raise Refused(why)
     if row.addresses and not _within(address, row.addresses):
         raise Refused(f"This {what} doesn't hold for the address it was sent from.")
 
@@ -160,8 +184,18 @@ def use_is_news(row: ApiToken, address: str) -> bool:
 def actor_with(token: ApiToken, *, address: str) -> Actor:
     """The token's person, acting with it."""
     who = token.person
-    used_token = UsedToken(id=token.shown_id, name=token.name, owner=who.username)
+    used_token = UsedToken(id=token.shown_id, name=token.name, owner=(token.made_by or who).username)
     return Actor(name=who.username, source="api", id=who.pk, address=address, token=used_token)
+
+
+def stopped(row: ApiToken) -> str:
+    """Why a token that is neither revoked nor expired doesn't work, in words; empty when it does."""
+    if row.made_by is None:
+        what = "access key" if row.access_key_id else "token"
+        return "" if row.person.is_active else f"The person whose {what} this is has been switched off."
+    if not row.person.is_active:
+        return "The service account whose token this is has been switched off."
+    return "" if row.made_by.is_active else "The owner who made this token has been switched off."
 
 
 def keep_use(row: ApiToken, address: str) -> None:
@@ -183,9 +217,8 @@ def _refusals(
         errors.append(FieldError("days", f"Enter 1 to {settings.API_TOKEN_DAYS} days."))
     if not set(accounts) <= set(accounts_for(user).values_list("account_id", flat=True)):
         errors.append(FieldError("accounts", "Choose accounts whose requests you may see."))
-    now = timezone.now()
-    if ApiToken.objects.filter(Q(person=user), revoked_at=None, expires_at__gt=now).count() >= MOST:
-        errors.append(FieldError("name", f"Revoke a token first: you have {MOST} that work."))
+    if working().filter(person=user).count() >= MOST:
+        errors.append(FieldError("name", f"Revoke a token first: {user.username} has {MOST} that work."))
     return errors
 
 
@@ -209,6 +242,19 @@ def _within(address: str, networks: Collection[str]) -> bool:
     return where is not None and is_in(where, [ip_network(network) for network in networks])
 
 
+def _own_service(me: User, number: int) -> User:
+    found = next((user for user in usable_by(me) if user.pk == number and user != me), None)
+    if found is None:
+        raise NotAllowed("You can make tokens for yourself and for service accounts that you own.")
+    return found
+
+
+def _revoke(row: ApiToken, *, actor: Actor) -> None:
+    row.revoked_at, row.sealed_secret = timezone.now(), ""
+    row.save(update_fields=["revoked_at", "sealed_secret"])
+    record(f"{_kind(row)}.revoked", actor=actor, data=about(row))
+
+
 def _kind(row: ApiToken) -> str:
     """What the history calls it."""
     return "access_key" if row.access_key_id else "token"
@@ -216,4 +262,5 @@ def _kind(row: ApiToken) -> str:
 
 def about(row: ApiToken) -> dict[str, str | int]:
     """What the history says of a token, or of an access key."""
-    return {"api_token": row.name, "api_token_id": row.shown_id, "owner": row.person.username}
+    owner = {"service": row.person.username, "owner": row.made_by.username} if row.made_by else {}
+    return {"api_token": row.name, "api_token_id": row.shown_id, "owner": row.person.username, **owner}

@@ -31,7 +31,8 @@ LONGEST_REASON = 4000
 @dataclass(frozen=True)
 class Submission:
     """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
-    that these are more destinations of, `mends` the failed copy that is asked for again."""
+    that these are more destinations of, `mends` the failed copy that is asked for again;
+    `by_machine`: a program hands it in."""
 
     account: Account
     reason: str
@@ -40,6 +41,7 @@ class Submission:
     start_not_before: datetime | None = None
     continues: CopyRequest | None = None
     mends: ImageCopy | None = None
+    by_machine: bool = False
 
     def marked(self, submission: uuid.UUID) -> "Submission":
         """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
@@ -49,7 +51,8 @@ class Submission:
     def columns(self, requester: User) -> dict[str, Any]:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
         first, now = self.calls[0].parameters, timezone.now()
-        plans = rulebook.plan_for(self.calls, facts.facts_for(self.account, requester, self.lookups))
+        seen = facts.facts_for(self.account, requester, self.lookups, by_machine=self.by_machine)
+        plans = rulebook.plan_for(self.calls, seen)
         content = Content(
             account_id=self.account.account_id,
             calls=self.calls,
@@ -78,6 +81,7 @@ class Submission:
             "look_again_at": now + look_again.SOON if snapshot.incomplete(self.lookups) else None,
             "continues": self.continues,
             "mends": self.mends,
+            "by_machine": self.by_machine,
         }
 
 
@@ -105,6 +109,7 @@ def refuse(handed_in: Submission, requester: User, again: int | None = None) -> 
         lookups=handed_in.lookups,
         start_not_before=handed_in.start_not_before,
         again=again,
+        by_machine=handed_in.by_machine,
     )
     if handed_in.continues is not None:
         errors += follow_ups.refusals(
@@ -123,6 +128,7 @@ def check_submission(
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
     again: int | None = None,
+    by_machine: bool = False,
 ) -> list[FieldError]:
     """Everything that speaks against these calls, by field; the same for the form and for whoever calls `submit`.
 
@@ -147,7 +153,7 @@ def check_submission(
             )
     errors += _names_taken(account, calls, lookups or {}, again)
     if requester is not None and not errors:
-        errors += _nobody_could(account, requester, calls, lookups or {})
+        errors += _nobody_could(facts.facts_for(account, requester, lookups or {}, by_machine=by_machine), calls)
     return errors
 
 
@@ -206,11 +212,10 @@ def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
     )
 
 
-def _nobody_could(
-    account: Account, requester: User, calls: Sequence[Call], lookups: Mapping[str, Any]
-) -> list[FieldError]:
+def _nobody_could(seen: facts.Facts, calls: Sequence[Call]) -> list[FieldError]:
     """Refuses a request that would wait for ever: too few people could give what its rules ask for."""
-    plans = rulebook.plan_for(calls, facts.facts_for(account, requester, lookups))
+    plans, requester = rulebook.plan_for(calls, seen), seen.requester
+    assert requester is not None  # noqa: S101, a submission has one
     missing = voters.impossible(plans.plan, requester=requester)
     if not missing:
         return []

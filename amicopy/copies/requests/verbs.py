@@ -88,7 +88,9 @@ def submit(
     submission = submission or uuid.uuid4()
     original = follow_ups.original_of(user, continues) if continues is not None else None
     failed = follow_ups.to_mend(user, mends) if mends is not None else None
-    handed_in = Submission(account, reason, calls, lookups or {}, start_not_before, original, failed)
+    handed_in = Submission(
+        account, reason, calls, lookups or {}, start_not_before, original, failed, by_machine=actor.token is not None
+    )
 
     def store() -> CopyRequest:
         earlier = CopyRequest.objects.filter(submission=submission).first()
@@ -152,7 +154,14 @@ def resubmit(
     request = _own(actor, number)
     seen = _seen_before(request, calls, lookups)
     handed_in = Submission(
-        account or request.account, reason, calls, seen, start_not_before, request.continues, request.mends
+        account or request.account,
+        reason,
+        calls,
+        seen,
+        start_not_before,
+        request.continues,
+        request.mends,
+        by_machine=actor.token is not None,
     )
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
@@ -163,7 +172,14 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
     calls = request.calls_as_asked()
     seen = _seen_before(request, calls, lookups)
     handed_in = Submission(
-        request.account, request.reason, calls, seen, request.start_not_before, request.continues, request.mends
+        request.account,
+        request.reason,
+        calls,
+        seen,
+        request.start_not_before,
+        request.continues,
+        request.mends,
+        by_machine=request.by_machine,
     )
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
@@ -278,5 +294,6 @@ def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, An
         "start_not_before": start.isoformat() if start else "",
         "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
         "mends": columns["mends"].pk if columns.get("mends") else request.mends_id,
+        "by_machine": columns["by_machine"],
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }

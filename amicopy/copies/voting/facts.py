@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
@@ -23,6 +24,8 @@ class Facts:
     size: int | None = None
     source_encrypted: bool | None = None
     requester: User | None = None
+    # Asked by a program, with a token.
+    by_machine: bool = False
 
     @cached_property
     def own_rules(self) -> bool:
@@ -30,7 +33,9 @@ class Facts:
         theirs run without anybody's approval."""
         if self.requester is None:
             return False
-        return lone_changes.wrote_rules(self.requester) or not second_person.automatic_approval_applies(self.requester)
+        if lone_changes.wrote_rules(self.requester):
+            return True
+        return not all(map(second_person.automatic_approval_applies, permissions.behind(self.requester)))
 
     @cached_property
     def rulebooks_before(self) -> list[tuple[str, list[ApprovalRule]]]:
@@ -38,8 +43,9 @@ class Facts:
         return lone_changes.rulebooks_before(self.requester) if self.requester else []
 
 
-def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> Facts:
-    """The facts of a request that this person makes in this account; `lookups` is what was found out at AWS."""
+def facts_for(account: Account, requester: User, lookups: Mapping[str, Any], *, by_machine: bool = False) -> Facts:
+    """The facts of a request that this person, or a program of theirs, makes in this account; `lookups` is what was
+    found out at AWS."""
     source = source_in(lookups)
     volumes = source.get("volumes") or []
     return Facts(
@@ -49,12 +55,13 @@ def facts_for(account: Account, requester: User, lookups: Mapping[str, Any]) -> 
         size=sum(int(volume["VolumeSize"]) for volume in volumes) or None,
         source_encrypted=all(volume["Encrypted"] for volume in volumes) if volumes else None,
         requester=requester,
+        by_machine=by_machine,
     )
 
 
 def facts_of(request: CopyRequest) -> Facts:
     """The facts of a request that was made already, with the groups its requester has now."""
-    return facts_for(request.account, request.requester, request.lookups)
+    return facts_for(request.account, request.requester, request.lookups, by_machine=request.by_machine)
 
 
 def source_in(lookups: Mapping[str, Any]) -> Mapping[str, Any]:

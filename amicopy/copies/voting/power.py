@@ -6,6 +6,10 @@ counts for the other's request. So do two in whom the same person has a hand: th
 what was given by somebody is in the hands of whoever has a hand in them. What whoever operates amicopy gives is
 nobody's, and their confirmation always counts: they are where every chain of gifts and confirmations begins.
 
+A service account is in the hands of whoever owns it or ever did, since they make its tokens; nobody can confirm that
+away. And it counts as one with whoever one of these counts as one with: what they can't approve of their own requests
+they can't of its.
+
 This is the one place for these rules. Verbs that give power call `give`, in their transaction and with their event.
 """
 
@@ -18,6 +22,7 @@ from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
+from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import administrators
 from amicopy.copies.core.power_models import Grant
 
@@ -29,6 +34,8 @@ class Hands:
     """Who gave some people something that nobody has confirmed, and since when; and so on for those who gave."""
 
     givers: Mapping[int, Collection[tuple[int, datetime]]] = field(default_factory=dict)
+    # Of services: who owns them, or ever did.
+    owners: Mapping[int, Collection[int]] = field(default_factory=dict)
 
     def behind(self, person: int, *, at: datetime | None = None) -> set[int]:
         """The person, and everybody who had a hand in them at a time, or has now."""
@@ -38,6 +45,10 @@ class Hands:
             to_ask += givers - found
             found |= givers
         return found
+
+    def owners_of(self, person: int) -> set[int]:
+        """Who owns a service account, or ever did; nobody for a person."""
+        return set(self.owners.get(person, ()))
 
     def apart(self, one: int, other: int, *, at: datetime | None = None) -> bool:
         """Whether nobody at all has a hand in both; the two included."""
@@ -59,15 +70,18 @@ def hands_in(people: Iterable[int], kinds: Collection[Grant.Kind] = tuple(Grant.
     """The hands in these people, by what was given of these kinds; a statement for each step away from them, so most
     often one."""
     givers: dict[int, set[tuple[int, datetime]]] = {}
+    owners: dict[int, set[int]] = {}
     asked, to_ask = set[int](), set(people)
     while to_ask:
         rows = Grant.objects.filter(person__in=to_ask, kind__in=kinds, confirmed_at__isnull=True).order_by()
-        for person, giver, since in rows.values_list("person", "given_by", "given_at"):
+        for person, giver, since, kind in rows.values_list("person", "given_by", "given_at", "kind"):
             if person is not None:
                 givers.setdefault(person, set()).add((giver, since))
+                if kind == Grant.Kind.OWNER:
+                    owners.setdefault(person, set()).add(giver)
         asked |= to_ask
         to_ask = {giver for person in to_ask for giver, _ in givers.get(person, ())} - asked
-    return Hands(givers)
+    return Hands(givers, owners)
 
 
 def open_to(*people: str) -> QuerySet[Grant]:
@@ -92,13 +106,22 @@ def reach(person: int, kinds: Collection[Grant.Kind]) -> set[int]:
 def give(person: User, kind: Grant.Kind, *, by: Actor, detail: str = "") -> None:
     """Stores that the actor gave a person something; nothing for oneself, where nobody has to confirm it, and where the
     same stands unconfirmed already."""
-    if not unconfirmed(by) or by.id == person.pk:
+    if by.id is None or not unconfirmed(by) or by.id == person.pk:
         return
+    _store(person, kind, by=by.id, detail=detail)
+
+
+def own(service: User, owner: User) -> None:
+    """Stores that a service is in this person's hands from now on, whatever becomes of it."""
+    _store(service, Grant.Kind.OWNER, by=owner.pk, detail="")
+
+
+def _store(person: User | None, kind: Grant.Kind, *, by: int, detail: str) -> None:
     Grant.objects.get_or_create(
         person=person,
         kind=kind,
         detail=detail,
-        given_by_id=by.id,
+        given_by_id=by,
         confirmed_at=None,
         defaults={"given_at": timezone.now()},
     )
@@ -111,15 +134,18 @@ def unconfirmed(by: Actor) -> bool:
 
 
 def open_grants(person: User) -> list[Grant]:
-    """What nobody has confirmed of what the person was given, and of what they changed alone; the oldest first."""
+    """What nobody has confirmed of what the person was given, and of what they changed alone, as far as it can be; the
+    oldest first."""
     theirs = Q(person=person) | Q(person__isnull=True, given_by=person)
-    return list(Grant.objects.filter(theirs, confirmed_at__isnull=True).select_related("given_by"))
+    waiting = Grant.objects.filter(theirs, confirmed_at__isnull=True).exclude(kind=Grant.Kind.OWNER)
+    return list(waiting.select_related("given_by"))
 
 
 def could_confirm(person: User, grants: Iterable[Grant]) -> list[User]:
     """The administrators who can confirm all of these grants of a person's."""
     givers = {grant.given_by_id for grant in grants}
-    able = list(administrators().exclude(pk__in={person.pk, *givers}).order_by("username"))
+    own = {user.pk for user in permissions.behind(person)}
+    able = list(administrators().exclude(pk__in={*own, *givers}).order_by("username"))
     hands = hands_in({user.pk for user in able} | givers)
     return [user for user in able if all(hands.apart(user.pk, giver) for giver in givers)]
 
@@ -129,6 +155,14 @@ def why_not(one: User, other: User, hands: Hands) -> str:
     common = hands.common(one.pk, other.pk)
     if not common:
         return ""
+    for service, user in ((one, other), (other, one)):
+        owners = hands.owners_of(service.pk)
+        if user.pk in owners:
+            return f"{user.username} owns the service account {service.username}, or did, so the two count as one."
+        for owner in User.objects.filter(pk__in=owners).order_by("username"):
+            if not hands.apart(owner.pk, user.pk):
+                said = "" if owner.pk in hands.owners_of(user.pk) else f" {why_not(owner, user, hands)}"
+                return f"{service.username} is a service account of {owner.username}.{said}"
     people = {user.pk: user for user in (one, other)}
     between = [people[pk] for pk in hands.in_between(one.pk, other.pk)]
     sources = sorted(common & {one.pk, other.pk} or common)

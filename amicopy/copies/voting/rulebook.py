@@ -144,6 +144,10 @@ def requester_group(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
     return rule.requester_group is None or rule.requester_group.name in facts.requester_groups
 
 
+def asked_by(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
+    return not rule.asked_by or facts.by_machine == (rule.asked_by == ApprovalRule.AskedBy.MACHINES)
+
+
 Condition = Callable[[ApprovalRule, Call, Facts], bool | None]
 CONDITIONS: tuple[Condition, ...] = (
     account,
@@ -153,6 +157,7 @@ CONDITIONS: tuple[Condition, ...] = (
     dry_run,
     size,
     requester_group,
+    asked_by,
 )
 # Why a rule doesn't apply, and why it can't be told.
 SAID: dict[str, tuple[str, str]] = {
@@ -163,6 +168,7 @@ SAID: dict[str, tuple[str, str]] = {
     "dry_run": ("not for this kind of call", ""),
     "size": ("another size", "the source's size isn't known"),
     "requester_group": ("the requester isn't in its group", ""),
+    "asked_by": ("not for who asked, a person or a machine", ""),
 }
 
 
@@ -176,6 +182,7 @@ def conditions_in_words(rule: ApprovalRule) -> list[str]:
         (rule.larger_than is not None, f"larger than {rule.larger_than} GiB"),
         (rule.at_most is not None, f"at most {rule.at_most} GiB"),
         (rule.requester_group, f"asked for by {rule.requester_group.name}" if rule.requester_group else ""),
+        (rule.asked_by, f"asked for by {str(rule.get_asked_by_display()).lower()}"),
         (rule.dry_runs != ApprovalRule.DryRuns.COPIES, str(rule.get_dry_runs_display()).lower()),
     ]
     return [words for wanted, words in found if wanted]

@@ -1,8 +1,11 @@
 """The form that adds a person, and the one that changes their address."""
 
-from django import forms
+from collections.abc import Collection
 
-from amicopy.copies.core.roles import ROLES
+from django import forms
+from django.contrib.auth.models import User
+
+from amicopy.copies.core.roles import OF_SERVICES, ROLES
 from amicopy.web.forms.rule_form import PlainForm
 
 
@@ -40,3 +43,34 @@ class PersonForm(PlainForm):
     @property
     def summary(self) -> list[tuple[str, str]]:
         return [(f"id_{name}", str(message)) for name, messages in self.errors.items() for message in messages]
+
+
+class ServiceForm(PersonForm):
+    """A service account to be, as typed."""
+
+    email = None  # type: ignore[assignment]  # amicopy writes to its owners
+    username = forms.CharField(
+        max_length=150,
+        label="Name",
+        help_text="What the history calls it, such as “image-pipeline”. It can’t be changed later.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        error_messages={"required": "Enter a name."},
+    )
+    roles = forms.MultipleChoiceField(
+        choices=[(role, role.capitalize()) for role in OF_SERVICES],
+        required=False,
+        initial=OF_SERVICES[:1],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    owners = forms.ModelMultipleChoiceField(
+        User.objects.filter(is_active=True, service=None).order_by("username"),
+        error_messages={"required": "Choose who owns it.", "invalid_choice": "Choose people who are switched on."},
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+def owner_boxes(owners: Collection[User]) -> list[tuple[User, bool]]:
+    """Everybody who can own a service, each with whether they do."""
+    held = {owner.pk for owner in owners}
+    people = User.objects.filter(is_active=True, service=None) | User.objects.filter(pk__in=held)
+    return [(person, person.pk in held) for person in people.order_by("username")]

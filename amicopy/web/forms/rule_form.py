@@ -28,6 +28,7 @@ COLUMNS = (
     "larger_than",
     "at_most",
     "requester_group",
+    "asked_by",
 )
 MOST_GROUPS = 20
 LARGEST = 1_000_000
@@ -96,6 +97,12 @@ class RuleForm(PlainForm):
     )
     requester_group = forms.ModelChoiceField(
         Group.objects.order_by("name"), required=False, empty_label="Anybody", label="Requester’s group"
+    )
+    asked_by = forms.ChoiceField(
+        choices=ApprovalRule.AskedBy.choices,
+        required=False,
+        label="Asked for by",
+        help_text="A machine is a program with a token, a person’s or a service account’s.",
     )
     who = forms.ChoiceField(
         choices=(("groups", "These groups"), ("nobody", "Nobody, approved at once")),
@@ -186,6 +193,7 @@ class TrialForm(PlainForm):
         Group.objects.order_by("name"), required=False, empty_label="None", label="Requester’s group"
     )
     dry_run = forms.BooleanField(required=False, label="A dry run")
+    by_machine = forms.BooleanField(required=False, label="Asked for by a machine")
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
         super().__init__(data, prefix="try")
@@ -223,5 +231,6 @@ class TrialForm(PlainForm):
             SourceAccount=cleaned["source_account"] or None,
             size=cleaned["size"],
             source_encrypted=None if not encryption else encryption == "encrypted",
+            by_machine=cleaned["by_machine"],
         )
         return rule_trials.Case([Call(DestinationRegion=cleaned["region"].strip(), parameters=parameters)], facts)

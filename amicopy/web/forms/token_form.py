@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.auth.models import User
 
 from amicopy.copies.core.models import Account
+from amicopy.copies.core.token_models import Scope
 from amicopy.copies.operations import tokens
 from amicopy.web.forms.rule_form import PlainForm
 
@@ -45,8 +46,19 @@ class TokenForm(LimitedForm):
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
         super().__init__(data)
-        scopes = [(scope.value, scope.label) for scope in tokens.scopes_for(user)]
-        accounts = [(account.account_id, account.name) for account in tokens.accounts_for(user)]
+        self.holders = tokens.usable_by(user)
+        # What anybody it can be for may do; the verb looks at the one it is for.
+        able = {scope for holder in self.holders for scope in tokens.scopes_for(holder)}
+        scopes = [(scope.value, scope.label) for scope in Scope if scope in able]
+        found = {account.account_id: account.name for each in self.holders for account in tokens.accounts_for(each)}
+        accounts = list(found.items())
+        holders = [("", "Me"), *((str(each.pk), f"{each.username}, a service account") for each in self.holders[1:])]
+        self.fields["service"] = forms.ChoiceField(
+            choices=holders,
+            required=False,
+            label="Who acts with it",
+            error_messages={"invalid_choice": "Choose yourself or a service account of yours."},
+        )
         wrong = {"invalid_choice": "Choose only what is offered."}
         many = forms.MultipleChoiceField
         self.fields["scopes"] = many(choices=scopes, required=False, error_messages=wrong, initial=["read"])
@@ -60,6 +72,11 @@ class TokenForm(LimitedForm):
     @property
     def account_boxes(self) -> list[tuple[str, str, bool]]:
         return self._boxes("accounts")
+
+    def wanted(self) -> dict[str, Any]:
+        """What `tokens.make` takes. Needs a valid form."""
+        wanted = super().wanted()
+        return {**wanted, "service": int(wanted["service"]) if wanted["service"] else None}
 
     def _boxes(self, name: str) -> list[tuple[str, str, bool]]:
         ticked = self[name].value() or []

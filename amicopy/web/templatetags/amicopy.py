@@ -17,6 +17,7 @@ from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.core.explanations import is_ours
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME
+from amicopy.copies.core.permissions import named
 from amicopy.copies.core.progress import overall
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import preferences
@@ -34,6 +35,7 @@ register.filter("current", current)
 register.filter("overall", overall)
 register.filter("without_percent", without_percent)
 register.filter("undo", undo_of)
+register.filter("named", named)
 
 
 @register.simple_tag

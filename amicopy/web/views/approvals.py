@@ -188,7 +188,9 @@ def _place(request: HttpRequest) -> dict[str, str]:
 
 def _drawn(rows: CopyRequestQuerySet) -> CopyRequestQuerySet:
     decisions = Decision.objects.select_related("decided_by", "on_behalf_of")
-    return rows.select_related("requester", "account").prefetch_related("copies", Prefetch("decisions", decisions))
+    return rows.select_related("requester__service", "account").prefetch_related(
+        "requester__service__owners", "copies", Prefetch("decisions", decisions)
+    )
 
 
 def _shown(

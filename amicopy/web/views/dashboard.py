@@ -53,7 +53,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     paused = request.GET.get("live") == "off"
     decides = user.has_perm("copies.decide_request")
     numbers = approval_queue.waiting_numbers(user)
-    waiting_now = list(approval_queue.waiting_for(user, numbers).select_related("requester")[:MOST])
+    waiting_now = list(
+        approval_queue.waiting_for(user, numbers)
+        .select_related("requester__service")
+        .prefetch_related("requester__service__owners")[:MOST]
+    )
     tiles = _tiles(user, visible, copies) | {
         "waiting": len(numbers),
         "oldest": waiting_now[0].submitted_at if waiting_now else None,

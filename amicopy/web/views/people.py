@@ -24,14 +24,14 @@ from amicopy.client_address import address_of
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
-from amicopy.copies.core.roles import ROLES
+from amicopy.copies.core.roles import OF_SERVICES, ROLES
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import confirmations, password_links, people, proposal_queries, proposals
 from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
 from amicopy.web import changes, sessions, undo_links
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms.people_form import EmailForm, PersonForm
+from amicopy.web.forms.people_form import EmailForm, PersonForm, owner_boxes
 from amicopy.web.request_filters import BIG
 from amicopy.web.undo_links import Undo
 
@@ -74,7 +74,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
                 messages.success(request, words)
             changes.say(request, outcome, words)
             return redirect("person", outcome.target)
-    users = User.objects.prefetch_related("groups").order_by("-is_active", "username")
+    users = User.objects.filter(service=None).prefetch_related("groups").order_by("-is_active", "username")
     givers: dict[int | None, list[str]] = {}
     alone = set[int]()
     for grant in Grant.objects.filter(confirmed_at__isnull=True).select_related("given_by"):
@@ -106,13 +106,13 @@ def _roles(user: User) -> list[str]:
 def person(request: HttpRequest, pk: int) -> HttpResponse:
     """One person, their roles, and what can be done."""
     permissions.check_manage_people(signed_in(request))
-    return _page(request, _find(pk))
+    return _page(request, find(pk))
 
 
 @require_POST
 def set_email(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_people(signed_in(request))
-    user, form = _find(pk), EmailForm(request.POST)
+    user, form = find(pk), EmailForm(request.POST)
     if form.is_valid():
         try:
             people.set_email(actor_of(request), pk, form.cleaned_data["email"])
@@ -130,9 +130,9 @@ def set_email(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def set_roles(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_people(signed_in(request))
-    user = _find(pk)
+    user = find(pk)
     roles = request.POST.getlist("roles")
-    outcome = _done(request, lambda: proposals.set_roles(actor_of(request), pk, roles))
+    outcome = done(request, lambda: proposals.set_roles(actor_of(request), pk, roles))
     if outcome:
         changes.say(request, outcome, f"{user.username} is saved.")
     return redirect("person", pk)
@@ -142,10 +142,10 @@ def set_roles(request: HttpRequest, pk: int) -> HttpResponse:
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     reader = signed_in(request)
     permissions.check_manage_people(reader)
-    user, on = _find(pk), request.POST.get("to") == "on"
+    user, on = find(pk), request.POST.get("to") == "on"
     words = f"{user.username} is switched {'on' if on else 'off'}."
     with transaction.atomic():
-        outcome = _done(request, lambda: proposals.switch_person(actor_of(request), pk, on=on))
+        outcome = done(request, lambda: proposals.switch_person(actor_of(request), pk, on=on))
         if outcome and not on:
             sessions.end_all(actor_of(request), user)
     if not outcome:
@@ -164,8 +164,8 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     """Stands for what somebody was given by others."""
     permissions.check_manage_people(signed_in(request))
-    user = _find(pk)
-    if _done(request, lambda: confirmations.confirm(actor_of(request), pk)):
+    user = find(pk)
+    if done(request, lambda: confirmations.confirm(actor_of(request), pk)):
         messages.success(request, f"{user.username} is confirmed.")
     return redirect("person", pk)
 
@@ -174,7 +174,7 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
 def password_link(request: HttpRequest, pk: int) -> HttpResponse:
     """Has the link mailed to the person, or shows it once where they can't be written to; it is stored nowhere."""
     permissions.check_manage_people(signed_in(request))
-    user = _find(pk)
+    user = find(pk)
     try:
         parts = people.password_link(actor_of(request), pk)
     except NotAllowed as refused:
@@ -217,6 +217,7 @@ class SetPassword(PasswordResetConfirmView):
 
 def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm | None = None) -> HttpResponse:
     held, reader = set(user.groups.values_list("name", flat=True)), signed_in(request)
+    service = permissions.service_of(user)
     theirs = Q(person=user) | Q(person__isnull=True, given_by=user)
     grants = list(Grant.objects.filter(theirs).select_related("given_by", "confirmed_by").order_by("-pk")[:MOST_GRANTS])
     waiting = power.open_grants(user)
@@ -231,7 +232,9 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "way_out": power.way_out(user) if waiting else "",
         "may_confirm": user != reader and confirmations.could(reader, waiting),
         "mailed": settings.EMAIL_ON and bool(user.email),
-        "roles": [(role, role in held) for role in ROLES],
+        "roles": [(role, role in held) for role in (OF_SERVICES if service else ROLES)],
+        "service": service,
+        "owners": owner_boxes(service.owners.all()) if service else [],
         "link": link,
         "waits": proposal_queries.waiting_on("person", [user.pk]).get(user.pk),
         "form": form or EmailForm(initial={"email": user.email}),
@@ -244,7 +247,7 @@ def _words(grant: Grant) -> str:
     return f"The role {grant.detail}" if grant.kind == Grant.Kind.ROLE else grant.get_kind_display()
 
 
-def _done(request: HttpRequest, verb: Callable[[], T]) -> T | None:
+def done(request: HttpRequest, verb: Callable[[], T]) -> T | None:
     """What became of it; None where the verb refused, and the page says why."""
     try:
         return verb()
@@ -253,7 +256,8 @@ def _done(request: HttpRequest, verb: Callable[[], T]) -> T | None:
         return None
 
 
-def _find(pk: int) -> User:
+def find(pk: int) -> User:
+    """The person, or the service. Raises Http404."""
     user = User.objects.filter(pk=pk).first() if pk < BIG else None
     if user is None:
         raise Http404(f"There is no person {pk}.")

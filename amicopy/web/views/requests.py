@@ -146,7 +146,11 @@ def live_rows(request: HttpRequest) -> HttpResponse:
 def drawn(rows: CopyRequestQuerySet) -> CopyRequestQuerySet:
     """The rows with what a list shows of them, in a fixed number of statements."""
     copies = ImageCopy.objects.only(*COPY_COLUMNS).order_by("position")
-    return rows.select_related("requester").prefetch_related(Prefetch("copies", copies))
+    return (
+        rows.select_related("requester__service")
+        .prefetch_related("requester__service__owners")
+        .prefetch_related(Prefetch("copies", copies))
+    )
 
 
 def _rows(request: HttpRequest, rows: list[CopyRequest], search: Search, *, newest: int | None) -> dict[str, Any]:

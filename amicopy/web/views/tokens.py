@@ -42,14 +42,15 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def _shown(request: HttpRequest, form: TokenForm, key_form: AccessKeyForm) -> HttpResponse:
     """The page with its lists, and both forms as they were sent."""
     user, now = signed_in(request), timezone.now()
-    seen = token_verbs.visible_to(user).select_related("person")
+    seen = token_verbs.visible_to(user).select_related("person__service", "made_by")
     running = seen.filter(revoked_at=None, expires_at__gt=now)
     context = {
         "form": form,
         "key_form": key_form if settings.EC2_DOOR and user.has_perm("copies.submit_request") else None,
         "summary": [*form.summary, *key_form.summary],
-        "running": running,
+        "running": [(row, token_verbs.stopped(row)) for row in running],
         "past": seen.exclude(pk__in=running.values("pk")).order_by("-created_at")[:MOST_PAST],
+        "own_services": user.services.select_related("user").prefetch_related("owners"),
         "sees_all": user.has_perm("copies.manage_people"),
     }
     return render(request, "tokens/list.html", context, status=422 if form.errors or key_form.errors else 200)
