@@ -21,7 +21,7 @@ from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.roles import PERMISSIONS, ROLES
-from amicopy.copies.operations import accounts, people, tokens
+from amicopy.copies.operations import accounts, people, services, tokens
 from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
 from amicopy.notify.models import State as MessageState
@@ -202,6 +202,9 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         maker, made = somebody("maker", "administrator"), somebody("newcomer", "auditor")
         Grant.objects.create(person=made, kind="account", given_by=maker, given_at=timezone.now())
         return [made.pk], {}
+    if name == "service-owners":
+        pipeline = services.add(acting(somebody("boss", "administrator")), name="pipeline", owners=[owner])
+        return [pipeline.pk], {"owners": [owner.pk, somebody("newcomer", "auditor").pk]}
     if name == "person-email":
         return [owner.pk], {"email": "somebody@new.example"}
     if name.startswith("person"):
@@ -241,6 +244,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "tokens": {"name": "nightly", "scopes": ["read"], "days": "30"},
         "access-keys": {"name": "nightly", "account": "111122223333", "days": "30"},
         "people": {"username": "newcomer", "roles": ["auditor"]},
+        "services": {"username": "pipeline", "owners": [owner.pk]},
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),
     }

@@ -68,6 +68,20 @@ class ServiceForm(PersonForm):
         widget=forms.CheckboxSelectMultiple,
     )
 
+    @property
+    def owner_boxes(self) -> list[tuple[str, str, bool]]:
+        """Each who can own it with whether they are ticked."""
+        return self._boxes("owners")
+
+    @property
+    def role_boxes(self) -> list[tuple[str, str, bool]]:
+        return self._boxes("roles")
+
+    def _boxes(self, name: str) -> list[tuple[str, str, bool]]:
+        ticked = [str(value) for value in self[name].value() or ()]
+        choices = self.fields[name].choices  # type: ignore[attr-defined]
+        return [(str(value), words, str(value) in ticked) for value, words in choices]
+
 
 def owner_boxes(owners: Collection[User]) -> list[tuple[User, bool]]:
     """Everybody who can own a service, each with whether they do."""
