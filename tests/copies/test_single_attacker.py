@@ -12,6 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -39,8 +40,10 @@ from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation
+from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.operations import tokens
 from amicopy.copies.requests import verbs
 from amicopy.notify import mail
 from amicopy.notify.models import Message
@@ -60,6 +63,7 @@ ROLE_SETS = (
     ["approver", "break-glass"],
     ["administrator", "requester"],
 )
+SERVICE_ROLES = (["requester"], ["requester", "auditor"], [])
 any_of = st.integers(0, 10_000)
 
 
@@ -87,6 +91,10 @@ def has_rules(machine: "Attack") -> bool:
 
 def handed_over(machine: "Attack") -> bool:
     return machine.there_is("handed over", Delegation.objects.all())
+
+
+def has_services(machine: "Attack") -> bool:
+    return machine.there_is("services", User.objects.filter(service__isnull=False))
 
 
 class Attack(RuleBasedStateMachine):
@@ -290,6 +298,31 @@ class Attack(RuleBasedStateMachine):
         if found := list(ApprovalRule.objects.order_by("pk")):
             self.post(who, "rule-delete", found[which % len(found)].pk)
 
+    @rule(who=any_of, owners=st.lists(any_of, min_size=1, max_size=2), roles=st.sampled_from(SERVICE_ROLES))
+    def adds_a_service(self, who: int, owners: list[int], roles: list[str]) -> None:
+        chosen = [self.anybody(owner).pk for owner in owners]
+        self.post(who, "services", username=f"made-{User.objects.count()}", owners=chosen, roles=roles)
+
+    @precondition(has_services)
+    @rule(who=any_of, which=any_of, owners=st.lists(any_of, min_size=1, max_size=2))
+    def changes_owners(self, who: int, which: int, owners: list[int]) -> None:
+        chosen = [self.anybody(owner).pk for owner in owners]
+        self.post(who, "service-owners", self.service(which).pk, owners=chosen)
+
+    @precondition(has_services)
+    @rule(who=any_of, which=any_of, roles=st.sampled_from(ROLE_SETS))
+    def gives_a_service_roles(self, who: int, which: int, roles: list[str]) -> None:
+        self.post(who, "person-roles", self.service(which).pk, roles=roles)
+
+    @precondition(has_services)
+    @rule(who=any_of, which=any_of, scopes=st.sampled_from([["request"], ["request", "decide"]]))
+    def asks_as_a_service(self, who: int, which: int, scopes: list[str]) -> None:
+        with suppress(*REFUSED, tokens.Refused):
+            mine, service = acting(self.one_of(who)), self.service(which)
+            text = tokens.make(mine, name="t", scopes=scopes, days=1, service=service.pk)[1]
+            actor = tokens.actor_with(tokens.used(text, address="192.0.2.1"), address="192.0.2.1")
+            self.tries(verbs.submit, actor, account=self.account, reason="PLAT-1", calls=[make_call()])
+
     # What others do.
 
     @precondition(waiting)
@@ -306,10 +339,11 @@ class Attack(RuleBasedStateMachine):
 
     @invariant()
     def nothing_of_theirs_runs_without_somebody_else(self) -> None:
-        ran = CopyRequest.objects.filter(dry_run=False, copies__queued_at__isnull=False).distinct()
-        for row in ran.filter(requester__in=self.browsers):
-            voted_for = self.voted_for.get((row.pk, row.content_hash), ())
-            assert len(voted_for) >= self.asked_for, f"{row} of {row.requester} ran"
+        for row in CopyRequest.objects.filter(dry_run=False, copies__queued_at__isnull=False).distinct():
+            owners = Grant.objects.filter(person=row.requester_id, kind=Grant.Kind.OWNER)
+            if {row.requester_id, *owners.values_list("given_by", flat=True)} & self.browsers.keys():
+                voted_for = self.voted_for.get((row.pk, row.content_hash), ())
+                assert len(voted_for) >= self.asked_for, f"{row} of {row.requester} ran"
         self.looked.clear()
 
     # The tools of the above.
@@ -324,6 +358,10 @@ class Attack(RuleBasedStateMachine):
     def request(self, pick: int, state: str = RequestState.PENDING) -> CopyRequest | None:
         found = list(CopyRequest.objects.filter(state=state).order_by("pk"))
         return found[pick % len(found)] if found else None
+
+    def service(self, pick: int) -> User:
+        found = list(User.objects.filter(service__isnull=False).order_by("pk"))
+        return found[pick % len(found)]
 
     def there_is(self, name: str, rows: QuerySet[Any]) -> bool:
         if name not in self.looked:
