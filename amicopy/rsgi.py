@@ -25,6 +25,8 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[att
 from amicopy.wsgi import application as pages
 
 # isort: split
+from amicopy.api.problems import Problem
+from amicopy.api.problems import answer as as_problem
 from amicopy.api.waits import HELD, POSSIBLE, WANTED, Waits
 
 Headers = list[tuple[str, str]]
@@ -43,11 +45,11 @@ class Pages(Protocol):
 
 
 class Refused(Exception):
-    """A request that isn't read to its end; the words are all its answer says."""
+    """A request that isn't read to its end; the words are all its answer says, with the code for programs."""
 
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, status: int, code: str, words: str) -> None:
         super().__init__(words)
-        self.status = status
+        self.status, self.code = status, code
 
 
 class Application:
@@ -81,7 +83,7 @@ class Application:
         try:
             if "transfer-encoding" in scope.headers:
                 # Of such a body nobody knows whether its end is missing.
-                raise Refused(411, "Say how long the request is.")
+                raise Refused(411, "length-missing", "Say how long the request is.")
             if "content-length" in scope.headers:
                 await asyncio.wait_for(self._read(scope, protocol, body), settings.REQUEST_SECONDS)
             environ = environ_of(scope, bytes(body)) | {POSSIBLE: self.waits.room}
@@ -98,9 +100,10 @@ class Application:
             else:
                 protocol.response_bytes(answer.status_code, headers, whole)
         except TimeoutError:
-            _refuse(protocol, Refused(408, f"The request wasn't here after {settings.REQUEST_SECONDS:g} seconds."))
+            words = f"The request wasn't here after {settings.REQUEST_SECONDS:g} seconds."
+            _refuse(scope, protocol, Refused(408, "too-slow", words))
         except Refused as refused:
-            _refuse(protocol, refused)
+            _refuse(scope, protocol, refused)
         except ProtocolClosed:
             pass
         finally:
@@ -111,14 +114,14 @@ class Application:
         for one whose end never came."""
         length, most = int(scope.headers.get("content-length")), settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if length > most:
-            raise Refused(413, f"Send at most {most:,} bytes.")
+            raise Refused(413, "too-large", f"Send at most {most:,} bytes.")
         async for piece in protocol:
             body += piece
             self.held += len(piece)
             if self.held > ALL_BODIES:
-                raise Refused(503, "Too much is being sent at the moment. Try again in a minute.")
+                raise Refused(503, "too-busy", "Too much is being sent at the moment. Try again in a minute.")
         if len(body) < length:
-            raise Refused(400, "The request ended early.")
+            raise Refused(400, "unreadable", "The request ended early.")
 
     def _answer(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, Headers, bytes | None]:
         """Django's answer, its headers, and its body unless nobody knows how long that is."""
@@ -180,10 +183,15 @@ def _written(answer: HttpResponseBase) -> str:
     return file.name
 
 
-def _refuse(protocol: HTTPProtocol, refused: Refused) -> None:
-    """Says why in a line. What is still on its way isn't waited for, so the server ends the connection."""
-    headers = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), ("connection", "close")]
-    protocol.response_str(refused.status, headers, f"{refused}\n")
+def _refuse(scope: Scope, protocol: HTTPProtocol, refused: Refused) -> None:
+    """Says why in a line, to programs as a problem. What is still on its way isn't waited for, so the server ends the
+    connection."""
+    kind, said = "text/plain; charset=utf-8", f"{refused}\n"
+    if scope.path.startswith("/api/v1/"):
+        problem = as_problem(Problem(refused.status, refused.code, str(refused)))
+        kind, said = problem["Content-Type"], problem.content.decode()
+    headers = [("content-type", kind), ("cache-control", "no-store"), ("connection", "close")]
+    protocol.response_str(refused.status, headers, said)
 
 
 application = Application(pages, threads=int(os.environ.get("WEB_THREADS") or "8"))

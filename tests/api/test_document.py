@@ -1,7 +1,12 @@
 """The OpenAPI document: made from the running code, true to the table of members, and what answers keep to."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +19,20 @@ from tests.api.conftest import Programs, said
 pytestmark = pytest.mark.django_db
 # The one answer that isn't JSON.
 EXPORT = ("export_history", "200")
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRON = {**os.environ, "AMICOPY_AWS": "sandbox", "PYTHONPATH": str(ROOT)}
+ADDED = """
+import json, os
+os.environ["DJANGO_SETTINGS_MODULE"] = "amicopy.settings"
+from amicopy.copies.core import parameters
+added = parameters.Parameter("Colour", "text", "Advanced", "both", "Colour", "What it looks like.", maximum=7)
+parameters.PARAMETERS += (added,)
+parameters.BY_NAME = {**parameters.BY_NAME, "Colour": added}
+import django
+django.setup(set_prefix=False)
+from amicopy.api.api import api
+print(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/")))
+"""
 
 
 @pytest.fixture
@@ -53,3 +72,23 @@ def test_a_member_added_to_the_table_appears() -> None:
     assert made.model_json_schema()["properties"]["Colour"]["anyOf"] == [{"type": "boolean"}, {"type": "null"}]
     renamed = members._model("CopyImage", "", [replace(BY_NAME["Name"], maximum=7)], [])
     assert renamed.model_json_schema()["properties"]["Name"]["maxLength"] == 7
+
+
+def test_every_member_of_the_table_is_in_the_document(document: Any) -> None:
+    shown = document["components"]["schemas"]
+    every = {parameter.name for parameter in PARAMETERS} | {"DestinationRegion"}
+    assert set(shown["CopyImage"]["properties"]) | set(shown["Destination"]["properties"]) == every
+    assert set(shown["Changes"]["properties"]) == every
+
+
+def test_a_row_added_to_the_table_appears_in_the_served_document(tmp_path: Path) -> None:
+    """In a process of its own: the document is made when the code is loaded."""
+    script = tmp_path / "added.py"
+    script.write_text(ADDED)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=ROOT, env=ENVIRON, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)["components"]["schemas"]
+    for name in ("CopyImage", "Destination", "Changes"):
+        assert shown[name]["properties"]["Colour"]["maxLength"] == 7, name

@@ -168,6 +168,8 @@ def test_the_examples_have_the_shape_of_answers() -> None:
 
 def test_every_code_of_a_problem_is_listed() -> None:
     sources = [path.read_text() for path in (Path(__file__).resolve().parents[2] / "amicopy" / "api").glob("*.py")]
+    server = Path(__file__).resolve().parents[2] / "amicopy" / "rsgi.py"
     said = {code for source in sources for code in re.findall(r"Problem\(\s*[\w.]+,\s*\"([a-z-]+)\"", source)}
+    said |= set(re.findall(r"Refused\([0-9]+, \"([a-z-]+)\"", server.read_text()))
     table = PAGE.partition("| status | `code` |")[2].partition("## Habits")[0]
     assert said == set(re.findall(r"`([a-z-]+)`", table))

@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -14,47 +16,81 @@ from tests.copies.conftest import Submit, approve, make_person
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2] / "amicopy"
-# What people alone do, each for a reason.
+# What people or workers do and no program: a floor, a module or a verb, each for a reason.
 WITHOUT = {
-    "resubmit": "what was sent back is edited by a person, in the form",
-    "renew": "whether an expired request is still wanted is a person's to say",
-    "break_glass": "an emergency is declared by a person, alone and on the page",
-    "decide_many": "a program calls once for each; every decision has its own content hash",
-    "delegate": "people hand their vote to people",
-    "take_back": "people hand their vote to people",
-    "save_rule": "rules are changed by people",
-    "switch_rule": "rules are changed by people",
-    "delete_rule": "rules are changed by people",
-    "move_rule": "rules are changed by people",
-    "save_freeze": "freezes are set by people",
-    "end_freeze": "freezes are set by people",
-    "delete_freeze": "freezes are set by people",
+    "core": "looks at who acts, and does nothing",
+    "engine": "what workers do with an approved copy",
+    "engine.leftover_jobs:choose": "whether an image is removed for good is a person's to say",
+    "lifecycle": "what verbs are made of",
+    "voting": "what verbs are made of",
+    "operations.accounts": "accounts are set up by people, two of them",
+    "operations.confirmations": "that somebody is a person of their own is for another person to say",
+    "operations.head_upload": "beat does it",
+    "operations.password_links": "people sign in, programs don't",
+    "operations.people": "power is given by people, two of them",
+    "operations.proposals": "power is given by people, two of them",
+    "operations.services": "power is given by people, two of them",
+    "operations.startup_audit": "noticed at start",
+    "operations.tokens": "a token makes and ends no token: one that leaked would outlive itself",
+    "requests.decide:approve_if_satisfied": "what verbs are made of",
+    "requests.decide:cancel_held": "what verbs are made of",
+    "requests.decide:break_glass": "an emergency is declared by a person, alone and on the page",
+    "requests.decide:decide_many": "a program calls once for each; every decision has its own content hash",
+    "requests.delegation_actions": "people hand their vote to people",
+    "requests.expire": "beat does it",
+    "requests.look_again": "it happens by itself while a request waits",
+    "requests.policy_actions": "rules and freezes are set by people, two of them",
+    "requests.verbs:renew": "whether an expired request is still wanted is a person's to say",
+    "requests.verbs:resubmit": "what was sent back is edited by a person, in the form; a program asks anew",
 }
 
 
-def verbs_of_people() -> Iterator[str]:
-    """The public functions of the floor `requests` that are told who acts, first."""
-    for path in sorted((ROOT / "copies" / "requests").glob("*.py")):
+def verbs_of_copies() -> Iterator[str]:
+    """The public functions of the domain that are told who acts, as "floor.module:function"."""
+    for path in sorted((ROOT / "copies").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT / "copies").with_suffix("").parts)
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.args.args:
-                kind = node.args.args[0].annotation
-                if isinstance(kind, ast.Name) and kind.id == "Actor":
-                    yield node.name
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                kinds = [each.annotation for each in (*node.args.args, *node.args.kwonlyargs)]
+                if any(isinstance(kind, ast.Name) and kind.id == "Actor" for kind in kinds):
+                    yield f"{module}:{node.name}"
 
 
 def called_by_the_api() -> set[str]:
+    """What the modules of the API call of the domain, wherever it is defined."""
     return {
-        node.func.attr
-        for path in (ROOT / "api").glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        f"{function.__module__.removeprefix('amicopy.copies.')}:{function.__name__}"
+        for path in sorted((ROOT / "api").glob("*.py"))
+        for function in _called(import_module(f"amicopy.api.{path.stem}"), ast.parse(path.read_text()))
     }
 
 
+def _called(module: ModuleType, tree: ast.AST) -> Iterator[Any]:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+        ):
+            held = getattr(module, node.func.value.id, None)
+            function = getattr(held, node.func.attr, None) if isinstance(held, ModuleType) else None
+            if isinstance(function, FunctionType):
+                yield function
+
+
+def reasons_for(verb: str) -> set[str]:
+    """The rows of the table that are about a verb."""
+    module = verb.partition(":")[0]
+    return {verb, module, module.partition(".")[0]} & WITHOUT.keys()
+
+
 def test_every_verb_has_its_call_or_a_reason() -> None:
-    verbs = set(verbs_of_people())
-    assert {"submit", "withdraw", "cancel", "retry", "approve", "reject", "request_changes"} <= verbs
-    assert verbs - called_by_the_api() == set(WITHOUT)
+    verbs, called = set(verbs_of_copies()), called_by_the_api()
+    for verb in ("verbs:submit", "verbs:withdraw", "decide:approve", "decide:reject", "cancel_retry:retry"):
+        assert f"requests.{verb}" in verbs & called
+    assert {verb for verb in verbs - called if not reasons_for(verb)} == set()
+    # No row for what there is no more, or what has a call by now.
+    assert {row for verb in verbs - called for row in reasons_for(verb)} == WITHOUT.keys()
 
 
 def test_a_request_is_withdrawn_once(program: Programs, submit: Submit) -> None:

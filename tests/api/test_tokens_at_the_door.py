@@ -9,8 +9,9 @@ from pytest_django import Settings
 
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.token_models import ApiToken, new_text
+from amicopy.copies.operations import services, tokens
 from tests.api.conftest import Program, Programs, said, token_of, wanted
-from tests.copies.conftest import make_person
+from tests.copies.conftest import acting, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +104,46 @@ def test_a_method_that_is_not_possible_says_which_are(program: Programs) -> None
 def test_answers_are_kept_by_nobody(program: Programs) -> None:
     assert program("requester").get("/requests")["Cache-Control"] == "no-store"
     assert CopyRequest.objects.count() == 0
+
+
+def test_a_token_for_other_accounts_does_nothing_to_a_request(program: Programs, account: Account) -> None:
+    made = said(program("requester").post("/requests", wanted()))
+    number, copy = made["number"], made["copies"][0]["id"]
+    Account.objects.create(name="other", account_id="444455556666")
+    boss = make_person("boss", "administrator", "approver", "requester")
+    limited = Program(token_of(boss, "read", "request", "audit", "decide", accounts=["444455556666"]))
+    match = {"If_Match": f'"{made["content_hash"]}"'}
+    for path in ("", "/status", "/copies", f"/copies/{copy}/attempts", "/events"):
+        assert limited.get(f"/requests/{number}{path}").status_code == 404, path
+    bodies = {"withdraw": None, "cancel": {}, "retry": {}, "decision": {"kind": "approve"}}
+    for verb, body in {**bodies, f"copies/{copy}/fix": {"changes": {}}}.items():
+        assert limited.post(f"/requests/{number}/{verb}", body, **match).status_code == 404, verb
+    for path in ("/requests", "/requests/validate", "/requests/estimate"):
+        assert limited.post(path, wanted()).status_code == 422, path
+    assert CopyRequest.objects.get().state == "PENDING"
+
+
+def test_a_token_follows_what_its_person_may_do_now(program: Programs) -> None:
+    caller = program("requester")
+    number = said(caller.post("/requests", wanted()))["number"]
+    make_person("requester")
+    assert caller.post("/requests", wanted()).status_code == 403
+    assert caller.post(f"/requests/{number}/withdraw").status_code == 403
+    assert caller.get(f"/requests/{number}").status_code == 200
+
+
+def test_a_service_asks_and_is_shown_with_its_owner(account: Account) -> None:
+    owner = make_person("owner", "requester")
+    pipeline = services.add(acting(make_person("boss", "administrator")), name="pipeline", owners=[owner])
+    make_person("pipeline", "requester")
+    text = tokens.make(acting(owner), name="nightly", scopes=["read", "request"], days=1, service=pipeline.pk)[1]
+    made = said(Program(text).post("/requests", wanted()))
+    assert (made["requester"], made["owners"], made["by_machine"]) == ("pipeline", ["owner"], True)
+    # Its owner's own token reaches it, too.
+    assert Program(token_of(owner, "read")).get(f"/requests/{made['number']}/status").status_code == 200
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+    refused = Program(text).get("/requests")
+    assert (refused.status_code, said(refused)["detail"]) == (
+        401,
+        "The owner who made this token has been switched off.",
+    )

@@ -1,5 +1,6 @@
 """Connections that send slowly, much, nothing, or not what they said: pages go on for everybody else."""
 
+import json
 import re
 import resource
 import socket
@@ -92,6 +93,21 @@ def test_what_is_too_long_or_of_unknown_length_is_not_read(running: Running) -> 
         assert status(chunked) == HTTPStatus.LENGTH_REQUIRED
     with connected(running, sent=sign_in(running, f"X-Long: {'x' * 300_000}")) as (head,):
         assert status(head) == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+def test_a_program_hears_of_it_as_a_problem(running: Running) -> None:
+    lines = ["POST /api/v1/requests HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
+    for more, expected, code in (
+        ("Content-Length: 10000000", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
+        ("Transfer-Encoding: chunked", HTTPStatus.LENGTH_REQUIRED, "length-missing"),
+    ):
+        with connected(running, sent="\r\n".join([*lines, more, "", ""]).encode()) as (refused,):
+            refused.settimeout(SECONDS)
+            said = b"".join(iter(lambda: refused.recv(65536), b""))
+        head, _, body = said.partition(b"\r\n\r\n")
+        assert int(head[9:12]) == expected
+        assert b"application/problem+json" in head
+        assert json.loads(body)["code"] == code
 
 
 def test_a_request_that_breaks_off_is_not_taken_for_a_whole_one(running: Running) -> None:
