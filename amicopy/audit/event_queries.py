@@ -30,10 +30,11 @@ UUIDS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def visible_to(user: User) -> QuerySet[AuditEvent]:
-    """The events the person may see: all with the permission for that, otherwise those of their own requests."""
+    """The events the person may see: all with the permission for that, otherwise those of the requests of theirs and of
+    the services they own."""
     if user.has_perm("audit.view_all"):
         return AuditEvent.objects.all()
-    return AuditEvent.objects.filter(requester=user.pk)
+    return AuditEvent.objects.filter(requester__in=[user.pk, *user.services.values_list("user", flat=True)])
 
 
 @dataclass(frozen=True)

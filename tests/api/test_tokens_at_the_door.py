@@ -1,6 +1,7 @@
 """Who gets in: tokens that work, by their scope, from their addresses, in the header alone."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -115,8 +116,14 @@ def test_a_token_for_other_accounts_does_nothing_to_a_request(program: Programs,
     match = {"If_Match": f'"{made["content_hash"]}"'}
     for path in ("", "/status", "/copies", f"/copies/{copy}/attempts", "/events"):
         assert limited.get(f"/requests/{number}{path}").status_code == 404, path
-    bodies = {"withdraw": None, "cancel": {}, "retry": {}, "decision": {"kind": "approve"}}
-    for verb, body in {**bodies, f"copies/{copy}/fix": {"changes": {}}}.items():
+    bodies: tuple[tuple[str, Any], ...] = (
+        ("withdraw", None),
+        ("cancel", {}),
+        ("retry", {}),
+        ("decision", {"kind": "approve"}),
+        (f"copies/{copy}/fix", {"changes": {}}),
+    )
+    for verb, body in bodies:
         assert limited.post(f"/requests/{number}/{verb}", body, **match).status_code == 404, verb
     for path in ("/requests", "/requests/validate", "/requests/estimate"):
         assert limited.post(path, wanted()).status_code == 422, path

@@ -63,7 +63,7 @@ ROLE_SETS = (
     ["approver", "break-glass"],
     ["administrator", "requester"],
 )
-SERVICE_ROLES = (["requester"], ["requester", "auditor"], [])
+SERVICE_ROLES: tuple[list[str], ...] = (["requester"], ["requester", "auditor"], [])
 any_of = st.integers(0, 10_000)
 
 

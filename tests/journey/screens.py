@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.journey.browsing import Window, launched
 from tests.journey.conftest import Person, Running, everything, until
+from tests.web.page import read
 
 # Width of the window, and its height: what is below belongs to the picture too, up to a limit.
 WIDTHS: Mapping[int, int] = {390: 844, 1280: 900}
@@ -102,6 +103,8 @@ SCREENS = (
     Screen("account-edit", "admin", "/accounts/2/edit/"),
     Screen("people", "admin", "/people/"),
     Screen("person", "admin", "/people/2/"),
+    Screen("services", "admin", "/people/services/"),
+    Screen("service", "admin", "/people/{service}/"),
     Screen("changes", "admin", "/changes/"),
     Screen("leftovers", "admin", "/leftovers/"),
     Screen("messages", "admin", "/messages/"),
@@ -177,9 +180,20 @@ def stage(running: Running) -> dict[str, int]:
     )
     ask("bastion-2026.11.25", "eu-central-1", reason="SEC-91: patched OpenSSH; the old one must be gone by Friday")
     ask("build-cache-2026.11.25", "ap-northeast-1", reason="CI-12: builds in Tokyo wait 9 minutes for their base image")
+    numbers["service"] = _service(Person(running.url, "admin"))
     until(lambda: 'data-progress="4' in requester.get(f"/requests/{numbers['running']}/"))
     until(lambda: "Waiting" in requester.get(f"/requests/{numbers['unreachable']}/"))
     return numbers
+
+
+def _service(admin: Person) -> int:
+    """The number of a service account that the requester owns."""
+    page = admin.get("/people/services/")
+    (owner,) = [box for box in read(page).fields() if box.sent_as == "owners" and box.label == "requester"]
+    path, _ = admin.post(
+        "/people/services/", page=page, username="image-pipeline", owners=owner.value, roles="requester"
+    )
+    return int(path.split("/")[2])
 
 
 def _ended(person: Person, number: int) -> bool:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0029_changes_of_one_person'),
+        ('copies', '0034_changes_of_one_person'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('copies', '0028_correlation'),
+        ('copies', '0035_counts_by_the_minute'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

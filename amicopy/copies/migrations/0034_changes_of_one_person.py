@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0028_correlation'),
+        ('copies', '0033_access_keys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
