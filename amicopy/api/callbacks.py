@@ -4,9 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from amicopy.api.request_queries import BIG, find
 from amicopy.api.operations import operation
 from amicopy.api.problems import not_found
+from amicopy.api.request_queries import BIG, find
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.token_models import Scope
 from amicopy.copies.requests import callbacks

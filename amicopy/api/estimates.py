@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from amicopy.api.submissions import NewRequest, read
-from amicopy.api.source_looks import Looked
 from amicopy.api.operations import operation
+from amicopy.api.source_looks import Looked
+from amicopy.api.submissions import NewRequest, read
 from amicopy.api.token_auth import TokenRequest
 from amicopy.copies.core.copy_speed import pace_of
 from amicopy.copies.core.token_models import Scope

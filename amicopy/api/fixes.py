@@ -5,13 +5,13 @@ from django.urls import reverse
 from ninja.responses import Status
 from pydantic import Field
 
-from amicopy.api.submissions import Correlation
-from amicopy.api.request_queries import BIG, find
-from amicopy.api.source_looks import look, reached_account, refusal
 from amicopy.api.members import Changes, Strict, Text, changed
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, not_found
+from amicopy.api.request_queries import BIG, find
 from amicopy.api.shown import RequestWithCopies
+from amicopy.api.source_looks import look, reached_account, refusal
+from amicopy.api.submissions import Correlation
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.marks import unmarked

@@ -36,7 +36,8 @@ def reached_account(token: ApiToken, account_id: str) -> Account:
 
 def look(token: ApiToken, account: Account, calls: Sequence[Call], *, fill: bool = True) -> Looked:
     """Waits for AWS as long as a page that is submitted does, and unless `fill` is False fills the names in."""
-    looks, name, unfilled = async_queries.Looks(token.person.pk, last=True), "", {}
+    looks = async_queries.Looks(token.person.pk, last=True)
+    unfilled: Mapping[str, str] = {}
     with async_queries.waiting() as until:
         if fill:
             name = _source_name(account, calls[0], looks, until) if wants_source_name(calls) else ""

@@ -8,9 +8,9 @@ from ninja import Query
 from ninja.responses import Status
 from pydantic import BaseModel, Field
 
-from amicopy.api.source_looks import reached_account
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem
+from amicopy.api.source_looks import reached_account
 from amicopy.api.token_auth import TokenRequest
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.token_models import Scope

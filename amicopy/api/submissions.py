@@ -9,10 +9,10 @@ from django.urls import reverse
 from ninja.responses import Status
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt
 
-from amicopy.api.source_looks import Looked, look, reached_account, refusal, worded
 from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, pointer_of
 from amicopy.api.operations import operation
 from amicopy.api.shown import RequestWithCopies
+from amicopy.api.source_looks import Looked, look, reached_account, refusal, worded
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.audit.actor import Actor
 from amicopy.copies import rules

@@ -4,8 +4,8 @@ import json
 
 import click
 
-from amicopy.api.polling import Outcome
 from amicopy.copies.core.parameters import PARAMETERS, Parameter
+from amicopy.copies.core.states import Outcome
 from amicopy_cli import asking, members
 from amicopy_cli.exits import OF_OUTCOME, Exit
 from tests.cli import reference

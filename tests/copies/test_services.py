@@ -17,7 +17,7 @@ from amicopy.copies.core.permissions import NotAllowed, named
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.engine import gate
-from amicopy.copies.operations import confirmations, people, proposals, services, tokens
+from amicopy.copies.operations import confirmations, people, proposal_decisions, proposals, services, tokens
 from amicopy.copies.requests import cancel_retry, verbs
 from amicopy.copies.voting import voters
 from amicopy.notify.models import Message
@@ -230,15 +230,15 @@ def test_roles_and_owners_take_two_administrators_where_there_are_two(owner: Use
     service = User.objects.get(username="pipeline")
     assert outcome.proposal is not None
     assert not service.groups.exists()
-    proposals.confirm(acting(second), outcome.proposal.pk)
+    proposal_decisions.confirm(acting(second), outcome.proposal.pk)
     assert [group.name for group in service.groups.all()] == ["requester"]
     # Somebody more waits, somebody less is done at once.
     more = proposals.set_owners(acting(boss), service.pk, [owner, boss])
     assert more.proposal is not None
     assert services.owners_of(service.pk) == ["owner"]
     with pytest.raises(NotAllowed):
-        proposals.confirm(acting(boss), more.proposal.pk)
-    assert proposals.confirm(acting(second), more.proposal.pk).state == Proposal.State.CONFIRMED
+        proposal_decisions.confirm(acting(boss), more.proposal.pk)
+    assert proposal_decisions.confirm(acting(second), more.proposal.pk).state == Proposal.State.CONFIRMED
     assert services.owners_of(service.pk) == ["boss", "owner"]
     assert proposals.set_owners(acting(boss), service.pk, [owner]).proposal is None
     assert services.owners_of(service.pk) == ["owner"]
@@ -252,7 +252,7 @@ def test_who_owns_it_counts_for_a_proposal_of_its_roles(owner: User, ann: User, 
     waits = proposals.set_roles(acting(boss), service.pk, ["requester"]).proposal
     assert waits is not None
     services.set_owners(acting(boss), service.pk, [owner])
-    assert proposals.confirm(acting(second), waits.pk).state == Proposal.State.LAPSED
+    assert proposal_decisions.confirm(acting(second), waits.pk).state == Proposal.State.LAPSED
 
 
 def test_owners_hear_of_it_see_it_and_end_it(pipeline: User, owner: User, ann: User, account: Account) -> None:
@@ -304,5 +304,5 @@ def test_a_rule_proposed_before_it_could_tell_machines_is_added_all_the_same(bos
     assert waits is not None
     del waits.values["asked_by"]
     Proposal.objects.filter(pk=waits.pk).update(values=waits.values)
-    assert proposals.confirm(acting(second), waits.pk).state == Proposal.State.CONFIRMED
+    assert proposal_decisions.confirm(acting(second), waits.pk).state == Proposal.State.CONFIRMED
     assert ApprovalRule.objects.get().asked_by == ""

@@ -16,10 +16,10 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from amicopy.api import submissions
-from amicopy.api.submissions import NewRequest
 from amicopy.api.ec2.answers import Refused
 from amicopy.api.members import calls_of
 from amicopy.api.problems import Problem
+from amicopy.api.submissions import NewRequest
 from amicopy.audit.actor import Actor
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call, fingerprint

@@ -46,6 +46,8 @@ class CopyRequest(models.Model):
     submission = models.UUIDField(unique=True, default=uuid.uuid4)
     # What the program that asked calls it; said back in answers and webhooks, and no part of what is approved.
     correlation = models.CharField(max_length=200, blank=True)
+    # Whether a program asked, with somebody's token or as a service; rules may look at it.
+    by_machine = models.BooleanField(default=False)
     # The webhook that its requester wants told of it; no part of what is approved either.
     webhook = models.ForeignKey("notify.Endpoint", null=True, on_delete=models.PROTECT, related_name="+")
     # The same in every call of the request; kept here for lists and search.

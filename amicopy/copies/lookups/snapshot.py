@@ -92,8 +92,8 @@ class KeptAbsence(TypedDict):
 
 class Kept(TypedDict, total=False):
     """`source` is the image as `source_binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes,
-    `bytes` of their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id. `tags_copied` and
-    `tags_left` are the source's tags when CopyImageTags is on."""
+    `bytes` of their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id.
+    `tags_copied` and `tags_left` are the source's tags when CopyImageTags is on."""
 
     asked_at: str
     looked_again_at: str

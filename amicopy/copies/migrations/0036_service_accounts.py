@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='grant',
             name='kind',
-            field=models.CharField(choices=[('account', 'The account'), ('address', 'The e-mail address'), ('role', 'A role'), ('password', 'A password, by a link'), ('switched-on', 'Switching on'), ('rules', 'The approval rules'), ('owner', 'The service account’s tokens')], max_length=12),
+            field=models.CharField(choices=[('account', 'The account'), ('address', 'The e-mail address'), ('role', 'A role'), ('password', 'A password, by a link'), ('switched-on', 'Switching on'), ('rules', 'The approval rules, changed alone'), ('freeze', 'A freeze, lifted alone'), ('owner', 'The service account’s tokens')], max_length=12),
         ),
         migrations.AddConstraint(
             model_name='approvalrule',

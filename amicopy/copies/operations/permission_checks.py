@@ -11,14 +11,14 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from amicopy import leases
 from amicopy.aws import errors
 from amicopy.aws.account import AwsAccount
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, PermissionCheck
-from amicopy.copies.engine.leases import LEASE
 from amicopy.copies.lifecycle.wakeup import nudge
 from amicopy.copies.lookups import dry_run
 from amicopy.copies.lookups.async_queries import OF_PERSON_A_MINUTE, TOO_MANY, UNASKED, Missing, words_of
@@ -67,21 +67,19 @@ def want(person: User, account: Account, calls: Sequence[Call]) -> uuid.UUID | N
 
 def wanted(now: datetime) -> QuerySet[PermissionCheck]:
     """What somebody asked a moment ago and nobody answers."""
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    return PermissionCheck.objects.filter(free, answered_at__isnull=True, requested_at__gt=now - dry_run.KEPT)
+    unanswered = PermissionCheck.objects.filter(leases.free(now), answered_at__isnull=True)
+    return unanswered.filter(requested_at__gt=now - dry_run.KEPT)
 
 
 def claim_next() -> list[PermissionCheck] | None:
     """Leases some of the question that was asked first; None when there is none."""
     now, lease = timezone.now(), uuid.uuid4()
-    with transaction.atomic():
-        first = wanted(now).order_by("requested_at", "pk").select_for_update(skip_locked=True).first()
-        if first is None:
-            return None
-        rows = wanted(now).filter(asked=first.asked).order_by("pk").select_for_update(skip_locked=True)
-        mine = [row.pk for row in rows[:MOST]]
-        wanted(now).filter(pk__in=mine).update(lease_id=lease, lease_until=now + LEASE)
-    return list(PermissionCheck.objects.select_related("account").filter(lease_id=lease).order_by("pk"))
+    first = wanted(now).order_by("requested_at", "pk").first()
+    if first is None:
+        return None
+    leases.take(lease, wanted(now).filter(asked=first.asked).order_by("pk"), now=now, most=MOST)
+    mine = PermissionCheck.objects.filter(asked=first.asked, lease_id=lease)
+    return list(mine.select_related("account").order_by("pk")) or None
 
 
 def hand_back(claimed: Sequence[PermissionCheck]) -> None:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notify', '0007_proposals_and_emergencies'),
+        ('notify', '0008_callbacks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
