@@ -99,12 +99,12 @@ def _database() -> Iterator[Finding]:
 
 
 def _broker() -> Finding:
-    if wrong := broker_fault(2.0):
+    if wrong := broker_fault(2):
         return Finding("broker", f"It doesn't answer ({wrong}). Check CELERY_BROKER_URL.", ok=False)
     return Finding("broker", "It answers.")
 
 
-def broker_fault(seconds: float) -> str:
+def broker_fault(seconds: int) -> str:
     """The kind of error with which the broker doesn't answer within some seconds; empty when it does."""
     try:
         with current_app.connection_for_write(connect_timeout=seconds) as broker:

@@ -13,7 +13,7 @@ from amicopy.audit import head_store
 from amicopy.copies.operations import doctor
 
 # How long the broker may take to answer, and how long its answer counts, in seconds.
-BROKER_SECONDS, BROKER_KEPT = 1.0, 5.0
+BROKER_SECONDS, BROKER_KEPT = 1, 5.0
 BROKER = "readyz:broker"
 # One thread of a process asks the broker: strangers who ask here can't make the others wait for it.
 _asks_broker = threading.Lock()
