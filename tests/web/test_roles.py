@@ -195,7 +195,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         User.objects.filter(username="person").update(email="somebody@people.example")
     if name == "messages-retry":
         stored(MessageState.FAILED)
-    if name in {"account", "account-edit", "account-check"}:
+    if name in {"account", "account-edit", "account-check", "account-read-only-role"}:
         account = Account.objects.create(name="shared", account_id="444455556666")
         return [account.pk], account_typed(seen=accounts.seen_of(account))
     if name == "person-confirm":
