@@ -73,10 +73,8 @@ def test_a_request_is_shown_with_why_a_copy_failed(amicopy: Command, row: CopyRe
 def test_what_people_typed_does_nothing_to_a_terminal(amicopy: Command, row: CopyRequest) -> None:
     CopyRequest.objects.filter(pk=row.pk).update(reason="[red]x[/] \x1b[2J\x07 :smile:")
     out = amicopy("show", row.pk).out
-    assert "\x1b" not in out
-    assert "\x07" not in out
-    assert "[red]x[/]" in out
-    assert ":smile:" in out
+    # What a terminal would act on is shown as a sign of its own; what rich would is shown as it is.
+    assert "[red]x[/] \ufffd[2J\ufffd :smile:" in out
 
 
 def test_approving_names_the_content_that_was_read(deciding: Command, row: CopyRequest) -> None:
