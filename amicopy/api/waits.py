@@ -82,6 +82,9 @@ class Waits:
     async def until_changed(self, wait: Wait, gone: Callable[[], Any]) -> bool:
         """Waits for the change, for the end of the time, or for the end of this process. False: whoever waited has
         gone, as `gone()` told, and nobody is left to answer."""
+        if self.over:
+            # Told to stop while the view looked at it.
+            return True
         changed = asyncio.get_running_loop().create_future()
         self.waiting[changed] = wait
         leaving = asyncio.ensure_future(gone())

@@ -82,6 +82,7 @@ def test_only_so_many_wait_and_all_are_let_go_at_the_end(monkeypatch: pytest.Mon
         told = await asyncio.gather(*tasks)
         assert not held.waiting
         assert not held.room, "nobody begins to wait any more"
+        assert await held.until_changed(Wait(4, 1, 60), _stays), "nor does who was looked at meanwhile"
         return told
 
     assert asyncio.run(run()) == [True, True, True]
