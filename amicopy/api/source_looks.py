@@ -26,12 +26,17 @@ class Looked:
 def reached_account(token: ApiToken, account_id: str) -> Account:
     """The account, if the token's person may ask for copies in it and the token holds for it. Raises Problem, and
     NotAllowed for who may not ask at all."""
-    permissions.check_submit(token.person)
-    held = not token.accounts or account_id in token.accounts
-    account = Account.objects.open_to(token.person).filter(account_id=account_id).first() if held else None
+    account = find_account(token, account_id)
     if account is None:
         raise refusal([FieldError("account", "Choose the AWS account to copy into.")])
     return account
+
+
+def find_account(token: ApiToken, account_id: str) -> Account | None:
+    """The same, or None. Raises NotAllowed for who may not ask at all."""
+    permissions.check_submit(token.person)
+    held = not token.accounts or account_id in token.accounts
+    return Account.objects.open_to(token.person).filter(account_id=account_id).first() if held else None
 
 
 def look(token: ApiToken, account: Account, calls: Sequence[Call], *, fill: bool = True) -> Looked:

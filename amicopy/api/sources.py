@@ -9,8 +9,8 @@ from ninja.responses import Status
 from pydantic import BaseModel, Field
 
 from amicopy.api.operations import operation
-from amicopy.api.problems import Problem
-from amicopy.api.source_looks import reached_account
+from amicopy.api.problems import Problem, not_found
+from amicopy.api.source_looks import find_account
 from amicopy.api.token_auth import TokenRequest
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.token_models import Scope
@@ -54,7 +54,7 @@ class SourceOut(BaseModel):
     image: dict[str, Any] | None = Field(description="Members by AWS's names, volumes with their snapshots.")
 
 
-@operation("GET", "/source", Scope.REQUEST, {200: SourceOut, 202: SourceOut}, refuses=(422,))
+@operation("GET", "/source", Scope.REQUEST, {200: SourceOut, 202: SourceOut}, refuses=(404, 422))
 def look_up_source(
     request: TokenRequest,
     response: HttpResponse,
@@ -63,7 +63,9 @@ def look_up_source(
     SourceImageId: Annotated[str, Query(pattern="^ami-[0-9a-f]{8,32}$")],
 ) -> Status[SourceOut]:
     """The source image: 202 with Retry-After while AWS is asked, 200 once it is known what it is, or that it isn't."""
-    row = reached_account(request.auth, account)
+    row = find_account(request.auth, account)
+    if row is None:
+        raise not_found(f"There is no account {account} that this token reaches.")
     looks = Looks(request.auth.person.pk)
     wanted = {"SourceRegion": SourceRegion, "SourceImageId": SourceImageId, "CopyImageTags": True}
     kept = snapshot.gather(row, [Call(DestinationRegion="", parameters=wanted)], until=0.0, ask=looks.begin)

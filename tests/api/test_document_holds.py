@@ -22,8 +22,10 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, missing_required_header, positive_data_acceptance
 
 from amicopy.api.api import api
+from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.wsgi import application
 from tests.api.conftest import Program, said, token_of
+from tests.api.test_scopes import told
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, Submit, approve, approver, make_call, make_person
 
@@ -49,17 +51,20 @@ GOOD: dict[str, Sequence[Any]] = {
     **dict.fromkeys(("Encrypted", "KmsKeyId", "TagSpecifications", "ClientToken"), (None,)),
     **dict.fromkeys(("Description", "SnapshotCopyCompletionDurationMinutes"), (None,)),
 }
+IN_QUERIES = ("account", "SourceRegion", "SourceImageId")
 # Tokens that open nothing.
 CLOSED = ("", "amic_nothing")
-# Nothing here has failed.
+# What failed here was never approved.
 NEVER_DONE = ("POST /api/v1/requests/{number}/retry",)
 
 
 @dataclass
 class World:
-    """What there is to ask for, who asks, and what was answered."""
+    """What there is to ask for, who asks, and what was answered. `requests` are picked from; of each `parts` has what
+    else an address names."""
 
-    requests: dict[int, tuple[int, str]]
+    requests: list[CopyRequest]
+    parts: dict[int, dict[str, int]]
     tokens: list[str]
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))
     statuses: Counter[int] = field(default_factory=Counter)
@@ -70,17 +75,18 @@ class World:
         case.headers["Authorization"] = f"Bearer {token}" if token else ""
         if self.chance.random() < 0.33:
             return token
-        number = self.chance.choice(list(self.requests))
-        copy_id, content_hash = self.requests[number]
-        for name, value in (("number", number), ("copy_id", copy_id)):
+        row = self.chance.choice(self.requests)
+        for name, value in {"number": row.pk, **self.parts[row.pk]}.items():
             if isinstance(case.path_parameters.get(name), int):
                 case.path_parameters[name] = value
         if "If-Match" in case.headers or self.chance.random() < 0.5:
-            case.headers["If-Match"] = f'"{content_hash}"'
+            case.headers["If-Match"] = f'"{row.content_hash}"'
         # What is wrong with a body on purpose stays wrong.
         good = case.meta is not None and case.meta.generation.mode == GenerationMode.POSITIVE
         if isinstance(case.body, dict) and good:
             case.body = self.improved(case.body)
+        if good:
+            case.query.update({name: self.chance.choice(GOOD[name]) for name in case.query if name in IN_QUERIES})
         return token
 
     def improved(self, value: Any) -> Any:
@@ -112,8 +118,13 @@ def world(
     every = token_of(person, "read", "request", "audit", "decide")
     alone = [token_of(person, scope) for scope in ("read", "request", "audit", "decide")]
     others = token_of(make_person("other", "requester"), "read", "request")
+    failed = rows[-1]
+    ImageCopy.objects.filter(request=failed).update(state="FAILED", error_code="Blocked")
+    CopyRequest.objects.filter(pk=failed.pk).update(state="FAILED")
+    delivery = told(failed)
     found = World(
-        {row.pk: (row.copies.get().pk, row.content_hash) for row in rows},
+        [*rows, *[failed] * 4],
+        {row.pk: {"copy_id": row.copies.get().pk, "delivery_id": delivery.pk} for row in rows},
         [every] * 20 + alone + [others, *CLOSED],
     )
     logging.disable(logging.CRITICAL)
