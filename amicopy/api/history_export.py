@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from ninja import Query
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AwareDatetime, BeforeValidator, WithJsonSchema
 
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, Wrong
@@ -36,7 +36,7 @@ def export_history(
     since: Annotated[Moment, Query(None, description="Events from this time on.")],
     until: Annotated[Moment, Query(None, description="Events up to this time.")],
     actor: Word,
-    action: Annotated[str | None, Query(None, enum=[*ACTIONS, None])],
+    action: Annotated[Annotated[str, WithJsonSchema({"enum": [*ACTIONS]})] | None, Query(None)],
     number: Annotated[ROW, Query(None, alias="request", description="A request's number.")],
     account: Annotated[str | None, Query(None, pattern="^[0-9]{12}$")],
     region: Word,
