@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -117,9 +118,16 @@ def _refuse_outside_own_transaction(execute: Callable[..., Any], sql: str, *rest
     return execute(sql, *rest)
 
 
+@pytest.fixture(scope="session")
+def var_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests' own process keeps its files."""
+    return tmp_path_factory.mktemp("var")
+
+
 @pytest.fixture(autouse=True)
-def _no_aws(settings: Settings) -> None:
-    """A test that doesn't ask for the sandbox reaches nothing: no test ever talks to AWS."""
+def _no_aws(settings: Settings, var_dir: Path) -> None:
+    """A test that doesn't ask for the sandbox reaches nothing: no test ever talks to AWS, or writes into `var/`."""
+    settings.VAR_DIR = var_dir
     settings.AWS_ENDPOINT = "http://127.0.0.1:9"
     sessions.forget_all()
     # What another test found out at its AWS is not known in this one.

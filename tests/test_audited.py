@@ -30,6 +30,7 @@ WITHOUT = {
     "copies.engine.call_outcomes:remember": "the id of an image, for the event of its cancelling",
     "copies.engine.cancellation:_keep": "what the call to AWS told",
     "copies.core.installation:installation_mark": "the installation's id, made once by itself",
+    "copies.engine.outside_memory:notice": "an event would take a number that was given away; `after_restore` tells it",
     "copies.core.engine_models:mark": "that a part of amicopy lives",
     "copies.operations.password_links:end": "its verb tells it",
     "copies.operations.tokens:keep_use": "when a token was used last",

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from amicopy.audit import heads, triggers
+from amicopy.audit import heads, restores, triggers
 from amicopy.audit.chain import FIELDS, GENESIS, fits
 from amicopy.audit.heads import Head
 from amicopy.audit.models import AuditAnchor, AuditEvent
@@ -100,6 +100,8 @@ def missing_head(head: Head, name: str) -> str:
     anchor = archive_of(head)
     if anchor is not None:
         return f"Event {head.id} in {name} was archived to {anchor.file}. Verify that file with this head."
+    if (restore := restores.recorded_after(head.id)) is not None:
+        return f"Event {head.id} in {name} is missing: a backup was restored, says event {restore.pk}."
     return f"Event {head.id} in {name} is missing: the end of the history was cut off."
 
 

@@ -11,4 +11,5 @@ class CopiesConfig(AppConfig):
 
     def ready(self) -> None:
         register(deploy_checks.two_person_changes, Tags.security, deploy=True)
+        register(deploy_checks.nothing_outside, Tags.security, deploy=True)
         register(deploy_checks.https_behind_a_proxy, Tags.security, deploy=True)

@@ -18,7 +18,16 @@ from amicopy.aws import sessions
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, CopyState
-from amicopy.copies.engine import cancellation, claims, copy_call, leases, leftover_jobs, shutdown, tracking
+from amicopy.copies.engine import (
+    cancellation,
+    claims,
+    copy_call,
+    leases,
+    leftover_jobs,
+    outside_memory,
+    shutdown,
+    tracking,
+)
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.operations import account_checks, head_upload, permission_checks, startup_audit
@@ -34,7 +43,7 @@ WORK_SECONDS = settings.LEASE_SECONDS / 4
 def _until_none_is_due(claim: Callable[[], Work | None]) -> Iterator[Work]:
     """What `claim` takes, piece by piece, until nothing is due, the task's time is over, or the worker is to stop."""
     deadline = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < deadline and not shutdown.told():
+    while time.monotonic() < deadline and not shutdown.told() and outside_memory.in_step():
         work = claim()
         if work is None:
             return
@@ -51,6 +60,8 @@ def sweep() -> None:
     """What beat sends: finds what is due and sends the tasks for it."""
     now = timezone.now()
     Pulse.mark("sweep")
+    if not outside_memory.in_step():
+        return
     due = ImageCopy.objects.filter(leases.due(now))
     if due.filter(state__in=COPY_STARTABLE).exists():
         send("start_due")
@@ -165,10 +176,7 @@ def look_for_leftovers() -> None:
 @shared_task
 def remove_leftovers() -> None:
     """Removes the leftovers that somebody chose, one after the other."""
-    deadline = time.monotonic() + WORK_SECONDS
-    while (
-        time.monotonic() < deadline and not shutdown.told() and leftover_jobs.remove(actor=worker("remove_leftovers"))
-    ):
+    for _ in _until_none_is_due(lambda: leftover_jobs.remove(actor=worker("remove_leftovers")) or None):
         pass
 
 

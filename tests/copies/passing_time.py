@@ -6,12 +6,13 @@ from django.db.models import F, Model
 
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import SeenLeftover
-from amicopy.copies.core.models import Attempt, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from tests.conftest import Control
 
 TIMES: dict[type[Model], tuple[str, ...]] = {
     ImageCopy: ("missing_since", "called_at", "queued_at", "seen_at"),
     Attempt: ("created_at", "first_called_at", "last_called_at"),
+    CopyRequest: ("restored_at",),
     SeenLeftover: ("missing_since", "seen_at"),
 }
 DUE = {ImageCopy: ("next_step_at", "lease_until"), SeenLeftover: ("next_try_at",)}

@@ -11,6 +11,8 @@ class Installation(models.Model):
 
     number = models.PositiveSmallIntegerField(unique=True, default=1)
     mark = models.CharField(max_length=32, default="")
+    # A process has found that this database is a backup that was restored; until `after_restore` was run.
+    behind_since = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()

@@ -92,6 +92,8 @@ class CopyRequest(models.Model):
     break_glass = models.BooleanField(default=False)
     # Goes up with every change a page can show, of the request or of a copy: the validator of conditional requests.
     version = models.PositiveIntegerField(default=1)
+    # The row comes from a backup that was restored at this moment: calls may have been made that it doesn't know.
+    restored_at = models.DateTimeField(null=True)
 
     objects = CopyRequestQuerySet.as_manager()
 

@@ -35,7 +35,7 @@ def follow(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> list[Image] | 
     if failed and attempt.in_doubt:
         _adopt(copy, attempts, failed[0], found.how[failed[0].ImageId], lease=lease, actor=actor)
         return None
-    if recovery.still_to_come(attempts, attempt, timezone.now()):
+    if recovery.still_to_come(copy, attempts, attempt, timezone.now()):
         raise absence.MayAppear("ImageMayAppear", "An image of an earlier call may still turn up.")
     return [image for image in found.bad if found.how[image.ImageId] != recovery.BY_SOURCE_AND_NAME]
 

@@ -19,7 +19,16 @@ from amicopy.copies.core import absence
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import adoption, backoff, call_outcomes, failed_images, gate, leases, recovery
+from amicopy.copies.engine import (
+    adoption,
+    backoff,
+    call_outcomes,
+    failed_images,
+    gate,
+    leases,
+    outside_memory,
+    recovery,
+)
 from amicopy.copies.lifecycle import holds, name_holders, source_binding
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, move_copy
 from amicopy.leases import LEASE
@@ -59,6 +68,7 @@ def start(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
         with transaction.atomic():
             call_outcomes.starting(copy, lease=lease, actor=actor)
             _mark_called(attempt)
+        outside_memory.keep()
         answer = ec2.copy_image(
             copy.account.aws(),
             region=copy.DestinationRegion,

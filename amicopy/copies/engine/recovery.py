@@ -48,8 +48,9 @@ def must_look(copy: ImageCopy, attempt: Attempt, now: datetime) -> bool:
 
     That is so after an earlier attempt, when AWS may have forgotten the token of a call whose answer was lost, and when
     so much time has passed since the token was made that the row may come from a backup, and the call have been made.
+    After `after_restore` that is known, and asked no more.
     """
-    if attempt.number > 1:
+    if attempt.number > 1 or copy.request.restored_at is not None:
         return True
     if attempt.in_doubt:
         return forgotten(attempt, now)
@@ -61,9 +62,12 @@ def forgotten(attempt: Attempt, now: datetime) -> bool:
     return attempt.first_called_at is not None and now - attempt.first_called_at > TOKEN_LIFE
 
 
-def still_to_come(attempts: Sequence[Attempt], attempt: Attempt, now: datetime) -> bool:
+def still_to_come(copy: ImageCopy, attempts: Sequence[Attempt], attempt: Attempt, now: datetime) -> bool:
     """Whether an image of a call whose answer was lost can still turn up, so that a new token may not be used. The call
-    of this attempt doesn't count while its token still stands for it."""
+    of this attempt doesn't count while its token still stands for it. What was called right before a backup was
+    restored was lost with its answer."""
+    if absence.young(copy.request.restored_at, now):
+        return True
     return any(each.may_appear(now) for each in attempts if each.pk != attempt.pk or forgotten(attempt, now))
 
 
@@ -78,7 +82,7 @@ def look(copy: ImageCopy, attempts: Sequence[Attempt]) -> Found:
     if mark is not None:
         others = {image.ImageId: image for image in _marked(copy, mark) if image.ImageId not in images}
         how |= dict.fromkeys(others, "by its mark")
-    elif any(attempt.in_doubt for attempt in attempts):
+    elif copy.request.restored_at is not None or any(attempt.in_doubt for attempt in attempts):
         others = {image.ImageId: image for image in _alike(copy, attempts) if image.ImageId not in images}
         how |= dict.fromkeys(others, BY_SOURCE_AND_NAME)
     else:
@@ -122,7 +126,8 @@ def _marked(copy: ImageCopy, mark: Mark) -> list[Image]:
 
 
 def _alike(copy: ImageCopy, attempts: Sequence[Attempt]) -> list[Image]:
-    """The images of the copy's source and name that can have come of a call whose answer was lost."""
+    """The images of the copy's source and name that can have come of a call whose answer was lost, or, in a backup,
+    of one since the attempt was stored."""
     parameters = copy.parameters
     found = ec2.find_copies(
         copy.account.aws(),
@@ -131,7 +136,8 @@ def _alike(copy: ImageCopy, attempts: Sequence[Attempt]) -> list[Image]:
         source_region=parameters["SourceRegion"],
         name=parameters["Name"],
     )
-    called = [attempt.first_called_at or attempt.created_at for attempt in attempts if attempt.in_doubt]
+    restored = copy.request.restored_at is not None
+    called = [each.first_called_at or each.created_at for each in attempts if each.in_doubt or restored]
     earliest = min(called, default=timezone.now()) - CLOCK_SLACK
     return [image for image in found if image.CreationDate is None or image.CreationDate >= earliest]
 

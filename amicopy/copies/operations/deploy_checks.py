@@ -1,5 +1,6 @@
 """What `manage.py check --deploy` says of settings that amicopy is weaker with."""
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -22,3 +23,13 @@ def https_behind_a_proxy(**kwargs: Any) -> list[CheckMessage]:
     words = "HTTPS_ONLY is on and TRUSTED_PROXIES is empty: no proxy can say that a request came by HTTPS."
     hint = "Name the proxy that ends TLS in TRUSTED_PROXIES, such as 127.0.0.1."
     return [Warning(words, hint=hint, id="amicopy.W004")]
+
+
+def nothing_outside(**kwargs: Any) -> list[CheckMessage]:
+    """Warns where a worker couldn't write down what it has seen of the database, so that nobody would notice a restored
+    backup."""
+    there = next(path for path in (settings.VAR_DIR, *settings.VAR_DIR.parents) if path.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return []
+    words = f"{settings.VAR_DIR} can't be written: a database restored from a backup wouldn't be noticed."
+    return [Warning(words, hint="Let AMICOPY_VAR_DIR be a folder that workers can write.", id="amicopy.W005")]

@@ -22,7 +22,7 @@ from amicopy.aws.sessions import home_region
 from amicopy.copies.core.engine_models import EventQueue, Pulse
 from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import ami_events, leases
+from amicopy.copies.engine import ami_events, leases, outside_memory
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.operations import access_keys
 from amicopy.copies.voting import voters
@@ -61,6 +61,7 @@ class Finding:
 def findings() -> Iterator[Finding]:
     """One finding after the other, quick ones first. Never raises for what is being looked at."""
     yield from _database()
+    yield from _restored()
     broker = _broker()
     yield broker
     yield from _running(with_workers=broker.ok)
@@ -96,6 +97,17 @@ def _database() -> Iterator[Finding]:
     if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < SQLITE_SOUND:
         words = f"SQLite {sqlite3.sqlite_version} has a rare fault with several writers; 3.51.3 mends it."
         yield Finding("SQLite", words, warning=True)
+
+
+def _restored() -> Iterator[Finding]:
+    """Whether the database is a backup that was restored, and whether this machine would notice."""
+    try:
+        if outside_memory.noticed():
+            yield Finding("restore", str(outside_memory.Behind()), ok=False)
+        elif fault := outside_memory.fault():
+            yield Finding("restore", f"This machine wouldn't notice a restored backup: {fault}.", warning=True)
+    except DatabaseError:
+        return
 
 
 def _broker() -> Finding:

@@ -1,15 +1,18 @@
 """What a process notices when it starts: settings and people that aren't as the history last said."""
 
 import logging
+import sys
 from typing import Any
 
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_ready
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import lock_chain, record
 from amicopy.audit.models import AuditEvent
+from amicopy.copies.engine import outside_memory
+from amicopy.copies.engine.outside_memory import Behind
 from amicopy.copies.operations import people
 
 logger = logging.getLogger(__name__)
@@ -21,14 +24,30 @@ MOST = 50
 def notice(process: str) -> None:
     """Records changed settings and people. `process` is a kind, `web` or `worker`: many of a kind leave one event.
 
-    A database that isn't there or not migrated yet stops no process; the next start notices.
+    A database that isn't there or not migrated yet stops no process; the next start notices. Raises Behind, and records
+    nothing, for one that was restored from a backup.
     """
     actor = Actor(name=f"amicopy {process}", source="worker")
     try:
+        outside_memory.check()
         notice_settings(process, actor=actor)
         people.notice(actor)
     except DatabaseError as error:
         logger.warning("Settings and people weren't compared with the history: %s", error)
+
+
+@worker_init.connect
+def _worker_starts(**kwargs: object) -> None:
+    """A worker ends before it does anything on a database that was restored; its supervisor starts it again."""
+    try:
+        outside_memory.check()
+    except Behind as behind:
+        sys.exit(f"amicopy: {behind}")
+    except DatabaseError as error:
+        logger.warning("Whether the database is behind wasn't looked at: %s", error)
+    finally:
+        # Before the pool's processes are forked.
+        connection.close()
 
 
 @worker_ready.connect

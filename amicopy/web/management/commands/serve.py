@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from amicopy.copies.engine.outside_memory import Behind
 from amicopy.copies.operations.startup_audit import notice
 
 # Open connections, idle ones included, of each process; beyond them others wait to be accepted.
@@ -23,7 +24,10 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         """Never returns: the process becomes granian, so that signals reach it directly."""
-        notice("web")
+        try:
+            notice("web")
+        except Behind as behind:
+            raise CommandError(str(behind)) from None
         _allow_files(CONNECTIONS + OTHER_FILES)
         server = Path(sys.executable).with_name("granian")
         os.execv(server, [str(server), *arguments(os.environ)])  # noqa: S606, no shell is meant
