@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.http import HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]  # both are its own
 
 # First, since it sets Django up for what follows.
@@ -27,7 +27,9 @@ from amicopy.wsgi import application as pages
 # isort: split
 from amicopy.api.problems import Problem
 from amicopy.api.problems import answer as as_problem
+from amicopy.api.problems import unavailable as unavailable_problem
 from amicopy.api.waits import HELD, POSSIBLE, WANTED, Waits
+from amicopy.web.views.errors import unavailable
 
 Headers = list[tuple[str, str]]
 # Bytes of bodies that may be here at a time: what many slow ones take together.
@@ -50,6 +52,10 @@ class Refused(Exception):
     def __init__(self, status: int, code: str, words: str) -> None:
         super().__init__(words)
         self.status, self.code = status, code
+
+
+class Late(Exception):
+    """An answer that wasn't made in time, as while the database hangs."""
 
 
 class Application:
@@ -87,12 +93,12 @@ class Application:
             if "content-length" in scope.headers:
                 await asyncio.wait_for(self._read(scope, protocol, body), settings.REQUEST_SECONDS)
             environ = environ_of(scope, bytes(body)) | {POSSIBLE: self.waits.room}
-            answer, headers, whole = await loop.run_in_executor(self.page_threads, self._answer, environ)
+            answer, headers, whole = await self._made(environ)
             if (wait := environ.get(WANTED)) is not None:
                 if not await self.waits.until_changed(wait, protocol.client_disconnect):
                     return
                 environ = environ_of(scope, bytes(body)) | {HELD: wait.seconds}
-                answer, headers, whole = await loop.run_in_executor(self.page_threads, self._answer, environ)
+                answer, headers, whole = await self._made(environ)
             if whole is None:
                 file = await loop.run_in_executor(self.export_threads, _written, answer)
                 loop.call_later(OPENED_SECONDS, os.unlink, file)
@@ -104,6 +110,8 @@ class Application:
             _refuse(scope, protocol, Refused(408, "too-slow", words))
         except Refused as refused:
             _refuse(scope, protocol, refused)
+        except Late:
+            _say_late(scope, protocol)
         except ProtocolClosed:
             pass
         finally:
@@ -122,6 +130,15 @@ class Application:
                 raise Refused(503, "too-busy", "Too much is being sent at the moment. Try again in a minute.")
         if len(body) < length:
             raise Refused(400, "unreadable", "The request ended early.")
+
+    async def _made(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, Headers, bytes | None]:
+        """What `_answer` returns. Raises Late: who waits is told, a thread at work finishes, and what no thread has
+        taken yet isn't begun."""
+        made = asyncio.get_running_loop().run_in_executor(self.page_threads, self._answer, environ)
+        try:
+            return await asyncio.wait_for(made, settings.ANSWER_SECONDS)
+        except TimeoutError:
+            raise Late from None
 
     def _answer(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, Headers, bytes | None]:
         """Django's answer, its headers, and its body unless nobody knows how long that is."""
@@ -192,6 +209,16 @@ def _refuse(scope: Scope, protocol: HTTPProtocol, refused: Refused) -> None:
         kind, said = problem["Content-Type"], problem.content.decode()
     headers = [("content-type", kind), ("cache-control", "no-store"), ("connection", "close")]
     protocol.response_str(refused.status, headers, said)
+
+
+def _say_late(scope: Scope, protocol: HTTPProtocol) -> None:
+    """Answers instead of a page that wasn't made in time."""
+    if scope.path.startswith("/api/v1/"):
+        answer: HttpResponse = as_problem(unavailable_problem())
+    else:
+        answer = unavailable(sent=scope.method not in {"GET", "HEAD"})
+    headers = [(name.lower(), value) for name, value in answer.items()]
+    protocol.response_bytes(answer.status_code, headers, answer.content)
 
 
 application = Application(pages, threads=int(os.environ.get("WEB_THREADS") or "8"))

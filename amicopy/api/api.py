@@ -1,8 +1,10 @@
 """The API: its operations, the words for what is refused, and the document that describes it."""
 
 import json
+import logging
 from typing import Any, NoReturn
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -24,11 +26,13 @@ from amicopy.api import (
 from amicopy.api.idempotency import Answered
 from amicopy.api.members import type_words
 from amicopy.api.operations import router
-from amicopy.api.problems import MEDIA_TYPE, Problem, Wrong, answer, not_found
+from amicopy.api.problems import MEDIA_TYPE, Problem, Wrong, answer, not_found, unavailable
 from amicopy.api.token_auth import TokenAuth, TokenRequest, no_token
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.lifecycle.transitions import InvalidTransition
+
+logger = logging.getLogger(__name__)
 
 UNREADABLE = "The body must be one JSON object in UTF-8, with each member once, not too deep, and without NaN."
 
@@ -95,6 +99,13 @@ def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
 @api.exception_handler(Answered)
 def _again(request: HttpRequest, answered: Answered) -> HttpResponse:
     return answered.response
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def _no_database(request: HttpRequest, error: OperationalError | InterfaceError) -> HttpResponse:
+    logger.error("The API has no database: %s", error)
+    return answer(unavailable())
 
 
 @api.exception_handler(AuthenticationError)

@@ -64,3 +64,9 @@ def answer(problem: Problem) -> JsonResponse:
 
 def not_found(what: str = "There is nothing at this address.") -> Problem:
     return Problem(404, "not-found", what)
+
+
+def unavailable() -> Problem:
+    """The database is away or overtaxed, or an answer took too long: whether something was done isn't known."""
+    words = "amicopy's database doesn't answer. Whether the call was carried out isn't known; ask again."
+    return Problem(503, "unavailable", words, headers={"Retry-After": "5"})

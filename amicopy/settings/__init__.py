@@ -4,8 +4,31 @@ from typing import Any
 
 from amicopy.settings.celery import *  # noqa: F403, what Django reads here
 from amicopy.settings.environment import *  # noqa: F403, what Django reads here
-from amicopy.settings.environment import EMAIL_HOST, EMAIL_SECURITY, LOG_LEVEL, SANDBOX, VAR_DIR, database_url
+from amicopy.settings.environment import (
+    DATABASE_CONNECT_SECONDS,
+    DATABASE_LOCK_SECONDS,
+    DATABASE_STATEMENT_SECONDS,
+    EMAIL_HOST,
+    EMAIL_SECURITY,
+    LOG_LEVEL,
+    SANDBOX,
+    VAR_DIR,
+    database_url,
+)
 from amicopy.settings.web import *  # noqa: F403, what Django reads here
+
+
+def postgresql_options() -> dict[str, Any]:
+    """What connections to PostgreSQL are opened with, so that nobody waits for ever for a server that hangs or is gone.
+
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+    """
+    limits = {"statement_timeout": DATABASE_STATEMENT_SECONDS, "lock_timeout": DATABASE_LOCK_SECONDS}
+    said = " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items() if seconds)
+    # A host that has vanished without a word is given up after 25 seconds.
+    found = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+    return {"connect_timeout": DATABASE_CONNECT_SECONDS, **found, **({"options": said} if said else {})}
+
 
 # --- database: PostgreSQL, or SQLite tuned so that writers wait for each other instead of failing ---
 DATABASES: dict[str, Any] = {"default": database_url}
@@ -21,6 +44,7 @@ if database_url["ENGINE"] == "django.db.backends.sqlite3":
 else:
     database_url["CONN_MAX_AGE"] = 60
     database_url["CONN_HEALTH_CHECKS"] = True
+    database_url["OPTIONS"] = {**database_url.get("OPTIONS", {}), **postgresql_options()}
 # In each process: answers of look-ups, counts of them, how fast copies are. Bounded, and all of it can be found anew.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},

@@ -17,7 +17,15 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError, validate
 
 from amicopy.audit import signing_keys
-from amicopy.settings.values import encryption_keys, head_keys, required_tags, socket_path, trusted_proxies
+from amicopy.settings.values import (
+    broker_url,
+    database,
+    encryption_keys,
+    head_keys,
+    required_tags,
+    socket_path,
+    trusted_proxies,
+)
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -39,16 +47,18 @@ try:
     if SANDBOX:
         SECRET_KEY: str = env.str("SECRET_KEY", "sandbox-only-" + "0" * 40)
         ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-        database_url: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'amicopy.sqlite3'}")
-        CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", f"redis+socket://{socket_path(VAR_DIR)}")
+        database_url: dict[str, Any] = database(
+            env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'amicopy.sqlite3'}")
+        )
+        CELERY_BROKER_URL: str = broker_url(env.str("CELERY_BROKER_URL", f"redis+socket://{socket_path(VAR_DIR)}"))
         AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", SECRET_KEY)
         own = base64.urlsafe_b64encode(hashlib.sha256(f"amicopy encryption {SECRET_KEY}".encode()).digest()).decode()
         ENCRYPTION_KEYS: list[str] = encryption_keys(env.list("ENCRYPTION_KEYS", [own]))
     else:
         SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=40))
         ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", validate=validate.Length(min=1))
-        database_url = env.dj_db_url("DATABASE_URL")
-        CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
+        database_url = database(env.dj_db_url("DATABASE_URL"))
+        CELERY_BROKER_URL = broker_url(env.str("CELERY_BROKER_URL"))
         AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", validate=validate.Length(min=40))
         ENCRYPTION_KEYS = encryption_keys(env.list("ENCRYPTION_KEYS", validate=validate.Length(min=1)))
 
@@ -60,12 +70,22 @@ try:
     TRUSTED_PROXIES: list[str] = trusted_proxies(env.list("TRUSTED_PROXIES", []))
     # How long a request may take to arrive, head and body.
     REQUEST_SECONDS: float = env.float("REQUEST_SECONDS", 15.0, validate=validate.Range(min=1, max=60))
-    LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
+    # How long a page may take to be made, before whoever waits for it is told that it isn't there.
+    ANSWER_SECONDS: float = env.float("ANSWER_SECONDS", 30.0, validate=validate.Range(min=1, max=600))
+    # How long PostgreSQL may take to take a connection, to carry out a statement, and to get a lock; 0: for ever.
+    DATABASE_CONNECT_SECONDS: int = env.int("DATABASE_CONNECT_SECONDS", 5, validate=validate.Range(min=1, max=60))
+    DATABASE_STATEMENT_SECONDS: int = env.int("DATABASE_STATEMENT_SECONDS", 20, validate=validate.Range(min=0))
+    DATABASE_LOCK_SECONDS: int = env.int("DATABASE_LOCK_SECONDS", 10, validate=validate.Range(min=0))
+    LOG_LEVEL: str = env.str(
+        "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+    )
     # Seconds between two looks for work that is due, and between two rounds of tracking.
-    SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0)
-    TRACK_SECONDS: float = env.float("TRACK_SECONDS", 5.0 if SANDBOX else 20.0)
+    SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60))
+    TRACK_SECONDS: float = env.float(
+        "TRACK_SECONDS", 5.0 if SANDBOX else 20.0, validate=validate.Range(min=0.1, max=300)
+    )
     # The broker's queue; two installations on one broker need two.
-    CELERY_QUEUE: str = env.str("CELERY_QUEUE", "amicopy")
+    CELERY_QUEUE: str = env.str("CELERY_QUEUE", "amicopy", validate=validate.Length(min=1, max=200))
     # How long a worker may hold a piece of work before another takes it over; tasks are ended well before.
     LEASE_SECONDS: int = env.int("LEASE_SECONDS", 150, validate=validate.Range(min=20))
     # How long something that AWS showed or promised must stay away before it counts as gone; AWS's lists lag.
@@ -132,7 +152,7 @@ try:
     SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")
     # The mail server. Empty: no e-mail is sent; the sandbox then writes e-mails to files.
     EMAIL_HOST: str = env.str("EMAIL_HOST", "")
-    EMAIL_PORT: int = env.int("EMAIL_PORT", 587)
+    EMAIL_PORT: int = env.int("EMAIL_PORT", 587, validate=validate.Range(min=1, max=65535))
     EMAIL_HOST_USER: str = env.str("EMAIL_HOST_USER", "")
     EMAIL_HOST_PASSWORD: str = env.str("EMAIL_HOST_PASSWORD", "")
     EMAIL_SECURITY: str = env.str("EMAIL_SECURITY", "starttls", validate=validate.OneOf(["starttls", "tls", "none"]))

@@ -5,11 +5,17 @@ import ipaddress
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from environs import EnvError
 
 from amicopy.audit import signing_keys
+
+# What Celery's transports are called that amicopy's settings are for, and those of them that are a file.
+SOCKETS = ("redis+socket", "valkey+socket")
+BROKERS = ("amqp", "amqps", "pyamqp", "redis", "rediss", "valkey", "valkeys", *SOCKETS, "sqs")
 
 
 def socket_path(directory: Path) -> Path:
@@ -19,6 +25,26 @@ def socket_path(directory: Path) -> Path:
         return path
     digest = hashlib.sha256(str(directory).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"amicopy-{os.getuid()}-{digest}.sock"
+
+
+def broker_url(url: str) -> str:
+    """The broker's address. Raises EnvError for what can't be one: Celery would take it and reach nothing."""
+    scheme = urlsplit(url).scheme
+    if scheme not in BROKERS:
+        words = f"begins with {scheme}://" if scheme else "is empty or has no scheme"
+        raise EnvError(f"CELERY_BROKER_URL {words}; it must begin with one of {', '.join(BROKERS)}")
+    if scheme != "sqs" and scheme not in SOCKETS and not urlsplit(url).hostname:
+        raise EnvError("CELERY_BROKER_URL must name the broker's host, such as amqp://broker.example//")
+    return url
+
+
+def database(config: dict[str, Any]) -> dict[str, Any]:
+    """The database as Django has it. Raises EnvError for another kind than the two that amicopy is for."""
+    if config.get("ENGINE") not in {"django.db.backends.postgresql", "django.db.backends.sqlite3"}:
+        raise EnvError("DATABASE_URL must begin with postgres:// or sqlite:///")
+    if not config.get("NAME"):
+        raise EnvError("DATABASE_URL must name a database, such as postgres://amicopy@db.example/amicopy")
+    return config
 
 
 def required_tags(entries: list[str]) -> dict[str, tuple[str, ...]]:

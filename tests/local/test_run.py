@@ -54,6 +54,32 @@ def test_an_unsafe_setting_is_refused(name: str, value: str) -> None:
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [
+        ("CELERY_BROKER_URL", "", "amqp"),
+        ("CELERY_BROKER_URL", "http://broker.example/", "amqp"),
+        ("CELERY_BROKER_URL", "amqp://", "amqp://broker.example//"),
+        ("DATABASE_URL", "mysql://db.example/amicopy", "postgres://"),
+        ("DATABASE_URL", "postgres://db.example", "postgres://amicopy@db.example/amicopy"),
+        ("SWEEP_SECONDS", "0", "0.1"),
+        ("TRACK_SECONDS", "-1", "0.1"),
+        ("ANSWER_SECONDS", "0", "1"),
+        ("DATABASE_CONNECT_SECONDS", "0", "1"),
+        ("DATABASE_LOCK_SECONDS", "-5", "0"),
+        ("CELERY_QUEUE", "", "1"),
+        ("EMAIL_PORT", "0", "1"),
+        ("LOG_LEVEL", "loud", "WARNING"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_cure(name: str, value: str, cure: str) -> None:
+    answer = manage("check", **{**PRODUCTION, name: value})
+    assert answer.returncode != 0
+    assert name in answer.stderr
+    assert cure in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
 def test_keys_that_are_the_same_are_refused() -> None:
     key = PRODUCTION["ENCRYPTION_KEYS"]
     for changes in (
@@ -92,7 +118,7 @@ def test_a_production_whose_history_convinces_no_outsider_is_warned_of() -> None
     assert "amicopy.W001" in said
     assert "amicopy.W002" in said
     keys = dict(line.split("=", 1) for line in manage("make_audit_key", **PRODUCTION).stdout.splitlines())
-    said = manage("check", "--deploy", **PRODUCTION, **keys, AUDIT_HEAD_DIR="heads").stderr
+    said = manage("check", "--deploy", **PRODUCTION, **keys, AUDIT_HEAD_DIR="heads", TRUSTED_PROXIES="127.0.0.1").stderr
     assert "amicopy.W" not in said
 
 
