@@ -16,9 +16,9 @@ from amicopy.copies.core.models import Account
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.token_models import ApiToken, well_formed
 from amicopy.copies.operations import access_keys, tokens
-from amicopy.copies.operations.doctor import findings
 from amicopy.notify.sealing import Unreadable
 from tests.copies.conftest import acting
+from tests.doctor import findings
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))

@@ -21,10 +21,10 @@ from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import EventQueue, EventSource
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.engine import ami_events, leases
-from amicopy.copies.operations.doctor import findings
 from amicopy.sandbox.server import Server
 from tests.conftest import Control
 from tests.copies.conftest import Submit, approve, make_call
+from tests.doctor import findings
 
 pytestmark = pytest.mark.django_db
 URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/ami-events"

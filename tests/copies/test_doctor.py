@@ -12,10 +12,12 @@ from amicopy.aws import sessions
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import Account, ImageCopy
-from amicopy.copies.operations.doctor import beat, clock, clocks, findings
+from amicopy.copies.operations.health.machinery import beat, clocks
+from amicopy.copies.operations.health.places import clock
 from amicopy.copies.requests import verbs
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, make_call
+from tests.doctor import findings, said
 
 pytestmark = pytest.mark.django_db
 
@@ -132,26 +134,30 @@ def test_a_clock_that_is_wrong_is_noticed(seconds: int, found: int) -> None:
 def test_a_beat_that_is_silent_is_noticed() -> None:
     now, minute = timedelta(), timedelta(minutes=1)
     tasks.sweep()
-    assert beat(Pulse.last("sweep"), None).ok
-    assert "no worker does it" in beat(minute, now).words
-    assert "60 seconds ago" in beat(minute, minute).words
-    assert "never" in beat(None, None).words
+    assert said(beat(Pulse.last("sweep"), None)).ok
+    assert "no worker does it" in said(beat(minute, now)).words
+    assert "60 seconds ago" in said(beat(minute, minute)).words
+    assert "never" in said(beat(None, None)).words
 
 
 def test_o5_the_clocks_of_all_hosts_are_compared_with_the_database() -> None:
     Pulse.mark("sweep")
     Pulse.mark("beat")
-    assert [finding.words for finding in clocks(list(Pulse.objects.all()))] == [
-        "Beat, workers and database agree on the time."
-    ]
+    assert [finding.code for finding in clocks(list(Pulse.objects.all()))] == ["clocks-agree"]
     Pulse.objects.filter(name="beat").update(host="far-away", host_at=F("at") - timedelta(seconds=7))
     Pulse.mark("beat")
-    [behind] = clocks(list(Pulse.objects.all()))
-    assert behind.words == "far-away, which runs beat, is 7 seconds behind the database. Set its clock by NTP."
+    [behind] = map(said, clocks(list(Pulse.objects.all())))
+    assert behind.words.startswith("far-away, which runs beat, is 7 seconds behind the database.")
+    assert behind.words.endswith("Set its clock by NTP.")
     assert (behind.ok, behind.warning) == (True, True)
     Pulse.objects.filter(host="far-away").update(host_at=F("at") + timedelta(minutes=2))
-    [ahead] = clocks(list(Pulse.objects.all()))
+    [ahead] = map(said, clocks(list(Pulse.objects.all())))
     assert not ahead.ok
+    # Each within five seconds of the database, and ten of each other.
+    Pulse.objects.filter(host="far-away").update(host_at=F("at") + timedelta(seconds=4))
+    Pulse.objects.exclude(host="far-away").update(host_at=F("at") - timedelta(seconds=4))
+    [apart] = map(said, clocks(list(Pulse.objects.all())))
+    assert "8 seconds ahead of" in apart.words
 
 
 def test_f17_the_doctor_says_when_tokens_are_of_the_global_endpoint(

@@ -14,10 +14,10 @@ from amicopy.audit.models import AuditEvent
 from amicopy.aws.errors import AwsError
 from amicopy.copies import tasks
 from amicopy.copies.operations import head_upload
-from amicopy.copies.operations.doctor import findings
 from amicopy.sandbox.server import Server
 from tests.audit.writing import write
 from tests.conftest import Control
+from tests.doctor import findings
 
 pytestmark = pytest.mark.django_db
 

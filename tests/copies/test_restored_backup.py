@@ -18,7 +18,7 @@ from amicopy.copies import tasks
 from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.engine import outside_memory
-from amicopy.copies.operations import doctor, restored_backup, startup_audit
+from amicopy.copies.operations import restored_backup, startup_audit
 from amicopy.copies.requests import verbs
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve
@@ -28,6 +28,7 @@ from tests.copies.test_what_was_made import make_image
 
 pytestmark = pytest.mark.django_db
 OPERATOR = Actor(name="after_restore", source="command")
+from tests.doctor import findings
 
 
 def forget_newest() -> None:
@@ -53,7 +54,7 @@ def test_nothing_is_called_on_a_database_that_lacks_what_was_seen(
     copy.refresh_from_db()
     assert (copy.state, sandbox("calls"), AuditEvent.objects.count()) == ("QUEUED", [], count)
     assert outside_memory.noticed(), "other machines stop as well"
-    assert not next(found for found in doctor.findings() if found.what == "restore").ok
+    assert not next(found for found in findings() if found.what == "restore").ok
     with pytest.raises(outside_memory.Behind):
         startup_audit.notice("web")
     go_on()
@@ -176,7 +177,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_stops_nothing(
     settings.VAR_DIR = tmp_path / "a file"
     settings.VAR_DIR.write_text("")
     assert started(approve(approver, submit())).state == "COPYING"
-    assert next(found for found in doctor.findings() if found.what == "restore").warning
+    assert next(found for found in findings() if found.what == "restore").warning
     assert "amicopy.W005" in {str(found.id) for found in run_checks(include_deployment_checks=True)}
     settings.VAR_DIR = tmp_path / "new" / "folder"
     assert "amicopy.W005" not in {str(found.id) for found in run_checks(include_deployment_checks=True)}

@@ -13,11 +13,11 @@ from django.db.migrations.executor import MigrationExecutor
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.operations.doctor import findings
 from amicopy.notify import sealing
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Message
 from amicopy.notify.sealing import seal
 from tests.copies.conftest import Submit
+from tests.doctor import findings
 from tests.notify.conftest import send_all
 from tests.notify.servers import HookServer
 

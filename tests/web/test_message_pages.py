@@ -11,11 +11,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.operations.doctor import findings
 from amicopy.notify import endpoints, outbox, tasks
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint, Kind, Message, Mute, State
 from amicopy.notify.sealing import seal
 from amicopy.web.views import webhooks
+from tests.doctor import findings
 from tests.notify.conftest import hooks
 from tests.notify.servers import HookServer
 from tests.web.conftest import SignedIn, typed

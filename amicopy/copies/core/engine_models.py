@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from amicopy.copies.core.absence import Missable
+from amicopy.version import VERSION
 
 
 class EventQueue(models.Model):
@@ -184,8 +185,9 @@ class SeenLeftover(Missable):
 
 
 class Pulse(models.Model):
-    """When something that should happen all the time happened last on a host: `sweep` is a worker's, `beat` is beat's,
-    `ping` what the doctor asked for. By the database's clock and by the host's own, so that clocks can be compared."""
+    """When something that should happen all the time happened last on a host, and which version did it: `worker` and
+    `web` are alive, beat sent (`beat`), a worker swept (`sweep`), did some of the work (`work`), or answered doctor
+    (`ping`). By the database's clock and by the host's own, so that clocks can be compared."""
 
     # A row older than this is of a host that is gone.
     KEPT = timedelta(days=30)
@@ -194,6 +196,7 @@ class Pulse(models.Model):
     host = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()
     host_at = models.DateTimeField(null=True)
+    version = models.CharField(max_length=32, blank=True)
 
     class Meta:
         default_permissions = ()
@@ -210,9 +213,9 @@ class Pulse(models.Model):
     @staticmethod
     def mark(name: str) -> None:
         """Stores that it happened now on this host, in one statement, whoever does the same at this moment."""
-        row = Pulse(name=name, host=socket.gethostname()[:64], at=Now(), host_at=timezone.now())
+        row = Pulse(name=name, host=socket.gethostname()[:64], at=Now(), host_at=timezone.now(), version=VERSION)
         Pulse.objects.bulk_create(
-            [row], update_conflicts=True, unique_fields=["name", "host"], update_fields=["at", "host_at"]
+            [row], update_conflicts=True, unique_fields=["name", "host"], update_fields=["at", "host_at", "version"]
         )
 
     @staticmethod

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from amicopy.audit import head_store
-from amicopy.copies.operations import doctor
+from amicopy.copies.operations.health import machinery
 
 # How long the broker may take to answer, and how long its answer counts, in seconds.
 BROKER_SECONDS, BROKER_KEPT = 1, 5.0
@@ -54,7 +54,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _migrated() -> bool:
-    if not _seen_migrated.is_set() and not doctor.missing_migrations():
+    if not _seen_migrated.is_set() and not machinery.missing_migrations():
         _seen_migrated.set()
     return _seen_migrated.is_set()
 
@@ -73,7 +73,7 @@ def _broker_answers() -> bool:
     if not _asks_broker.acquire(blocking=asked_at is None):
         return bool(answers)
     try:
-        answers = not doctor.broker_fault(BROKER_SECONDS)
+        answers = not machinery.broker_fault(BROKER_SECONDS)
         cache.set(BROKER, (time.monotonic(), answers), None)
     finally:
         _asks_broker.release()

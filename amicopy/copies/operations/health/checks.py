@@ -1,0 +1,52 @@
+"""The list of checks. A new one is a line here, its words in `words`, and a test."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from amicopy.copies.operations.health import history, machinery, places, telling, waiting
+from amicopy.copies.operations.health.finding import Finding, Part, look
+
+# A check takes a moment; one that takes this long hangs.
+SECONDS = 6.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to look at, and how many seconds that may take. `asks_database`: it can't be done without."""
+
+    part: Part
+    look: Callable[[], Iterator[Finding]]
+    seconds: float = SECONDS
+    asks_database: bool = True
+
+
+def two_people() -> Iterator[Finding]:
+    """Whether it takes two administrators to give power."""
+    if not settings.TWO_PERSON_CHANGES:
+        yield look(Part.CHANGES, "changes-by-one")
+
+
+# What every face shows: nothing here calls AWS or writes.
+CHECKS = (
+    Check(Part.DATABASE, machinery.database),
+    Check(Part.RESTORE, machinery.restored),
+    Check(Part.BROKER, machinery.broker, asks_database=False),
+    Check(Part.WORKERS, machinery.processes),
+    Check(Part.WORK, waiting.overdue),
+    Check(Part.EMAIL, telling.email),
+    Check(Part.WEBHOOKS, telling.webhooks),
+    Check(Part.ACCESS_KEYS, telling.sealed_keys),
+    Check(Part.HISTORY, history.chain),
+    Check(Part.HISTORY, history.append_only),
+    Check(Part.HEADS, history.heads),
+    Check(Part.ACCOUNT, places.last_seen),
+    Check(Part.EVENTS, places.listeners),
+    Check(Part.DISK, machinery.disk, asks_database=False),
+    Check(Part.SESSIONS, machinery.sessions),
+    Check(Part.TOKENS, places.tokens, asks_database=False),
+    Check(Part.CHANGES, two_people, asks_database=False),
+)
+# What doctor does besides, at the same time: it sends a message.
+DOCTORS = (Check(Part.WORKERS, machinery.messages_taken, machinery.PING_SECONDS + 2 * machinery.BROKER_SECONDS),)
