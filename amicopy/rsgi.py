@@ -29,6 +29,7 @@ from amicopy.api.problems import Problem
 from amicopy.api.problems import answer as as_problem
 from amicopy.api.problems import unavailable as unavailable_problem
 from amicopy.api.waits import HELD, POSSIBLE, WANTED, Waits
+from amicopy.copies.operations import heartbeat
 from amicopy.web.views.errors import unavailable
 
 Headers = list[tuple[str, str]]
@@ -72,7 +73,8 @@ class Application:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by the server, which finishes what is under way when it is told to stop: who waits for a change is
-        answered at once then."""
+        answered at once then. From now on this process leaves signs of life."""
+        heartbeat.start("web")
         for number in (signal.SIGTERM, signal.SIGINT):
             before = signal.getsignal(number)
 

@@ -31,6 +31,7 @@ from amicopy.web.views import (
     services,
     sessions,
     sign_in,
+    system,
     tokens,
     webhooks,
 )
@@ -48,6 +49,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/", tokens.tokens, name="tokens"),
     path("settings/tokens/access-keys/", tokens.new_access_key, name="access-keys"),
     path("settings/tokens/<int:pk>/revoke/", tokens.revoke_token, name="token-revoke"),
+    path("system/", system.system, name="system"),
     path("help/", preferences.help_page, name="help"),
     path("progress-icon/<int:percent>.svg", preferences.progress_icon, name="progress-icon"),
     path("requests/", requests.request_list, name="requests"),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from celery import shared_task
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_ready
 from django.conf import settings
 from django.utils import timezone
 
@@ -30,7 +30,7 @@ from amicopy.copies.engine import (
 )
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lifecycle.wakeup import send
-from amicopy.copies.operations import account_checks, head_upload, permission_checks, startup_audit
+from amicopy.copies.operations import account_checks, head_upload, heartbeat, permission_checks, startup_audit
 from amicopy.copies.requests import expire, look_again
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,9 @@ Work = TypeVar("Work")
 
 # A task takes no new work after this many seconds; its soft time limit comes later.
 WORK_SECONDS = settings.LEASE_SECONDS / 4
+# A process says at most so often that it did something.
+NOTED_SECONDS = 5.0
+_noted_at = -NOTED_SECONDS
 
 
 def _until_none_is_due(claim: Callable[[], Work | None]) -> Iterator[Work]:
@@ -47,12 +50,26 @@ def _until_none_is_due(claim: Callable[[], Work | None]) -> Iterator[Work]:
         work = claim()
         if work is None:
             return
+        _note_work()
         yield work
+
+
+def _note_work() -> None:
+    """Leaves a sign that something is done: sweeps may wait while all hands are busy."""
+    global _noted_at
+    if time.monotonic() - _noted_at > NOTED_SECONDS:
+        _noted_at = time.monotonic()
+        Pulse.mark("work")
 
 
 @worker_init.connect
 def _load(**_: Any) -> None:
     sessions.load()
+
+
+@worker_ready.connect
+def _live(**_: Any) -> None:
+    heartbeat.start("worker")
 
 
 @shared_task

@@ -18,6 +18,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import condition
 
+from amicopy.web import strip
+
 # What changes with everything a fragment shows, under names that no other view uses.
 Stamps = Mapping[str, object]
 View = Callable[..., HttpResponse]
@@ -38,7 +40,7 @@ def polled(stamps: Callable[..., Stamps]) -> Callable[[View], View]:
             tag(request, stamps(request, *args, **kwargs))
             if not getattr(request, "htmx", False):
                 return view(request, *args, **kwargs)
-            answer: HttpResponse = conditional(request, *args, **kwargs)
+            answer: HttpResponse = strip.appended(request, conditional(request, *args, **kwargs))
             # The tag is the only cache: a stored fragment would be shown for a page by the back button.
             answer["Cache-Control"] = "private, no-store"
             return answer
@@ -50,7 +52,7 @@ def polled(stamps: Callable[..., Stamps]) -> Callable[[View], View]:
 
 def tag(request: HttpRequest, stamps: Stamps) -> None:
     """Keeps the tag of what the person is shown at `request.poll_tag`, and what it was made of for `stamped`."""
-    shown = [str(request.user.pk), *sorted(stamps.items())]
+    shown = [str(request.user.pk), *sorted(stamps.items()), strip.stamp()]
     request.poll_stamps = stamps  # type: ignore[attr-defined]
     request.poll_tag = salted_hmac("amicopy.poll", repr(shown), algorithm="sha256").hexdigest()[:24]  # type: ignore[attr-defined]
 

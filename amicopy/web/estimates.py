@@ -11,6 +11,7 @@ from django.utils import timezone
 from amicopy.copies.core.copy_speed import pace_of, size_of
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import CopyState
+from amicopy.copies.operations.health.silence import silence
 
 # A copy is overdue after this many times what is usual, but not before SHORTEST; without history after a day.
 USUAL_TIMES = 3
@@ -42,8 +43,8 @@ def usual(copy: ImageCopy) -> Span | None:
 
 
 def left(copy: ImageCopy, *, usual: Span | None) -> Span | None:
-    """How much longer a copy under way takes; None while that isn't known."""
-    if copy.state != CopyState.COPYING or copy.called_at is None:
+    """How much longer a copy under way takes; None while that isn't known, or nobody follows it."""
+    if silence() is not None or copy.state != CopyState.COPYING or copy.called_at is None:
         return None
     taken = (timezone.now() - copy.called_at).total_seconds()
     return still(taken, copy.progress, usual=usual)

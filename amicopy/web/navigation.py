@@ -42,6 +42,7 @@ _DAILY = (
 )
 # What is set up rather than done.
 _ADMINISTRATION = (
+    Entry("system", "System", "pulse", "copies.manage_accounts"),
     Entry("rules", "Approval rules", "sliders", "copies.manage_rules", covers=("rule", "freeze", "delegation")),
     Entry("changes", "Changes", "shield", "copies.manage_rules"),
     Entry("accounts", "Accounts", "cloud", "copies.manage_accounts", covers=("account",)),

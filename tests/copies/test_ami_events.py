@@ -213,7 +213,7 @@ def test_what_is_no_address_of_a_queue_is_refused(url: str) -> None:
 
 def test_the_doctor_looks_at_the_queue_and_at_who_listens(queue: Any, account: Account, settings: Settings) -> None:
     def said() -> str:
-        return next(finding.words for finding in findings() if finding.what == "events")
+        return " ".join(finding.words for finding in findings() if finding.what == "events")
 
     assert "Nobody listens" in said()
     ami_events.listen_once(QUEUE, wait_seconds=0)

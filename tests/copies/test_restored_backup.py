@@ -25,10 +25,10 @@ from tests.copies.conftest import Submit, acting, approve
 from tests.copies.passing_time import look_again
 from tests.copies.test_lagging_lists import good_images, started
 from tests.copies.test_what_was_made import make_image
+from tests.doctor import findings
 
 pytestmark = pytest.mark.django_db
 OPERATOR = Actor(name="after_restore", source="command")
-from tests.doctor import findings
 
 
 def forget_newest() -> None:

@@ -59,7 +59,7 @@ def test_a_new_key_encrypts_and_an_old_one_decrypts_until_all_is_rotated(setting
     assert rotate().startswith("1 webhooks encrypted with the first key\n")
     assert rotate().startswith("0 webhooks encrypted with the first key\n")
     settings.ENCRYPTION_KEYS = [NEW]
-    assert told() == []
+    assert told() == [(True, False)]
     after = Endpoint.objects.get()
     assert (after.url, after.key) == (hooks.url, key)
     assert [event.data for event in AuditEvent.objects.filter(action="webhook.sealed_again")] == [{"webhooks": 1}]

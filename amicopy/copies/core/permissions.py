@@ -111,6 +111,17 @@ def check_manage_accounts(user: User) -> None:
         raise NotAllowed("You can't see or change AWS accounts. Ask an administrator for the administrator role.")
 
 
+def may_see_system(user: User) -> bool:
+    """Whether the person may see how amicopy itself does: whoever looks after its accounts."""
+    return user.is_active and user.has_perm("copies.manage_accounts")
+
+
+def check_see_system(user: User) -> None:
+    """Raises NotAllowed unless the person may see how amicopy itself does."""
+    if not may_see_system(user):
+        raise NotAllowed("You can't see the system page. Ask an administrator for the administrator role.")
+
+
 def check_remove_leftovers(user: User) -> None:
     """Raises NotAllowed unless the person may see and remove what failed and cancelled copies left at AWS."""
     if not user.is_active or not user.has_perm("copies.remove_leftovers"):

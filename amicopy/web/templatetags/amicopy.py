@@ -23,6 +23,7 @@ from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.web import preferences
 from amicopy.web.navigation import Navigation, navigation_of
 from amicopy.web.status import Status, copy_status, current, request_status, without_percent
+from amicopy.web.strip import context_of as strip_of
 from amicopy.web.templatetags.times import moment
 from amicopy.web.undo_links import undo_of
 
@@ -48,6 +49,12 @@ def icon(name: str, extra: str = "") -> SafeString:
         static("icons.svg"),
         name,
     )
+
+
+@register.inclusion_tag("_strip.html", takes_context=True)
+def strip(context: Mapping[str, Any]) -> dict[str, Any]:
+    """What is wrong with amicopy itself, if anything is."""
+    return strip_of(context["request"])
 
 
 @register.simple_tag

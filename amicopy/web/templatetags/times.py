@@ -60,6 +60,16 @@ def clock(when: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def hour(when: datetime | None) -> SafeString | str:
+    """The time of day in the person's time zone, to the minute; with the day where that was another."""
+    if when is None:
+        return ""
+    local = timezone.localtime(when)
+    words = f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local:%-d %b, %H:%M}"
+    return format_html('<time datetime="{}">{}</time>', when.isoformat(), words)
+
+
+@register.filter
 def utc(when: datetime | None) -> SafeString | str:
     """The full date and time in UTC, for history and evidence."""
     if when is None:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from amicopy.copies.core import permissions
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
 from amicopy.copies.engine import leftover_jobs
+from amicopy.web import strip
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.request_filters import row_number
 
@@ -19,8 +20,9 @@ from amicopy.web.request_filters import row_number
 def leftover_list(request: HttpRequest) -> HttpResponse:
     """What the last look found, by account and Region; asked for by htmx, only the part that changes by itself."""
     permissions.check_remove_leftovers(signed_in(request))
-    template = "leftovers/_list.html" if getattr(request, "htmx", False) else "leftovers/list.html"
-    return render(request, template, _context())
+    if getattr(request, "htmx", False):
+        return strip.appended(request, render(request, "leftovers/_list.html", _context()))
+    return render(request, "leftovers/list.html", _context())
 
 
 @require_POST

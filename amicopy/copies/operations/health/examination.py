@@ -5,8 +5,12 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
+from django.core.cache import cache
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from amicopy.copies.operations.health import places
 from amicopy.copies.operations.health.checks import CHECKS, DOCTORS, Check
@@ -20,6 +24,20 @@ LIST_SECONDS = 1.5
 # So many checks at once have a connection to the database.
 CONNECTIONS = 4
 STATEMENT_SECONDS = 4
+
+
+# A page and a scrape look again when what this process saw last is older than this.
+KEPT_SECONDS = 5.0
+KEY = "examination"
+_one_looks = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found, and when."""
+
+    at: datetime
+    findings: list[Finding]
 
 
 class _Look(threading.Thread):
@@ -82,6 +100,16 @@ def examine(checks: Sequence[Check] = CHECKS) -> list[Finding]:
     for each in looks:
         each.start()
     return [finding for each in looks for finding in each.findings(began + each.check.seconds)]
+
+
+def recent() -> Examination:
+    """What this process sees, looked at anew by one thread every few seconds at most."""
+    with _one_looks:
+        known: Examination | None = cache.get(KEY)
+        if known is None:
+            known = Examination(timezone.now(), examine())
+            cache.set(KEY, known, KEPT_SECONDS)
+        return known
 
 
 def examine_all() -> list[Finding]:
