@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("settings/", preferences.settings, name="settings"),
     path("settings/theme/", preferences.theme, name="theme"),
     path("settings/sessions/", sessions.session_list, name="sessions"),

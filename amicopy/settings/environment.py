@@ -22,6 +22,7 @@ from amicopy.settings.values import (
     database,
     encryption_keys,
     head_keys,
+    metrics_addresses,
     required_tags,
     socket_path,
     trusted_proxies,
@@ -147,6 +148,10 @@ try:
     API_TOKEN_DAYS: int = env.int("API_TOKEN_DAYS", 365, validate=validate.Range(min=1))
     # Whether /ec2 takes CopyImage, signed with access keys that people make.
     EC2_DOOR: bool = env.bool("EC2_DOOR", False)
+    # --- watching ---
+    # Who may read /metrics: whoever has the token, or comes from one of these addresses or networks.
+    METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
+    METRICS_ADDRESSES: list[str] = metrics_addresses(env.list("METRICS_ADDRESSES", []))
     # --- telling people ---
     # Where people reach the pages; links in messages begin with it.
     SITE_URL: str = env.str("SITE_URL", "http://127.0.0.1:8000" if SANDBOX else f"https://{ALLOWED_HOSTS[0]}")
@@ -185,6 +190,8 @@ secret_keys = [SECRET_KEY, AUDIT_SIGNING_KEY, AUDIT_PRIVATE_KEY, *ENCRYPTION_KEY
 if not SANDBOX and len(set(secret_keys)) < len(secret_keys):
     # A former AUDIT_SIGNING_KEY may be one of them: an installation of before has to get away from it.
     refuse("SECRET_KEY, AUDIT_SIGNING_KEY, AUDIT_PRIVATE_KEY and each of ENCRYPTION_KEYS must differ.")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+    refuse("METRICS_TOKEN must have 20 characters or more.")
 if AUDIT_KEEP_DAYS and not AUDIT_ARCHIVE_DIR:
     refuse("AUDIT_KEEP_DAYS needs AUDIT_ARCHIVE_DIR: events are never removed without an archive.")
 if AWS_ENDPOINT and urlsplit(AWS_ENDPOINT).hostname not in {"127.0.0.1", "localhost", "::1"}:

@@ -72,6 +72,18 @@ def trusted_proxies(entries: list[str]) -> list[str]:
     return entries
 
 
+def metrics_addresses(entries: list[str]) -> list[str]:
+    """The networks of such entries. Raises EnvError for one that is none, or that is everybody."""
+    for entry in entries:
+        try:
+            everybody = ipaddress.ip_network(entry).prefixlen == 0
+        except ValueError as error:
+            raise EnvError(f"METRICS_ADDRESSES must be addresses or networks, such as 10.0.1.5: {error}") from None
+        if everybody:
+            raise EnvError(f"METRICS_ADDRESSES must name who scrapes; {entry} shows the numbers to everybody")
+    return entries
+
+
 def head_keys(private: str, private_file: str, public: list[str]) -> tuple[str, list[str]]:
     """The private key for heads, or "", and the public keys, its own among them. Raises EnvError for what isn't one."""
     try:

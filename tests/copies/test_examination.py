@@ -28,6 +28,7 @@ from amicopy.copies.operations.health.words import WORDS, words_of
 from amicopy.notify.models import Endpoint, Kind, Message
 from amicopy.notify.models import State as MessageState
 from amicopy.notify.sealing import seal
+from amicopy.web.session_store import SessionStore
 from tests.conftest import Control
 
 HEALTH = Path(machinery.__file__).parent
@@ -155,9 +156,11 @@ def test_mail_and_webhooks_that_fail_or_wait_are_told(settings: Settings) -> Non
     now = timezone.now()
     values = {"kind": Kind.ASKED, "request": 1, "round": 1, "created_at": now, "trying_since": now}
     due = now - timedelta(minutes=5)
-    for number, rest in enumerate(({"tries": 0}, {"tries": 3}, {"state": MessageState.FAILED})):
-        for whom in ({"person": person}, {"endpoint": hook}):
-            Message.objects.create(**{**values, "event": number, "next_try_at": due, **rest, **whom})
+    stood: tuple[dict[str, object], ...] = ({"tries": 0}, {"tries": 3}, {"state": MessageState.FAILED})
+    for number, rest in enumerate(stood):
+        for person_or_hook in (person, hook):
+            whom = {"person" if person_or_hook is person else "endpoint": person_or_hook}
+            Message.objects.create(**(values | {"event": number, "next_try_at": due} | rest | whom))
     assert codes(telling.email()) == ["messages-late", "email-failing", "email-undelivered"]
     found = list(telling.webhooks())
     assert codes(found) == ["messages-late", "webhook-failing", "webhook-undelivered"]
@@ -167,7 +170,7 @@ def test_mail_and_webhooks_that_fail_or_wait_are_told(settings: Settings) -> Non
 @pytest.mark.django_db
 def test_sessions_that_nobody_sweeps_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machinery, "UNSWEPT", 1)
-    rows = machinery.import_module("amicopy.web.session_store").SessionStore.get_model_class().objects
+    rows = SessionStore.get_model_class().objects
     assert codes(machinery.sessions()) == ["sessions-swept"]
     for key in ("a", "b"):
         rows.create(session_key=key, session_data="", expire_date=timezone.now() - timedelta(hours=2))

@@ -356,7 +356,7 @@ def test_what_one_person_mutes_another_still_hears(signed_in: SignedIn) -> None:
 
 def test_the_doctor_says_who_cannot_be_told(signed_in: SignedIn, settings: Settings) -> None:
     def said() -> str:
-        return " ".join(finding.words for finding in findings() if finding.what in {"e-mail", "messages"})
+        return " ".join(finding.words for finding in findings() if finding.what in {"e-mail", "webhooks tickets"})
 
     assert "1 of those who decide have no address" in said()
     User.objects.update(email=Concat("username", Value("@people.example")))

@@ -1,15 +1,20 @@
 """What load balancers and deployments ask: whether a process answers, and whether the installation has all it needs."""
 
+import hmac
 import threading
 import time
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from amicopy import client_address
 from amicopy.audit import head_store
+from amicopy.copies.operations import metrics as numbers
 from amicopy.copies.operations.health import machinery
 
 # How long the broker may take to answer, and how long its answer counts, in seconds.
@@ -31,6 +36,32 @@ def healthz(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return HttpResponse("database unreachable\n", status=503, content_type="text/plain")
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Numbers for Prometheus, for whoever has METRICS_TOKEN or one of METRICS_ADDRESSES; without these there are none."""
+    if not settings.METRICS_TOKEN and not settings.METRICS_ADDRESSES:
+        raise Http404
+    if not _may_scrape(request):
+        refused = HttpResponse("a token is needed\n", status=401, content_type="text/plain")
+        refused["WWW-Authenticate"] = "Bearer"
+        return refused
+    try:
+        said = numbers.text()
+    except DatabaseError:
+        return HttpResponse("database unreachable\n", status=503, content_type="text/plain")
+    return HttpResponse(said, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _may_scrape(request: HttpRequest) -> bool:
+    given = f"Bearer {settings.METRICS_TOKEN}".encode()
+    if settings.METRICS_TOKEN and hmac.compare_digest(request.headers.get("Authorization", "").encode(), given):
+        return True
+    address = client_address.parsed(client_address.address_of(request))
+    networks = client_address.trusted_networks(tuple(settings.METRICS_ADDRESSES))
+    return address is not None and client_address.is_in(address, networks)
 
 
 @login_not_required
