@@ -106,6 +106,7 @@ SCREENS = (
     Screen("services", "admin", "/people/services/"),
     Screen("service", "admin", "/people/{service}/"),
     Screen("changes", "admin", "/changes/"),
+    Screen("system", "admin", "/system/"),
     Screen("leftovers", "admin", "/leftovers/"),
     Screen("messages", "admin", "/messages/"),
     Screen("webhooks", "admin", "/webhooks/"),

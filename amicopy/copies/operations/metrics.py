@@ -102,7 +102,7 @@ def _copies() -> Iterator[Metric]:
         "amicopy_copies_waiting_for_person",
         "Copies that only a person can bring on, by what they wait for.",
         ("code",),
-        [((code.value,), by_code.get(code.value, 0)) for code in NEEDS],
+        [((code,), by_code.get(code, 0)) for code in NEEDS],
     )
     throttled = rows.filter(state__in=COPY_UNFINISHED, wait_code=Code.THROTTLED)
     by_region = throttled.values_list("DestinationRegion").annotate(count=Count("pk"))
@@ -120,22 +120,22 @@ def _copies() -> Iterator[Metric]:
         "amicopy_approval_to_call_seconds",
         "From a copy's approval, or its time, to its call, of calls of the last 24 hours.",
         TO_CALL,
-        list(called),
+        called,
     )
     done = rows.filter(state=CopyState.AVAILABLE, finished_at__gte=since, queued_at__isnull=False)
     yield histogram(
         "amicopy_approval_to_available_seconds",
         "From a copy's approval, or its time, to its image, of images of the last 24 hours.",
         TO_AVAILABLE,
-        list(done.values_list("queued_at", "finished_at")),
+        done.values_list("queued_at", "finished_at"),
     )
 
 
 def histogram(
-    name: str, words: str, bounds: Sequence[int], spans: Sequence[tuple[datetime, datetime]]
+    name: str, words: str, bounds: Sequence[int], spans: Iterable[tuple[datetime | None, datetime | None]]
 ) -> GaugeHistogramMetricFamily:
     """How spans of time spread now; of a window, so its buckets can fall again: ask for quantiles without `rate`."""
-    seconds = [max(0.0, (end - begin).total_seconds()) for begin, end in spans]
+    seconds = [max(0.0, (end - begin).total_seconds()) for begin, end in spans if begin and end]
     buckets = [(str(float(bound)), float(sum(each <= bound for each in seconds))) for bound in bounds]
     return GaugeHistogramMetricFamily(name, words, buckets=[*buckets, ("+Inf", len(seconds))], gsum_value=sum(seconds))
 

@@ -41,7 +41,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Numbers for Prometheus, for whoever has METRICS_TOKEN or one of METRICS_ADDRESSES; without these there are none."""
+    """Numbers for Prometheus, for whoever has METRICS_TOKEN or one of METRICS_ADDRESSES; else there are none."""
     if not settings.METRICS_TOKEN and not settings.METRICS_ADDRESSES:
         raise Http404
     if not _may_scrape(request):

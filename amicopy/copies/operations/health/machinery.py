@@ -65,7 +65,7 @@ def database() -> Iterator[Finding]:
     if missing:
         yield down(Part.DATABASE, "migrations-missing", count=missing)
     else:
-        yield well(Part.DATABASE, "database-answers", vendor=connection.vendor)
+        yield well(Part.DATABASE, "database-answers", vendor=connection.display_name)
     if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < SQLITE_SOUND:
         yield look(Part.DATABASE, "sqlite-old", version=sqlite3.sqlite_version)
     if connection.vendor == "postgresql":
