@@ -13,7 +13,7 @@ from tests.ports import free_port
 
 class Door:
     """`modes` says what becomes of the next calls, one each: "busy", "busy long", "lose", "elsewhere" or "html"; then
-    all go through. `calls` are those that came, as method and Idempotency-Key."""
+    all go through. `calls` are those that came, as method and Idempotency-Key, `preferred` what each said in Prefer."""
 
     def __init__(self, target: str, *, certificate: Path | None = None) -> None:
         self.target = urlsplit(target).netloc
@@ -21,6 +21,7 @@ class Door:
         self.certificate = certificate
         self.modes: deque[str] = deque()
         self.calls: list[tuple[str, str]] = []
+        self.preferred: list[str] = []
         self.server: ThreadingHTTPServer | None = None
         self.open()
 
@@ -55,6 +56,7 @@ class Door:
 
     def _pass(self, call: BaseHTTPRequestHandler) -> None:
         self.calls.append((call.command, call.headers.get("Idempotency-Key", "")))
+        self.preferred.append(call.headers.get("Prefer", ""))
         mode = self.modes.popleft() if self.modes else ""
         body = call.rfile.read(int(call.headers.get("Content-Length") or 0))
         if mode.startswith("busy"):

@@ -39,3 +39,13 @@ def test_a_pipeline_asks_follows_and_proves(running: Running, tmp_path: Path) ->
     # Nobody gave a key, so only the signatures weren't looked at.
     verified = auditing("audit", "verify", path)
     assert (verified.code, "Nothing is wrong" in verified.out) == (3, True)
+
+
+def test_who_waits_is_told_at_once_whatever_the_interval(running: Running, tmp_path: Path) -> None:
+    asking = terminal(running, "requester", tmp_path, "read", "request")
+    process = asking.begin("request", *ASKED, "--region", "eu-west-1", "--follow", "--interval", "1d")
+    number = re.findall(r"[0-9]+", line(process, "Request #"))[0]
+    line(process, "eu-west-1: HELD")
+    assert asking("withdraw", number).code == 0
+    # It ends within the minute that a test gives it, so it didn't look once a day.
+    assert ended(process).code == 4

@@ -1,4 +1,4 @@
-"""`amicopy request` and `amicopy validate`: from options, or a pasted aws command, to what the API is asked."""
+"""`amicopy request`, `validate` and `estimate`: from options, or a pasted aws command, to what the API is asked."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from amicopy_cli.exits import Exit, Unreachable
 from amicopy_cli.members import Shorthand
 
 F = TypeVar("F", bound=Callable[..., Any])
-OWN = ("reason", "correlation", "start_not_before", "continues", "mends")
+OWN = ("reason", "correlation", "webhook", "start_not_before", "continues", "mends")
 
 
 class AwsCommand(click.Command):
@@ -41,6 +41,7 @@ ABOUT = (
     ),
     click.option("--reason", required=True, help="Why the copy is needed, for who decides."),
     click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run."),
+    click.option("--webhook", default=None, metavar="NAME", help="A webhook that is told, of those for requests."),
     click.option(
         "--start-not-before",
         default=None,
@@ -132,6 +133,16 @@ def validate(bodies: list[dict[str, Any]], form: str) -> Exit:
         output.checked(found, form)
         worst = max(worst, Exit.DONE if found["valid"] else Exit.REFUSED)
     return worst
+
+
+@click.command("estimate", cls=AwsCommand)
+@_asked
+@output.option
+def estimate(bodies: list[dict[str, Any]], form: str) -> None:
+    """Say how much would be copied, how long that takes by earlier copies, and ask for nothing."""
+    client = Client.of_context()
+    for body in bodies:
+        output.estimate(client.post("requests/estimate", body), form)
 
 
 def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,8 @@ from amicopy_cli.login import CA_BUNDLE, Login
 
 # Seconds for one answer. Asking looks at AWS meanwhile.
 TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
+# How long the server is asked to hold an answer, within what proxies usually take; and longer than that here.
+HELD_SECONDS = 25
 # Between tries, in seconds: twice as long each time, up to the second, unless the answer says how long.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 # What says that the same call may work in a moment; 502 and 504 are a proxy's words for it.
@@ -67,6 +69,32 @@ class Client:
         """What is there and its ETag; None for what hasn't changed since it had this tag."""
         answer = self._sent("GET", path, headers={"If-None-Match": tag} if tag else {})
         return None if answer.status_code == 304 else _json(answer), answer.headers.get("ETag", "")
+
+    def after_change(self, path: str, tag: str, *, seconds: float) -> tuple[Any, str, bool]:
+        """As `changed`, once something has changed or after so many seconds; and whether the answer was held for that.
+        A server that can't hold it answers at once, and so it is asked where something in between gave up first."""
+        if whole := int(min(seconds, HELD_SECONDS)):
+            headers = {"If-None-Match": tag, "Prefer": f"wait={whole}"}
+            try:
+                answer = self.http.get(path, headers=headers)
+            except httpx2.TransportError:
+                pass  # It is told when the plain call fails as well.
+            else:
+                if answer.status_code in {200, 304}:
+                    held = "Preference-Applied" in answer.headers
+                    return None if answer.status_code == 304 else _json(answer), answer.headers.get("ETag", ""), held
+        return *self.changed(path, tag), False
+
+    def looked_up(self, path: str, query: Mapping[str, str]) -> Any:
+        """What is known once AWS has answered, or, while patience lasts, what is known without. 202 says that it is
+        being asked."""
+        until = time.monotonic() + self.patience
+        while True:
+            answer = self._sent("GET", path, params=query)
+            wait = _seconds(answer.headers.get("Retry-After", "")) or 0.0
+            if answer.status_code != 202 or time.monotonic() + wait > until:
+                return _json(answer)
+            time.sleep(wait)
 
     def post(self, path: str, body: Any = None, *, key: str = "", headers: Mapping[str, str] | None = None) -> Any:
         """Does something once, under `key` or one made here."""

@@ -1,5 +1,6 @@
 """Looking at a request until it is final, with a bar for each destination where somebody looks on."""
 
+import math
 import re
 import sys
 import time
@@ -36,7 +37,13 @@ class Duration(click.ParamType[float]):
 def options(command: F) -> F:
     """How long to look, and how often."""
     limit = click.option("--timeout", type=Duration(), help="Stop looking after this time, with exit code 3.")
-    often = click.option("--interval", type=Duration(), default="5s", show_default=True, help="How often to look.")
+    often = click.option(
+        "--interval",
+        type=Duration(),
+        default="5s",
+        show_default=True,
+        help="How often to look where the server doesn't tell at once.",
+    )
     return limit(often(command))
 
 
@@ -50,18 +57,23 @@ def follow(client: Client, number: int, *, timeout: float | None, interval: floa
             row, tag = client.changed(f"requests/{number}/status", tag)
             watch.show(row)
             while not row["final"]:
-                left = interval if until is None else min(interval, until - time.monotonic())
-                if left <= 0:
+                if _left(until) <= 0:
                     return row, Exit.WAITING
-                time.sleep(left)
-                newer, tag = client.changed(f"requests/{number}/status", tag)
+                newer, tag, held = client.after_change(f"requests/{number}/status", tag, seconds=_left(until))
                 row = newer or row
                 watch.show(row)
+                if not held and not row["final"]:
+                    time.sleep(max(0.0, min(interval, _left(until))))
     except KeyboardInterrupt:
         words = f"No longer looking. The request goes on; look again with: amicopy status {number} --follow"
         click.echo(words, err=True)
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     return row, OF_OUTCOME[row["outcome"]]
+
+
+def _left(until: float | None) -> float:
+    """Seconds until then; without a limit as many as there are."""
+    return math.inf if until is None else until - time.monotonic()
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import get_completion_class
 
-from amicopy_cli import __version__, acting, asking, auditing, login, output, reading
+from amicopy_cli import __version__, acting, asking, auditing, deliveries, fixing, login, output, reading
 from amicopy_cli.client import Client
 from amicopy_cli.exits import Exit, Refused
 from amicopy_cli.following import Duration
@@ -83,9 +83,10 @@ def completion(shell: str) -> None:
 
 
 for command in (
-    *(asking.request, asking.validate, reading.status, reading.wait, reading.list_requests, reading.show),
+    *(asking.request, asking.validate, asking.estimate, fixing.fix),
+    *(reading.source, reading.status, reading.wait, reading.list_requests, reading.show),
     *(acting.approve, acting.reject, acting.request_changes, acting.withdraw, acting.cancel, acting.retry),
-    auditing.audit,
+    *(deliveries.deliveries, deliveries.resend, auditing.audit),
 ):
     cli.add_command(command)
 

@@ -67,8 +67,8 @@ MEMBERS = [Member(**row) for row in json.loads(files("amicopy_cli").joinpath("me
 BY_NAME = {member.name: member for member in MEMBERS}
 REGION = "DestinationRegion"
 # Members of a request besides CopyImage's, by their options.
-OPTIONS = {"account": "--account", "reason": "--reason", "start_not_before": "--start-not-before"}
-PLACE = re.compile(r"#/(?:copy_image|destinations/([0-9]+))/(\w+)")
+OPTIONS = {name: f"--{name.replace('_', '-')}" for name in ("account", "reason", "start_not_before", "webhook")}
+PLACE = re.compile(r"#/(?:copy_image|changes|destinations/([0-9]+))/(\w+)")
 
 
 def options(command: F) -> F:

@@ -131,6 +131,55 @@ def checked(found: Mapping[str, Any], form: str) -> None:
             click.echo(readable(f"{title}: {members.where(each['pointer'])}{each['detail']}"))
 
 
+def estimate(found: Mapping[str, Any], form: str) -> None:
+    """What a request would copy, and how long that takes."""
+    if form == "json":
+        as_json(found)
+        return
+    size = f"{found['GiB']} GiB in {found['snapshots']} snapshots" if found["GiB"] else ""
+    facts({"Each copy": size, "All there": _duration(found["seconds"])})
+    table(
+        ("Destination", "Name", "Takes", "Other key"),
+        (
+            (each["destination"], each["Name"], _duration(each["seconds"]) or "not known", _yes_no(each["new_key"]))
+            for each in found["destinations"]
+        ),
+    )
+    _missing(found["missing"])
+
+
+def source(seen: Mapping[str, Any], form: str) -> None:
+    """What AWS shows of a source."""
+    if form == "json":
+        as_json(seen)
+        return
+    image = seen["image"] or {}
+    facts(
+        {
+            "Seen": seen["seen"],
+            "Why": seen["detail"],
+            "Elsewhere": ", ".join(seen["elsewhere"]),
+            "Name": image.get("Name"),
+            "Size": f"{seen['GiB']} GiB" if seen["GiB"] else "",
+            "Tags": ", ".join(f"{key}={value}" for key, value in seen["tags_copied"].items()),
+            "Left behind": ", ".join(seen["not_copied"]),
+        }
+    )
+    for each in seen["warnings"]:
+        click.echo(readable(f"{'Refused' if each['stops'] else 'Mind'}: {each['message']}"))
+
+
+def deliveries(rows: Sequence[Mapping[str, Any]], form: str) -> None:
+    """Messages to a request's webhook, a line each."""
+    if form == "json":
+        as_json(rows)
+        return
+    table(
+        ("Delivery", "Type", "State", "Tries", "Sent at", "Last error"),
+        ((row["id"], row["type"], row["state"], row["tries"], row["sent_at"], row["last_error"]) for row in rows),
+    )
+
+
 def status(row: Mapping[str, Any], form: str) -> None:
     """How far a request is."""
     if form == "json":
@@ -150,6 +199,23 @@ def status(row: Mapping[str, Any], form: str) -> None:
 def _copy(copy: Mapping[str, Any]) -> Sequence[Any]:
     said = json.dumps(copy["parameters"], ensure_ascii=False)
     return copy["id"], copy["destination"], copy["state"], copy["progress"], copy["ImageId"], said
+
+
+def _duration(seconds: Mapping[str, float] | None) -> str:
+    """Between two numbers of seconds, in minutes."""
+    if seconds is None:
+        return ""
+    low, high = (max(1, round(seconds[end] / 60)) for end in ("low", "high"))
+    return f"about {low} min" if low == high else f"{low} to {high} min"
+
+
+def _yes_no(value: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not known"}[value]
+
+
+def _missing(missing: Mapping[str, str]) -> None:
+    for name, why in missing.items():
+        click.echo(readable(f"Not known: {name}: {why}"))
 
 
 def _print(made: Table) -> None:

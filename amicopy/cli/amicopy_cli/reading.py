@@ -1,10 +1,10 @@
-"""`amicopy list`, `show`, `status` and `wait`."""
+"""`amicopy list`, `show`, `source`, `status` and `wait`."""
 
 from typing import Any
 
 import click
 
-from amicopy_cli import following, output
+from amicopy_cli import following, members, output
 from amicopy_cli.client import Client
 from amicopy_cli.exits import Exit
 
@@ -38,6 +38,22 @@ def list_requests(limit: int, form: str, **narrowed: str | None) -> None:
 def show(number: int, form: str) -> None:
     """Show a request with its copies, and the content hash that a decision names."""
     output.request(Client.of_context().get(f"requests/{number}"), form)
+
+
+@click.command("source")
+@click.option("--account", required=True, envvar="AMICOPY_ACCOUNT", show_envvar=True, help="The account to look with.")
+@click.option(members.BY_NAME["SourceRegion"].option, "region", required=True, help="Where the AMI is.")
+@click.option(members.BY_NAME["SourceImageId"].option, "image_id", required=True, help="The AMI's ID.")
+@output.option
+def source(account: str, region: str, image_id: str, form: str) -> Exit:
+    """Say what AWS shows of an AMI, and what would stop a copy of it.
+
+    The exit code is 0 when it is there and nothing stops a copy, 6 otherwise.
+    """
+    asked = {"account": account, "SourceRegion": region, "SourceImageId": image_id}
+    seen = Client.of_context().looked_up("source", asked)
+    output.source(seen, form)
+    return Exit.DONE if seen["usable"] else Exit.REFUSED
 
 
 @click.command("status")

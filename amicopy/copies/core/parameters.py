@@ -118,7 +118,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "New image",
         "both",
         "Name",
-        "3 to 128 characters: letters, digits, spaces and ( ) [ ] . / - ' @ _.",
+        "3 to 128 characters: letters, digits, spaces and ( ) [ ] . / - ' @ _. "
+        "{date}, {source} and {region} are filled in before it is submitted.",
         required=True,
         minimum=3,
         maximum=128,

@@ -13,7 +13,6 @@ from amicopy.web.forms.request_form import RequestForm
 register = template.Library()
 register.filter("of_section", of_section)
 register.filter("region_words", region_words)
-PLACEHOLDERS = "{date}, {source} and {region} are filled in before you submit."
 
 
 @register.filter
@@ -61,14 +60,9 @@ def field(
         "name": name,
         "checked": bound.value(),
         "control": bound.as_widget(attrs=attrs) if parameter.kind != "flag" else "",
-        "help": _help(parameter) if place.help else "",
+        "help": parameter.help if place.help else "",
         "width": " ".join(filter(None, classes)),
         "slots": slots,
         "optional": parameter.kind != "three-way"
         and (not parameter.required or (row is not None and parameter.scope == "both")),
     }
-
-
-def _help(parameter: Parameter) -> str:
-    """What the form says below an input: about the member, and what the form itself does with it."""
-    return f"{parameter.help} {PLACEHOLDERS}" if parameter.placeholders else parameter.help
