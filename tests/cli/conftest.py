@@ -131,6 +131,17 @@ def environ(home: Path, **more: str) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make cli` makes."""
+    folder = tmp_path_factory.mktemp("dist")
+    make = ["make", "-C", str(FOLDER.parents[1]), "cli", f"DIST={folder}", "-o", ".venv/.installed"]
+    done = subprocess.run(make, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in folder.iterdir()] == ["amicopy"]
+    return folder / "amicopy"
+
+
 @pytest.fixture
 def door(server_url: str) -> Iterator[Door]:
     made = Door(server_url)

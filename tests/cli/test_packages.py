@@ -28,15 +28,6 @@ def run(*words: str, **environ: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make cli` makes."""
-    folder = tmp_path_factory.mktemp("dist")
-    run("make", "-C", str(ROOT), "cli", f"DIST={folder}", "-o", ".venv/.installed")
-    assert [path.name for path in folder.iterdir()] == ["amicopy"]
-    return folder / "amicopy"
-
-
-@pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a fresh environment with the package, as pipx makes one, and the keyring."""
     folder = tmp_path_factory.mktemp("venv")
