@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.urls import reverse
 from ninja.responses import Status
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from amicopy.api.members import Changes, Strict, Text, changed
 from amicopy.api.operations import operation
@@ -23,6 +23,8 @@ from amicopy.copies.requests import verbs
 
 class Fix(Strict):
     """What is asked for otherwise than it was."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"changes": {"KmsKeyId": "alias/golden-images"}}]})
 
     changes: Changes  # type: ignore[valid-type]  # made from the table of members
     reason: Text = Field(default="", description="Empty: the reason of before.")

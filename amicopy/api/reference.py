@@ -1,4 +1,5 @@
-"""The reference of the API as a page, from the same document that programs read. It needs no script."""
+"""The reference of the API as a page, from the same document that programs read. It needs no script; trying a call
+from it does, and goes to the sandbox alone."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from amicopy.api import try_it
 from amicopy.api.api import api
 from amicopy.copies.core.token_models import Scope
 
@@ -52,7 +54,7 @@ class Shape:
 
 @require_GET
 def reference(request: HttpRequest) -> HttpResponse:
-    """Every call and every object, or that the API is switched off."""
+    """Every call and every object, or that the API is switched off; in the sandbox, and there alone, a call to try."""
     document: Json = api.get_openapi_schema()
     context = {
         "enabled": settings.API_ENABLED,
@@ -60,6 +62,10 @@ def reference(request: HttpRequest) -> HttpResponse:
         "shapes": list(_shapes(document)),
         "address": settings.SITE_URL,
     }
+    if settings.SANDBOX and settings.API_ENABLED:
+        chosen = request.GET.get("try", "create_request")
+        context["operations"] = try_it.operations(document)
+        context["trial"] = try_it.trial(document, chosen, address=settings.SITE_URL)
     return render(request, "api/reference.html", context)
 
 

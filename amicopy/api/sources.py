@@ -58,9 +58,16 @@ class SourceOut(BaseModel):
 def look_up_source(
     request: TokenRequest,
     response: HttpResponse,
-    account: Annotated[str, Query(pattern="^[0-9]{12}$", description="The account to look with.")],
-    SourceRegion: Annotated[str, Query(pattern="^[a-z0-9-]{1,32}$")],
-    SourceImageId: Annotated[str, Query(pattern="^ami-[0-9a-f]{8,32}$")],
+    account: Annotated[
+        str,
+        Query(
+            pattern="^[0-9]{12}$",
+            description="The account to look with.",
+            example="111122223333",
+        ),
+    ],
+    SourceRegion: Annotated[str, Query(pattern="^[a-z0-9-]{1,32}$", example="us-east-1")],
+    SourceImageId: Annotated[str, Query(pattern="^ami-[0-9a-f]{8,32}$", example="ami-0a7f3c92d41be6058")],
 ) -> Status[SourceOut]:
     """The source image: 202 with Retry-After while AWS is asked, 200 once it is known what it is, or that it isn't."""
     row = find_account(request.auth, account)

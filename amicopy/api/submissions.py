@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from django.http import HttpResponse
 from django.urls import reverse
 from ninja.responses import Status
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic.config import JsonDict
 
 from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, pointer_of
 from amicopy.api.operations import operation
@@ -77,8 +78,24 @@ Webhook = Annotated[
 ]
 
 
+# Of the sandbox, which has this image.
+EXAMPLE: JsonDict = {
+    "account": "111122223333",
+    "reason": "PLAT-1: week 47 image",
+    "copy_image": {
+        "SourceRegion": "us-east-1",
+        "SourceImageId": "ami-0a7f3c92d41be6058",
+        "Name": "golden-al2023-{region}-{date}",
+        "CopyImageTags": True,
+    },
+    "destinations": [{"DestinationRegion": "eu-west-1"}, {"DestinationRegion": "us-west-2"}],
+}
+
+
 class NewRequest(Strict):
     """What is asked for: one image, one or more destinations, and why."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     account: Text = Field(description="The 12 digits of the AWS account to copy into.")
     reason: Text = Field(description="Why the copy is needed, for who decides.")

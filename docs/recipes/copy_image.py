@@ -35,9 +35,15 @@ class StayHere(HTTPRedirectHandler):
 http = build_opener(StayHere)
 
 
-def call(method: str, url: str, body: Any = None, *, tries: int = 5, **headers: str) -> tuple[int, Any, Any]:
+def call(
+    method: str, url: str, body: Any = None, headers: dict[str, str] | None = None, *, tries: int = 5
+) -> tuple[int, Any, Any]:
     """The status, headers and content of an answer. What may pass is tried again, with the same headers."""
-    sent = {"Authorization": f"Bearer {os.environ['AMICOPY_TOKEN']}", "Content-Type": "application/json", **headers}
+    sent = {
+        "Authorization": f"Bearer {os.environ['AMICOPY_TOKEN']}",
+        "Content-Type": "application/json",
+        **(headers or {}),
+    }
     data = None if body is None else json.dumps(body).encode()
     while True:
         tries -= 1
@@ -63,7 +69,7 @@ def ask(key: str, wanted: dict[str, Any]) -> str:
     _, _, found = call("GET", f"{requests}?limit=1&correlation={quote(key, safe='')}")
     if found["items"]:
         return str(found["items"][0]["status_url"])
-    _, _, made = call("POST", requests, {**wanted, "correlation": key}, **{"Idempotency-Key": key})
+    _, _, made = call("POST", requests, {**wanted, "correlation": key}, {"Idempotency-Key": key})
     return str(made["status_url"])
 
 
@@ -74,7 +80,7 @@ def follow(url: str, seconds: float) -> Any:
     while not status["final"] and time.monotonic() < until:
         hold = max(1, min(HOLD, int(until - time.monotonic())))
         prefer = {"If-None-Match": headers["ETag"], "Prefer": f"wait={hold}"}
-        _, headers, newer = call("GET", url, **prefer)
+        _, headers, newer = call("GET", url, headers=prefer)
         status = newer or status
         if not status["final"] and "Preference-Applied" not in headers:
             time.sleep(max(0.0, min(PAUSE, until - time.monotonic())))
