@@ -28,7 +28,7 @@ def choose(page: Page, words: str) -> None:
 def send(page: Page, token: str, status: str) -> None:
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("#try-answer").get_by_role("heading")).to_have_text(status)
+    expect(page.locator("#try-answer").get_by_role("heading")).to_have_text(re.compile(f"^{status}"))
 
 
 def test_a_call_is_made_with_the_token_and_nothing_is_kept(windows: Windows, token: str) -> None:
@@ -37,7 +37,7 @@ def test_a_call_is_made_with_the_token_and_nothing_is_kept(windows: Windows, tok
     page.goto("/api/")
     body = page.get_by_label("Body", exact=True)
     body.fill(body.input_value().replace("golden-al2023", "tried-by-hand"))
-    send(page, token, "201 Created")
+    send(page, token, "201")
     content = page.get_by_role("region", name="Body of the answer")
     expect(content).to_contain_text('"Name": "tried-by-hand-')
     expect(page.get_by_role("region", name="Headers of the answer")).to_contain_text("ratelimit-remaining")
@@ -45,7 +45,7 @@ def test_a_call_is_made_with_the_token_and_nothing_is_kept(windows: Windows, tok
     # What is wrong is said as programs hear it.
     window.expected.append("422")
     body.fill("{}")
-    send(page, token, "422 Unprocessable Content")
+    send(page, token, "422")
     expect(content).to_contain_text('"pointer": "#/account"')
     number = re.findall(r"[0-9]+", page.request.get("/requests/?q=tried-by-hand").text())
     assert number
@@ -54,7 +54,7 @@ def test_a_call_is_made_with_the_token_and_nothing_is_kept(windows: Windows, tok
     expect(page.get_by_label("Token")).to_have_value("")
     assert token not in page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])")
     page.get_by_label("limit (query)").fill("1")
-    send(page, token, "200 OK")
+    send(page, token, "200")
     expect(content).to_contain_text("tried-by-hand-")
 
 
@@ -62,7 +62,7 @@ def test_the_session_alone_opens_nothing(windows: Windows) -> None:
     window = windows("requester")
     window.expected.append("401")
     window.page.goto("/api/?try=list_requests")
-    send(window.page, "amic_nobody", "401 Unauthorized")
+    send(window.page, "amic_nobody", "401")
 
 
 def test_a_call_is_tried_by_keyboard_alone(windows: Windows, token: str) -> None:
