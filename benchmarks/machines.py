@@ -2,13 +2,18 @@
 
 Both are compared in turns, so that a machine that gets busy slows all alike. The verb is called with what was found out
 at AWS beforehand; the API finds it out, or knows it from a moment ago. The bare view is the one that polls of pages are
-compared with: it does nothing but know who asks.
+compared with: it does nothing but know who asks. Programs that follow requests are held by one web process, 500 of them
+asking and 200 waiting; pages are drawn meanwhile, and in turns without them.
 """
 
+import itertools
 import json
+import resource
 import statistics
+import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -25,9 +30,11 @@ from amicopy.local import broker
 from amicopy.sandbox.server import start
 from amicopy.wsgi import application
 from benchmarks import load
+from benchmarks.crowding import page_ms
 from benchmarks.figures import Figure
+from benchmarks.programs import Crowd
 from benchmarks.rows import SOURCE
-from benchmarks.web import CONNECTIONS, TURN_SECONDS, TURNS, running_request, serving, signed_in
+from benchmarks.web import CONNECTIONS, TURN_SECONDS, TURNS, move_on, running_request, serving, signed_in
 
 FIGURES = (
     Figure("api_create_ratio", "", "requests asked for through the API, in those of the verb alone", at_least=0.8),
@@ -35,10 +42,22 @@ FIGURES = (
     Figure("verb_create_ms", "ms", "the verb alone, median"),
     Figure("api_status_ratio", "", "answers to who polls an unchanged status, in bare views", at_least=0.8),
     Figure("api_status_per_s", "1/s", "such answers, from one web process"),
+    Figure(
+        "api_followers_errors", "", "wrong or missing answers to 500 who poll every 5 s and 200 who wait", at_most=0
+    ),
+    Figure("api_followers_page_ratio", "", "a dashboard meanwhile, 95th percentile, in those without them", at_most=2),
+    Figure("api_followers_page_p95_ms", "ms", "such a dashboard, 95th percentile"),
+    Figure("api_followers_polls_per_s", "1/s", "polls that were answered meanwhile"),
+    Figure("api_followers_held", "", "answers that were held back until a change, or for ten seconds"),
 )
 MADE = 40
 CALL = {"Name": "golden-al2023-2026.11.24", "SourceImageId": SOURCE, "SourceRegion": "us-east-1"}
 REGION = "eu-west-1"
+POLLING, EVERY_SECONDS, WAITING, WAIT_SECONDS = 500, 5.0, 200, 10
+# Requests that are followed; so many of them change each second.
+FOLLOWED, CHANGING = 50, 5
+# Each half of a turn; long enough for everybody who polls to do so three times.
+FOLLOWING_SECONDS, FOLLOWING_TURNS = 15.0, 3
 # Never the limit of calls.
 UNLIMITED = 10**9
 
@@ -47,7 +66,7 @@ def measure() -> dict[str, float]:
     user = User.objects.get(username="requester")
     actor = Actor(name=user.username, source="page", id=user.pk, address="127.0.0.1")
     _, token = tokens.make(actor, name="bench", scopes=["read", "request"], days=1)
-    return {**asking(actor, token), **polling(token)}
+    return {**asking(actor, token), **polling(token), **following(token)}
 
 
 def asking(actor: Actor, token: str) -> dict[str, float]:
@@ -131,3 +150,54 @@ def polling(token: str) -> dict[str, float]:
         "api_status_ratio": round(rates["status"] / rates["bare"], 2),
         "api_status_per_s": round(rates["status"], 1),
     }
+
+
+def following(token: str) -> dict[str, float]:
+    """A dashboard while programs follow requests, and without them, in turns."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    numbers = [running_request() for _ in range(FOLLOWED)]
+    turns = _in_parts(numbers)
+    dashboard = load.request("/", session=signed_in("auditor"))
+    alone: list[float] = []
+    crowded: list[float] = []
+    with serving(API_CALLS_PER_MINUTE=str(UNLIMITED)) as port:
+        crowd = Crowd(
+            port,
+            [f"/api/v1/requests/{number}/status" for number in numbers],
+            token,
+            polling=POLLING,
+            every=EVERY_SECONDS,
+            waiting=WAITING,
+            wait_seconds=WAIT_SECONDS,
+            meanwhile=lambda: move_on(next(turns)),
+        )
+        page_ms(port, dashboard)
+        for _ in range(FOLLOWING_TURNS):
+            alone += _pages(port, dashboard)
+            with crowd.following():
+                crowded += _pages(port, dashboard)
+    for error in crowd.seen.errors[:5]:
+        print(error, file=sys.stderr)
+    before, meanwhile = (statistics.quantiles(taken, n=20)[-1] for taken in (alone, crowded))
+    return {
+        "api_followers_errors": len(crowd.seen.errors),
+        "api_followers_page_ratio": round(meanwhile / before, 2),
+        "api_followers_page_p95_ms": round(meanwhile, 1),
+        "api_followers_polls_per_s": round(crowd.seen.polls / FOLLOWING_TURNS / FOLLOWING_SECONDS, 1),
+        "api_followers_held": crowd.seen.held,
+    }
+
+
+def _in_parts(numbers: list[int]) -> Iterator[list[int]]:
+    """A few of them at a time, round and round."""
+    for begin in itertools.cycle(range(0, len(numbers), CHANGING)):
+        yield numbers[begin : begin + CHANGING]
+
+
+def _pages(port: int, sent: bytes) -> list[float]:
+    """How long pages take, one after the other for some seconds."""
+    until, taken = time.monotonic() + FOLLOWING_SECONDS, list[float]()
+    while time.monotonic() < until:
+        taken += page_ms(port, sent, count=1)
+    return taken
