@@ -5,6 +5,7 @@
   const form = one("#try-form");
   if (!form) return;
   form.hidden = false;
+  one("#try-curl").open = false;
 
   // --- from the form to a call ---
   function call() {

@@ -104,7 +104,8 @@ def _curl(address: str, path: str, method: str, values: list[Value], body: str) 
     for each in values:
         if each.where == "path":
             path = path.replace(f"{{{each.name}}}", quote(each.value, safe=""))
-    words = ["amicopy", shlex.quote(f"{address}{path}{'?' if query else ''}{query}")]
+    url = f"{address}{path}{'?' if query else ''}{query}"
+    words = [f"amicopy {shlex.quote(url)}"]
     words += [
         f"--header {shlex.quote(f'{each.name}: {each.value}')}"
         for each in values

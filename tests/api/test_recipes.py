@@ -1,4 +1,5 @@
-"""The recipes of `docs/api.md`, as they stand there, against a live server; and what else that page says of answers."""
+"""The recipes for curl and for Conductor, as they stand in the documents, against a live server; and what else
+`docs/api.md` says of answers."""
 
 import json
 import re
@@ -30,8 +31,9 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 SHELL = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
 JSON = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", PAGE, re.M | re.S)]
-WORKFLOW = next(each for each in JSON if "tasks" in each)
-TOLD = next(each for each in JSON if each.get("type") == "WAIT_FOR_WEBHOOK")
+RECIPES = Path(__file__).resolve().parents[2] / "docs" / "recipes"
+WORKFLOW = json.loads((RECIPES / "conductor.json").read_text())
+TOLD = json.loads((RECIPES / "conductor-webhook.json").read_text())
 
 
 @pytest.fixture
