@@ -170,6 +170,7 @@ def following(token: str) -> dict[str, float]:
             every=EVERY_SECONDS,
             waiting=WAITING,
             wait_seconds=WAIT_SECONDS,
+            seconds=FOLLOWING_SECONDS,
             meanwhile=lambda: move_on(next(turns)),
         )
         page_ms(port, dashboard)

@@ -1,12 +1,15 @@
 """A crowd of programs that follow requests: some ask every few seconds, some wait for a change."""
 
 import asyncio
+import multiprocessing
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connections
 
 from benchmarks import load
 
@@ -24,7 +27,8 @@ class Followed:
 @dataclass
 class Crowd:
     """So many programs ask every so many seconds, so many others wait as many seconds for a change; each follows one of
-    the requests, by these addresses, and all have this token. `meanwhile` is called once a second."""
+    the requests, by these addresses, and all have this token. It takes `seconds` in all; `meanwhile` is called once a
+    second."""
 
     port: int
     paths: Sequence[str]
@@ -33,55 +37,71 @@ class Crowd:
     every: float
     waiting: int
     wait_seconds: int
+    seconds: float
     meanwhile: Callable[[], None]
     seen: Followed = field(default_factory=Followed)
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """All of them at work, from the moment when each has had an answer."""
-        stop, ready = threading.Event(), threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(self._all(stop, ready)))
-        thread.start()
+        """All of them at work, from the moment when each has had an answer. They are a process of their own, so that
+        whoever measures meanwhile isn't kept waiting by them."""
+        apart = multiprocessing.get_context("fork")
+        ready, results = apart.Event(), apart.SimpleQueue()
+        connections.close_all()
+        process = apart.Process(target=self._apart, args=(ready, results))
+        process.start()
         try:
             if not ready.wait(timeout=60):
                 self.seen.errors.append("not everybody got a first answer")
             yield
         finally:
-            stop.set()
-            thread.join()
+            seen: Followed = results.get()
+            process.join()
+            self.seen.polls += seen.polls
+            self.seen.waits += seen.waits
+            self.seen.held += seen.held
+            self.seen.errors += seen.errors
 
-    async def _all(self, stop: threading.Event, ready: threading.Event) -> None:
+    def _apart(self, ready: Any, results: Any) -> None:
+        self.seen = Followed()
+        asyncio.run(self._all(ready))
+        results.put(self.seen)
+
+    async def _all(self, ready: Any) -> None:
         first = asyncio.Barrier(self.polling + self.waiting + 1)
-        programs = [self._poller(self._path(number), stop, first) for number in range(self.polling)]
-        programs += [self._waiter(self._path(number), stop, first) for number in range(self.waiting)]
-        await asyncio.gather(*programs, self._change(stop, ready, first))
+        programs = [self._poller(self._path(number), first) for number in range(self.polling)]
+        programs += [self._waiter(self._path(number), first) for number in range(self.waiting)]
+        await asyncio.gather(*programs, self._change(ready, first))
 
     def _path(self, number: int) -> str:
         return self.paths[number % len(self.paths)]
 
-    async def _change(self, stop: threading.Event, ready: threading.Event, first: asyncio.Barrier) -> None:
+    async def _change(self, ready: Any, first: asyncio.Barrier) -> None:
         await first.wait()
         ready.set()
-        while not stop.is_set():
+        until = time.monotonic() + self.seconds
+        while time.monotonic() < until:
             await asyncio.to_thread(self.meanwhile)
             await asyncio.sleep(1)
 
-    async def _poller(self, path: str, stop: threading.Event, first: asyncio.Barrier) -> None:
+    async def _poller(self, path: str, first: asyncio.Barrier) -> None:
         program = await _Program.connected(self, path)
         await first.wait()
+        until = time.monotonic() + self.seconds
         # Nobody begins at the same moment.
-        await _until(stop, random.random() * self.every)
-        while not stop.is_set():
+        await asyncio.sleep(random.random() * self.every)
+        while time.monotonic() < until:
             await program.ask()
             self.seen.polls += 1
-            await _until(stop, self.every)
+            await asyncio.sleep(self.every)
         program.writer.close()
 
-    async def _waiter(self, path: str, stop: threading.Event, first: asyncio.Barrier) -> None:
+    async def _waiter(self, path: str, first: asyncio.Barrier) -> None:
         program = await _Program.connected(self, path)
         await first.wait()
-        while not stop.is_set():
-            await program.ask(wait=self.wait_seconds)
+        until = time.monotonic() + self.seconds
+        while (left := until - time.monotonic()) > 0:
+            await program.ask(wait=max(1, min(self.wait_seconds, int(left))))
             self.seen.waits += 1
         program.writer.close()
 
@@ -122,10 +142,3 @@ class _Program:
         if code not in {200, 304} or (wait and code == 304 and not held):
             self.crowd.seen.errors.append(f"{code} for {self.path}, {'held' if held else 'at once'}")
         self.tag = load.header(head, "etag")
-
-
-async def _until(stop: threading.Event, seconds: float) -> None:
-    """That much later, or at the end."""
-    until = time.monotonic() + seconds
-    while not stop.is_set() and (left := until - time.monotonic()) > 0:
-        await asyncio.sleep(min(left, 0.5))
