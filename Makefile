@@ -62,7 +62,8 @@ lock: $(VENV)/.installed ## pin the dependencies of pyproject.toml anew, with ha
 
 docs: $(VENV)/.installed ## write docs/copyimage.md and docs/command-line.md from the tables of members and rules, and the commands
 	$(BIN)/python -m tests.copies.rules.reference
-	PYTHONPATH=amicopy/cli $(BIN)/python -m tests.cli.reference
+	PYTHONPATH=amicopy/cli $(BIN)/python -m tests.cli.reference members
+	PYTHONPATH=amicopy/cli $(BIN)/python -m tests.cli.reference commands
 
 fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, garbage to every address and to the server; FUZZ_SUBMISSIONS=500 for fewer
 	$(BIN)/python -m tests.web.fuzz

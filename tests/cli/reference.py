@@ -2,6 +2,7 @@
 docs/command-line.md. `make docs` writes both, a test compares them."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,9 +31,12 @@ def document() -> str:
     return f"{written}{title}\nMade by `make docs` from the commands themselves.\n\n{_helps()}"
 
 
-def write() -> None:
-    MEMBERS.write_text(members())
-    DOCUMENT.write_text(document())
+def write(what: str) -> None:
+    """The table of members, or the commands: these are made of the table as it was when this process began."""
+    if what == "members":
+        MEMBERS.write_text(members())
+    else:
+        DOCUMENT.write_text(document())
 
 
 def _row(parameter: Parameter) -> dict[str, str]:
@@ -64,4 +68,4 @@ def _help(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    write()
+    write(sys.argv[1])
