@@ -16,7 +16,7 @@ from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry
-from amicopy.copies.voting import voters, votes
+from amicopy.copies.voting import left_out, voters, votes
 from amicopy.web import approval_queue, conditional_polls, estimates
 from amicopy.web.actor import signed_in
 from amicopy.web.status import copy_status, counted, request_status
@@ -135,18 +135,21 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
     decisions = row.decisions.all()
     has_voted = approval_queue.voted(user, decisions, row)
     may_decide = permissions.may_decide(user, row) and not has_voted
+    given = voters.counted([row])[row.pk]
     vote = voters.votes_of(user, [row]).get(row.pk) if may_decide else None
-    not_counted = voters.not_counted(user, [row]).get(row.pk, "")
+    bound = left_out.not_counted(user, [row]).get(row.pk, "")
+    beside = left_out.not_counted_beside(user, [row], {row.pk: given}).get(row.pk, "") if may_decide else ""
+    without = left_out.left_out(row.requester) + left_out.left_out_beside(row, given)
     return {
         "pending": True,
         "may_decide": may_decide,
         "may_approve": vote is not None,
         "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
         "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
-        "may_break_glass": permissions.may_break_glass(user, row) and not not_counted,
-        "not_counted": not_counted,
-        "left_out": [each for each in voters.left_out(row.requester) if each[0] != user][:MOST_LEFT_OUT],
-        "needed": votes.words(voters.still_needed(row)),
+        "may_break_glass": permissions.may_break_glass(user, row) and not bound,
+        "not_counted": bound or beside,
+        "left_out": [each for each in without if each[0] != user][:MOST_LEFT_OUT],
+        "needed": votes.words(votes.missing(row.plan, given.groups)),
         "voted": has_voted,
     }
 

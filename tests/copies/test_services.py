@@ -1,5 +1,6 @@
 """Service accounts: users without sign-in, in the hands of their owners, and what programs ask for as them."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.engine import gate
 from amicopy.copies.operations import confirmations, people, proposal_decisions, proposals, services, tokens
 from amicopy.copies.requests import cancel_retry, verbs
-from amicopy.copies.voting import voters
+from amicopy.copies.voting import power, voters
 from amicopy.notify.models import Message
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
 
@@ -97,7 +98,7 @@ def test_the_maker_decides_once_somebody_else_than_an_owner_confirmed(
     people_manager = make_person("second", "administrator")
     people.set_roles(acting(people_manager), owner.pk, ["approver", "administrator"])
     confirmations.confirm_by_operator(acting(boss), "owner")
-    with pytest.raises(NotAllowed, match="You own pipeline"):
+    with pytest.raises(NotAllowed, match="owner owns the service account pipeline"):
         confirmations.confirm(acting(owner), pipeline.pk)
     confirmations.confirm(acting(people_manager), pipeline.pk)
     row = ask(pipeline, owner, account)
@@ -108,13 +109,48 @@ def test_the_maker_decides_once_somebody_else_than_an_owner_confirmed(
         confirmations.confirm(acting(people_manager), pipeline.pk)
 
 
+def test_no_owner_of_before_confirms_it_nor_who_counts_as_one_with_one(
+    pipeline: User, owner: User, boss: User, ann: User
+) -> None:
+    """What the page offers, what the words name and what the verb does are the same."""
+    for user in (owner, make_person("friend")):
+        user.groups.add(*boss.groups.all())
+    friend, second = User.objects.get(username="friend"), make_person("second", "administrator")
+    Grant.objects.create(person=friend, kind="password", given_by=owner, given_at=timezone.now())
+    services.set_owners(acting(boss), pipeline.pk, [ann])
+    grants = power.open_grants(pipeline)
+    for user, words in (
+        (owner, "can't confirm pipeline. owner owns the service account pipeline, or did"),
+        (friend, "pipeline is, or was, a service account of owner. What friend may do comes from owner"),
+    ):
+        assert not confirmations.could(user, pipeline, grants)
+        with pytest.raises(NotAllowed, match=re.escape(words)):
+            confirmations.confirm(acting(user), pipeline.pk)
+    assert confirmations.could(second, pipeline, grants)
+    assert power.could_confirm(pipeline, grants) == [second]
+    confirmations.confirm(acting(second), pipeline.pk)
+
+
+def test_given_away_it_still_asks_somebody_where_its_owner_of_before_writes_the_rules_alone(
+    pipeline: User, owner: User, boss: User, ann: User, account: Account
+) -> None:
+    make_rule("Nobody", requirements=[])
+    confirmations.confirm_by_operator(Actor(name="operator", source="command"), "pipeline")
+    services.set_owners(acting(boss), pipeline.pk, [boss])
+    services.set_owners(acting(boss), pipeline.pk, [ann])
+    row = ask(pipeline, ann, account)
+    assert (row.state, row.plan) == ("PENDING", [{"permission": "copies.decide_request", "count": 1}])
+
+
 def test_who_counts_as_one_with_an_owner_counts_as_one_with_the_service(
     pipeline: User, owner: User, ann: User, account: Account
 ) -> None:
     Grant.objects.create(person=ann, kind="password", given_by=owner, given_at=timezone.now())
     third = make_person("third", "approver")
     row = ask(pipeline, owner, account)
-    with pytest.raises(NotAllowed, match=r"pipeline is a service account of owner\. What ann may do comes from owner"):
+    with pytest.raises(
+        NotAllowed, match=r"pipeline is, or was, a service account of owner\. What ann may do comes from owner"
+    ):
         approve(ann, row)
     assert voters.who_can_help(row) == [third]
 

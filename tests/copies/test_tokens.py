@@ -12,13 +12,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.token_models import ApiToken, new_text, well_formed
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import tokens
+from amicopy.copies.operations import access_keys, confirmations, people, services, tokens
 from amicopy.copies.requests import verbs
 from tests.copies.conftest import Submit, acting, make_person
 
@@ -157,3 +159,34 @@ def test_a_token_makes_and_revokes_no_tokens(requester: User) -> None:
         tokens.make(replace(actor, source="page"), name="more", scopes=["read"], days=1)
     with pytest.raises(NotAllowed):
         tokens.revoke(actor, row.pk)
+
+
+def test_what_others_could_have_made_ends_when_the_person_is_confirmed(requester: User, account: Account) -> None:
+    boss, rita = make_person("boss", "administrator"), make_person("rita", "requester")
+    before = make_token(requester)[0]
+    now = timezone.now()
+    service = services.add(acting(boss), name="pipeline", owners=[requester, rita])
+    people.set_roles(acting(boss), service.pk, ["requester"])
+    ApiToken.objects.update(created_at=now - timedelta(hours=2))
+    Grant.objects.create(person=requester, kind="password", given_by=boss, given_at=now - timedelta(hours=1))
+    since, of_service = make_token(requester)[0], make_token(requester, service=service.pk)[0]
+    others = make_token(rita, service=service.pk)[0]
+    key = access_keys.make(acting(requester), name="key", account="111122223333", days=1)[0]
+    confirmations.confirm_by_operator(Actor(name="operator", source="command"), requester.username)
+    assert {row for row in ApiToken.objects.all() if row.works()} == {before, others}
+    told = AuditEvent.objects.filter(action__in=["token.revoked", "access_key.revoked"])
+    assert {event.data["api_token_id"] for event in told} == {row.shown_id for row in (since, of_service, key)}
+    assert {event.actor for event in told} == {"operator"}
+    # A service that is confirmed keeps the tokens of its owners, who answer for them.
+    confirmations.confirm_by_operator(Actor(name="operator", source="command"), "pipeline")
+    others.refresh_from_db()
+    assert others.works()
+
+
+def test_who_was_only_given_a_role_keeps_their_tokens(requester: User) -> None:
+    boss = make_person("boss", "administrator")
+    people.set_roles(acting(boss), requester.pk, ["requester", "auditor"])
+    row = make_token(requester)[0]
+    confirmations.confirm_by_operator(Actor(name="operator", source="command"), requester.username)
+    row.refresh_from_db()
+    assert row.works()

@@ -36,12 +36,6 @@ def service_of(user: User) -> ServiceAccount | None:
     return found
 
 
-def behind(user: User) -> list[User]:
-    """Who stands behind what this user does: the person, or the service with each of its owners."""
-    service = service_of(user)
-    return [user, *service.owners.all()] if service else [user]
-
-
 def people_of(user: User) -> list[User]:
     """Who answers for what this user does and hears of it: the person, or the owners of a service."""
     service = service_of(user)

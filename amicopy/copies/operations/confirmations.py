@@ -1,9 +1,14 @@
-"""Standing for somebody: an administrator, or whoever operates amicopy, confirms what a person was given by another."""
+"""Standing for somebody: an administrator, or whoever operates amicopy, confirms what a person was given by another.
+
+What others could have made in their name meanwhile, tokens and access keys, ends with it: the person is confirmed, not
+what somebody else may have kept of the time before.
+"""
 
 from collections.abc import Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
@@ -11,12 +16,14 @@ from amicopy.audit.log import lock_chain, record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
-from amicopy.copies.voting import power
+from amicopy.copies.operations import tokens
+from amicopy.copies.voting import power, second_person
 
 
 def confirm(actor: Actor, user_id: int) -> User:
     """Confirms what others gave to a person, as far as nobody has a hand in both them and the actor. Raises NotAllowed
-    for oneself, where there is nothing to confirm, and where all of it is the actor's own or their hands'."""
+    for oneself and a service of one's own, where there is nothing to confirm, and where all of it is the actor's own or
+    their hands'."""
     with transaction.atomic():
         lock_chain()
         me = permissions.person(actor)
@@ -24,13 +31,12 @@ def confirm(actor: Actor, user_id: int) -> User:
         user = User.objects.get(pk=user_id)
         if user.pk == me.pk:
             raise NotAllowed("You can't confirm yourself. Somebody else has to.")
-        if me in permissions.behind(user):
-            raise NotAllowed(f"You own {user.username}, so you can't confirm it. Somebody else has to.")
+        if why := power.owned_by(me, user):
+            raise NotAllowed(f"You can't confirm {user.username}. {why}")
         grants = power.open_grants(user)
         if not grants:
             raise NotAllowed(f"There is nothing to confirm of {user.username}.")
-        hands = power.hands_in({me.pk, *(grant.given_by_id for grant in grants)})
-        theirs = [grant for grant in grants if hands.apart(me.pk, grant.given_by_id)]
+        theirs = power.confirmable(user, grants, [me])[me.pk]
         if not theirs:
             givers = ", ".join(dict.fromkeys(grant.given_by.username for grant in grants))
             raise NotAllowed(
@@ -52,14 +58,17 @@ def confirm_by_operator(actor: Actor, name: str) -> int:
     return len(grants)
 
 
-def could(actor: User, grants: Sequence[Grant]) -> bool:
-    """Whether an administrator could confirm any of these, which somebody else was given."""
-    hands = power.hands_in({actor.pk, *(grant.given_by_id for grant in grants)})
-    return any(hands.apart(actor.pk, grant.given_by_id) for grant in grants)
+def could(actor: User, user: User, grants: Sequence[Grant]) -> bool:
+    """Whether an administrator could confirm any of these, which somebody was given."""
+    return bool(power.confirmable(user, grants, [actor])[actor.pk])
 
 
 def _confirm(user: User, grants: Sequence[Grant], *, actor: Actor) -> None:
     ids = [grant.pk for grant in grants]
+    let_in = [grant.given_at for grant in grants if grant.kind in second_person.LET_IN and grant.person_id == user.pk]
+    if let_in:
+        made = tokens.working().filter(Q(person=user, made_by=None) | Q(made_by=user), created_at__gte=min(let_in))
+        tokens.end_all(made, actor=actor)
     Grant.objects.filter(pk__in=ids).update(confirmed_by_id=actor.id, confirmed_at=timezone.now())
     confirmed = [{"kind": grant.kind, "detail": grant.detail, "given_by": grant.given_by.username} for grant in grants]
     data = {"person": user.username, "person_id": user.pk, "confirmed": confirmed}

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor, UsedToken
-from amicopy.audit.log import record
+from amicopy.audit.log import lock_chain, record
 from amicopy.client_address import Network, is_in, parsed
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import FieldError, InvalidRequest
@@ -134,6 +134,7 @@ def revoke(actor: Actor, pk: int) -> ApiToken:
     if actor.token is not None:
         raise NotAllowed("A token can't revoke tokens. Sign in for that.")
     with transaction.atomic():
+        lock_chain()
         row = visible_to(person(actor)).select_for_update().get(pk=pk)
         if not row.works():
             raise InvalidTransition(f"The token “{row.name}” doesn't work any more.")

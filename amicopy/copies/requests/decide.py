@@ -47,12 +47,12 @@ def approve(
         given = voters.counted([request])[number]
         vote = voters.vote_in(me, request, given)
         if vote is None:
-            needed = votes.words(votes.missing(request.plan, given))
+            needed = votes.words(votes.missing(request.plan, given.groups))
             raise NotAllowed(f"Your approval isn't needed. Request #{number} waits for {needed}.")
         behalf = vote.owner if vote.owner != me.user else None
         decision = _store(request, me.user, Kind.APPROVE, reason, on_behalf_of=behalf)
-        given = {**given, vote.owner.pk: set(vote.groups)}
-        approve_if_satisfied(request, actor=actor, by=decision, given=given, copies=copies)
+        now = {**given.groups, vote.owner.pk: set(vote.groups)}
+        approve_if_satisfied(request, actor=actor, by=decision, given=now, copies=copies)
     return request
 
 
@@ -133,7 +133,7 @@ def approve_if_satisfied(
     """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote `by`
     alone, if there is one. `given` are the votes that count and `copies` those of the round, where they are at
     hand."""
-    given = voters.counted([request])[request.pk] if given is None else given
+    given = voters.counted([request])[request.pk].groups if given is None else given
     needed = votes.missing(request.plan, given)
     vote = {"reason": by.reason, **_behalf(by)} if by else {}
     if needed:

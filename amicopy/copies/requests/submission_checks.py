@@ -21,7 +21,7 @@ from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.lookups import snapshot
 from amicopy.copies.requests import follow_ups, look_again
 from amicopy.copies.rules.case import Case
-from amicopy.copies.voting import facts, rulebook, voters, votes
+from amicopy.copies.voting import facts, left_out, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
@@ -221,10 +221,12 @@ def _nobody_could(seen: facts.Facts, calls: Sequence[Call]) -> list[FieldError]:
         return []
     wanted = votes.words(plans.plan)
     if not voters.impossible(plans.plan, requester=requester, bound=True):
-        bound = voters.left_out(requester)[:3]
+        bound, doubles = left_out.left_out(requester)[:3], left_out.one_with_another(requester)[:3]
         names = ", ".join(user.username for user, _ in bound)
-        said = " ".join(dict.fromkeys(why for _, why in bound))
+        said = " ".join(dict.fromkeys(why for _, why in (*bound, *doubles)))
         words = f"Nobody could approve this but {names}, whose approval doesn't count for your requests yet. {said}"
+        if not bound:
+            words = f"This needs {wanted}, and of those who could give that too many count as one person. {said}"
         return [FieldError("account", words)]
     return [
         FieldError(

@@ -86,7 +86,7 @@ def _check_request(request: CopyRequest, copies: Sequence[ImageCopy], approved: 
 def _votes_of(request: CopyRequest, said: Mapping[str, Any]) -> Voters:
     """The votes that the approval was given by and that are still stored, with the groups of then."""
     if "votes" not in said:
-        return voters.counted([request])[request.pk]
+        return voters.counted([request])[request.pk].groups
     stored = _who_decided(request, said, Decision.Kind.APPROVE)
     return {int(person): groups for person, groups in said["votes"].items() if int(person) in stored}
 
@@ -103,7 +103,7 @@ def _who_decided(request: CopyRequest, said: Mapping[str, Any], kind: str) -> se
     # Most often nobody has a hand in anybody, which is asked with the decisions.
     hands = voters.hands_of([each for each in given if each.given_to])
     # The database refuses the requester's own; here it goes with those of who counts as one with them.
-    return {each.on_behalf_of_id or each.decided_by_id for each in given if voters.independent(each, hands)}
+    return {voters.whose(each) for each in voters.independent(given, hands)}
 
 
 def _check_token(attempt: Attempt, events: Sequence[AuditEvent]) -> None:

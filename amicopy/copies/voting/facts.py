@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
@@ -35,7 +34,7 @@ class Facts:
             return False
         if lone_changes.wrote_rules(self.requester):
             return True
-        return not all(map(second_person.automatic_approval_applies, permissions.behind(self.requester)))
+        return not second_person.automatic_approval_applies(self.requester)
 
     @cached_property
     def rulebooks_before(self) -> list[tuple[str, list[ApprovalRule]]]:

@@ -22,7 +22,6 @@ from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import administrators
 from amicopy.copies.core.power_models import Grant
 
@@ -49,6 +48,10 @@ class Hands:
     def owners_of(self, person: int) -> set[int]:
         """Who owns a service account, or ever did; nobody for a person."""
         return set(self.owners.get(person, ()))
+
+    def owns(self, person: int, service: int) -> bool:
+        """Whether a person owns a service account, or did, or counts as one with somebody who does or did."""
+        return any(not self.apart(person, owner) for owner in self.owners_of(service))
 
     def apart(self, one: int, other: int, *, at: datetime | None = None) -> bool:
         """Whether nobody at all has a hand in both; the two included."""
@@ -141,13 +144,29 @@ def open_grants(person: User) -> list[Grant]:
     return list(waiting.select_related("given_by"))
 
 
-def could_confirm(person: User, grants: Iterable[Grant]) -> list[User]:
+def confirmable(person: User, grants: Collection[Grant], by: Iterable[User]) -> dict[int, list[Grant]]:
+    """For each of these people, by number, which of a person's grants they can confirm: those of givers who count as
+    somebody else than they; nothing of their own, nor of a service whose owners, of now or before, count as one with
+    them."""
+    everybody = {user.pk for user in by}
+    hands = hands_in({*everybody, person.pk, *(grant.given_by_id for grant in grants)})
+    able = {user for user in everybody if user != person.pk and not hands.owns(user, person.pk)}
+    return {
+        user: [grant for grant in grants if user in able and hands.apart(user, grant.given_by_id)] for user in everybody
+    }
+
+
+def owned_by(user: User, service: User) -> str:
+    """Why a person counts as one with those who own a service account, or did, in words; empty when they don't."""
+    hands = hands_in({user.pk, service.pk})
+    return why_not(service, user, hands) if hands.owns(user.pk, service.pk) else ""
+
+
+def could_confirm(person: User, grants: Collection[Grant]) -> list[User]:
     """The administrators who can confirm all of these grants of a person's."""
-    givers = {grant.given_by_id for grant in grants}
-    own = {user.pk for user in permissions.behind(person)}
-    able = list(administrators().exclude(pk__in={*own, *givers}).order_by("username"))
-    hands = hands_in({user.pk for user in able} | givers)
-    return [user for user in able if all(hands.apart(user.pk, giver) for giver in givers)]
+    able = list(administrators().order_by("username"))
+    found = confirmable(person, grants, able)
+    return [user for user in able if len(found[user.pk]) == len(grants)]
 
 
 def why_not(one: User, other: User, hands: Hands) -> str:
@@ -162,7 +181,7 @@ def why_not(one: User, other: User, hands: Hands) -> str:
         for owner in User.objects.filter(pk__in=owners).order_by("username"):
             if not hands.apart(owner.pk, user.pk):
                 said = "" if owner.pk in hands.owners_of(user.pk) else f" {why_not(owner, user, hands)}"
-                return f"{service.username} is a service account of {owner.username}.{said}"
+                return f"{service.username} is, or was, a service account of {owner.username}.{said}"
     people = {user.pk: user for user in (one, other)}
     between = [people[pk] for pk in hands.in_between(one.pk, other.pk)]
     sources = sorted(common & {one.pk, other.pk} or common)

@@ -40,12 +40,12 @@ def alone(user: User, permission: str) -> bool:
 
 def automatic_approval_applies(requester: User) -> bool:
     """Whether a rule that asks nobody counts for this person's requests: not for the only one who could have written
-    it, nor for whoever came from them."""
+    it, nor for whoever came from them, nor for a service that one of these owns, or did."""
     if not settings.TWO_PERSON_CHANGES:
         return True
     permission = "copies.manage_rules"
     return not any(
-        requester.pk in {writer.pk, *power.reach(writer.pk, LET_IN)}
+        requester.pk in {writer.pk, *power.reach(writer.pk, (*LET_IN, Grant.Kind.OWNER))}
         for writer in _holders(permission)
         if alone(writer, permission)
     )

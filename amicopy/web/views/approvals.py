@@ -16,7 +16,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.requests import verbs
-from amicopy.copies.voting import voters, votes
+from amicopy.copies.voting import left_out, voters, votes
 from amicopy.web import approval_queue, conditional_polls
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.pagination import Page, page_by
@@ -230,7 +230,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
     """Each request with what the person can do about it and what others have done."""
     pending_rows = [row for row in rows if row.state == RequestState.PENDING]
     mine, given = voters.votes_of(user, pending_rows), voters.counted(pending_rows)
-    not_counted = voters.not_counted(user, pending_rows)
+    not_counted = left_out.not_counted_beside(user, pending_rows, given) | left_out.not_counted(user, pending_rows)
     shown = [(row, sorted(current(row), key=lambda copy: copy.position)) for row in rows]
     names, entries = names_of(shown), []
     for row, copies in shown:
@@ -249,7 +249,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
                 "own": row.requester_id == user.pk,
                 "decisions": decisions,
                 "not_counted": not_counted.get(row.pk, ""),
-                "needed": votes.words(votes.missing(row.plan, given[row.pk])) if pending else "",
+                "needed": votes.words(votes.missing(row.plan, given[row.pk].groups)) if pending else "",
                 "rules": ", ".join(rule["name"] for rule in row.rules),
                 "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
                 "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",

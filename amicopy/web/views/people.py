@@ -230,7 +230,7 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "waiting": ", ".join(dict.fromkeys(given)),
         "changed_alone": len(given) < len(waiting),
         "way_out": power.way_out(user) if waiting else "",
-        "may_confirm": user != reader and confirmations.could(reader, waiting),
+        "may_confirm": user != reader and confirmations.could(reader, user, waiting),
         "mailed": settings.EMAIL_ON and bool(user.email),
         "roles": [(role, role in held) for role in (OF_SERVICES if service else ROLES)],
         "service": service,
