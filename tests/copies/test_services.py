@@ -135,6 +135,7 @@ def test_given_away_it_still_asks_somebody_where_its_owner_of_before_writes_the_
     pipeline: User, owner: User, boss: User, ann: User, account: Account
 ) -> None:
     make_rule("Nobody", requirements=[])
+    make_person("third", "approver")
     confirmations.confirm_by_operator(Actor(name="operator", source="command"), "pipeline")
     services.set_owners(acting(boss), pipeline.pk, [boss])
     services.set_owners(acting(boss), pipeline.pk, [ann])

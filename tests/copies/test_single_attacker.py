@@ -1,6 +1,6 @@
 """One attacker with all that a role lets them do, most of it on the pages: random programs of up to 30 steps, and none
 of them runs a copy of theirs, or of somebody they made or took over, without the votes of people they did not make or
-take over: as many as the rules asked for before they began.
+take over: as many as the rules asked for before they began. On what somebody else asks, all of theirs are one vote.
 
 The attacker acts as whoever they can sign in as: themselves, and everybody whose password they could set, by a link
 that a page showed them or that was mailed to a mailbox of theirs. Of the others some vote, and that is all they do.
@@ -108,6 +108,8 @@ class Attack(RuleBasedStateMachine):
     }
     voters: ClassVar[tuple[str, ...]] = ("ann",)
     superuser: ClassVar[bool] = False
+    # Whether it isn't theirs alone to say what the rules ask for: then that holds for what others ask, too.
+    rules_hold: ClassVar[bool] = False
     # How many approvals the rules ask for at first.
     asked_for: ClassVar[int] = 1
 
@@ -335,6 +337,13 @@ class Attack(RuleBasedStateMachine):
             if row.decisions.count() > before:
                 self.voted_for.setdefault((row.pk, row.content_hash), set()).add(user.pk)
 
+    @rule()
+    def somebody_else_asks(self) -> None:
+        rita = User.objects.get(username="rita")
+        if rita.pk not in self.browsers:
+            calls = [make_call(Name=f"ritas-{CopyRequest.objects.count()}")]
+            self.tries(verbs.submit, acting(rita), account=self.account, reason="PLAT-1", calls=calls)
+
     # What holds.
 
     @invariant()
@@ -344,6 +353,9 @@ class Attack(RuleBasedStateMachine):
             if {row.requester_id, *owners.values_list("given_by", flat=True)} & self.browsers.keys():
                 voted_for = self.voted_for.get((row.pk, row.content_hash), ())
                 assert len(voted_for) >= self.asked_for, f"{row} of {row.requester} ran"
+            elif self.rules_hold and not row.break_glass:
+                voted_for = self.voted_for.get((row.pk, row.content_hash), ())
+                assert len(voted_for) >= self.asked_for - 1, f"{row} of {row.requester} ran by one hand"
         self.looked.clear()
 
     # The tools of the above.
@@ -375,6 +387,16 @@ class Attack(RuleBasedStateMachine):
 
 class OneAdministrator(Attack):
     attackers: ClassVar = {"mallory": ("administrator",)}
+
+
+class OneOfTwoVoters(Attack):
+    """Who takes over people that may vote, where what anybody asks takes two."""
+
+    attackers: ClassVar = {"mallory": ("administrator",)}
+    others: ClassVar = {**Attack.others, "abe": ("approver",)}
+    voters: ClassVar = ("ann", "abe")
+    rules_hold: ClassVar = True
+    asked_for: ClassVar = 2
 
 
 class OneSuperuser(Attack):
@@ -409,7 +431,16 @@ class TwoRequesters(Attack):
     attackers: ClassVar = {"mallory": ("requester",), "trudy": ("requester",)}
 
 
-MACHINES = (OneAdministrator, OnlyAdministrator, OneSuperuser, OneRequester, OneApprover, OneAuditor, TwoRequesters)
+MACHINES = (
+    OneAdministrator,
+    OnlyAdministrator,
+    OneOfTwoVoters,
+    OneSuperuser,
+    OneRequester,
+    OneApprover,
+    OneAuditor,
+    TwoRequesters,
+)
 
 
 @pytest.mark.skipif(bool(PROGRAMS), reason="The next test tries more.")

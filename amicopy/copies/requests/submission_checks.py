@@ -224,7 +224,7 @@ def _nobody_could(seen: facts.Facts, calls: Sequence[Call]) -> list[FieldError]:
         bound, doubles = left_out.left_out(requester)[:3], left_out.one_with_another(requester)[:3]
         names = ", ".join(user.username for user, _ in bound)
         said = " ".join(dict.fromkeys(why for _, why in (*bound, *doubles)))
-        words = f"Nobody could approve this but {names}, whose approval doesn't count for your requests yet. {said}"
+        words = f"Nobody could approve this but {names}, whose approval doesn't count for your requests. {said}"
         if not bound:
             words = f"This needs {wanted}, and of those who could give that too many count as one person. {said}"
         return [FieldError("account", words)]

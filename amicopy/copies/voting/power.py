@@ -177,7 +177,8 @@ def why_not(one: User, other: User, hands: Hands) -> str:
     for service, user in ((one, other), (other, one)):
         owners = hands.owners_of(service.pk)
         if user.pk in owners:
-            return f"{user.username} owns the service account {service.username}, or did, so the two count as one."
+            said = f"{user.username} owns the service account {service.username}, or did, so the two count as one"
+            return f"{said}, which nobody can confirm away: somebody else has to decide."
         for owner in User.objects.filter(pk__in=owners).order_by("username"):
             if not hands.apart(owner.pk, user.pk):
                 said = "" if owner.pk in hands.owners_of(user.pk) else f" {why_not(owner, user, hands)}"
