@@ -41,7 +41,6 @@ WITHOUT = {
     "copies.operations.account_checks:hand_back": "who works on it",
     "copies.operations.account_checks:want": "a question",
     "copies.operations.permission_checks": "a question, and AWS's answer to a dry run, which makes nothing",
-    "copies.operations.services:add": "people.added tells it, with its owners",
     "copies.engine.outside_memory:notice": "an event would take a number that was given away; `after_restore` tells it",
     "copies.operations.tokens:keep_use": "when a token was used last",
     "copies.requests.decide:_store": "its verb tells it",
@@ -60,6 +59,8 @@ WITHOUT = {
     "web.unsent_posts": "what nobody has handed in",
     "web.views.saved_views": "a person's own list",
 }
+# `people.added` writes the user and tells all of it.
+TOLD = {"copies.operations.services:add"}
 # Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own.
 SECOND_EVENT = {f"copies.requests.verbs:{name}" for name in ("_new_round", "_tell_of", "store", "submit")}
 
@@ -150,7 +151,7 @@ def silent(found: Mapping[str, Function], *, mute: str = "") -> set[str]:
     module call them, each of those, or something else for them."""
     tell = telling(found, mute=mute)
     quiet = {name for name, function in found.items() if writes(function)} - tell
-    return {name for name in quiet if not _told_by_callers(name, found, tell)}
+    return {name for name in quiet - TOLD if not _told_by_callers(name, found, tell)}
 
 
 def _told_by_callers(name: str, found: Mapping[str, Function], tell: set[str]) -> bool:
@@ -159,7 +160,7 @@ def _told_by_callers(name: str, found: Mapping[str, Function], tell: set[str]) -
     return (
         own.startswith("_")
         and bool(callers)
-        and all(caller in tell | set(WITHOUT) and caller.startswith(f"{module}:") for caller in callers)
+        and all(caller in tell | TOLD and caller.startswith(f"{module}:") for caller in callers)
     )
 
 
