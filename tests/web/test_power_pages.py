@@ -7,7 +7,7 @@ from django.utils import timezone
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.requests import verbs
-from tests.copies.conftest import acting, make_call, make_person
+from tests.copies.conftest import acting, make_call, make_person, make_rule
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 
@@ -51,6 +51,29 @@ def test_the_request_says_whose_vote_does_not_count_and_what_changes_that(
     others = read(theirs.get("/approvals/?queue=others"))
     assert f"Your approval doesn’t count here. {WHY}" in others.text
     assert "Nothing waits for you" in read(theirs.get("/approvals/")).text
+
+
+def test_the_request_says_that_a_second_vote_of_one_hand_does_not_count(
+    signed_in: SignedIn, boss: User, puppet: User
+) -> None:
+    make_rule("Two", requirements=[{"group": "approver", "count": 2}])
+    make_person("ann", "approver"), make_person("abe", "approver")
+    boss.groups.add(*puppet.groups.all())
+    row = asked(make_person("rita", "requester"))
+    why = f"boss has approved it. {WHY}"
+    theirs = signed_in("approver", name="puppet")
+    Grant.objects.filter(person=puppet).update(confirmed_at=None)
+    assert "doesn’t count" not in read(theirs.get(f"/requests/{row.pk}/")).text
+    verbs.approve(acting(boss), row.pk, seen_hash=row.content_hash)
+    form = read(theirs.get(f"/requests/{row.pk}/")).region("Your decision")
+    assert f"Your approval doesn’t count here. {why}" in form.text
+    assert "manage.py confirm_person puppet" in form.text
+    assert not form.buttons(f"Approve #{row.pk}")
+    told = read(theirs.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash}, follow=True)).told
+    assert f"Your approval doesn't count for request #{row.pk}. {why}" in told
+    assert why in read(theirs.get("/approvals/?queue=others")).text
+    page = read(signed_in("requester", name="rita").get(f"/requests/{row.pk}/"))
+    assert f"puppet’s approval doesn’t count here. {why}" in page.text
 
 
 def test_a_page_of_somebody_else_says_nothing_of_it(signed_in: SignedIn, boss: User, puppet: User) -> None:

@@ -134,3 +134,13 @@ def test_rules_for_machines_are_written_and_tried(signed_in: SignedIn, account: 
     del typed["try"]
     client.post("/rules/new/", typed)
     assert "asked for by machines" in read(client.get("/rules/")).text or "proposed" in read(client.get("/rules/")).text
+
+
+def test_its_page_offers_no_confirmation_to_who_owns_it_or_did(signed_in: SignedIn, pipeline: User) -> None:
+    another = make_person("another")
+    services.set_owners(acting(make_person("maker", "administrator")), pipeline.pk, [another])
+    for user in (User.objects.get(username="requester"), another):
+        client = signed_in("administrator", name=user.username)
+        assert not read(client.get(f"/people/{pipeline.pk}/")).buttons("Confirm pipeline")
+    client = signed_in("administrator", name="second")
+    assert read(client.get(f"/people/{pipeline.pk}/")).buttons("Confirm pipeline")
