@@ -203,6 +203,8 @@ def test_a_request_moved_to_approved_by_hand_is_not_copied(submit: Submit, appro
     start()
     copy = request.copies.get()
     assert (copy.state, copy.error_code) == ("FAILED", "NotApproved")
+    # Nor is it held up only by what else is missing: how it was queued.
+    assert f"The history has no approval of request #{request.pk}" in copy.error_message
     assert sandbox("calls?action=CopyImage") == []
 
 
