@@ -48,16 +48,16 @@ FIGURES = (
     Figure("api_followers_page_ratio", "", "a dashboard meanwhile, 95th percentile, in those without them", at_most=2),
     Figure("api_followers_page_p95_ms", "ms", "such a dashboard, 95th percentile"),
     Figure("api_followers_polls_per_s", "1/s", "polls that were answered meanwhile"),
-    Figure("api_followers_held", "", "answers that were held back until a change, or for ten seconds"),
+    Figure("api_followers_held", "", "answers that were held back until a change, or until the time was over"),
 )
 MADE = 40
 CALL = {"Name": "golden-al2023-2026.11.24", "SourceImageId": SOURCE, "SourceRegion": "us-east-1"}
 REGION = "eu-west-1"
-POLLING, EVERY_SECONDS, WAITING, WAIT_SECONDS = 500, 5.0, 200, 10
-# Requests that are followed; so many of them change each second.
-FOLLOWED, CHANGING = 50, 5
-# Each half of a turn; long enough for everybody who polls to do so three times.
-FOLLOWING_SECONDS, FOLLOWING_TURNS = 15.0, 3
+POLLING, EVERY_SECONDS, WAITING, WAIT_SECONDS = 500, 5.0, 200, 25
+# Requests that are followed; so many of them change each second, a share as of the pages that are left open.
+FOLLOWED, CHANGING = 100, 1
+# Each half of a turn; long enough for everybody who polls to do so several times, and for a wait to end.
+FOLLOWING_SECONDS, FOLLOWING_TURNS = 30.0, 2
 # Never the limit of calls.
 UNLIMITED = 10**9
 

@@ -96,7 +96,8 @@ def test_ctrl_c_ends_the_looking_and_says_that_the_copy_goes_on(amicopy: Command
 
 
 def test_a_server_that_goes_and_comes_back_is_followed_on(amicopy: Command, row: CopyRequest, door: Door) -> None:
-    process = amicopy.begin("status", row.pk, "--follow", *QUICK, AMICOPY_SERVER=door.url)
+    patient = {"AMICOPY_SERVER": door.url, "AMICOPY_RETRY_FOR": "60s"}
+    process = amicopy.begin("status", row.pk, "--follow", *QUICK, **patient)
     line(process, "eu-west-1: HELD")
     door.shut()
     line(process, "can't be reached")
