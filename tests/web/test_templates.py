@@ -46,6 +46,7 @@ EXCEPTIONS = {
     ("_components/ask.html", "btn"): "the button is the summary of what it opens",
     ("_components/ask.html", "callout"): "the callout is the form that is sent",
     ("_dashboard.html", "page-head"): "what keeps the page current stands at its end, and is no action",
+    ("system/_system.html", "page-head"): "what keeps the page current stands at its end, and is no action",
     ("requests/_overall.html", "status"): "a link to the first copy in that state",
     ("requests/list.html", "more"): "a disclosure within the filter bar, whose arrow is the bar's own icon",
     ("requests/new/_check.html", "callout"): "its title names it, and is no heading between the form's",

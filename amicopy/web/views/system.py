@@ -52,6 +52,11 @@ class Card:
     state: State
 
     @property
+    def look(self) -> str:
+        """The class that gives its edge a colour; none where all is well."""
+        return {State.DOWN: "bad", State.LOOK: "soso", State.WELL: ""}[self.state]
+
+    @property
     def status(self) -> Status:
         colour, icon = MARKS[self.state]
         return Status(colour, icon, GROUPS[self.state])
