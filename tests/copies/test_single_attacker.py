@@ -392,7 +392,7 @@ class OneAdministrator(Attack):
 class OneOfTwoVoters(Attack):
     """Who takes over people that may vote, where what anybody asks takes two."""
 
-    attackers: ClassVar = {"mallory": ("administrator",)}
+    attackers: ClassVar = {"mallory": ("administrator", "approver")}
     others: ClassVar = {**Attack.others, "abe": ("approver",)}
     voters: ClassVar = ("ann", "abe")
     rules_hold: ClassVar = True
