@@ -55,7 +55,6 @@ class _Look(threading.Thread):
             return
         with self.room:
             self._look()
-            connection.close()
 
     def _look(self) -> None:
         try:
@@ -66,6 +65,8 @@ class _Look(threading.Thread):
         except DatabaseError as error:
             self.found.append(look(self.check.part, "database-needed", kind=type(error).__name__))
         finally:
+            # Looks at AWS read rows on the way, too. A connection that can't even be closed counts as no answer.
+            connection.close()
             self.ended.set()
 
     def findings(self, ends: float) -> list[Finding]:
