@@ -11,7 +11,6 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from amicopy.sandbox import answers, events, identity, keys
-from amicopy.sandbox.catalogue import ACCOUNTS, REGIONS
 from amicopy.sandbox.control import replay
 from amicopy.sandbox.ec2.models import SandboxBackend
 from amicopy.sandbox.gate import Gate
@@ -54,14 +53,6 @@ class Server:
             ec2_backends.backend = EC2Backend
 
 
-def make_backends() -> None:
-    """Makes EC2 of every sample account and Region now: moto makes one when it is first asked for, under a lock of its
-    own, in which ours is wanted; a thread that holds ours and asks for one would wait for it for ever."""
-    for account in ACCOUNTS:
-        for region in REGIONS:
-            ec2_backends[account][region]
-
-
 def start(host: str = "127.0.0.1", port: int = 0, *, journal: Path | None = None, **settings: Any) -> Server:
     """Starts the sandbox in threads of this process and returns it once it answers.
 
@@ -84,7 +75,6 @@ def start(host: str = "127.0.0.1", port: int = 0, *, journal: Path | None = None
         identity.sessions.clear()
         events.unschedule(None)
         keys.load()
-        make_backends()
         replay()
         answers.load()
     closing = threading.Event()

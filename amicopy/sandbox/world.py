@@ -4,7 +4,6 @@ moto keeps its own state once per process, so this does too: one sandbox a proce
 """
 
 import json
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from moto.core.base_backend import backend_lock
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,12 @@ NOUNS: dict[type, str] = {bool: "true or false", int: "a number of 0 or more", f
 
 
 class World:
-    """The shared state. `lock` guards every step that looks before it changes something."""
+    """The shared state. `lock` guards every step that looks before it changes something. It is moto's own, under which
+    moto makes a service of a place when that is first asked for: of two locks, two calls could each hold one and wait
+    for the other's."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = backend_lock
         self.initial = Settings()
         self.journal: Path | None = None
         self.clear()
