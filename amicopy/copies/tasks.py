@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
@@ -21,14 +20,14 @@ from amicopy.copies.core.states import COPY_STARTABLE, CopyState
 from amicopy.copies.engine import (
     cancellation,
     claims,
-    copy_call,
     leases,
     leftover_jobs,
     outside_memory,
     shutdown,
     tracking,
+    waves,
 )
-from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.engine.places import Place
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.operations import account_checks, head_upload, heartbeat, permission_checks, startup_audit
 from amicopy.copies.requests import expire, look_again
@@ -116,25 +115,9 @@ def start_due(wake: bool = True) -> None:
         # Counted no further than there are workers to help.
         for _ in range(waiting.order_by()[: settings.START_WORKERS].count() - 1):
             send("start_due", wake=False)
-    deadline = time.monotonic() + WORK_SECONDS
+    deadline, widths = time.monotonic() + WORK_SECONDS, dict[Place, int]()
     for lease, copies in _until_none_is_due(claims.claim_next):
-        _start_in_turn(lease, copies, deadline=deadline)
-
-
-def _start_in_turn(lease: uuid.UUID, copies: list[ImageCopy], *, deadline: float) -> None:
-    """Starts leased copies one after the other; where AWS takes no more, those that are left wait for another time."""
-    refused: set[tuple[int, str]] = set()
-    for copy in copies:
-        place = (copy.account_id, copy.DestinationRegion)
-        if place in refused or time.monotonic() >= deadline or shutdown.told():
-            leases.release(lease, [copy])
-            continue
-        try:
-            if not copy_call.start(copy, lease=lease, actor=worker("start_due")):
-                refused.add(place)
-        except InvalidTransition as moved:
-            logger.info("%s", moved)
-            leases.hand_back(lease, next_step_at=timezone.now(), copies=[copy])
+        waves.start(copies, lease=lease, actor=worker("start_due"), widths=widths, deadline=deadline)
 
 
 @shared_task

@@ -100,6 +100,8 @@ try:
     COPY_CALLS_PER_SECOND: float = env.float("COPY_CALLS_PER_SECOND", 1.0, validate=validate.Range(min=0.01))
     # How many tasks at once make CopyImage calls when many copies are due.
     START_WORKERS: int = env.int("START_WORKERS", 4, validate=validate.Range(min=1))
+    # How many of them one task makes at the same time, each in a thread.
+    CALLS_AT_ONCE: int = env.int("CALLS_AT_ONCE", 32, validate=validate.Range(min=1, max=100))
     # SQS queues with EC2's AMI State Change events, if there are any; `manage.py listen` hears them.
     EVENTS_QUEUES: list[str] = env.list("AMICOPY_EVENTS_QUEUE_URL", [])
     # The sample people's password; made up when empty. Read in sandbox mode only.

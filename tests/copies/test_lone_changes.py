@@ -165,8 +165,9 @@ def test_a_lifted_freeze_holds_no_longer_than_it_would_have_nor_elsewhere(boss: 
     policy_actions.delete_freeze(acting(boss), window(account=other).pk)
     policy_actions.delete_freeze(acting(boss), window().pk)
     now = timezone.now()
-    assert [each.account_id for each in lone_changes.windows_before(boss, account, now=now)] == [None]
-    assert lone_changes.windows_before(boss, account, now=now + timedelta(hours=2)) == []
+    ours = (boss.pk, account.pk)
+    assert [each.account_id for each in lone_changes.windows_before({ours}, now=now)[ours]] == [None]
+    assert lone_changes.windows_before({ours}, now=now + timedelta(hours=2)) == {ours: []}
 
 
 def test_a_freeze_that_is_over_or_made_larger_is_not_kept(boss: User) -> None:

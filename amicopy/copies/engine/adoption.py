@@ -10,6 +10,8 @@ from amicopy.aws.shapes import Image
 from amicopy.copies.core import absence
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.engine import call_outcomes, recovery
+from amicopy.copies.engine.call_outcomes import Made
+from amicopy.copies.lifecycle.transitions import InvalidTransition
 
 
 def follow(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> list[Image] | None:
@@ -48,4 +50,5 @@ def _adopt(
     in_doubt = [each for each in attempts if each.in_doubt and not each.ImageId]
     owner = [attempts[-1], *in_doubt, *by_id][-1]
     call_outcomes.starting(copy, lease=lease, actor=actor)
-    call_outcomes.copying(copy, owner, image.ImageId, "", lease=lease, actor=actor, how=f"found {how}")
+    if call_outcomes.copying([Made(copy, owner, actor, image.ImageId, how=f"found {how}")], lease=lease):
+        raise InvalidTransition(f"The copy to {copy.destination} is no longer this worker's.")

@@ -5,6 +5,7 @@ AWS fills 100 tokens at 1 a second, per account and Region
 COPY_CALLS_PER_SECOND say how much of that is amicopy's.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,27 +13,36 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.copies.core.models import CallBucket
-
-# Writers that meet on one bucket try again this often before they leave it to the next sweep.
-TRIES = 8
+from amicopy.copies.engine.places import Place, within
 
 
-def take(account_pk: int, region: str, wanted: int = 1) -> int:
-    """Takes up to so many tokens of an account's Region; returns how many it got."""
-    for _ in range(TRIES):
-        now = timezone.now()
-        bucket, _ = CallBucket.objects.get_or_create(
-            account_id=account_pk,
-            DestinationRegion=region,
-            defaults={"tokens": float(settings.COPY_CALLS_BURST), "filled_at": now},
-        )
+def take(wanted: Mapping[Place, int]) -> dict[Place, int]:
+    """Takes up to so many tokens of each of these places; returns how many it got. Runs in the caller's transaction,
+    whose rows they are until it ends."""
+    if not wanted:
+        return {}
+    now = timezone.now()
+    full = {"tokens": float(settings.COPY_CALLS_BURST), "filled_at": now}
+    buckets = _locked(wanted)
+    new = sorted(wanted.keys() - buckets.keys())
+    if new:
+        rows = [CallBucket(account_id=account_pk, DestinationRegion=region, **full) for account_pk, region in new]
+        CallBucket.objects.bulk_create(rows, ignore_conflicts=True)
+        buckets = _locked(wanted)
+    taken: dict[Place, int] = {}
+    for place, bucket in buckets.items():
         tokens = _filled(bucket, now)
-        taken = min(wanted, int(tokens))
-        if taken < 1:
-            return 0
-        if _write(bucket, tokens - taken, now):
-            return taken
-    return 0
+        taken[place] = min(wanted[place], int(tokens))
+        bucket.tokens, bucket.filled_at = tokens - taken[place], now
+        bucket.spent_until = _spent_until(bucket.tokens, now)
+    CallBucket.objects.bulk_update(buckets.values(), ["tokens", "filled_at", "spent_until"])
+    return taken
+
+
+def _locked(places: Iterable[Place]) -> dict[Place, CallBucket]:
+    """The buckets of these places, always locked in the same order."""
+    rows = CallBucket.objects.select_for_update(of=("self",)).filter(within(places)).order_by("pk")
+    return {(row.account_id, row.DestinationRegion): row for row in rows}
 
 
 def empty(account_pk: int, region: str) -> None:
@@ -51,12 +61,6 @@ def spent(now: datetime) -> QuerySet[CallBucket]:
 def _filled(bucket: CallBucket, now: datetime) -> float:
     seconds = max(0.0, (now - bucket.filled_at).total_seconds())
     return min(float(settings.COPY_CALLS_BURST), bucket.tokens + seconds * settings.COPY_CALLS_PER_SECOND)
-
-
-def _write(bucket: CallBucket, tokens: float, now: datetime) -> bool:
-    """Stores the new level unless somebody else was first."""
-    unchanged = CallBucket.objects.filter(pk=bucket.pk, tokens=bucket.tokens, filled_at=bucket.filled_at)
-    return bool(unchanged.update(tokens=tokens, filled_at=now, spent_until=_spent_until(tokens, now)))
 
 
 def _spent_until(tokens: float, now: datetime) -> datetime | None:

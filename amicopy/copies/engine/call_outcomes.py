@@ -1,10 +1,14 @@
 """What becomes of a copy and its attempt around the call: each outcome a move or a note, under the worker's lease."""
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
@@ -15,7 +19,19 @@ from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff, call_buckets
 from amicopy.copies.engine.failed_images import Kept
-from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy, note_copy
+from amicopy.copies.lifecycle.transitions import LEASE_ENDED, Move, move_copies, move_copy, note_copy, value_of_each
+
+
+@dataclass(frozen=True)
+class Made:
+    """An image of an attempt: the one AWS's answer names, or one that was found, `how` says by what."""
+
+    copy: ImageCopy
+    attempt: Attempt
+    actor: Actor
+    image_id: str
+    request_id: str = ""
+    how: str = ""
 
 
 def starting(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
@@ -23,43 +39,71 @@ def starting(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         move_copy(copy, CopyState.STARTING, actor=actor, action="copy.starting", lease=lease, **NO_WAIT)
 
 
-def copying(
-    copy: ImageCopy,
-    attempt: Attempt,
-    image_id: str,
-    request_id: str,
-    *,
-    lease: uuid.UUID,
-    actor: Actor,
-    how: str = "",
-) -> None:
-    """Goes on with an image of an attempt: the one AWS's answer names, or one that was found, `how` says by what."""
+def calling(calls: Sequence[tuple[ImageCopy, Attempt, Actor]], *, lease: uuid.UUID) -> set[int]:
+    """Stores that these calls are about to be made, each with its doubt, in one transaction; returns the primary keys
+    of the copies that may be called. The others are no longer queued, or no longer under the lease."""
     now = timezone.now()
     with transaction.atomic():
-        move_copy(
-            copy,
-            CopyState.COPYING,
-            actor=actor,
-            action="copy.adopted" if how else "copy.copying",
-            lease=lease,
-            aws_request_id=request_id,
+        queued = [Move(copy, actor) for copy, _, actor in calls if copy.state == CopyState.QUEUED]
+        ours = {copy.pk for copy, _, _ in calls if copy.state == CopyState.STARTING}
+        moved = move_copies(queued, CopyState.STARTING, action="copy.starting", lease=lease, **NO_WAIT)
+        ours |= {move.copy.pk for move in moved}
+        attempts = [attempt for copy, attempt, _ in calls if copy.pk in ours]
+        Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts]).update(
+            in_doubt=True, last_called_at=now, first_called_at=Coalesce("first_called_at", Value(now))
+        )
+    for attempt in attempts:
+        attempt.in_doubt, attempt.last_called_at = True, now
+        attempt.first_called_at = attempt.first_called_at or now
+    return ours
+
+
+def copying(made: Sequence[Made], *, lease: uuid.UUID) -> list[Made]:
+    """Goes on with these images, in one transaction; returns those whose copy was moved by others meanwhile."""
+    now = timezone.now()
+    moves = [
+        Move(
+            each.copy,
+            each.actor,
+            fields={"ImageId": each.image_id, "called_at": each.attempt.first_called_at or now},
             data={
-                "ClientToken": attempt.ClientToken,
-                "attempt": attempt.number,
-                "parameters": copy.parameters,
-                **({"how": how} if how else {}),
+                "ClientToken": each.attempt.ClientToken,
+                "attempt": each.attempt.number,
+                "parameters": each.copy.parameters,
+                **({"how": each.how} if each.how else {}),
             },
-            ImageId=image_id,
-            called_at=attempt.first_called_at or now,
+            aws_request_id=each.request_id,
+        )
+        for each in made
+    ]
+    with transaction.atomic():
+        moved = move_copies(
+            moves,
+            CopyState.COPYING,
+            action="copy.adopted" if any(each.how for each in made) else "copy.copying",
+            lease=lease,
             next_step_at=now,
             failures=0,
             **NO_WAIT,
             **absence.SHOWN,
             **LEASE_ENDED,
         )
-        Attempt.objects.filter(pk=attempt.pk).update(
-            in_doubt=False, ImageId=image_id, aws_request_id=request_id or attempt.aws_request_id, error_code=""
-        )
+        ours = {move.copy.pk for move in moved}
+        _answered([each for each in made if each.copy.pk in ours])
+    return [each for each in made if each.copy.pk not in ours]
+
+
+def _answered(made: Sequence[Made]) -> None:
+    """Stores in their attempts what these calls made."""
+    if not made:
+        return
+    request_ids = {each.attempt.pk: each.request_id or each.attempt.aws_request_id for each in made}
+    Attempt.objects.filter(pk__in=request_ids).update(
+        in_doubt=False,
+        error_code="",
+        ImageId=value_of_each({each.attempt.pk: each.image_id for each in made}),
+        aws_request_id=value_of_each(request_ids),
+    )
 
 
 def remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str, *, lease: uuid.UUID) -> None:

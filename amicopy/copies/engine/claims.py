@@ -10,17 +10,18 @@ from django.utils import timezone
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE
 from amicopy.copies.engine import call_buckets, leases, slots
+from amicopy.copies.engine.places import place_of
 
-# As many copies a worker takes at once: turn, slots and pace are worked out for all of them together.
-MOST = 8
 # Workers that reach for the same copies at the same moment look again this often before they leave it to the sweep.
 TRIES = 8
 
 
-def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
-    """Leases the next copies that are due, whose Regions have room and a call to spare; fewer than `most` where others
-    can help. A copy already STARTING keeps the room it has; the others take turns, see `slots`.
+def claim_next(most: int | None = None) -> tuple[uuid.UUID, list[ImageCopy]] | None:
+    """Leases the next copies that are due, whose Regions have room and a call to spare: up to `most`, CALLS_AT_ONCE
+    unless said otherwise, and fewer where others can help. A copy already STARTING keeps the room it has; the others
+    take turns, see `slots`.
     """
+    most = most or settings.CALLS_AT_ONCE
     for _ in range(TRIES):
         now = timezone.now()
         keys = slots.next_up(now, most=most * settings.START_WORKERS)
@@ -33,15 +34,11 @@ def claim_next(most: int = MOST) -> tuple[uuid.UUID, list[ImageCopy]] | None:
                 now=now,
                 most=-(-len(keys) // settings.START_WORKERS),
             )
-            places = Counter((copy.account_id, copy.DestinationRegion) for copy in copies)
-            calls = Counter(
-                {place: call_buckets.take(*place, wanted=wanted) for place, wanted in sorted(places.items())}
-            )
+            calls = call_buckets.take(Counter(place_of(copy) for copy in copies))
             paced: list[ImageCopy] = []
             for copy in copies:
-                place = (copy.account_id, copy.DestinationRegion)
-                if calls[place]:
-                    calls[place] -= 1
+                if calls[place_of(copy)]:
+                    calls[place_of(copy)] -= 1
                     paced.append(copy)
             leases.release(lease, [copy for copy in copies if copy not in paced])
         if paced:

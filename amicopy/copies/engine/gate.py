@@ -4,16 +4,23 @@ Asked right before CopyImage, of what is stored at that moment. What doesn't pas
 whoever runs amicopy is told, see `notifications`.
 """
 
+from collections.abc import Sequence
+
 from amicopy.aws import errors
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.voting import approvals
-from amicopy.copies.voting.approvals import NotApproved
 
 
 def check(copy: ImageCopy, attempt: Attempt) -> None:
     """Raises Rejected with the code NotApproved unless the copy, with this attempt's ClientToken, is what was
     approved."""
-    try:
-        approvals.check_call(copy, attempt)
-    except NotApproved as refused:
-        raise errors.Rejected("NotApproved", f"It isn't what was approved. {refused}") from refused
+    for refused in refusals([(copy, attempt)]).values():
+        raise refused
+
+
+def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, errors.Rejected]:
+    """The same for many at once: what `check` would raise, by the copy's primary key."""
+    return {
+        pk: errors.Rejected("NotApproved", f"It isn't what was approved. {refused}")
+        for pk, refused in approvals.refusals(calls).items()
+    }

@@ -4,12 +4,9 @@ Told when copies are queued, and asked again right before the call, so that a wi
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from django.db.models import Q
-from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import CopyRequest, ImageCopy
@@ -40,9 +37,26 @@ class Hold:
 def windows_at(request: CopyRequest, *, now: datetime) -> list[FreezeWindow]:
     """The freeze windows that a request's account is in, for any of its Regions, and those that its requester lifted
     alone."""
-    every_or_own = Q(account__isnull=True) | Q(account=request.account_id)
-    windows = FreezeWindow.objects.filter(every_or_own, starts_at__lte=now, ends_at__gt=now)
-    return [*windows, *lone_changes.windows_before(request.requester, request.account, now=now)]
+    return windows_of([request], now=now)[request.pk]
+
+
+def windows_of(requests: Collection[CopyRequest], *, now: datetime) -> dict[int, list[FreezeWindow]]:
+    """The same for many requests, by their numbers; as a rule in two statements for all of them."""
+    if not requests:
+        return {}
+    windows = list(FreezeWindow.objects.filter(starts_at__lte=now, ends_at__gt=now))
+    lifted = lone_changes.windows_before({_whose(request) for request in requests}, now=now)
+    return {
+        request.pk: [
+            *(window for window in windows if window.account_id in (None, request.account_id)),
+            *lifted[_whose(request)],
+        ]
+        for request in requests
+    }
+
+
+def _whose(request: CopyRequest) -> tuple[int, int]:
+    return request.requester_id, request.account_id
 
 
 def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime) -> Hold | None:
@@ -67,10 +81,10 @@ def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime)
     return max(holds, key=lambda hold: hold.until or FOR_EVER, default=None)
 
 
-def hold(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:
-    """Hands a leased copy back when it has to wait, with an event when the reason is new. True: it waits."""
-    now = timezone.now()
-    found = hold_for(copy, windows_at(copy.request, now=now), now=now)
+def hold(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime, lease: uuid.UUID, actor: Actor) -> bool:
+    """Hands a leased copy back when it has to wait, with an event when the reason is new; `windows` are those of its
+    request. True: it waits."""
+    found = hold_for(copy, windows, now=now)
     if found is None:
         return False
     if found.reason == copy.wait:

@@ -68,30 +68,39 @@ def seen_before(
     return merged
 
 
-def check_source(copy: ImageCopy) -> None:
-    """Looks at a copy's source and compares it with what was approved.
+def look(copy: ImageCopy) -> Image | errors.AwsError:
+    """What AWS shows of a copy's source now, or why it doesn't; asks nothing of the database."""
+    source_id, region = copy.parameters["SourceImageId"], copy.parameters["SourceRegion"]
+    try:
+        return ec2.describe_source(copy.account.aws(), region=region, image_id=source_id, quick=False)
+    except errors.AwsError as error:
+        return error
+
+
+def check_source(copy: ImageCopy, shown: Image | errors.AwsError) -> None:
+    """Compares what AWS shows of a copy's source with what was approved; without a fingerprint there is nothing to
+    compare: AWS's own check of the id has to do.
 
     Raises Rejected with the code SourceGone or SourceChanged, NotReady while it is being made or, for a while, not
-    shown, and whatever AWS answers when it can't be looked at.
-    Without a fingerprint there is nothing to compare: AWS's own check of the id has to do.
+    shown, and whatever AWS answered when it couldn't be looked at.
     """
     approved = copy.request.source_seen
     if not approved:
         return
     source_id, region = copy.parameters["SourceImageId"], copy.parameters["SourceRegion"]
-    try:
-        image = ec2.describe_source(copy.account.aws(), region=region, image_id=source_id, quick=False)
-    except errors.NotFound as error:
-        passing = not_found(copy, error)
-        if passing is not error:
-            raise passing from error
+    if isinstance(shown, errors.NotFound):
+        passing = not_found(copy, shown)
+        if passing is not shown:
+            raise passing from shown
         words = f"AWS doesn't show the source {source_id} in {region} any more."
-        raise errors.Rejected("SourceGone", words, error.request_id) from error
-    if image.State == "pending":
+        raise errors.Rejected("SourceGone", words, shown.request_id) from shown
+    if isinstance(shown, errors.AwsError):
+        raise shown
+    if shown.State == "pending":
         raise errors.NotReady("SourcePending", f"The source {source_id} is still being made.")
-    if image.State in GONE:
-        raise errors.Rejected("SourceGone", f"The source {source_id} is {image.State} now.")
-    found = _fingerprint(asdict(image), tags="tags" in approved)
+    if shown.State in GONE:
+        raise errors.Rejected("SourceGone", f"The source {source_id} is {shown.State} now.")
+    found = _fingerprint(asdict(shown), tags="tags" in approved)
     differing = [member for member in approved if found.get(member) != approved[member]]
     if differing:
         raise errors.Rejected(

@@ -1,19 +1,21 @@
 """The only place where a state changes: a conditional UPDATE and its audit event, in one transaction.
 
-Locks are always taken in one order, request row before audit chain, and a transaction touches one request; so verbs,
-workers and tracking can meet on one request without a deadlock.
+Locks are always taken in one order, request rows by their numbers before the audit chain, and only workers that start
+many copies at once touch more than one request in a transaction; so verbs, workers and tracking can meet on one request
+without a deadlock.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
+from amicopy.audit.log import Entry, record, record_all
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.reasons import Reason
@@ -127,6 +129,66 @@ def move_copy(
         setattr(copy, name, value)
 
 
+@dataclass(frozen=True)
+class Move:
+    """One copy's part in `move_copies`: what only it writes, and what its event says."""
+
+    copy: ImageCopy
+    actor: Actor
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] | None = None
+    aws_request_id: str = ""
+
+
+def move_copies(moves: Sequence[Move], to: str, *, action: str, lease: uuid.UUID, **fields: Any) -> list[Move]:
+    """Moves leased copies of any requests at once, as `move_copy` moves one, to a state that isn't their last; each
+    with `fields` and with its own, which all have the same names. Returns those that were moved: what is no longer in
+    the state that its object shows, or under the lease, is left as it is.
+
+    Requests are locked in the order of their numbers, so that two of these can't wait for each other.
+    """
+    if to in COPY_FINAL or not moves:
+        return []
+    may = {move.copy.pk: move for move in moves if to in COPY_MOVES[move.copy.state]}
+    with transaction.atomic():
+        numbers = sorted({move.copy.request_id for move in may.values()})
+        requests = CopyRequest.objects.filter(pk__in=numbers)
+        list(requests.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        stored = ImageCopy.objects.filter(pk__in=may, lease_id=lease).select_for_update(of=("self",)).order_by("pk")
+        states = dict(stored.values_list("pk", "state"))
+        moved = [move for move in may.values() if states.get(move.copy.pk) == move.copy.state]
+        if not moved:
+            return []
+        requests.filter(pk__in={move.copy.request_id for move in moved}).update(version=F("version") + 1)
+        own = {name: value_of_each({move.copy.pk: move.fields[name] for move in moved}) for name in moved[0].fields}
+        ImageCopy.objects.filter(pk__in=[move.copy.pk for move in moved]).update(state=to, **fields, **own)
+        record_all([_entry_of_move(move, to, action=action) for move in moved])
+    for move in moved:
+        move.copy.state = to
+        for name, value in {**fields, **move.fields}.items():
+            setattr(move.copy, name, value)
+    return moved
+
+
+def value_of_each(values: Mapping[int, Any]) -> Case:
+    """A value of its own for each row, by primary key."""
+    return Case(*(When(pk=pk, then=Value(value)) for pk, value in values.items()))
+
+
+def _entry_of_move(move: Move, to: str, *, action: str) -> Entry:
+    copy = move.copy
+    return _entry(
+        action,
+        copy,
+        actor=move.actor,
+        image_id=move.fields.get("ImageId") or copy.ImageId or copy.parameters["SourceImageId"],
+        aws_request_id=move.aws_request_id,
+        old=copy.state,
+        new=to,
+        data=move.data,
+    )
+
+
 def note_copy(
     copy: ImageCopy,
     reason: Reason,
@@ -164,11 +226,11 @@ def note_copy(
     return True
 
 
-def _record(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> AuditEvent:
-    """An event about a copy."""
-    return record(
+def _entry(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> Entry:
+    """What happened to a copy."""
+    return Entry(
         action,
-        actor=actor,
+        actor,
         request=copy.request_id,
         copy=copy.pk,
         requester=copy.request.requester_id,
@@ -176,6 +238,11 @@ def _record(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> Audi
         region=copy.DestinationRegion,
         **about,
     )
+
+
+def _record(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> AuditEvent:
+    """An event about a copy."""
+    return record_all([_entry(action, copy, actor=actor, **about)])[0]
 
 
 def _end_request(request: CopyRequest, *, actor: Actor) -> None:

@@ -40,22 +40,60 @@ def record_of(request: CopyRequest, given: Voters) -> dict[str, Any]:
 
 def check_call(copy: ImageCopy, attempt: Attempt) -> None:
     """Compares a copy and an attempt, as a worker is about to send them, with what is stored at this moment, and that
-    with the history; three statements, as a rule. Raises NotApproved."""
-    rows = ImageCopy.objects.filter(request=copy.request_id, round=F("request__round")).order_by("position")
+    with the history. Raises NotApproved."""
+    for refused in refusals([(copy, attempt)]).values():
+        raise refused
+
+
+def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, NotApproved]:
+    """Which of these copies and attempts aren't what was approved, by the copy's primary key, and why. Compared is as
+    in `check_call`, in two statements for all of them, and as a rule one more for each request."""
+    numbers = {copy.request_id for copy, _ in calls}
+    rows = ImageCopy.objects.filter(request__in=numbers, round=F("request__round")).order_by("request", "position")
+    rounds: dict[int, list[ImageCopy]] = {number: [] for number in numbers}
     # What the look-ups saw is large, and compared by its fingerprint.
-    copies = list(rows.select_related("request__account").defer("request__lookups"))
+    for row in rows.select_related("request__account").defer("request__lookups"):
+        rounds[row.request_id].append(row)
+    wanted = Q(action__in=APPROVALS) | Q(action__in=TOKENS, copy__in=[copy.pk for copy, _ in calls])
+    said: dict[int, list[AuditEvent]] = {number: [] for number in numbers}
+    for event in AuditEvent.objects.filter(wanted, request__in=numbers).order_by("id"):
+        said[event.request].append(event)  # type: ignore[index]  # filtered by it
+    of_requests = {number: _refusal(number, rounds[number], said[number]) for number in numbers}
+    found: dict[int, NotApproved] = {}
+    for copy, attempt in calls:
+        number = copy.request_id
+        refused = of_requests[number] or _refusal_of_call(copy, attempt, rounds[number], said[number])
+        if refused is not None:
+            found[copy.pk] = refused
+    return found
+
+
+def _refusal(number: int, copies: Sequence[ImageCopy], events: Sequence[AuditEvent]) -> NotApproved | None:
+    """Why nothing of a request may be sent, or None."""
     if not copies:
-        raise NotApproved(f"Request #{copy.request_id} has no copies in its round.")
+        return NotApproved(f"Request #{number} has no copies in its round.")
     request = copies[0].request
-    wanted = Q(action__in=APPROVALS) | Q(action__in=TOKENS, copy=copy.pk)
-    events = list(AuditEvent.objects.filter(wanted, request=request.pk).order_by("id"))
     if request.state != RequestState.APPROVED:
-        raise NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
+        return NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
+    try:
+        _check_request(request, copies, [event for event in events if event.action in APPROVALS])
+    except NotApproved as refused:
+        return refused
+    return None
+
+
+def _refusal_of_call(
+    copy: ImageCopy, attempt: Attempt, copies: Sequence[ImageCopy], events: Sequence[AuditEvent]
+) -> NotApproved | None:
+    """Why a copy of a request that was approved may not be sent with this attempt, or None."""
     stored = next((row for row in copies if row.pk == copy.pk), None)
-    if stored is None or (stored.call(), stored.account_id) != (copy.call(), request.account_id):
-        raise NotApproved("This copy isn't among those that were approved.")
-    _check_request(request, copies, [event for event in events if event.action in APPROVALS])
-    _check_token(attempt, [event for event in events if event.action in TOKENS])
+    if stored is None or (stored.call(), stored.account_id) != (copy.call(), copies[0].request.account_id):
+        return NotApproved("This copy isn't among those that were approved.")
+    try:
+        _check_token(attempt, [event for event in events if event.action in TOKENS and event.copy == copy.pk])
+    except NotApproved as refused:
+        return refused
+    return None
 
 
 def check_request(request: CopyRequest) -> None:

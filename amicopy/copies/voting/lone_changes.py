@@ -4,7 +4,7 @@ it, what stood before holds for requests of theirs, and of whoever is in one han
 Such a change is a `Grant` to nobody in particular, which keeps what stood before. Who confirms its maker confirms it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -72,13 +72,15 @@ def freezes_no_less(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool
 def wrote_rules(person: User) -> bool:
     """Whether the rules were changed by this person, or by somebody in one hand with them, and nobody has confirmed
     that: then no rule lets a request of theirs run without anybody's approval."""
-    return bool(_own(person, Kind.RULES))
+    return bool(_own({person.pk}, Kind.RULES)[person.pk])
 
 
 def rulebooks_before(person: User) -> list[tuple[str, list[ApprovalRule]]]:
     """The rules, in their order, as they stood before each of this person's changes that nobody has confirmed, with who
     made it. A rule about an account or a group that is gone fits nothing any more and is left out."""
-    found = [(grant.given_by.username, grant.before) for grant in _own(person, Kind.RULES) if grant.before]
+    found = [
+        (grant.given_by.username, grant.before) for grant in _own({person.pk}, Kind.RULES)[person.pk] if grant.before
+    ]
     if not found:
         return []
     accounts, groups = Account.objects.in_bulk(), Group.objects.in_bulk()
@@ -95,26 +97,38 @@ def rulebooks_before(person: User) -> list[tuple[str, list[ApprovalRule]]]:
     ]
 
 
-def windows_before(person: User, account: Account, *, now: datetime) -> list[FreezeWindow]:
-    """The windows that would hold this account's copies now, had this person not lifted them alone."""
-    found = []
-    for grant in _own(person, Kind.FREEZE):
-        row: Row = dict(grant.before or {})
-        window = FreezeWindow(**{**row, "starts_at": _moment(row["starts_at"]), "ends_at": _moment(row["ends_at"])})
-        window.name = f"{window.name}, which {grant.given_by.username} lifted and nobody else has confirmed"
-        if window.account_id in (None, account.pk) and window.starts_at <= now < window.ends_at:
-            found.append(window)
+def windows_before(whose: Collection[tuple[int, int]], *, now: datetime) -> dict[tuple[int, int], list[FreezeWindow]]:
+    """For each of these people and accounts, by their primary keys: the windows that would hold the account's copies
+    now, had that person not lifted them alone. One statement while nobody has lifted any."""
+    own = _own({person for person, _ in whose}, Kind.FREEZE)
+    found: dict[tuple[int, int], list[FreezeWindow]] = {}
+    for person, account in whose:
+        windows = (_window(grant) for grant in own[person])
+        found[person, account] = [
+            window
+            for window in windows
+            if window.account_id in (None, account) and window.starts_at <= now < window.ends_at
+        ]
     return found
 
 
-def _own(person: User, kind: Kind) -> list[Grant]:
-    """The changes of a kind, made by whoever is in one hand with this person, that nobody has confirmed."""
+def _window(grant: Grant) -> FreezeWindow:
+    """The window as it stood before, which isn't stored."""
+    row: Row = dict(grant.before or {})
+    window = FreezeWindow(**{**row, "starts_at": _moment(row["starts_at"]), "ends_at": _moment(row["ends_at"])})
+    window.name = f"{window.name}, which {grant.given_by.username} lifted and nobody else has confirmed"
+    return window
+
+
+def _own(people: Collection[int], kind: Kind) -> dict[int, list[Grant]]:
+    """For each of these people the changes of a kind, made by whoever is in one hand with them, that nobody has
+    confirmed."""
     changes = Grant.objects.filter(kind=kind, confirmed_at__isnull=True).order_by("pk")
     found = list(changes.select_related("given_by"))
     if not found:
-        return []
-    hands = power.hands_in({person.pk, *(grant.given_by_id for grant in found)})
-    return [grant for grant in found if not hands.apart(person.pk, grant.given_by_id)]
+        return {person: [] for person in people}
+    hands = power.hands_in({*people, *(grant.given_by_id for grant in found)})
+    return {person: [grant for grant in found if not hands.apart(person, grant.given_by_id)] for person in people}
 
 
 def _keep(kind: Kind, actor: Actor, detail: str, before: Any) -> None:
