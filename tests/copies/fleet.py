@@ -22,7 +22,8 @@ A_REQUEST = 10
 def make_places(count: int) -> list[Place]:
     """So many Regions of accounts, 17 of each account."""
     accounts = Account.objects.bulk_create(
-        Account(name=f"fleet-{number}", account_id=f"{number:012}") for number in range(1, -(-count // 17) + 1)
+        Account(name=f"fleet-{count}-{number}", account_id=f"{count:06}{number:06}")
+        for number in range(-(-count // 17))
     )
     return list(islice(product(accounts, REGIONS), count))
 
