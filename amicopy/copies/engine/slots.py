@@ -70,10 +70,16 @@ def _next_queued(now: datetime, most: int) -> list[int]:
         queue = ImageCopy.objects.filter(within(room), due(now), state=CopyState.QUEUED).exclude(pk__in=chosen)
         rows = list(queue.order_by("next_step_at", "pk").values_list("pk", "request_id", "account_id", REGION)[:WINDOW])
         begun = _begun(now, {request for _, request, _, _ in rows})
-        for pk, _, account_pk, region in in_turn(rows, begun):
-            if room.get((account_pk, region), 0) and len(chosen) < most:
-                room[account_pk, region] -= 1
-                chosen.append(pk)
+        own: dict[int, list[QueuedRow]] = defaultdict(list)
+        for row in rows:
+            own[row[1]].append(row)
+        for _, request, *_ in in_turn(rows, begun):
+            # A request that has its turn goes where there is most room, so that a batch is spread over places.
+            row = max(own[request], key=lambda row: room.get((row[2], row[3]), 0))
+            own[request].remove(row)
+            if room.get((row[2], row[3]), 0) and len(chosen) < most:
+                room[row[2], row[3]] -= 1
+                chosen.append(row[0])
         room = {place: free for place, free in room.items() if free and len(rows) == WINDOW}
     return chosen
 

@@ -6,7 +6,7 @@ amicopy, a request moved by hand or a vote that was removed show, while somebody
 doesn't stop the copies it was given for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Exists, F, Q
@@ -47,7 +47,7 @@ def check_call(copy: ImageCopy, attempt: Attempt) -> None:
 
 def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, NotApproved]:
     """Which of these copies and attempts aren't what was approved, by the copy's primary key, and why. Compared is as
-    in `check_call`, in two statements for all of them, and as a rule one more for each request."""
+    in `check_call`, as a rule in three statements for all of them."""
     numbers = {copy.request_id for copy, _ in calls}
     rows = ImageCopy.objects.filter(request__in=numbers, round=F("request__round")).order_by("request", "position")
     rounds: dict[int, list[ImageCopy]] = {number: [] for number in numbers}
@@ -58,7 +58,8 @@ def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, NotApprove
     said: dict[int, list[AuditEvent]] = {number: [] for number in numbers}
     for event in AuditEvent.objects.filter(wanted, request__in=numbers).order_by("id"):
         said[event.request].append(event)  # type: ignore[index]  # filtered by it
-    of_requests = {number: _refusal(number, rounds[number], said[number]) for number in numbers}
+    given = _decisions(numbers)
+    of_requests = {number: _refusal(number, rounds[number], said[number], given[number]) for number in numbers}
     found: dict[int, NotApproved] = {}
     for copy, attempt in calls:
         number = copy.request_id
@@ -68,7 +69,9 @@ def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, NotApprove
     return found
 
 
-def _refusal(number: int, copies: Sequence[ImageCopy], events: Sequence[AuditEvent]) -> NotApproved | None:
+def _refusal(
+    number: int, copies: Sequence[ImageCopy], events: Sequence[AuditEvent], given: Sequence[Decision]
+) -> NotApproved | None:
     """Why nothing of a request may be sent, or None."""
     if not copies:
         return NotApproved(f"Request #{number} has no copies in its round.")
@@ -76,7 +79,7 @@ def _refusal(number: int, copies: Sequence[ImageCopy], events: Sequence[AuditEve
     if request.state != RequestState.APPROVED:
         return NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
     try:
-        _check_request(request, copies, [event for event in events if event.action in APPROVALS])
+        _check_request(request, copies, [event for event in events if event.action in APPROVALS], given)
     except NotApproved as refused:
         return refused
     return None
@@ -99,10 +102,12 @@ def _refusal_of_call(
 def check_request(request: CopyRequest) -> None:
     """Compares what is stored of a request, of any state, with its approval in the history. Raises NotApproved."""
     events = AuditEvent.objects.filter(request=request.pk, action__in=APPROVALS).order_by("id")
-    _check_request(request, list(request.copies_of_round()), list(events))
+    _check_request(request, list(request.copies_of_round()), list(events), _decisions({request.pk})[request.pk])
 
 
-def _check_request(request: CopyRequest, copies: Sequence[ImageCopy], approved: Sequence[AuditEvent]) -> None:
+def _check_request(
+    request: CopyRequest, copies: Sequence[ImageCopy], approved: Sequence[AuditEvent], given: Sequence[Decision]
+) -> None:
     if not approved:
         where = " any more: events of its age are in an archive" if AuditAnchor.objects.exists() else ""
         raise NotApproved(f"The history has no approval of request #{request.pk}{where}.")
@@ -115,33 +120,41 @@ def _check_request(request: CopyRequest, copies: Sequence[ImageCopy], approved: 
     if request.hash_of_content(copies) != said["content_hash"]:
         raise NotApproved("What is stored has another content hash than what was approved.")
     if event.action == "request.break_glass":
-        if event.actor_id not in _who_decided(request, said, Decision.Kind.BREAK_GLASS):
+        if event.actor_id not in _who_decided(request, said, Decision.Kind.BREAK_GLASS, given):
             raise NotApproved("The decision of who approved in an emergency is missing.")
-    elif missing := votes.missing(said.get("plan", request.plan), _votes_of(request, said)):
+    elif missing := votes.missing(said.get("plan", request.plan), _votes_of(request, said, given)):
         raise NotApproved(f"The votes that are stored don't fulfil the plan. Missing: {votes.words(missing)}.")
 
 
-def _votes_of(request: CopyRequest, said: Mapping[str, Any]) -> Voters:
+def _votes_of(request: CopyRequest, said: Mapping[str, Any], given: Sequence[Decision]) -> Voters:
     """The votes that the approval was given by and that are still stored, with the groups of then."""
     if "votes" not in said:
         return voters.counted([request])[request.pk].groups
-    stored = _who_decided(request, said, Decision.Kind.APPROVE)
+    stored = _who_decided(request, said, Decision.Kind.APPROVE, given)
     return {int(person): groups for person, groups in said["votes"].items() if int(person) in stored}
 
 
-def _who_decided(request: CopyRequest, said: Mapping[str, Any], kind: str) -> set[int]:
-    """Whose decisions of a kind are stored for the approved content; one given for another person is that person's."""
-    decisions = request.decisions.filter(
-        kind=kind,
-        content_hash=said["content_hash"],
-        requester=request.requester_id,
-        round__range=(said.get("votes_from_round", 1), request.round),
-    )
-    given = list(decisions.annotate(given_to=Exists(power.open_to("requester", "decided_by", "on_behalf_of"))))
+def _decisions(numbers: Collection[int]) -> dict[int, list[Decision]]:
+    """The decisions on these requests; `given_to` says whether somebody may have had a hand in somebody."""
+    found: dict[int, list[Decision]] = {number: [] for number in numbers}
+    decisions = Decision.objects.filter(request__in=numbers)
     # Most often nobody has a hand in anybody, which is asked with the decisions.
-    hands = voters.hands_of([each for each in given if each.given_to])
+    for decision in decisions.annotate(given_to=Exists(power.open_to("requester", "decided_by", "on_behalf_of"))):
+        found[decision.request_id].append(decision)
+    return found
+
+
+def _who_decided(request: CopyRequest, said: Mapping[str, Any], kind: str, given: Sequence[Decision]) -> set[int]:
+    """Whose decisions of a kind are stored for the approved content; one given for another person is that person's."""
+    fitting = [
+        each
+        for each in given
+        if (each.kind, each.content_hash, each.requester_id) == (kind, said["content_hash"], request.requester_id)
+        and said.get("votes_from_round", 1) <= each.round <= request.round
+    ]
+    hands = voters.hands_of([each for each in fitting if each.given_to])  # type: ignore[attr-defined]  # annotated
     # The database refuses the requester's own; here it goes with those of who counts as one with them.
-    return {voters.whose(each) for each in voters.independent(given, hands)}
+    return {voters.whose(each) for each in voters.independent(fitting, hands)}
 
 
 def _check_token(attempt: Attempt, events: Sequence[AuditEvent]) -> None:
