@@ -3,6 +3,7 @@ costs."""
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from amicopy.audit.checks import verify_all
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2
 from amicopy.copies import tasks
-from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
-from amicopy.copies.engine import call_outcomes, claims, copy_call
-from amicopy.copies.requests import cancel_retry
+from amicopy.copies.core.models import Attempt, CallBucket, CopyRequest, ImageCopy
+from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.core.reasons import Code
+from amicopy.copies.engine import call_outcomes, cancellation, claims, copy_call
+from amicopy.copies.requests import cancel_retry, policy_actions
 from tests.conftest import Control
-from tests.copies.conftest import SOURCE, Submit, acting, approve, make_call
+from tests.copies.conftest import SOURCE, Submit, acting, approve, make_call, make_person
 from tests.copies.passing_time import make_due
 
 pytestmark = pytest.mark.django_db
@@ -127,9 +130,9 @@ def killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_copy_that_is_cancelled_during_the_calls_is_moved_by_nobody_else(
-    approved: Submit, sandbox: Control, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def cancelled(approved: Submit, monkeypatch: pytest.MonkeyPatch) -> ImageCopy:
+    """One of a batch: cancelled when its call was made and its answer isn't stored."""
     request = approved()
     one = request.copies.get(DestinationRegion="eu-west-2")
 
@@ -140,11 +143,79 @@ def test_a_copy_that_is_cancelled_during_the_calls_is_moved_by_nobody_else(
         return found
 
     monkeypatch.setattr(copy_call, "in_threads", in_threads)
+    return one
+
+
+# By what AWS does with the call: whether an image is known, whether the call is in doubt, and how many were made.
+DURING: dict[str, tuple[dict[str, Any], bool, bool, int]] = {
+    "made": ({}, True, False, 7),
+    "refused for good": ({"kind": "error", "code": "UnauthorizedOperation"}, False, False, 6),
+    "throttled": ({"kind": "throttle"}, False, False, 6),
+    "made and not answered": ({"kind": "drop-after"}, False, True, 7),
+    "neither made nor answered": ({"kind": "drop"}, False, True, 6),
+}
+
+
+@pytest.mark.parametrize("how", DURING)
+def test_a_copy_that_is_cancelled_during_the_calls_is_at_once_the_cancelling_workers(
+    how: str, cancelled: ImageCopy, sandbox: Control
+) -> None:
+    fault, known, doubt, images = DURING[how]
+    if fault:
+        sandbox("faults", action="CopyImage", region="eu-west-2", **fault)
     tasks.start_due(wake=False)
-    one.refresh_from_db()
-    assert (one.state, bool(one.ImageId), one.attempts.get().in_doubt) == ("CANCELLING", True, False)
-    assert states(request) == {"COPYING": 6, "CANCELLING": 1}
-    assert not AuditEvent.objects.filter(copy=one.pk, action="copy.copying").exists()
+    cancelled.refresh_from_db()
+    assert (cancelled.state, bool(cancelled.ImageId)) == ("CANCELLING", known)
+    assert cancelled.attempts.get().in_doubt == doubt
+    assert (states(cancelled.request), len(sandbox("images"))) == ({"COPYING": 6, "CANCELLING": 1}, images)
+    assert not AuditEvent.objects.filter(copy=cancelled.pk, action="copy.copying").exists()
+    claimed = cancellation.claim_next()
+    assert claimed is not None, "nobody holds it, and it is due"
+    assert claimed[1] == cancelled
+
+
+def test_a_copy_cancelled_during_a_call_that_aws_refused_ends_without_looking_for_an_image(
+    cancelled: ImageCopy, sandbox: Control
+) -> None:
+    sandbox("faults", kind="throttle", action="CopyImage", region="eu-west-2")
+    tasks.start_due(wake=False)
+    tasks.cancel_due()
+    cancelled.refresh_from_db()
+    assert cancelled.state == "CANCELLED"
+
+
+def test_what_was_called_before_and_is_cancelled_in_a_lease_is_not_called_again(
+    approved: Submit, sandbox: Control
+) -> None:
+    sandbox("faults", kind="throttle", action="CopyImage", region="eu-west-2")
+    request = approved()
+    tasks.start_due(wake=False)
+    sandbox("faults", method="DELETE")
+    CallBucket.objects.all().delete()
+    make_due()
+    claimed = claims.claim_next()
+    assert claimed is not None
+    lease, copies = claimed
+    assert [copy.DestinationRegion for copy in copies] == ["eu-west-2"]
+    cancel_retry.cancel(acting(request.requester), request.pk, copy_id=copies[0].pk)
+    started = copy_call.start_all(copies, lease=lease, actor=worker("start_due"))
+    assert set(started.lost) == {copies[0].pk}
+    assert len(sandbox("images")) == 6
+
+
+def test_a_batch_holds_only_the_copies_of_who_lifted_the_freeze_alone(
+    approved: Submit, submit: Submit, approver: User
+) -> None:
+    boss, now = make_person("boss", "administrator"), timezone.now()
+    other = approved(*REGIONS[:3])
+    lifters = approve(approver, submit(*(make_call(region, Name="lifters") for region in REGIONS[:3]), by=boss))
+    freeze = FreezeWindow.objects.create(
+        name="Release", starts_at=now - timedelta(hours=1), ends_at=now + timedelta(hours=1)
+    )
+    policy_actions.delete_freeze(acting(boss), freeze.pk)
+    tasks.start_due(wake=False)
+    assert (states(other), states(lifters)) == ({"COPYING": 3}, {"QUEUED": 3})
+    assert {copy.wait_code for copy in lifters.copies.all()} == {Code.FROZEN}
 
 
 def test_copies_whose_lease_was_lost_before_the_calls_are_not_called(approved: Submit, sandbox: Control) -> None:

@@ -19,7 +19,15 @@ from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff, call_buckets
 from amicopy.copies.engine.failed_images import Kept
-from amicopy.copies.lifecycle.transitions import LEASE_ENDED, Move, move_copies, move_copy, note_copy, value_of_each
+from amicopy.copies.lifecycle.transitions import (
+    LEASE_ENDED,
+    InvalidTransition,
+    Move,
+    move_copies,
+    move_copy,
+    note_copy,
+    value_of_each,
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +49,12 @@ def starting(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
 
 def calling(calls: Sequence[tuple[ImageCopy, Attempt, Actor]], *, lease: uuid.UUID) -> set[int]:
     """Stores that these calls are about to be made, each with its doubt, in one transaction; returns the primary keys
-    of the copies that may be called. The others are no longer queued, or no longer under the lease."""
+    of the copies that may be called. The others were moved by others, or are no longer under the lease."""
     now = timezone.now()
     with transaction.atomic():
         queued = [Move(copy, actor) for copy, _, actor in calls if copy.state == CopyState.QUEUED]
-        ours = {copy.pk for copy, _, _ in calls if copy.state == CopyState.STARTING}
+        again = [copy.pk for copy, _, _ in calls if copy.state == CopyState.STARTING]
+        ours = _still_starting(again, lease=lease)
         moved = move_copies(queued, CopyState.STARTING, action="copy.starting", lease=lease, **NO_WAIT)
         ours |= {move.copy.pk for move in moved}
         attempts = [attempt for copy, attempt, _ in calls if copy.pk in ours]
@@ -56,6 +65,14 @@ def calling(calls: Sequence[tuple[ImageCopy, Attempt, Actor]], *, lease: uuid.UU
         attempt.in_doubt, attempt.last_called_at = True, now
         attempt.first_called_at = attempt.first_called_at or now
     return ours
+
+
+def _still_starting(keys: Sequence[int], *, lease: uuid.UUID) -> set[int]:
+    """Which of these copies, called before, nobody cancelled since they were leased."""
+    if not keys:
+        return set()
+    rows = ImageCopy.objects.filter(pk__in=keys, lease_id=lease, state=CopyState.STARTING)
+    return set(rows.values_list("pk", flat=True))
 
 
 def copying(made: Sequence[Made], *, lease: uuid.UUID) -> list[Made]:
@@ -114,6 +131,21 @@ def remember(copy: ImageCopy, attempt: Attempt, image_id: str, request_id: str, 
             )
 
 
+def remember_none(
+    copy: ImageCopy, attempt: Attempt, error: errors.AwsError, doubt_since: datetime | None, *, lease: uuid.UUID
+) -> None:
+    """Settles the doubt of a copy that was cancelled during a call of which AWS made nothing: no image of that call has
+    to be looked for. Without AWS's word it stays open."""
+    if isinstance(error, errors.Unavailable):
+        return
+    with transaction.atomic():
+        ours = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=CopyState.CANCELLING)
+        if ours.select_for_update(of=("self",)).values_list("pk"):
+            Attempt.objects.filter(pk=attempt.pk).update(
+                error_code=error.code, aws_request_id=error.request_id, **_doubt(doubt_since)
+            )
+
+
 def wait_for_another(
     copy: ImageCopy,
     attempt: Attempt,
@@ -124,7 +156,8 @@ def wait_for_another(
     lease: uuid.UUID,
     actor: Actor,
 ) -> None:
-    """Stores when to try again and why; the state stays STARTING, since AWS may have been asked already."""
+    """Stores when to try again and why; the state stays STARTING, since AWS may have been asked already. Raises
+    InvalidTransition when the copy was moved meanwhile, or the lease lost: whoever holds that hands it back."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copy.account.aws())
     if isinstance(error, errors.Throttled):
@@ -134,7 +167,7 @@ def wait_for_another(
     asked = "DeregisterImage" if isinstance(error, Kept) else "CopyImage"
     reason = backoff.because(wait.code, error, action=asked)
     with transaction.atomic():
-        noted = note_copy(
+        if not note_copy(
             copy,
             reason,
             actor=actor,
@@ -149,8 +182,9 @@ def wait_for_another(
                 **LEASE_ENDED,
             },
             data={"message": error.message, "tries": failures, "seconds": round(pause.total_seconds(), 1)},
-        )
-        if noted and not isinstance(error, errors.Unavailable):
+        ):
+            raise InvalidTransition(f"The copy to {copy.destination} was moved, or the lease lost.")
+        if not isinstance(error, errors.Unavailable):
             # Only AWS's own word settles a call: after anything else its fate stays open.
             Attempt.objects.filter(pk=attempt.pk).update(**_doubt(doubt_since))
 

@@ -204,15 +204,20 @@ def _refused(call: Call, error: errors.AwsError, started: Started) -> None:
     """Stores that a call wasn't made, or that AWS made nothing of it."""
     if isinstance(error, (errors.NoSlot, errors.Throttled)):
         started.full.add(place_of(call.copy))
-    call_outcomes.starting(call.copy, lease=call.lease, actor=call.actor)
-    unmade_calls.not_started(
-        call.copy,
-        call.attempt,
-        unmade_calls.passing(call.copy, error),
-        call.doubt_since,
-        lease=call.lease,
-        actor=call.actor,
-    )
+    try:
+        call_outcomes.starting(call.copy, lease=call.lease, actor=call.actor)
+        unmade_calls.not_started(
+            call.copy,
+            call.attempt,
+            unmade_calls.passing(call.copy, error),
+            call.doubt_since,
+            lease=call.lease,
+            actor=call.actor,
+        )
+    except InvalidTransition:
+        # Cancelled during the call: that AWS made nothing is what the cancelling worker needs.
+        call_outcomes.remember_none(call.copy, call.attempt, error, call.doubt_since, lease=call.lease)
+        raise
 
 
 def _doubt_since(attempt: Attempt) -> datetime | None:

@@ -12,7 +12,7 @@ from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.policy_models import FreezeWindow
 from amicopy.copies.core.reasons import Code, Reason
-from amicopy.copies.lifecycle.transitions import LEASE_ENDED, note_copy
+from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition, note_copy
 from amicopy.copies.voting import lone_changes
 from amicopy.copies.voting.rulebook import region_fits
 
@@ -83,15 +83,15 @@ def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime)
 
 def hold(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime, lease: uuid.UUID, actor: Actor) -> bool:
     """Hands a leased copy back when it has to wait, with an event when the reason is new; `windows` are those of its
-    request. True: it waits."""
+    request. True: it waits. Raises InvalidTransition when it was moved meanwhile, or the lease lost."""
     found = hold_for(copy, windows, now=now)
     if found is None:
         return False
     if found.reason == copy.wait:
         same = ImageCopy.objects.filter(pk=copy.pk, lease_id=lease, state=copy.state)
-        same.update(next_step_at=found.look_at, **LEASE_ENDED)
+        noted = bool(same.update(next_step_at=found.look_at, **LEASE_ENDED))
     else:
-        note_copy(
+        noted = note_copy(
             copy,
             found.reason,
             actor=actor,
@@ -100,4 +100,6 @@ def hold(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime, lea
             fields={"next_step_at": found.look_at, **LEASE_ENDED},
             data=found.as_dict(),
         )
+    if not noted:
+        raise InvalidTransition(f"The copy to {copy.destination} was moved, or the lease lost.")
     return True

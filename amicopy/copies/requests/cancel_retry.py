@@ -41,6 +41,8 @@ def cancel(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Ima
                     finished_at=now,
                     next_step_at=None,
                     **NO_WAIT,
+                    lease_id=None,
+                    lease_until=None,
                 )
             else:
                 # The lease stays: a worker in the middle of the call still stores the image's id.
