@@ -74,13 +74,43 @@ class Entry:
         }
 
 
-def record(action: str, *, actor: Actor, **about: Any) -> AuditEvent:
-    """Writes one event, linked to the one before, and returns it; `about` are the other members of an Entry.
+def record(
+    action: str,
+    *,
+    actor: Actor,
+    request: int | None = None,
+    copy: int | None = None,
+    requester: int | None = None,
+    account: str = "",
+    region: str = "",
+    image_id: str = "",
+    aws_request_id: str = "",
+    error_code: str = "",
+    old: str = "",
+    new: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> AuditEvent:
+    """Writes one event, of what an Entry has, linked to the one before, and returns it.
 
     Must run inside a transaction, after its other locks: the chain is locked until the transaction ends. Raises
     KeyError for an action that `actions` doesn't list and TransactionManagementError outside a transaction.
     """
-    return record_all([Entry(action, actor, **about)])[0]
+    entry = Entry(
+        action=action,
+        actor=actor,
+        request=request,
+        copy=copy,
+        requester=requester,
+        account=account,
+        region=region,
+        image_id=image_id,
+        aws_request_id=aws_request_id,
+        error_code=error_code,
+        old=old,
+        new=new,
+        data=data,
+    )
+    return record_all([entry])[0]
 
 
 def record_all(entries: Sequence[Entry]) -> list[AuditEvent]:
