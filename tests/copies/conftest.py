@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
+from amicopy.aws import ec2
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
@@ -81,6 +82,17 @@ def account(db: None) -> Account:
 
 
 Submit = Callable[..., CopyRequest]
+
+
+def during_the_call(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Has something happen once the call of a single copy is on its way, and not answered."""
+    real = ec2.copy_image
+
+    def copy_image(*args: Any, **about: Any) -> ec2.CopyAnswer:
+        happens()
+        return real(*args, **about)
+
+    monkeypatch.setattr(ec2, "copy_image", copy_image)
 
 
 @pytest.fixture

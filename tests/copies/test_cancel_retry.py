@@ -14,7 +14,7 @@ from amicopy.copies.engine import claims, copy_call, leases
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
-from tests.copies.conftest import Submit, acting, approve, make_call, make_person
+from tests.copies.conftest import Submit, acting, approve, during_the_call, make_call, make_person
 from tests.copies.test_engine import cancel_all, make_due, start_all, states, track_all
 
 pytestmark = pytest.mark.django_db
@@ -35,15 +35,14 @@ def left_at_aws(control: Control) -> list[Any]:
 
 
 def test_cancelling_in_the_middle_of_the_call_removes_what_the_call_made(
-    approved: Submit, sandbox: Control, requester: User
+    approved: Submit, sandbox: Control, requester: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = approved()
-    ImageCopy.objects.update(state="STARTING")
     make_due()
     claimed = claims.claim_next()
     assert claimed is not None
     lease, [copy] = claimed
-    cancel_retry.cancel(acting(requester), request.pk)
+    during_the_call(monkeypatch, lambda: cancel_retry.cancel(acting(requester), request.pk))
     with pytest.raises(InvalidTransition):
         copy_call.start(copy, lease=lease, actor=worker("start_due"))
     leases.hand_back(lease, next_step_at=timezone.now())

@@ -18,7 +18,7 @@ from amicopy.copies.lifecycle.transitions import InvalidTransition, move_copy, n
 from amicopy.copies.requests import cancel_retry
 from amicopy.leases import LEASE
 from tests.conftest import Control
-from tests.copies.conftest import Submit, acting, approve, make_call
+from tests.copies.conftest import Submit, acting, approve, during_the_call, make_call
 from tests.copies.passing_time import look_again, make_due
 
 pytestmark = pytest.mark.django_db
@@ -50,20 +50,20 @@ def test_m26_a_late_move_under_a_lost_lease_writes_nothing(approved: Submit) -> 
     assert (row.state, row.lease_id, AuditEvent.objects.count()) == ("QUEUED", other, before)
 
 
-def test_m26_a_late_answer_of_the_call_is_not_stored(approved: Submit, sandbox: Control) -> None:
+def test_m26_a_late_answer_of_the_call_is_not_stored(
+    approved: Submit, sandbox: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
     approved()
     look_again()
     claimed = claims.claim_next()
     assert claimed is not None
     lease, (copy,) = claimed
-    ImageCopy.objects.update(state="STARTING")
-    copy.refresh_from_db()
-    other = taken_over(copy)
-    copy.lease_id, copy.lease_until = lease, timezone.now() + LEASE
+    others: list[uuid.UUID] = []
+    during_the_call(monkeypatch, lambda: others.append(taken_over(copy)))
     with pytest.raises(InvalidTransition):
         copy_call.start(copy, lease=lease, actor=LATE)
     row = ImageCopy.objects.get()
-    assert (row.state, row.lease_id, row.ImageId) == ("STARTING", other, "")
+    assert (row.state, [row.lease_id], row.ImageId) == ("STARTING", others, "")
 
 
 def test_m45_a_note_needs_the_state_as_well_as_the_lease(approved: Submit) -> None:
@@ -210,7 +210,7 @@ def test_an_id_that_comes_late_is_not_remembered(approved: Submit) -> None:
 
 @pytest.mark.parametrize("case", ["refused", "found", "found failed"])
 def test_a_late_refusal_ends_no_copy_and_a_late_find_adopts_nothing(
-    approved: Submit, sandbox: Control, case: str
+    approved: Submit, sandbox: Control, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     approved()
     if case != "refused":
@@ -225,11 +225,18 @@ def test_a_late_refusal_ends_no_copy_and_a_late_find_adopts_nothing(
     claimed = claims.claim_next()
     assert claimed is not None
     lease, (copy,) = claimed
-    taken_over(copy)
-    before = ImageCopy.objects.values().get()
+    before: list[object] = []
+
+    def lost() -> None:
+        taken_over(copy)
+        before.append(ImageCopy.objects.values().get())
+
     if case == "refused":
         sandbox("faults", kind="error", action="CopyImage", code="UnauthorizedOperation")
+        during_the_call(monkeypatch, lost)
+    else:
+        lost()
     with pytest.raises(InvalidTransition):
         copy_call.start(copy, lease=lease, actor=LATE)
-    assert ImageCopy.objects.values().get() == before
+    assert [ImageCopy.objects.values().get()] == before
     assert not AuditEvent.objects.filter(action__in=("copy.failed", "copy.adopted")).exists()

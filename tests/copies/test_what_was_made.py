@@ -21,7 +21,7 @@ from amicopy.copies.engine import aws_removal, claims, copy_call, leases, leftov
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
-from tests.copies.conftest import Submit, acting, approve, make_call, make_person
+from tests.copies.conftest import Submit, acting, approve, during_the_call, make_call, make_person
 from tests.copies.passing_time import let_pass, look_again, make_due
 from tests.copies.test_lagging_lists import good_images, left_at_aws, started
 
@@ -342,16 +342,15 @@ def test_a_cancel_waits_for_the_snapshots_of_each_image(approved: Submit, sandbo
 
 
 def test_m46_a_cancel_uses_the_id_that_the_call_brought_when_the_search_is_blind(
-    approved: Submit, sandbox: Control
+    approved: Submit, sandbox: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = approved()
-    ImageCopy.objects.update(state="STARTING")
     make_due()
     claimed = claims.claim_next()
     assert claimed is not None
     lease, (copy,) = claimed
-    # Cancelled during the call: the worker stores the id that it brings for the one that removes the image.
-    cancel_retry.cancel(acting(request.requester), request.pk)
+    # The worker stores the id that the call brings for the one that removes the image.
+    during_the_call(monkeypatch, lambda: cancel_retry.cancel(acting(request.requester), request.pk))
     with pytest.raises(InvalidTransition):
         copy_call.start(copy, lease=lease, actor=worker("start_due"))
     leases.hand_back(lease, next_step_at=timezone.now())
