@@ -31,7 +31,6 @@ WITHOUT = {
     "copies.core.roles:make_roles": "what a migration puts in",
     "copies.engine.ami_events": "where a queue is read, and when to look next",
     "copies.engine.call_buckets": "how many calls are left",
-    "copies.engine.call_outcomes:_answered": "the move of its copy tells it",
     "copies.engine.call_outcomes:remember": "the id of an image, for the event of its cancelling",
     "copies.engine.call_outcomes:remember_none": "that a call made none, for the event of its cancelling",
     "copies.engine.image_outcomes:_never_shown": "how often it was looked for; that it waits is told by `waits.wait`",
