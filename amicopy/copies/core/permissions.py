@@ -162,7 +162,7 @@ def check_manage_copies(user: User, request: CopyRequest) -> None:
     """Raises NotAllowed unless the person may cancel or retry the request's copies: its requester, who owns
     the service that asked, or an approver."""
     check_role(user)
-    if not user.has_perm("copies.decide_request") and not answers_for(user, request):
+    if not answers_for(user, request) and not user.has_perm("copies.decide_request"):
         raise NotAllowed("Only the requester or an approver can cancel or retry copies.")
 
 
