@@ -13,8 +13,9 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.engine import leases, tracking
+from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
-from tests.copies.conftest import Submit, actions, approve, make_call
+from tests.copies.conftest import Submit, acting, actions, approve, make_call
 from tests.copies.passing_time import look_again, make_due
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +86,22 @@ def test_a_look_that_aws_refuses_is_told_once_for_each_copy(copying: list[CopyRe
             assert copy.next_step_at > timezone.now()
     for request in copying:
         assert actions(request).count("copy.waiting") == 1
+
+
+@pytest.mark.parametrize("action", ["DescribeImages", "DescribeSnapshots"])
+def test_a_copy_cancelled_during_a_look_that_aws_refuses_is_the_cancelling_workers_at_once(
+    copying: list[CopyRequest], sandbox: Control, action: str
+) -> None:
+    make_due()
+    claimed = tracking.claim_round()
+    assert claimed is not None
+    cancel_retry.cancel(acting(copying[0].requester), copying[0].pk)
+    sandbox("faults", kind="error", action=action, code="UnauthorizedOperation", count=None)
+    tracking.track(claimed[1], lease=claimed[0], actor=worker("track_due"))
+    cancelled = copying[0].copies.get()
+    assert (cancelled.state, cancelled.lease_id) == ("CANCELLING", None)
+    assert cancelled.next_step_at is not None
+    assert cancelled.next_step_at <= timezone.now()
 
 
 def test_credentials_that_expired_are_fetched_anew(submit: Submit, approver: User, sandbox: Control) -> None:

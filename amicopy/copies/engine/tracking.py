@@ -204,6 +204,8 @@ def _round_failed(copies: Sequence[ImageCopy], error: errors.AwsError, *, lease:
     if reason.who:
         for copy in copies:
             wait(copy, reason, lease=lease, actor=actor, pause=pause)
+        # What was cancelled during the look didn't wait with the others.
+        leases.hand_back(lease, next_step_at=timezone.now())
         return
     ImageCopy.objects.filter(lease_id=lease).update(failures=failures, **reason.fields)
     CopyRequest.objects.filter(pk__in={copy.request_id for copy in copies}).update(version=F("version") + 1)
