@@ -36,7 +36,7 @@ def export_history(
     since: Annotated[Moment, Query(None, description="Events from this time on.")],
     until: Annotated[Moment, Query(None, description="Events up to this time.")],
     actor: Word,
-    action: Annotated[Annotated[str, WithJsonSchema({"enum": [*ACTIONS]})] | None, Query(None)],
+    action: Annotated[Annotated[str, WithJsonSchema({"enum": [*ACTIONS]})], Query(None)],
     number: Annotated[ROW, Query(None, alias="request", description="A request's number.")],
     account: Annotated[str | None, Query(None, pattern="^[0-9]{12}$")],
     region: Word,
@@ -45,7 +45,7 @@ def export_history(
     """The events the token reaches that fit everything asked for, as a file. Each export is an event itself."""
     token = request.auth
     permissions.check_role(token.person)
-    if action and action not in ACTIONS:
+    if action is not None and action not in ACTIONS:
         raise Problem(
             422, "invalid-request", "Nothing was exported.", [Wrong("", f"action: There is no event {action}.")]
         )

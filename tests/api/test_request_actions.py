@@ -31,6 +31,7 @@ WITHOUT = {
     "operations.people": "power is given by people, two of them",
     "operations.proposal_decisions": "power is given by people, two of them",
     "operations.proposals": "power is given by people, two of them",
+    "operations.restored_backup": "whoever operates amicopy does it, at the command line",
     "operations.services": "power is given by people, two of them",
     "operations.startup_audit": "noticed at start",
     "operations.tokens": "a token makes and ends no token: one that leaked would outlive itself",

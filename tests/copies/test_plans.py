@@ -38,7 +38,7 @@ GROW = (
 )
 HISTORY = 20_000
 # The newest event is found by walking the primary key from its end: one row is read.
-NEWEST = re.compile(r"ORDER BY \S*id\S* DESC LIMIT 1$")
+NEWEST = re.compile(r"""ORDER BY \S*id\S* DESC LIMIT 1$|^SELECT \S*"id" AS "id", .* ORDER BY 1 DESC LIMIT 1$""")
 
 SENT = {"state": "'sent'", "next_try_at": "NULL", "sent_at": "past.created_at"}
 

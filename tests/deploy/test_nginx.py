@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 
 from amicopy.local import processes
 from tests.ports import free_port
@@ -133,6 +134,7 @@ def test_who_signs_in_is_who_spoke_to_the_proxy_whatever_they_say(proxied: Proxi
         assert rows.fetchall() == [("127.0.0.1",)]
 
 
-def test_it_is_amicopy_that_says_what_is_too_large(proxied: Proxied) -> None:
-    answer = proxied.ask("POST", "/sign-in/", body="x" * 2_600_000)
-    assert (answer.status, answer.body) == (413, "Send at most 2,500,000 bytes.\n")
+def test_what_is_too_large_for_amicopy_ends_at_the_proxy(proxied: Proxied) -> None:
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert proxied.ask("POST", "/sign-in/", body="x" * limit).status == 403, "amicopy answers"
+    assert proxied.ask("POST", "/sign-in/", body="x" * (limit + 1)).status == 413

@@ -88,7 +88,7 @@ def test_a_message_to_an_address_that_cannot_be_decrypted_waits_and_says_why(
 
 @pytest.mark.django_db(transaction=True)
 def test_webhooks_of_before_keep_their_address_and_their_key(settings: Settings) -> None:
-    last = MigrationExecutor(connection).loader.graph.leaf_nodes("notify")
+    last = MigrationExecutor(connection).loader.graph.leaf_nodes()
     MigrationExecutor(connection).migrate([("notify", "0004_alarms")])
     try:
         old = MigrationExecutor(connection).loader.project_state([("notify", "0004_alarms")]).apps

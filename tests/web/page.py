@@ -89,8 +89,8 @@ class Part(Element):
         return the_one(_by_role(Table, self, "table", name), f"table “{name}”", self.tables())
 
     def statuses(self) -> "list[Part]":
-        """The messages about what was done."""
-        return _by_role(Part, self, "status")
+        """The messages about what was done; the strip says how amicopy does."""
+        return [part for part in _by_role(Part, self, "status") if part.attribute("id") != "strip"]
 
     def status(self) -> "Part":
         return the_one(self.statuses(), "message about what was done", self.statuses())

@@ -111,7 +111,7 @@ def test_what_it_says_is_what_the_database_says(scraper: Client, busy: ImageCopy
 
 
 def test_no_label_names_a_person_an_image_or_a_request(scraper: Client, busy: ImageCopy) -> None:
-    said = scraper.get("/metrics").content.decode()
+    said = str(scraper.get("/metrics").content, "utf-8")
     assert "ami-" not in said
     assert not {name for name, labels in samples(said.encode()) for label, _ in labels if label in {"user", "image"}}
     for person in User.objects.all():

@@ -15,7 +15,8 @@ from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
-OPEN = {"sign-in", "healthz", "readyz", "password-set"}
+# Metrics are open to a token or addresses that settings name, and to nobody else: tests/web/test_metrics.py.
+OPEN = {"sign-in", "healthz", "readyz", "password-set", "metrics"}
 
 
 def submitted(client: Client, **changes: str) -> CopyRequest:

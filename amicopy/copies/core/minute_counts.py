@@ -51,15 +51,13 @@ def number(key: str, *, most: int) -> int:
         first, last = cache.get(held) or (1, 0)
         if first > most:
             return int(first)
-        if first <= last:
-            cache.set(held, (first + 1, last), 2 * WINDOW)
-            return int(first)
-    taken = max(1, most // SHARE)
-    last = _take(key, minute, taken)
-    first = last - taken + 1
-    with _lock:
+        if first > last:
+            # Under the lock: who takes numbers at the same moment would lose the others' rest.
+            taken = max(1, most // SHARE)
+            last = _take(key, minute, taken)
+            first = last - taken + 1
         cache.set(held, (first, last) if first > most else (first + 1, last), 2 * WINDOW)
-    return first
+        return int(first)
 
 
 def last(key: str) -> int:
