@@ -7,6 +7,7 @@ from django.test import Client
 
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import Account
+from amicopy.copies.operations.health import silence
 from tests.copies.conftest import make_person
 
 SignedIn = Callable[..., Client]
@@ -27,9 +28,11 @@ def signed_in(db: None) -> SignedIn:
 
 
 @pytest.fixture(autouse=True)
-def something_runs(db: None) -> None:
-    """A worker swept a moment ago: pages say nothing of what is missing unless a test is about that."""
+def something_runs(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker swept a moment ago: pages say nothing of what is missing unless a test is about that. They ask for it
+    once, however long a test takes."""
     Pulse.mark("sweep")
+    monkeypatch.setattr(silence, "KEPT_SECONDS", 3600.0)
 
 
 @pytest.fixture(autouse=True)
