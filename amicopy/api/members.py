@@ -36,6 +36,17 @@ def _text(value: str) -> str:
 Text = Annotated[StrictStr, AfterValidator(_text)]
 
 
+def no_longer_than(most: int, words: str) -> AfterValidator:
+    """For a text of a body that isn't CopyImage's; `words` say what to do about a longer one."""
+
+    def check(value: str) -> str:
+        if len(value) > most:
+            raise ValueError(f"{words} This has {len(value):,}.")
+        return value
+
+    return AfterValidator(check)
+
+
 class Strict(BaseModel):
     """A body, or a part of one: members that aren't known are refused."""
 

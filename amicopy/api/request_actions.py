@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 
 from ninja import Header
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from amicopy.api.members import Strict, Text
+from amicopy.api.members import Strict, Text, no_longer_than
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem
 from amicopy.api.request_queries import find
@@ -16,11 +16,7 @@ from amicopy.copies.core.token_models import Scope
 from amicopy.copies.requests import cancel_retry, verbs
 from amicopy.copies.requests.submission_checks import LONGEST_REASON
 
-
-def _short(value: str) -> str:
-    if len(value) > LONGEST_REASON:
-        raise ValueError(f"Shorten the reason to {LONGEST_REASON:,} characters. This has {len(value):,}.")
-    return value
+Reason = Annotated[Text, no_longer_than(LONGEST_REASON, f"Shorten the reason to {LONGEST_REASON:,} characters.")]
 
 
 class WhichCopy(Strict):
@@ -33,7 +29,7 @@ class DecisionIn(Strict):
     """A decision; rejecting and asking for changes need a reason."""
 
     kind: Literal["approve", "reject", "request-changes"]
-    reason: Annotated[Text, AfterValidator(_short)] = Field(default="")
+    reason: Reason = Field(default="")
 
 
 @operation("POST", "/requests/{int:number}/withdraw", Scope.REQUEST, RequestWithCopies, refuses=(404, 409, 422))

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from django.http import HttpResponse
 from django.urls import reverse
 from ninja.responses import Status
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 from pydantic.config import JsonDict
 
-from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, pointer_of
+from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, no_longer_than, pointer_of
 from amicopy.api.operations import operation
 from amicopy.api.shown import RequestWithCopies
 from amicopy.api.source_looks import Looked, look, reached_account, refusal, worded
@@ -46,22 +46,10 @@ def _has_zone(value: str) -> bool:
     return True
 
 
-def _short(value: str) -> str:
-    if len(value) > LONGEST_CORRELATION:
-        raise ValueError(f"Shorten it to {LONGEST_CORRELATION} characters. This has {len(value):,}.")
-    return value
-
-
-def _webhook(value: str) -> str:
-    if len(value) > LONGEST_WEBHOOK:
-        raise ValueError(f"A webhook's name has up to {LONGEST_WEBHOOK} characters. This has {len(value):,}.")
-    return value
-
-
 Number = Annotated[StrictInt, Field(ge=1, lt=BIG)]
 Correlation = Annotated[
     Text,
-    AfterValidator(_short),
+    no_longer_than(LONGEST_CORRELATION, f"Shorten it to {LONGEST_CORRELATION} characters."),
     Field(
         description="What you call it, such as a workflow's id; said back in answers and webhooks.",
         json_schema_extra={"maxLength": LONGEST_CORRELATION},
@@ -70,7 +58,7 @@ Correlation = Annotated[
 
 Webhook = Annotated[
     Text,
-    AfterValidator(_webhook),
+    no_longer_than(LONGEST_WEBHOOK, f"A webhook's name has up to {LONGEST_WEBHOOK} characters."),
     Field(
         description="The name of a webhook that administrators opened for requests; it is told of this one.",
         json_schema_extra={"maxLength": LONGEST_WEBHOOK},

@@ -204,24 +204,21 @@ def put_off(message: Message, failure: Unsent) -> bool:
 
 
 def try_now(messages: QuerySet[Message]) -> int:
-    """Has messages that wait or were given up sent as soon as a worker is free; returns how many. Their time to be
-    tried begins anew."""
-    now = timezone.now()
-    return messages.filter(state__in=(State.WAITING, State.FAILED)).update(
-        state=State.WAITING, next_try_at=now, trying_since=now, tries=0
-    )
+    """Has messages that wait or were given up sent as soon as a worker is free; returns how many."""
+    return _begin_anew(messages.filter(state__in=(State.WAITING, State.FAILED)))
 
 
 def send_again(message: Message) -> bool:
     """Has a message to a webhook sent once more under its own key, also one that was sent; False when it is being sent
     or isn't needed any more."""
     able = (State.SENT, State.WAITING, State.FAILED)
+    return bool(_begin_anew(Message.objects.filter(pk=message.pk, endpoint__deleted_at__isnull=True, state__in=able)))
+
+
+def _begin_anew(messages: QuerySet[Message]) -> int:
+    """Makes them due now; their time to be tried begins anew."""
     now = timezone.now()
-    return bool(
-        Message.objects.filter(pk=message.pk, endpoint__deleted_at__isnull=True, state__in=able).update(
-            state=State.WAITING, next_try_at=now, trying_since=now, tries=0, sent_at=None
-        )
-    )
+    return messages.update(state=State.WAITING, next_try_at=now, trying_since=now, tries=0, sent_at=None)
 
 
 def call_off(messages: QuerySet[Message], words: str) -> int:

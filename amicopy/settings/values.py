@@ -62,25 +62,22 @@ def required_tags(entries: list[str]) -> dict[str, tuple[str, ...]]:
 
 def trusted_proxies(entries: list[str]) -> list[str]:
     """The networks of such entries. Raises EnvError for one that is none, or that is everybody."""
-    for entry in entries:
-        try:
-            everybody = ipaddress.ip_network(entry).prefixlen == 0
-        except ValueError as error:
-            raise EnvError(f"TRUSTED_PROXIES must be addresses or networks, such as 10.0.1.0/24: {error}") from None
-        if everybody:
-            raise EnvError(f"TRUSTED_PROXIES must name your proxies; {entry} lets everybody say who they are")
-    return entries
+    return _networks(entries, "TRUSTED_PROXIES", "10.0.1.0/24", "name your proxies; {} lets everybody say who they are")
 
 
 def metrics_addresses(entries: list[str]) -> list[str]:
     """The networks of such entries. Raises EnvError for one that is none, or that is everybody."""
+    return _networks(entries, "METRICS_ADDRESSES", "10.0.1.5", "name who scrapes; {} shows the numbers to everybody")
+
+
+def _networks(entries: list[str], name: str, example: str, not_everybody: str) -> list[str]:
     for entry in entries:
         try:
             everybody = ipaddress.ip_network(entry).prefixlen == 0
         except ValueError as error:
-            raise EnvError(f"METRICS_ADDRESSES must be addresses or networks, such as 10.0.1.5: {error}") from None
+            raise EnvError(f"{name} must be addresses or networks, such as {example}: {error}") from None
         if everybody:
-            raise EnvError(f"METRICS_ADDRESSES must name who scrapes; {entry} shows the numbers to everybody")
+            raise EnvError(f"{name} must {not_everybody.format(entry)}")
     return entries
 
 

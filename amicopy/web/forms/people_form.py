@@ -71,16 +71,11 @@ class ServiceForm(PersonForm):
     @property
     def owner_boxes(self) -> list[tuple[str, str, bool]]:
         """Each who can own it with whether they are ticked."""
-        return self._boxes("owners")
+        return self.boxes("owners")
 
     @property
     def role_boxes(self) -> list[tuple[str, str, bool]]:
-        return self._boxes("roles")
-
-    def _boxes(self, name: str) -> list[tuple[str, str, bool]]:
-        ticked = [str(value) for value in self[name].value() or ()]
-        choices = self.fields[name].choices  # type: ignore[attr-defined]
-        return [(str(value), words, str(value) in ticked) for value, words in choices]
+        return self.boxes("roles")
 
 
 def owner_boxes(owners: Collection[User]) -> list[tuple[User, bool]]:

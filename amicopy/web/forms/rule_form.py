@@ -59,6 +59,12 @@ class PlainForm(forms.Form):
             for message in messages
         ]
 
+    def boxes(self, name: str) -> list[tuple[str, str, bool]]:
+        """The choices of a field of many: each with its words, and whether it is ticked."""
+        ticked = [str(value) for value in self[name].value() or ()]
+        choices = self.fields[name].choices  # type: ignore[attr-defined]
+        return [(str(value), words, str(value) in ticked) for value, words in choices]
+
     def refuse(self, refused: ValidationError) -> None:
         """Puts a verb's errors at the inputs they belong to."""
         for name, messages in refused.message_dict.items():

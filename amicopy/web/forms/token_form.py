@@ -67,20 +67,16 @@ class TokenForm(LimitedForm):
     @property
     def scope_boxes(self) -> list[tuple[str, str, bool]]:
         """Each scope with whether it is ticked."""
-        return self._boxes("scopes")
+        return self.boxes("scopes")
 
     @property
     def account_boxes(self) -> list[tuple[str, str, bool]]:
-        return self._boxes("accounts")
+        return self.boxes("accounts")
 
     def wanted(self) -> dict[str, Any]:
         """What `tokens.make` takes. Needs a valid form."""
         wanted = super().wanted()
         return {**wanted, "service": int(wanted["service"]) if wanted["service"] else None}
-
-    def _boxes(self, name: str) -> list[tuple[str, str, bool]]:
-        ticked = self[name].value() or []
-        return [(value, words, value in ticked) for value, words in self.fields[name].choices]  # type: ignore[attr-defined]
 
 
 class AccessKeyForm(LimitedForm):

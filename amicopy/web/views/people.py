@@ -66,8 +66,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
                 actor_of(request), name=typed["username"], email=typed["email"], roles=typed["roles"]
             )
         except ValidationError as refused:
-            for name, said in refused.message_dict.items():
-                form.add_error(name if name in form.fields else None, said)
+            form.refuse(refused)
         else:
             words = f"{typed['username']} is added. Make the link with which they set a password."
             if outcome.proposal:

@@ -32,8 +32,7 @@ def service_list(request: HttpRequest) -> HttpResponse:
                 actor_of(request), name=typed["username"], owners=owners, roles=typed["roles"]
             )
         except ValidationError as refused:
-            for name, said in refused.message_dict.items():
-                form.add_error(name if name in form.fields else None, said)
+            form.refuse(refused)
         else:
             words = f"{typed['username']} is added. Its owners make its tokens under Settings, API tokens."
             changes.say(request, outcome, words)
