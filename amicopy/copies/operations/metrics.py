@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
 
 from amicopy.audit.models import AuditCheck, AuditEvent, HeadStore
+from amicopy.aws import errors
 from amicopy.copies.core.attempts import Attempt
 from amicopy.copies.core.engine_models import AccountCheck, Pulse
 from amicopy.copies.core.models import CopyRequest, Decision, ImageCopy
@@ -38,7 +39,6 @@ CALLS = {
     "aws.refused": "remove",
     "copy.waiting": "CopyImage",
 }
-THROTTLES = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled", "ResourceCountExceeded")
 
 
 def text() -> bytes:
@@ -172,7 +172,7 @@ def _aws() -> Iterator[Metric]:
         ("action", "code"),
         [(key, count) for key, count in sorted(calls.items())],
     )
-    throttles = sum(count for (_, code), count in calls.items() if code in THROTTLES)
+    throttles = sum(count for (_, code), count in calls.items() if code in errors.KINDS[errors.Throttled])
     yield gauge("amicopy_aws_throttles_lately", "Of these, those that AWS throttled.", (), [((), throttles)])
     looks = AccountCheck.objects.filter(checked_at__isnull=False, account__enabled=True)
     entered = [((name,), not error) for name, error in looks.values_list("account__name", "error")]
