@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,17 +15,11 @@ from amicopy.notify.models import Endpoint, Kind, Message
 from amicopy.notify.sealing import seal
 from tests.api.conftest import Programs, pointers, said, wanted
 from tests.copies.conftest import acting, approve, make_person
-from tests.notify.conftest import send_all
+from tests.notify.conftest import hooks, send_all
 from tests.notify.servers import HookServer
 
+__all__ = ("hooks",)
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def hooks() -> Iterator[HookServer]:
-    server = HookServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ from tests.api.conductor import Terminated, Workflow
 from tests.api.conftest import token_of
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, approve, make_person
-from tests.notify.conftest import send_all
+from tests.notify.conftest import hooks, send_all
 from tests.notify.servers import HookServer
 
+__all__ = ("hooks",)
 pytestmark = [pytest.mark.django_db(transaction=True)]
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
 SHELL = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
@@ -133,13 +134,6 @@ def told_by_webhook() -> dict[str, Any]:
     switch["decisionCases"]["succeeded"][0]["inputParameters"]["images"] = "${told.output.request.copies}"
     switch["defaultCase"][0]["inputParameters"]["terminationReason"] = "amicopy: ${told.output.outcome}"
     return {**WORKFLOW, "tasks": [ask, TOLD, switch]}
-
-
-@pytest.fixture
-def hooks() -> Iterator[HookServer]:
-    server = HookServer()
-    yield server
-    server.stop()
 
 
 def test_the_recipe_for_conductor_by_webhook(server_url: str, hooks: HookServer) -> None:

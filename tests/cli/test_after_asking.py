@@ -1,7 +1,6 @@
 """What the command line does after a request ended: a failed copy mended, a webhook told again."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,9 +11,10 @@ from amicopy.notify.models import Endpoint
 from amicopy.notify.sealing import seal
 from tests.cli.conftest import ASKED, Command, become, filed
 from tests.copies.conftest import acting, approve, make_person
-from tests.notify.conftest import send_all
+from tests.notify.conftest import hooks, send_all
 from tests.notify.servers import HookServer
 
+__all__ = ("hooks",)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -59,13 +59,6 @@ def test_fixing_can_wait_for_the_end(amicopy: Command, failed: CopyRequest) -> N
     run = amicopy("fix", failed.pk, "--copy", copy.pk, "--name", "golden-2", "--wait", "--timeout", "0")
     assert run.code == 3
     assert f"Request #{CopyRequest.objects.latest('pk').pk}: " in run.err
-
-
-@pytest.fixture
-def hooks() -> Iterator[HookServer]:
-    server = HookServer()
-    yield server
-    server.stop()
 
 
 def test_a_webhook_is_named_and_told_again(amicopy: Command, person: User, hooks: HookServer) -> None:
