@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
-from amicopy.api.ec2 import asking
+from amicopy.api.ec2 import copy_requests
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.requests import cancel_retry, verbs
@@ -161,7 +161,7 @@ def test_an_end_is_said_for_a_week_and_then_the_call_asks_anew(caller: Ec2Caller
     assert code(caller()) == "PendingApproval"
     finish(row)
     assert image_of(caller()) == "ami-0123456789abcdef0"
-    CopyRequest.objects.update(finished_at=timezone.now() - asking.FOUND_FOR)
+    CopyRequest.objects.update(finished_at=timezone.now() - copy_requests.FOUND_FOR)
     # By its own token it is found for ever.
     assert image_of(caller({"ClientToken": "mine"})) == "ami-0123456789abcdef0"
     assert code(caller()) == "PendingApproval"

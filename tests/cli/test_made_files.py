@@ -6,7 +6,7 @@ import click
 
 from amicopy.copies.core.parameters import PARAMETERS, Parameter
 from amicopy.copies.core.states import Outcome
-from amicopy_cli import asking, members
+from amicopy_cli import members, submissions
 from amicopy_cli.exits import OF_OUTCOME, Exit
 from tests.cli import reference
 
@@ -20,7 +20,7 @@ def test_the_page_is_current() -> None:
 
 
 def test_every_member_is_an_option_of_what_asks() -> None:
-    for command in (asking.request, asking.validate):
+    for command in (submissions.request, submissions.validate):
         names = {name for option in command.params for name in option.opts}
         assert {member.option for member in members.MEMBERS} <= names
     assert [member.name for member in members.MEMBERS] == ["DestinationRegion", *(each.name for each in PARAMETERS)]

@@ -21,7 +21,7 @@ from pytest_django import Settings
 from amicopy.audit import triggers
 from amicopy.audit.models import AuditCheck, HeadStore
 from amicopy.copies.core.models import Account
-from amicopy.copies.operations.health import checks, examination, history, machinery, telling
+from amicopy.copies.operations.health import channels, checks, examination, history, machinery
 from amicopy.copies.operations.health.checks import Check
 from amicopy.copies.operations.health.finding import Finding, Part, State, well
 from amicopy.copies.operations.health.words import WORDS, words_of
@@ -151,8 +151,8 @@ def test_mail_and_webhooks_that_fail_or_wait_are_told(settings: Settings) -> Non
     settings.EMAIL_ON = True
     person = User.objects.create(username="somebody")
     hook = Endpoint.objects.create(name="tickets", sealed_url=seal("https://hooks.example/x"))
-    assert codes(telling.email()) == ["email-sent"]
-    assert codes(telling.webhooks()) == ["webhooks-well"]
+    assert codes(channels.email()) == ["email-sent"]
+    assert codes(channels.webhooks()) == ["webhooks-well"]
     now = timezone.now()
     values = {"kind": Kind.ASKED, "request": 1, "round": 1, "created_at": now, "trying_since": now}
     due = now - timedelta(minutes=5)
@@ -161,8 +161,8 @@ def test_mail_and_webhooks_that_fail_or_wait_are_told(settings: Settings) -> Non
         for person_or_hook in (person, hook):
             whom = {"person" if person_or_hook is person else "endpoint": person_or_hook}
             Message.objects.create(**(values | {"event": number, "next_try_at": due} | rest | whom))
-    assert codes(telling.email()) == ["messages-late", "email-failing", "email-undelivered"]
-    found = list(telling.webhooks())
+    assert codes(channels.email()) == ["messages-late", "email-failing", "email-undelivered"]
+    found = list(channels.webhooks())
     assert codes(found) == ["messages-late", "webhook-failing", "webhook-undelivered"]
     assert {finding.place for finding in found} == {"tickets"}
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from amicopy.api.bodies import MOST_BYTES, in_utf8, too_large
-from amicopy.api.ec2 import answers, asking
+from amicopy.api.ec2 import answers, copy_requests
 from amicopy.api.ec2.answers import Refused
 from amicopy.api.ec2.signers import signer_of
 from amicopy.aws.query_protocol import Unfit, members_of
@@ -45,8 +45,8 @@ def _said(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     actor = replace(tokens.actor_with(key, address=address_of(request)), correlation_id=request_id)
     members = members_of(request.body)
     if members.get("DryRun"):
-        asking.check(key, region, members)
-    return answers.copied(asking.image_of(key, actor, region, members), str(request_id))
+        copy_requests.check(key, region, members)
+    return answers.copied(copy_requests.image_of(key, actor, region, members), str(request_id))
 
 
 def _check(request: HttpRequest) -> None:

@@ -6,10 +6,20 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import get_completion_class
 
-from amicopy_cli import __version__, acting, asking, auditing, deliveries, fixing, login, output, reading
+from amicopy_cli import (
+    __version__,
+    deliveries,
+    fixes,
+    history,
+    login,
+    output,
+    request_actions,
+    request_queries,
+    submissions,
+)
 from amicopy_cli.client import Client
 from amicopy_cli.exits import Exit, Refused
-from amicopy_cli.following import Duration
+from amicopy_cli.progress import Duration
 
 NAME = "amicopy"
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -83,10 +93,23 @@ def completion(shell: str) -> None:
 
 
 for command in (
-    *(asking.request, asking.validate, asking.estimate, fixing.fix),
-    *(reading.source, reading.status, reading.wait, reading.list_requests, reading.show),
-    *(acting.approve, acting.reject, acting.request_changes, acting.withdraw, acting.cancel, acting.retry),
-    *(deliveries.deliveries, deliveries.resend, auditing.audit),
+    *(submissions.request, submissions.validate, submissions.estimate, fixes.fix),
+    *(
+        request_queries.source,
+        request_queries.status,
+        request_queries.wait,
+        request_queries.list_requests,
+        request_queries.show,
+    ),
+    *(
+        request_actions.approve,
+        request_actions.reject,
+        request_actions.request_changes,
+        request_actions.withdraw,
+        request_actions.cancel,
+        request_actions.retry,
+    ),
+    *(deliveries.deliveries, deliveries.resend, history.audit),
 ):
     cli.add_command(command)
 

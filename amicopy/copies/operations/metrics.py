@@ -19,7 +19,7 @@ from amicopy.copies.core.engine_models import AccountCheck, Pulse
 from amicopy.copies.core.models import CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.reasons import NEEDS, Code
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
-from amicopy.copies.operations.health import examination, waiting
+from amicopy.copies.operations.health import examination, queue_ages
 from amicopy.copies.operations.health.finding import Part, State
 from amicopy.notify.models import Message
 from amicopy.notify.models import State as MessageState
@@ -108,7 +108,7 @@ def _copies() -> Iterator[Metric]:
     by_region = throttled.values_list("DestinationRegion").annotate(count=Count("pk"))
     words = "Copies that wait because AWS throttled a call."
     yield gauge("amicopy_copies_throttled", words, ("region",), [((region,), count) for region, count in by_region])
-    queues = waiting.queues()
+    queues = queue_ages.queues()
     yield gauge("amicopy_queue_entries", "What is due.", ("queue",), [((each.code,), each.count) for each in queues])
     ages = [((each.code,), each.age.total_seconds()) for each in queues]
     yield gauge("amicopy_queue_oldest_seconds", "How long the oldest entry has been due.", ("queue",), ages)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from amicopy.copies.core import permissions
 from amicopy.copies.core.account_models import Account
 from amicopy.copies.core.engine_models import RegionCheck
-from amicopy.copies.operations.health import examination, waiting
+from amicopy.copies.operations.health import examination, queue_ages
 from amicopy.copies.operations.health.finding import Finding, Part, State
 from amicopy.copies.operations.health.words import Words, words_of
 from amicopy.web import strip
@@ -74,7 +74,7 @@ def system(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": [(title, in_group) for title, in_group in by_state.items() if in_group],
         "lead": _lead(cards),
-        "queues": [_queue(queue) for queue in waiting.queues()],
+        "queues": [_queue(queue) for queue in queue_ages.queues()],
         "accounts": _accounts(),
         "now": found.at,
         "live": not paused,
@@ -105,7 +105,7 @@ def _lead(cards: list[Card]) -> str:
     )
 
 
-def _queue(queue: waiting.Queue) -> dict[str, Any]:
+def _queue(queue: queue_ages.Queue) -> dict[str, Any]:
     return {
         "title": QUEUES[queue.code],
         "count": queue.count,

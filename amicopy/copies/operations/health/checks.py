@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from amicopy.copies.operations.health import history, machinery, places, telling, waiting
+from amicopy.copies.operations.health import channels, history, machinery, places, queue_ages
 from amicopy.copies.operations.health.finding import Finding, Part, look
 
 # A check takes a moment; one that takes this long hangs.
@@ -34,10 +34,10 @@ CHECKS = (
     Check(Part.RESTORE, machinery.restored),
     Check(Part.BROKER, machinery.broker, asks_database=False),
     Check(Part.WORKERS, machinery.processes),
-    Check(Part.WORK, waiting.overdue),
-    Check(Part.EMAIL, telling.email),
-    Check(Part.WEBHOOKS, telling.webhooks),
-    Check(Part.ACCESS_KEYS, telling.sealed_keys),
+    Check(Part.WORK, queue_ages.overdue),
+    Check(Part.EMAIL, channels.email),
+    Check(Part.WEBHOOKS, channels.webhooks),
+    Check(Part.ACCESS_KEYS, channels.sealed_keys),
     Check(Part.HISTORY, history.chain),
     Check(Part.HISTORY, history.append_only),
     Check(Part.HEADS, history.heads),

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from amicopy_cli import following, members, output
-from amicopy_cli.asking import AwsCommand
+from amicopy_cli import members, output, progress
 from amicopy_cli.client import Client, readable
 from amicopy_cli.exits import Exit
-from amicopy_cli.reading import number
+from amicopy_cli.request_queries import number
+from amicopy_cli.submissions import AwsCommand
 
 OPTIONS = {member.option.removeprefix("--"): member.name for member in members.MEMBERS}
 
@@ -25,7 +25,7 @@ OPTIONS = {member.option.removeprefix("--"): member.name for member in members.M
 @click.option("--reason", default=None, help="Why the copy is needed; otherwise the reason of before.")
 @click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run.")
 @click.option("--wait", is_flag=True, help="Stay until somebody has decided and the copy is there, or not.")
-@following.options
+@progress.options
 @click.option("--idempotency-key", default=None, metavar="KEY", help="As of amicopy request.")
 @output.option
 def fix(
@@ -51,7 +51,7 @@ def fix(
         output.request(row, form)
         return Exit.DONE
     click.echo(f"Request #{row['number']}: {readable(row['url'])}", err=True)
-    return following.ended(client, [row["number"]], form=form, bars=False, timeout=timeout, interval=interval)
+    return progress.ended(client, [row["number"]], form=form, bars=False, timeout=timeout, interval=interval)
 
 
 def _changes(values: dict[str, Any], without: tuple[str, ...]) -> dict[str, Any]:

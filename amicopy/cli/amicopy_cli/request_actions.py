@@ -7,7 +7,7 @@ import click
 
 from amicopy_cli import output
 from amicopy_cli.client import Client
-from amicopy_cli.reading import number
+from amicopy_cli.request_queries import number
 
 hash_option = click.option(
     "--content-hash",

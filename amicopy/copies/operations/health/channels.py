@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from amicopy.copies.operations import access_keys
 from amicopy.copies.operations.health.finding import Finding, Part, down, look, well
-from amicopy.copies.operations.health.waiting import OVERDUE
+from amicopy.copies.operations.health.queue_ages import OVERDUE
 from amicopy.copies.voting import voters
 from amicopy.notify import sealing
 from amicopy.notify.models import Endpoint, Message, State

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import click
 
-from amicopy_cli import aws_command, following, members, output
+from amicopy_cli import aws_command, members, output, progress
 from amicopy_cli.client import Client, readable, refusal
 from amicopy_cli.exits import Exit, Unreachable
 from amicopy_cli.members import Shorthand
@@ -85,7 +85,7 @@ def _asked(command: F) -> F:
 @_asked
 @click.option("--wait", is_flag=True, help="Stay until somebody has decided and the copies are there, or not.")
 @click.option("--follow", is_flag=True, help="The same, and show how far each destination is.")
-@following.options
+@progress.options
 @click.option(
     "--idempotency-key",
     default=None,
@@ -118,7 +118,7 @@ def request(
     if not (wait or follow):
         return Exit.DONE
     numbers = [row["number"] for row in asked]
-    return following.ended(client, numbers, form=form, bars=follow, timeout=timeout, interval=interval)
+    return progress.ended(client, numbers, form=form, bars=follow, timeout=timeout, interval=interval)
 
 
 @click.command("validate", cls=AwsCommand)

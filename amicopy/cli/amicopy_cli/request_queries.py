@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from amicopy_cli import following, members, output
+from amicopy_cli import members, output, progress
 from amicopy_cli.client import Client
 from amicopy_cli.exits import Exit
 
@@ -59,7 +59,7 @@ def source(account: str, region: str, image_id: str, form: str) -> Exit:
 @click.command("status")
 @number
 @click.option("--follow", is_flag=True, help="Until it is final, with a bar for each destination.")
-@following.options
+@progress.options
 @output.option
 def status(number: int, follow: bool, form: str, **how: Any) -> Exit:
     """Say how far a request is.
@@ -68,15 +68,15 @@ def status(number: int, follow: bool, form: str, **how: Any) -> Exit:
     """
     client = Client.of_context()
     if follow:
-        return following.ended(client, [number], form=form, bars=True, **how)
+        return progress.ended(client, [number], form=form, bars=True, **how)
     output.status(client.get(f"requests/{number}/status"), form)
     return Exit.DONE
 
 
 @click.command("wait")
 @number
-@following.options
+@progress.options
 @output.option
 def wait(number: int, form: str, **how: Any) -> Exit:
     """Wait until a request is final; the exit code says what became of it."""
-    return following.ended(Client.of_context(), [number], form=form, bars=False, **how)
+    return progress.ended(Client.of_context(), [number], form=form, bars=False, **how)
