@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1] / "amicopy"
 # What a folder may import from amicopy, besides itself.
 ALLOWED = {
-    "web": {"copies", "audit", "notify", "aws"},
-    "api": {"copies", "audit", "notify", "aws"},
-    "copies": {"audit", "notify", "aws"},
-    "audit": set[str](),
-    "notify": {"audit"},
-    "aws": set[str](),
+    "web": {"copies", "audit", "notify", "aws", "logs"},
+    "api": {"copies", "audit", "notify", "aws", "logs"},
+    "copies": {"audit", "notify", "aws", "logs"},
+    "audit": {"logs"},
+    "notify": {"audit", "logs"},
+    "aws": {"logs"},
+    "logs": set[str](),
     "cli": set[str](),
     "sandbox": set[str](),
     "local": {"copies"},

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from amicopy.logs import correlation
+
 Source = Literal["page", "api", "worker", "command"]
 
 
@@ -20,13 +22,14 @@ class UsedToken:
 @dataclass(frozen=True)
 class Actor:
     """`id` is the person's primary key, None for amicopy itself; `correlation_id` is shared by all events of one
-    action; `also` is what each of them says of how it came about, such as who confirmed it."""
+    action, and is that of what is under way, see `logs.correlation`; `also` is what each of them says of how it came
+    about, such as who confirmed it."""
 
     name: str
     source: Source
     id: int | None = None
     address: str = ""
-    correlation_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    correlation_id: uuid.UUID = field(default_factory=correlation.current)
     also: Mapping[str, Any] = field(default_factory=dict, compare=False)
     token: UsedToken | None = None
 

@@ -10,6 +10,7 @@ from amicopy.settings.environment import (
     DATABASE_STATEMENT_SECONDS,
     EMAIL_HOST,
     EMAIL_SECURITY,
+    LOG_FORMAT,
     LOG_LEVEL,
     SANDBOX,
     VAR_DIR,
@@ -62,16 +63,26 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL_SECURITY == "starttls", EMAIL_SECURITY == "
 EMAIL_TIMEOUT = 10
 
 # --- log: one line an entry on standard error; AWS's own libraries stay quiet, their debug lines carry signatures ---
+LOG_FILTERS = ["without_traceback", "outages_in_short", "with_correlation"]
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "amicopy.log_lines.OneLine", "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "line": {"()": "amicopy.logs.lines.OneLine", "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "amicopy.logs.lines.JsonLine"},
         "bare": {"format": "%(message)s"},
     },
-    "filters": {"without_traceback": {"()": "amicopy.log_lines.WithoutTraceback"}},
+    "filters": {
+        "without_traceback": {"()": "amicopy.logs.lines.WithoutTraceback"},
+        "outages_in_short": {"()": "amicopy.logs.outages.InShort"},
+        "with_correlation": {"()": "amicopy.logs.correlation.WithCorrelation"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_traceback"]},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "line",
+            "filters": LOG_FILTERS,
+        },
         "bare": {"class": "logging.StreamHandler", "formatter": "bare"},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},

@@ -80,6 +80,8 @@ try:
     LOG_LEVEL: str = env.str(
         "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
+    # Lines for people, or of JSON for programs.
+    LOG_FORMAT: str = env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
     # Seconds between two looks for work that is due, and between two rounds of tracking.
     SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60))
     TRACK_SECONDS: float = env.float(

@@ -33,6 +33,9 @@ class ImageCopy(Missable):
     key_seen = models.CharField(max_length=2048, blank=True)
     state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.HELD)
 
+    # Under which id whoever had it queued or cancelled last acted; workers go on under the same.
+    correlation_id = models.UUIDField(null=True)
+
     # The engine's: when something is due, who works on it, what it waits for.
     next_step_at = models.DateTimeField(null=True)
     lease_id = models.UUIDField(null=True)

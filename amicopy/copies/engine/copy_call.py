@@ -8,7 +8,7 @@ that token with the same parameters and gets the same image. Before a call that 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
@@ -32,8 +32,9 @@ from amicopy.copies.engine.call_outcomes import Made
 from amicopy.copies.engine.places import Place, place_of
 from amicopy.copies.engine.threads import in_threads
 from amicopy.copies.lifecycle import holds
-from amicopy.copies.lifecycle.transitions import InvalidTransition
+from amicopy.copies.lifecycle.transitions import InvalidTransition, acting
 from amicopy.leases import LEASE
+from amicopy.logs import correlation
 
 
 @dataclass(frozen=True)
@@ -89,16 +90,7 @@ def start_all(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) ->
     started, latest = Started(), {}
     for attempt in Attempt.objects.filter(copy__in=[copy.pk for copy in copies]).order_by("number"):
         latest[attempt.copy_id] = attempt
-    calls = [
-        Call(
-            copy,
-            latest[copy.pk],
-            replace(actor, correlation_id=uuid.uuid4()) if len(copies) > 1 else actor,
-            lease,
-            _doubt_since(latest[copy.pk]),
-        )
-        for copy in copies
-    ]
+    calls = [Call(copy, latest[copy.pk], acting(copy, actor), lease, _doubt_since(latest[copy.pk])) for copy in copies]
     together = calls if len(calls) == 1 else [call for call in calls if not call.alone]
     started.aside = [call.copy for call in calls if call not in together]
     _make(together, started)
@@ -189,13 +181,14 @@ def _send(calls: Sequence[Call], started: Started) -> None:
 def _answer(call: Call) -> ec2.CopyAnswer | Exception:
     """Calls AWS, and asks nothing of the database."""
     try:
-        return ec2.copy_image(
-            call.copy.account.aws(),
-            region=call.copy.DestinationRegion,
-            parameters=call.copy.parameters,
-            client_token=call.attempt.ClientToken,
-            for_request=call.copy.request_id,
-        )
+        with correlation.under(call.actor.correlation_id):
+            return ec2.copy_image(
+                call.copy.account.aws(),
+                region=call.copy.DestinationRegion,
+                parameters=call.copy.parameters,
+                client_token=call.attempt.ClientToken,
+                for_request=call.copy.request_id,
+            )
     except Exception as error:  # of a thread: raised, or stored, by the one that waits for it
         return error
 

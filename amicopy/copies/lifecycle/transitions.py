@@ -7,7 +7,8 @@ without a deadlock.
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +21,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import COPY_FINAL, COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
-from amicopy.copies.lifecycle import notifications
+from amicopy.copies.lifecycle import notifications, step_log
 
 # What a move writes to end a worker's lease with it.
 LEASE_ENDED: Mapping[str, None] = {"lease_id": None, "lease_until": None}
@@ -98,6 +99,9 @@ def move_copy(
     Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is not as expected.
     """
     old = copy.state
+    actor = acting(copy, actor)
+    if actor.source != "worker":
+        fields["correlation_id"] = actor.correlation_id
     if to not in COPY_MOVES[old]:
         raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(old).label.lower()} already.")
     with transaction.atomic():
@@ -226,8 +230,17 @@ def note_copy(
     return True
 
 
+def acting(copy: ImageCopy, actor: Actor) -> Actor:
+    """A worker that goes on with a copy does so under the id of whoever had it queued or cancelled."""
+    if actor.source != "worker" or copy.correlation_id is None:
+        return actor
+    return replace(actor, correlation_id=copy.correlation_id)
+
+
 def _entry(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> Entry:
-    """What happened to a copy."""
+    """What happened to a copy, which the log says as well once it is stored."""
+    actor = acting(copy, actor)
+    transaction.on_commit(partial(step_log.write, action, copy, actor.correlation_id, about), robust=True)
     return Entry(
         action,
         actor,

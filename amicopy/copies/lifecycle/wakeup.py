@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import transaction
 from kombu.pools import ProducerPool, producers
 
+from amicopy.logs import correlation
+
 logger = logging.getLogger(__name__)
 
 # After a failed send none is tried for this long, so that a dead broker can't slow down a page or a bulk decision.
@@ -66,7 +68,12 @@ def send(task: str, **arguments: object) -> None:
         return
     try:
         with _producers().acquire(block=True) as producer:
-            current_app.send_task(f"amicopy.copies.tasks.{task}", kwargs=arguments, producer=producer)
+            current_app.send_task(
+                f"amicopy.copies.tasks.{task}",
+                kwargs=arguments,
+                headers={correlation.HEADER: str(correlation.current())},
+                producer=producer,
+            )
     except Exception as error:  # any transport's own error: the sweep does the same work a little later
         _paused_until = time.monotonic() + PAUSE_SECONDS
         logger.warning("The broker did not take a message (%s); the sweep finds the work.", type(error).__name__)

@@ -1,0 +1,1 @@
+"""What the log says: its lines, what belongs together in it, and what never stands in it."""
