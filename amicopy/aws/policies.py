@@ -81,6 +81,11 @@ def trust(*, principal: str, external_id: str) -> Document:
     )
 
 
+def enter(roles: Sequence[str]) -> Document:
+    """What amicopy's own credentials need to enter these roles, by ARN, of other accounts or its own."""
+    return _document(_allow("Enter", ["sts:AssumeRole"], sorted(set(roles))))
+
+
 def _look(partition: str, keys: Sequence[str]) -> list[Document]:
     # amicopy itself looks at keys, so that ViaService can't bound it.
     return [
