@@ -24,6 +24,8 @@ from amicopy.notify.models import FOR_CALLBACKS, Endpoint, Kind, Message, Mute, 
 
 # Seconds; see `backoff`.
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
+# The mail server is one for all, and one message tries it: e-mail goes on within a minute of its return.
+MAIL_PAUSE = 30.0
 # After this long the trying ends, and an administrator can begin it anew.
 GIVE_UP = timedelta(days=3)
 # How many messages are being sent at the same time, so that a slow server leaves workers for the copies.
@@ -193,7 +195,8 @@ def put_off(message: Message, failure: Unsent) -> bool:
     in_doubt = message.in_doubt or failure.in_doubt
     if failure.lasting or now - message.trying_since > GIVE_UP:
         return _end(message, state=State.FAILED, in_doubt=in_doubt, last_error=words)
-    seconds = pause(base=FIRST_PAUSE, cap=LONGEST_PAUSE, failures=message.tries)
+    no_mail_server = failure.all_down and message.endpoint_id is None
+    seconds = pause(base=FIRST_PAUSE, cap=MAIL_PAUSE if no_mail_server else LONGEST_PAUSE, failures=message.tries)
     next_try_at = now + timedelta(seconds=max(seconds, min(failure.wait, LONGEST_PAUSE)))
     stored = _end(message, state=State.WAITING, next_try_at=next_try_at, in_doubt=in_doubt, last_error=words)
     if failure.all_down:

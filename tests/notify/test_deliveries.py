@@ -63,6 +63,17 @@ def test_a_mail_server_that_is_away_costs_nothing_but_time(submit: Submit, mail:
     assert len(mail.emails) == 1
 
 
+def test_however_long_the_mail_server_was_away_mail_is_tried_within_a_minute(submit: Submit, mail: MailServer) -> None:
+    mail.stop()
+    for _ in range(20):
+        submit()
+    Message.objects.update(tries=40)
+    send_all()
+    latest = Message.objects.order_by("-next_try_at").values_list("next_try_at", flat=True)[0]
+    assert latest is not None
+    assert latest - timezone.now() <= timedelta(seconds=outbox.MAIL_PAUSE)
+
+
 def test_one_failure_of_the_server_has_all_messages_wait(submit: Submit, mail: MailServer) -> None:
     mail.stop()
     for _ in range(3):
