@@ -26,6 +26,12 @@ class Web:
     port: int
     log: Path
     process: subprocess.Popen[bytes]
+    environ: Mapping[str, str]
+
+    def restart(self) -> None:
+        """Asks the server to end, waits until it has, and starts it anew."""
+        processes.stop(self.process)
+        self.process = _started(self.log, self.port, self.environ)
 
     def send(self, *pieces: bytes, pause: float = 0.0, end: bool = False) -> tuple[int, bytes]:
         """The status and the whole of the answer to some bytes, sent piece by piece; 0 for a connection that was closed
@@ -85,8 +91,16 @@ def web_server(var: Path, **changed: str) -> Iterator[Web]:
     }
     for command in ("migrate", "samples"):
         subprocess.run([sys.executable, "manage.py", command], env=environ, cwd=ROOT, check=True, stdout=-3)
-    log = var / "web.log"
-    with log.open("wb") as out:
+    web = Web(port, var / f"web-{port}.log", _started(var / f"web-{port}.log", port, environ), environ)
+    try:
+        yield web
+    finally:
+        processes.stop(web.process)
+
+
+def _started(log: Path, port: int, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A server that answers."""
+    with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve"],
             env=environ,
@@ -97,6 +111,7 @@ def web_server(var: Path, **changed: str) -> Iterator[Web]:
         )
     try:
         assert processes.wait_for(f"http://127.0.0.1:{port}/healthz", {"web": process}, seconds=30) == ""
-        yield Web(port, log, process)
-    finally:
+    except BaseException:
         processes.stop(process)
+        raise
+    return process
