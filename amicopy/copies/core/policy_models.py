@@ -59,6 +59,8 @@ class ApprovalRule(models.Model):
     requester_group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     # A machine is a program with a token, a person's or a service's.
     asked_by = models.CharField(max_length=8, blank=True, choices=AskedBy.choices, default=AskedBy.ANY)
+    # Codes of named facts, see `voting.fact_table`: one of them has to hold. Empty: none has to.
+    facts = models.JSONField(default=list, blank=True)
     requirements = models.JSONField(default=list, blank=True)
 
     class Meta:
@@ -93,6 +95,7 @@ class ApprovalRule(models.Model):
             "at_most": self.at_most,
             "requester_group": self.requester_group.name if self.requester_group else "",
             "asked_by": self.asked_by,
+            "facts": self.facts,
             "requirements": self.requirements,
         }
 
