@@ -17,7 +17,7 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
 from amicopy.copies.rules.cautions import grouped, unusable_keys
-from amicopy.copies.voting.facts import source_in
+from amicopy.copies.voting.fact_evidence import source_in
 from amicopy.web.forms.notes import prediction_words
 
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('copies', '0038_versions_of_processes'),
+        ('copies', '0050_facts_of_rules'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -35,11 +35,6 @@ class Migration(migrations.Migration):
             model_name='approvalrule',
             name='costs_more_once',
             field=models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MaxValueValidator(1000000)]),
-        ),
-        migrations.AddField(
-            model_name='approvalrule',
-            name='over_budget',
-            field=models.BooleanField(default=False),
         ),
         migrations.AddField(
             model_name='copyrequest',

@@ -15,6 +15,7 @@ from typing import Any
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.voting import fact_words
 from amicopy.copies.voting.facts import Facts, encrypted
 from amicopy.copies.voting.votes import Plan, merged
 
@@ -148,6 +149,16 @@ def asked_by(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
     return not rule.asked_by or facts.by_machine == (rule.asked_by == ApprovalRule.AskedBy.MACHINES)
 
 
+def facts_hold(rule: ApprovalRule, call: Call, facts: Facts) -> bool | None:
+    """Whether one of the rule's facts holds; it can't be told while none does and one isn't known."""
+    if not rule.facts:
+        return True
+    answers = [facts.holds(code, call) for code in rule.facts]
+    if any(answers):
+        return True
+    return None if None in answers else False
+
+
 Condition = Callable[[ApprovalRule, Call, Facts], bool | None]
 CONDITIONS: tuple[Condition, ...] = (
     account,
@@ -158,6 +169,7 @@ CONDITIONS: tuple[Condition, ...] = (
     size,
     requester_group,
     asked_by,
+    facts_hold,
 )
 # Why a rule doesn't apply, and why it can't be told.
 SAID: dict[str, tuple[str, str]] = {
@@ -169,6 +181,7 @@ SAID: dict[str, tuple[str, str]] = {
     "size": ("another size", "the source's size isn't known"),
     "requester_group": ("the requester isn't in its group", ""),
     "asked_by": ("not for who asked, a person or a machine", ""),
+    "facts_hold": ("none of its facts holds", "whether its facts hold isn't known"),
 }
 
 
@@ -183,6 +196,7 @@ def conditions_in_words(rule: ApprovalRule) -> list[str]:
         (rule.at_most is not None, f"at most {rule.at_most} GiB"),
         (rule.requester_group, f"asked for by {rule.requester_group.name}" if rule.requester_group else ""),
         (rule.asked_by, f"asked for by {str(rule.get_asked_by_display()).lower()}"),
+        (rule.facts, f"where {' or '.join(map(fact_words.name_of, rule.facts))}"),
         (rule.dry_runs != ApprovalRule.DryRuns.COPIES, str(rule.get_dry_runs_display()).lower()),
     ]
     return [words for wanted, words in found if wanted]

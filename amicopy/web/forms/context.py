@@ -230,7 +230,7 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     usual = [row["usual_seconds"] for row in rows if "usual_seconds" in row]
     plan = None
     if account is not None and not form.errors:
-        known = facts.facts_for(account, user, found)
+        known = facts.facts_for(account, user, found, calls=calls, start_not_before=form.start_not_before)
         plan = votes.words(rulebook.plan_for(calls, known).plan)
     named = {call.name for call in calls}
     return {
