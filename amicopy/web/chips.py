@@ -19,6 +19,8 @@ ICONS: Mapping[str, str] = {
     "sensitive-tags": "warn",
     "large": "disk",
     "new-region": "pin",
+    "costs": "coin",
+    "over-budget": "coin",
     "old-source": "history",
     "starts-later": "clock",
 }

@@ -81,6 +81,15 @@ NOTHING = Amount(Decimal(0), Decimal(0))
 
 
 @dataclass(frozen=True)
+class Lines:
+    """What one copy costs."""
+
+    transfer: Amount
+    surcharge: Amount
+    storage: Amount
+
+
+@dataclass(frozen=True)
 class CopyEstimate:
     """One copy. `paid_by` is the account that owns the source where that isn't the one that copies: it pays the
     transfer."""
@@ -176,7 +185,8 @@ class Estimate:
             )
             for each in kept["copies"]
         )
-        return cls(kept["currency"], *kept["prices_of"], copies=copies)
+        oldest, newest = kept["prices_of"]
+        return cls(kept["currency"], oldest, newest, copies)
 
 
 def estimate(
@@ -217,28 +227,37 @@ def _copy(
         )
     size = size_of(source, sizes)
     extent = _extent(call, row, source, own=owner == account_id, earlier=earlier) if source else Extent.UNKNOWN
-    # What is given up as unknown of the whole place: it has prices of its own, or none.
-    elsewhere = Why.PLACE if call.destination != call.DestinationRegion else None
-    if source.get("RootDeviceType") == "instance-store":
-        elsewhere = Why.KIND
-    minutes = call.parameters.get("SnapshotCopyCompletionDurationMinutes")
-    same_region = region == call.DestinationRegion
-    transfer = NOTHING if same_region else _line(size, prices.transfer(region, call.DestinationRegion), extent)
-    surcharge = _line(size, prices.surcharge(region, int(minutes)), extent) if minutes else NOTHING
-    storage = _line(size, prices.storage(call.DestinationRegion), extent)
-    if elsewhere:
-        unknown = Amount(None, None, elsewhere)
-        transfer, storage = transfer if transfer is NOTHING else unknown, unknown
-        surcharge = surcharge if surcharge is NOTHING else unknown
-    shared = bool(owner) and owner != account_id and not same_region
+    kind = Why.KIND if source.get("RootDeviceType") == "instance-store" else None
+    found = lines(call, size, prices, extent, unknown=kind)
+    shared = bool(owner) and owner != account_id and region != call.DestinationRegion
     return CopyEstimate(
         **about,
         extent=extent,
         bytes=size,
-        transfer=transfer,
-        surcharge=surcharge,
-        storage=storage,
+        transfer=found.transfer,
+        surcharge=found.surcharge,
+        storage=found.storage,
         paid_by=owner if shared else "",
+    )
+
+
+def lines(call: Call, size: int | None, prices: Prices, extent: Extent, *, unknown: Why | None = None) -> Lines:
+    """What copying so many bytes costs, where it costs anything. A Local Zone and an Outpost have prices of their own
+    that the list doesn't tell by place; `unknown` is another reason why nothing is known."""
+    region, minutes = (
+        str(call.parameters.get("SourceRegion") or ""),
+        call.parameters.get("SnapshotCopyCompletionDurationMinutes"),
+    )
+    why = unknown or (Why.PLACE if call.destination != call.DestinationRegion else None)
+
+    def line(price: Decimal | None) -> Amount:
+        return Amount(None, None, why) if why else _line(size, price, extent)
+
+    stays = region == call.DestinationRegion
+    return Lines(
+        transfer=NOTHING if stays else line(prices.transfer(region, call.DestinationRegion)),
+        surcharge=line(prices.surcharge(region, int(minutes))) if minutes else NOTHING,
+        storage=line(prices.storage(call.DestinationRegion)),
     )
 
 

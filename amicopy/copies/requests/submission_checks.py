@@ -81,6 +81,7 @@ class Submission:
             "plan": plans.plan,
             "rules": plans.rules,
             "lookups": dict(self.lookups),
+            "estimate": dict(seen.evidence.estimate) if seen.evidence else {},
             "source_seen": content.source_seen,
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),

@@ -56,6 +56,8 @@ class Evidence:
     history: History = field(default_factory=History)
     start_not_before: datetime | None = None
     at: datetime = field(default_factory=timezone.now)
+    # What it would cost, as `CopyRequest.estimate` keeps it.
+    estimate: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Mapping[str, Any]:
@@ -87,6 +89,7 @@ def evidence_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list
             history=history,
             start_not_before=row.start_not_before,
             at=row.submitted_at,
+            estimate=row.estimate or {},
         )
         for row, _ in rows
     ]

@@ -15,6 +15,8 @@ from typing import Any
 from django.conf import settings
 
 from amicopy.copies.core.calls import Call
+from amicopy.copies.core.cost import Estimate
+from amicopy.copies.voting import budgets
 from amicopy.copies.voting.fact_evidence import Evidence
 
 # GiB of one copy from which it is large, and days after which a source is old.
@@ -226,6 +228,20 @@ def _new_region(call: Call, evidence: Evidence) -> bool:
     return not call.dry_run and (evidence.account.pk, call.DestinationRegion) not in evidence.history.used
 
 
+def _costs(call: Call, evidence: Evidence) -> str:
+    """What all copies together cost at most: the currency, then once and a month, each a question mark where it isn't
+    known; empty where nobody has estimated it, or nothing is made."""
+    found = Estimate.of(evidence.estimate)
+    if found is None or call.dry_run:
+        return ""
+    amounts = ("?" if each.high is None else str(each.high) for each in (found.once, found.month))
+    return " ".join((found.currency, *amounts))
+
+
+def _over_budget(call: Call, evidence: Evidence) -> bool | None:
+    return budgets.over(evidence.estimate.get("budgets") or ())
+
+
 def _age(call: Call, evidence: Evidence) -> int | None:
     """Whole days that the source was old when the request was submitted."""
     made = str(evidence.source.get("CreationDate") or "")
@@ -258,6 +274,8 @@ FACTS: tuple[Fact, ...] = (
     Fact("sensitive-tags", Kind.TEXT, Level.SOME, _sensitive_tags),
     Fact("large", Kind.NUMBER, Level.SOME, _size, least=LARGE, always=True, total=True),
     Fact("new-region", Kind.BOOLEAN, Level.SOME, _new_region),
+    Fact("costs", Kind.TEXT, Level.NONE, _costs),
+    Fact("over-budget", Kind.BOOLEAN, Level.SOME, _over_budget),
     Fact("old-source", Kind.NUMBER, Level.SOME, _age, least=OLD),
     Fact("starts-later", Kind.TEXT, Level.NONE, _starts_later),
 )

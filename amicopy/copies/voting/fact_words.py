@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from amicopy.copies.core import cost_words
 from amicopy.copies.voting.fact_table import Told
 
 
@@ -45,6 +46,13 @@ def _start(moment: str) -> str:
     return f"Starts {datetime.fromisoformat(moment).astimezone(UTC):%-d %b, %H:%M} UTC"
 
 
+def _costs(said: str) -> str:
+    currency, once, month = said.split(" ")
+    if "?" in (once, month):
+        return "Cost not known"
+    return f"{cost_words.money(once, currency)} once, {cost_words.money(month, currency)} a month"
+
+
 def _said(words: str) -> Callable[[Any], str]:
     return lambda _value: words
 
@@ -61,6 +69,8 @@ WORDS: Mapping[str, Words] = {
     "sensitive-tags": Words("a tag is sensitive", "Tag {}".format),
     "large": Words("a copy has 1 TiB or more", size),
     "new-region": Words("nothing was copied to the Region before", _said("New Region")),
+    "costs": Words("it makes something that costs money", _costs),
+    "over-budget": Words("a team would be over its budget", _said("Over budget")),
     "old-source": Words("the source is older than a year", _age),
     "starts-later": Words("a later start was asked for", _start),
 }

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from amicopy.copies.core.calls import Call
+from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
-from amicopy.copies.voting import fact_table, lone_changes, second_person
+from amicopy.copies.voting import estimates, fact_table, lone_changes, second_person
 from amicopy.copies.voting.fact_evidence import Evidence, History, source_in
 
 
@@ -30,6 +32,9 @@ class Facts:
     # What the named facts are told from; without it, those that are `assumed` hold and no others.
     evidence: Evidence | None = None
     assumed: frozenset[str] = frozenset()
+    # What all copies together cost at most, a month and once. None: not known, which counts as over any limit.
+    month: Decimal | None = None
+    once: Decimal | None = None
 
     def holds(self, code: str, call: Call) -> bool | None:
         """Whether a fact of the table is so for a call; None when it can't be told, or the table has it no more."""
@@ -62,9 +67,13 @@ def facts_for(
     calls: Sequence[Call],
     start_not_before: datetime | None = None,
     by_machine: bool = False,
+    estimate: Mapping[str, Any] | None = None,
 ) -> Facts:
     """The facts of a request with these calls that this person, or a program of theirs, makes in this account now;
-    `lookups` is what was found out at AWS."""
+    `lookups` is what was found out at AWS, `estimate` what it costs, where that was kept already."""
+    if estimate is None:
+        estimate = estimates.estimate_for(account, requester, calls, lookups)
+    costs = Estimate.of(estimate)
     source = source_in(lookups)
     volumes = source.get("volumes") or []
     return Facts(
@@ -80,7 +89,10 @@ def facts_for(
             lookups=lookups,
             history=History((account.pk, call.DestinationRegion) for call in calls),
             start_not_before=start_not_before,
+            estimate=estimate,
         ),
+        month=costs.month.high if costs else None,
+        once=costs.once.high if costs else None,
     )
 
 
@@ -93,6 +105,7 @@ def facts_of(request: CopyRequest) -> Facts:
         calls=request.calls(),
         start_not_before=request.start_not_before,
         by_machine=request.by_machine,
+        estimate=request.estimate,
     )
 
 
