@@ -1,12 +1,15 @@
 """What a request costs, as pages say it: two sums, what they are of, what isn't known and why, and budgets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from amicopy.copies.core import cost_words
+from django.utils import timezone
+
+from amicopy.copies.core import actual_cost, cost_words
 from amicopy.copies.core.cost import GIB, Amount, Estimate
+from amicopy.copies.core.models import CopyCost, ImageCopy
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,11 @@ class Line:
     words: str
     of: str = ""
     why: str = ""
+
+    @property
+    def within(self) -> str:
+        """The words behind others."""
+        return self.words[:1].lower() + self.words[1:]
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,40 @@ def shown(kept: Mapping[str, Any]) -> Shown | None:
         payers=found.payers,
         prices=cost_words.prices_of(found),
         budgets=[_budget(each, found.currency) for each in kept.get("budgets") or ()],
+    )
+
+
+@dataclass(frozen=True)
+class Actual:
+    """What copies that are there did cost, in words; `size` is empty where AWS didn't say it of each."""
+
+    copies: int
+    size: str
+    once: str
+    month: str
+    kept: str
+
+
+def actual(copies: Sequence[ImageCopy]) -> Actual | None:
+    """What these copies did cost, as far as they are there; None while none is."""
+    rows = [row for row in CopyCost.objects.filter(copy__in=[copy.pk for copy in copies]) if row.kept_from]
+    if not rows:
+        return None
+    now, currency = timezone.now(), rows[0].currency
+    sizes, so_far = [row.bytes for row in rows], [row.storage_so_far(now) for row in rows]
+    once, month = Amount.sum_of(map(actual_cost.band, rows)), Amount.sum_of(map(actual_cost.month_band, rows))
+    kept = max(row.months(now) for row in rows)
+    months = "less than a month" if kept < 1 else f"{kept:.0f} month{'s' if round(kept) != 1 else ''}"
+    known = None not in so_far
+    paid = f", at most {cost_words.money(sum(each or Decimal(0) for each in so_far), currency)} so far" if known else ""
+    gone = sum(row.kept_until is not None for row in rows)
+    ended = f" {gone} of {len(rows)} gone since." if gone else ""
+    return Actual(
+        copies=len(rows),
+        size="" if None in sizes else gib(sum(size or 0 for size in sizes)),
+        once=cost_words.words(once, currency),
+        month=cost_words.words(month, currency),
+        kept=f"Kept {months}{paid}.{ended}",
     )
 
 

@@ -107,3 +107,15 @@ def band(row: CopyCost) -> Amount:
     if row.once is None:
         return Amount(None, None)
     return Amount(Decimal(0) if row.less else row.once, row.once)
+
+
+def estimated(amount: Decimal | None) -> Amount:
+    """What was estimated of a copy that isn't there yet."""
+    return Amount(amount, amount)
+
+
+def month_band(row: CopyCost) -> Amount:
+    """The same of a month of storage."""
+    if row.month is None:
+        return Amount(None, None)
+    return Amount(Decimal(0) if row.less else row.month, row.month)

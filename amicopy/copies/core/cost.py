@@ -9,7 +9,7 @@ no known size, isn't known; that is never 0.
 Facts: EBS User Guide, "Copy an Amazon EBS snapshot" and "Time-based copies"; EC2 User Guide, "Copy an AMI".
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
@@ -63,6 +63,14 @@ class Amount:
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return Amount(None, None, self.why or other.why)
         return Amount(self.low + other.low, self.high + other.high)
+
+    @classmethod
+    def sum_of(cls, amounts: Iterable["Amount"]) -> "Amount":
+        """All of them; not known where one isn't."""
+        total = cls(Decimal(0), Decimal(0))
+        for amount in amounts:
+            total = total + amount
+        return total
 
     def as_dict(self) -> dict[str, str | None]:
         return {
@@ -131,11 +139,11 @@ class Estimate:
 
     @property
     def transfer(self) -> Amount:
-        return _sum(copy.transfer for copy in self.copies)
+        return Amount.sum_of(copy.transfer for copy in self.copies)
 
     @property
     def surcharge(self) -> Amount:
-        return _sum(copy.surcharge for copy in self.copies)
+        return Amount.sum_of(copy.surcharge for copy in self.copies)
 
     @property
     def once(self) -> Amount:
@@ -144,7 +152,7 @@ class Estimate:
     @property
     def month(self) -> Amount:
         """Storage."""
-        return _sum(copy.storage for copy in self.copies)
+        return Amount.sum_of(copy.storage for copy in self.copies)
 
     @property
     def bytes(self) -> int | None:
@@ -328,13 +336,6 @@ def _line(size: int | None, price: Decimal | None, extent: Extent) -> Amount:
 def money(size: int, price: Decimal) -> Decimal:
     """So many bytes at a price for a GiB, rounded up."""
     return (Decimal(size) / GIB * price).quantize(EXACT, rounding=ROUND_CEILING)
-
-
-def _sum(amounts: Any) -> Amount:
-    total = NOTHING
-    for amount in amounts:
-        total = total + amount
-    return total
 
 
 def _source_in(lookups: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -30,6 +30,8 @@ COLUMNS = (
     "requester_group",
     "asked_by",
     "facts",
+    "costs_more_a_month",
+    "costs_more_once",
 )
 MOST_GROUPS = 20
 LARGEST = 1_000_000
@@ -126,6 +128,22 @@ class RuleForm(PlainForm):
         label="Asked for by",
         help_text="A machine is a program with a token, a person’s or a service account’s.",
     )
+    costs_more_a_month = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="Above so many USD a month",
+        help_text="Storage of all copies of the request. A cost that isn’t known counts as more.",
+        widget=forms.TextInput({"inputmode": "numeric"}),
+    )
+    costs_more_once = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="Above so many USD once",
+        help_text="Transfer and surcharge of all copies. A cost that isn’t known counts as more.",
+        widget=forms.TextInput({"inputmode": "numeric"}),
+    )
     facts = facts_field("When any of these is so", "One of them has to be so. None ticked: none has to.")
     who = forms.ChoiceField(
         choices=(("groups", "These groups"), ("nobody", "Nobody, approved at once")),
@@ -221,6 +239,20 @@ class TrialForm(PlainForm):
     )
     dry_run = forms.BooleanField(required=False, label="A dry run")
     by_machine = forms.BooleanField(required=False, label="Asked for by a machine")
+    month = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="USD a month",
+        widget=forms.TextInput({"inputmode": "decimal"}),
+    )
+    once = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="USD once",
+        widget=forms.TextInput({"inputmode": "decimal"}),
+    )
     facts = facts_field("What is so", "For the rules that ask where one of these is so.")
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
@@ -265,5 +297,7 @@ class TrialForm(PlainForm):
             source_encrypted=None if not encryption else encryption == "encrypted",
             by_machine=cleaned["by_machine"],
             assumed=frozenset(cleaned["facts"]),
+            month=cleaned["month"],
+            once=cleaned["once"],
         )
         return rule_trials.Case([Call(DestinationRegion=cleaned["region"].strip(), parameters=parameters)], facts)
