@@ -17,7 +17,7 @@ NOT_KNOWN = "Not known"
 CENT = Decimal("0.01")
 
 
-def money(amount: Decimal | str, currency: str) -> str:
+def money(amount: Decimal | str | int, currency: str) -> str:
     """An amount, rounded up: to the cent below 20, otherwise to whole units."""
     value, sign = Decimal(amount), SIGNS.get(currency, currency)
     if 0 < value < CENT:

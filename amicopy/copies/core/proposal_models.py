@@ -46,7 +46,8 @@ class Proposal(models.Model):
 
     # One of TITLES.
     kind = models.CharField(max_length=16)
-    # What it is done to: `rule`, `freeze`, `budget`, `person` or `account`, and the row's number; None: a row to be made.
+    # What it is done to: `rule`, `freeze`, `budget`, `person` or `account`, and the row's number; None: one to be
+    # made.
     subject = models.CharField(max_length=8)
     target = models.BigIntegerField(null=True)
     name = models.CharField(max_length=150)
