@@ -38,8 +38,8 @@ _DAILY = (
         unless="copies.manage_rules",
         covers=("delegation",),
     ),
-    Entry("costs", "Costs", "coin"),
     Entry("audit", "Audit history", "history", covers=("audit",), key="h"),
+    Entry("costs", "Costs", "coin"),
 )
 # What is set up rather than done.
 _ADMINISTRATION = (

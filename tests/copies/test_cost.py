@@ -80,6 +80,8 @@ def test_within_a_region_nothing_is_transferred() -> None:
     found = estimate(call("us-east-1"), seen("us-east-1", key=KEY))
     assert found.transfer == both("0")
     assert found.month == both("0.5000")
+    # Also of what nobody has seen.
+    assert estimate(call("us-east-1"), {}).transfer == both("0")
 
 
 def test_within_region_account_and_key_only_changes_are_kept() -> None:
@@ -132,6 +134,10 @@ def test_a_timed_copy_costs_more_by_its_duration(minutes: int, surcharge: str) -
     found = estimate(call(SnapshotCopyCompletionDurationMinutes=minutes), seen())
     assert found.surcharge == both(surcharge)
     assert found.once.high == Decimal("0.2000") + Decimal(surcharge)
+
+
+def test_a_duration_that_is_no_number_has_no_price() -> None:
+    assert estimate(call(SnapshotCopyCompletionDurationMinutes="soon"), seen()).surcharge.high is None
 
 
 def test_a_price_that_is_missing_is_not_known_and_never_0() -> None:

@@ -252,10 +252,8 @@ def _copy(
 def lines(call: Call, size: int | None, prices: Prices, extent: Extent, *, unknown: Why | None = None) -> Lines:
     """What copying so many bytes costs, where it costs anything. A Local Zone and an Outpost have prices of their own
     that the list doesn't tell by place; `unknown` is another reason why nothing is known."""
-    region, minutes = (
-        str(call.parameters.get("SourceRegion") or ""),
-        call.parameters.get("SnapshotCopyCompletionDurationMinutes"),
-    )
+    region = str(call.parameters.get("SourceRegion") or "")
+    minutes = call.parameters.get("SnapshotCopyCompletionDurationMinutes")
     why = unknown or (Why.PLACE if call.destination != call.DestinationRegion else None)
 
     def line(price: Decimal | None) -> Amount:
@@ -264,7 +262,8 @@ def lines(call: Call, size: int | None, prices: Prices, extent: Extent, *, unkno
     stays = region == call.DestinationRegion
     return Lines(
         transfer=NOTHING if stays else line(prices.transfer(region, call.DestinationRegion)),
-        surcharge=line(prices.surcharge(region, int(minutes))) if minutes else NOTHING,
+        # What was typed and is no number yet has no price.
+        surcharge=line(prices.surcharge(region, minutes) if isinstance(minutes, int) else None) if minutes else NOTHING,
         storage=line(prices.storage(call.DestinationRegion)),
     )
 
