@@ -26,6 +26,7 @@ CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
     "api.idempotency": "answers are kept for a while; what was done is told by the verb",
+    "copies.core.actual_cost": "its verb tells it; when an image is gone, AWS's event did",
     "copies.core.engine_models:mark": "that a part of amicopy lives",
     "copies.core.installation:installation_mark": "the installation's id, made once by itself",
     "copies.core.roles:make_roles": "what a migration puts in",

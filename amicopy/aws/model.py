@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from botocore.loaders import JSONFileLoader, Loader
 
-Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs"]
+Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs", "pricing"]
 
 OPERATIONS: Mapping[Service, frozenset[str]] = {
     "ec2": frozenset(
@@ -28,6 +28,7 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
     "kms": frozenset({"DescribeKey", "ListAliases"}),
     "sts": frozenset({"AssumeRole", "DecodeAuthorizationMessage", "GetCallerIdentity"}),
     "outposts": frozenset({"ListOutposts"}),
+    "pricing": frozenset({"GetProducts"}),
     "s3": frozenset({"ListObjectsV2", "PutObject"}),
     "sqs": frozenset(
         {"ChangeMessageVisibilityBatch", "DeleteMessageBatch", "GetQueueAttributes", "ReceiveMessage"},

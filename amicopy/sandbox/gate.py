@@ -20,7 +20,7 @@ from botocore.model import OperationNotFoundError
 from moto.ec2.exceptions import FilterNotImplementedError
 from werkzeug.wrappers import Response
 
-from amicopy.sandbox import answers, buckets, catalogue, control, faults, foreign, identity, policies
+from amicopy.sandbox import answers, buckets, catalogue, control, faults, foreign, identity, policies, pricing
 from amicopy.sandbox.errors import Refused, render
 from amicopy.sandbox.world import world
 
@@ -136,6 +136,8 @@ class Gate:
             return identity.answer(caller, call["action"], call["params"], request_id=call["request_id"])
         if call["service"] == "outposts":
             return list_outposts(call)
+        if call["service"] == "pricing":
+            return pricing.answer(call)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         try:
             return Response.from_app(self.application, environ, buffered=True)

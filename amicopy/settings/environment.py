@@ -131,6 +131,8 @@ try:
     AUDIT_ARCHIVE_DIR: str = env.str("AUDIT_ARCHIVE_DIR", "")
     # Each event also as a line of JSON on standard error.
     AUDIT_LOG_STREAM: bool = env.bool("AUDIT_LOG_STREAM", False)
+    # Tags, as key=value with stars for any letters, that approvers are shown.
+    SENSITIVE_TAGS: list[str] = env.list("SENSITIVE_TAGS", ["*confidential*", "*restricted*", "*secret*", "*pii*"])
     # Days until an undecided request expires, and how many days before that its approvers are reminded.
     REQUEST_EXPIRES_DAYS: int = env.int("REQUEST_EXPIRES_DAYS", 7, validate=validate.Range(min=1))
     REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))

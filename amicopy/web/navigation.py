@@ -39,11 +39,14 @@ _DAILY = (
         covers=("delegation",),
     ),
     Entry("audit", "Audit history", "history", covers=("audit",), key="h"),
+    Entry("costs", "Costs", "coin"),
 )
 # What is set up rather than done.
 _ADMINISTRATION = (
     Entry("system", "System", "pulse", "copies.manage_accounts"),
-    Entry("rules", "Approval rules", "sliders", "copies.manage_rules", covers=("rule", "freeze", "delegation")),
+    Entry(
+        "rules", "Approval rules", "sliders", "copies.manage_rules", covers=("rule", "freeze", "budget", "delegation")
+    ),
     Entry("changes", "Changes", "shield", "copies.manage_rules"),
     Entry("accounts", "Accounts", "cloud", "copies.manage_accounts", covers=("account",)),
     Entry("leftovers", "Leftovers", "trash", "copies.remove_leftovers", covers=("leftover",)),

@@ -29,6 +29,7 @@ ASKS = frozenset(
         "request-break-glass",
         *("rule-new", "rule", "rule-move", "rule-switch", "rule-delete"),
         *("freeze-new", "freeze", "freeze-end", "freeze-delete"),
+        *("budgets", "budget-delete"),
         *("people", "person-email", "person-roles", "person-switch", "person-link", "person-confirm"),
         *("services", "service-owners"),
         *("account-new", "account-edit"),

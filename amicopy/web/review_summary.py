@@ -17,7 +17,8 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
 from amicopy.copies.rules.cautions import grouped, unusable_keys
-from amicopy.copies.voting.facts import source_in
+from amicopy.copies.voting.fact_evidence import source_in
+from amicopy.web import costs
 from amicopy.web.forms.notes import prediction_words
 
 
@@ -56,6 +57,7 @@ class Found:
     warnings: Sequence[KeptWarning]
     changes: list[Change] = field(default_factory=list)
     total: int = 0
+    cost: costs.Shown | None = None
     usual: tuple[float, float] | None = None
 
 
@@ -83,6 +85,7 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls)],
         changes=_changes(row, kept, source, places, copies) if source else [],
         total=gib * len(copies),
+        cost=costs.shown(row.estimate or {}),
         usual=(min(usual), max(usual)) if usual else None,
     )
 

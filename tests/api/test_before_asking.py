@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 import pytest
@@ -106,11 +107,31 @@ def test_an_estimate_says_how_much_how_long_and_whether_with_new_keys(
     assert CopyRequest.objects.count() == before
 
 
+def test_an_estimate_says_what_it_costs(program: Programs, sandbox: Control) -> None:
+    places = [
+        {"DestinationRegion": "eu-west-1"},
+        {"DestinationRegion": "us-east-1", "DestinationAvailabilityZone": "us-east-1-bos-1a"},
+    ]
+    told = said(program("requester").post("/requests/estimate", wanted(destinations=places)))
+    ireland, boston = (each["cost"] for each in told["destinations"])
+    assert (ireland["extent"], ireland["transfer_paid_by"]) == ("full", None)
+    assert Decimal(ireland["transfer"]["high"]) == (Decimal(told["bytes"]) / 2**30 * Decimal("0.02")).quantize(
+        Decimal("0.0001"), rounding=ROUND_CEILING
+    )
+    assert ireland["transfer"]["low"] == ireland["transfer"]["high"] == ireland["once"]["high"]
+    assert ireland["surcharge"] == {"low": "0", "high": "0"}
+    # A Local Zone's price is in no list, so that of all together isn't known either.
+    assert boston["storage"] == {"low": None, "high": None}
+    assert told["cost"]["month"] == {"low": None, "high": None}
+    assert (told["cost"]["currency"], told["cost"]["prices_of"]) == ("USD", "2021-05-13")
+
+
 def test_an_estimate_of_what_is_not_known_invents_nothing(program: Programs) -> None:
     told = said(program("requester").post("/requests/estimate", wanted()))
     assert (told["GiB"], told["snapshots"], told["seconds"]) == (None, None, None)
     assert told["missing"]["source"]
     assert told["destinations"][0]["new_key"] is None
+    assert told["cost"]["once"] == told["cost"]["month"] == {"low": None, "high": None}
 
 
 def test_placeholders_are_filled_in_as_the_form_does(program: Programs, sandbox: Control) -> None:

@@ -34,7 +34,7 @@ def applies(
     call: Call | None = None,
     lookups: dict[str, Any] | None = None,
 ) -> bool | None:
-    known = facts.facts_for(account, requester, SEEN if lookups is None else lookups)
+    known = facts.facts_for(account, requester, SEEN if lookups is None else lookups, calls=[call or make_call()])
     return rulebook.plan_for([call or make_call()], known, [rule]).verdicts[0].applies
 
 

@@ -116,6 +116,8 @@ SCREENS = (
     Screen("rule-new", "admin", "/rules/new/"),
     Screen("freezes", "admin", "/freezes/"),
     Screen("freeze-new", "admin", "/freezes/new/"),
+    Screen("budgets", "admin", "/budgets/"),
+    Screen("costs", "auditor", "/costs/"),
     Screen("delegations", "approver", "/delegations/"),
     Screen("settings", "requester", "/settings/"),
     Screen("sessions", "requester", "/settings/sessions/"),

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import Account, CopyRequest, ImageCopy, SeenLeftover
+from amicopy.copies.core.models import Account, Budget, CopyRequest, ImageCopy, SeenLeftover
 from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
@@ -184,6 +184,9 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         now = timezone.now()
         window = FreezeWindow.objects.create(name="Now", starts_at=now - timedelta(1), ends_at=now + timedelta(1))
         return [window.pk], freeze_typed(name="Later") if name == "freeze" else {}
+    if name == "budget-delete":
+        team = Group.objects.create(name="platform")
+        return [Budget.objects.create(team=team, amount=50, set_at=timezone.now()).pk], {}
     if name == "token-revoke":
         return [tokens.make(acting(owner), name="nightly", scopes=["read"], days=30)[0].pk], {}
     if name == "delegation-end":
@@ -239,6 +242,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         **{form: typed() for form in NEW},
         "rule-new": rule_typed(),
         "freeze-new": freeze_typed(),
+        "budgets": {"team": Group.objects.get_or_create(name="platform")[0].pk, "amount": "50"},
         "account-new": account_typed(),
         "webhook-new": webhook_typed(),
         "tokens": {"name": "nightly", "scopes": ["read"], "days": "30"},

@@ -238,3 +238,19 @@ def test_garbage_in_a_trial_is_answered_with_words(admin: Client, query: str, wo
 
 def test_no_rule_has_a_number_beyond_the_database(admin: Client) -> None:
     assert admin.get(f"/rules/{10**30}/").status_code == 404
+
+
+def test_a_rule_names_facts_of_which_one_has_to_hold_and_is_tried_on_them(admin: Client) -> None:
+    chosen = {"facts": ["key-changes", "new-region"]}
+    tried = {**rule_typed(DestinationRegion="", **{"requirements-0-count": "1"}), **chosen, "try": "yes"}
+    account = Account.objects.get()
+    tried |= {"try-account": str(account.pk), "try-region": "eu-west-1"}
+    assert "none of its facts holds" in read(admin.post("/rules/new/", tried)).text
+    assert "Fits, so it asks" in read(admin.post("/rules/new/", {**tried, "try-facts": ["new-region"]})).text
+    # A group more keeps what was ticked.
+    page = read(admin.post("/rules/new/", {**rule_typed(), **chosen, "add": "group"}))
+    assert page.field("facts", "key-changes").is_on
+    assert not page.field("facts", "large").is_on
+    admin.post("/rules/new/", {**rule_typed(), **chosen})
+    assert ApprovalRule.objects.get().facts == ["key-changes", "new-region"]
+    assert "where the KMS key changes or nothing was copied to the Region before" in read(admin.get("/rules/")).text

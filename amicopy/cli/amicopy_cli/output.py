@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 import click
@@ -137,15 +138,44 @@ def estimate(found: Mapping[str, Any], form: str) -> None:
         as_json(found)
         return
     size = f"{found['GiB']} GiB in {found['snapshots']} snapshots" if found["GiB"] else ""
-    facts({"Each copy": size, "All there": _duration(found["seconds"])})
+    cost = found["cost"]
+    currency = cost["currency"]
+    facts(
+        {
+            "Each copy": size,
+            "All there": _duration(found["seconds"]),
+            "Transfer, once": _money(cost["transfer"], currency),
+            "Surcharge, once": _money(cost["surcharge"], currency),
+            "Storage, a month": _money(cost["month"], currency),
+            "Prices": f"of {cost['prices_of']} or later, without discounts",
+        }
+    )
     table(
-        ("Destination", "Name", "Takes", "Other key"),
+        ("Destination", "Name", "Takes", "Other key", "Once", "A month"),
         (
-            (each["destination"], each["Name"], _duration(each["seconds"]) or "not known", _yes_no(each["new_key"]))
+            (
+                each["destination"],
+                each["Name"],
+                _duration(each["seconds"]) or "not known",
+                _yes_no(each["new_key"]),
+                _money(each["cost"]["once"], currency),
+                _money(each["cost"]["storage"], currency),
+            )
             for each in found["destinations"]
         ),
     )
     _missing(found["missing"])
+
+
+def _money(amount: Mapping[str, str | None], currency: str) -> str:
+    """An amount in words, rounded up to the cent."""
+    low, high = amount["low"], amount["high"]
+    if low is None or high is None:
+        return "not known"
+    most = Decimal(high).quantize(Decimal("0.01"), rounding=ROUND_CEILING)
+    if not Decimal(high):
+        return "nothing"
+    return f"at most {most} {currency}" if Decimal(low) else f"0 to {most} {currency}"
 
 
 def source(seen: Mapping[str, Any], form: str) -> None:

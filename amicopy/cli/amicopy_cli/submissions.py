@@ -139,7 +139,7 @@ def validate(bodies: list[dict[str, Any]], form: str) -> Exit:
 @_asked
 @output.option
 def estimate(bodies: list[dict[str, Any]], form: str) -> None:
-    """Say how much would be copied, how long that takes by earlier copies, and ask for nothing."""
+    """Say how much would be copied, how long that takes by earlier copies, what it costs, and ask for nothing."""
     client = Client.of_context()
     for body in bodies:
         output.estimate(client.post("requests/estimate", body), form)

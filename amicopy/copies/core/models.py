@@ -4,6 +4,7 @@ import them from here."""
 from amicopy.copies.core.account_models import Account
 from amicopy.copies.core.attempts import Attempt
 from amicopy.copies.core.copy_models import ImageCopy
+from amicopy.copies.core.cost_models import Budget, CopyCost, PriceList
 from amicopy.copies.core.engine_models import (
     AccountCheck,
     CallBucket,
@@ -29,7 +30,9 @@ __all__ = (
     "ApiToken",
     "ApprovalRule",
     "Attempt",
+    "Budget",
     "CallBucket",
+    "CopyCost",
     "CopyRequest",
     "CopyRequestQuerySet",
     "Decision",
@@ -44,6 +47,7 @@ __all__ = (
     "MinuteCount",
     "PasswordLink",
     "PermissionCheck",
+    "PriceList",
     "Proposal",
     "Pulse",
     "RegionCheck",

@@ -59,6 +59,12 @@ class ApprovalRule(models.Model):
     requester_group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     # A machine is a program with a token, a person's or a service's.
     asked_by = models.CharField(max_length=8, blank=True, choices=AskedBy.choices, default=AskedBy.ANY)
+    # Codes of named facts, see `voting.fact_table`: one of them has to hold. Empty: none has to.
+    facts = models.JSONField(default=list, blank=True)
+    # What all copies of the request cost together, at most, in whole units of the price list's currency: a month, and
+    # once. A cost that isn't known counts as more.
+    costs_more_a_month = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_000_000)])
+    costs_more_once = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_000_000)])
     requirements = models.JSONField(default=list, blank=True)
 
     class Meta:
@@ -93,6 +99,9 @@ class ApprovalRule(models.Model):
             "at_most": self.at_most,
             "requester_group": self.requester_group.name if self.requester_group else "",
             "asked_by": self.asked_by,
+            "facts": self.facts,
+            "costs_more_a_month": self.costs_more_a_month,
+            "costs_more_once": self.costs_more_once,
             "requirements": self.requirements,
         }
 

@@ -21,6 +21,8 @@ TITLES: Mapping[str, str] = {
     "freeze.save": "Change freeze “{name}”",
     "freeze.end": "End freeze “{name}” now",
     "freeze.delete": "Delete freeze “{name}”",
+    "budget.save": "Set the budget of {name}",
+    "budget.delete": "Delete the budget of {name}",
     "person.roles": "Give {name} roles",
     "person.owners": "Change who owns {name}",
     "person.on": "Switch {name} on",
@@ -44,7 +46,8 @@ class Proposal(models.Model):
 
     # One of TITLES.
     kind = models.CharField(max_length=16)
-    # What it is done to: `rule`, `freeze`, `person` or `account`, and the row's number; None: a row to be made.
+    # What it is done to: `rule`, `freeze`, `budget`, `person` or `account`, and the row's number; None: one to be
+    # made.
     subject = models.CharField(max_length=8)
     target = models.BigIntegerField(null=True)
     name = models.CharField(max_length=150)

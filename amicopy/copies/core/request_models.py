@@ -64,6 +64,8 @@ class CopyRequest(models.Model):
     rules = models.JSONField(default=list)
     # What the look-ups knew of the source and the destinations at submission; shown to the approver.
     lookups = models.JSONField(default=dict)
+    # What it would cost, by the prices of then, as `cost.Estimate.as_dict` says it; no part of what is approved.
+    estimate = models.JSONField(default=dict)
     # The source image as it was at submission, see `source_binding`; empty when AWS didn't show it.
     source_seen = models.JSONField(default=dict)
     # The finished request that this one adds destinations to, see `follow_ups`.

@@ -21,6 +21,7 @@ from django.utils import timezone
 from amicopy.aws import errors, sessions, sqs
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import partition_of
+from amicopy.copies.core import actual_cost
 from amicopy.copies.core.engine_models import EventQueue, EventSource
 from amicopy.copies.core.models import Account, ImageCopy
 from amicopy.copies.core.reasons import Code
@@ -47,6 +48,7 @@ class Heard:
     account_id: str
     region: str
     image_id: str
+    state: str = ""
 
 
 def run(queue: sqs.Queue, *, stop: threading.Event) -> None:
@@ -96,7 +98,8 @@ def read(body: str) -> Heard | None:
         event: Any = json.loads(body)
         if event["source"] != "aws.ec2" or event["detail-type"] != "EC2 AMI State Change":
             return None
-        found = Heard(event["account"], event["region"], event["detail"]["ImageId"])
+        detail = event["detail"]
+        found = Heard(event["account"], event["region"], detail["ImageId"], str(detail.get("State", ""))[:32])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     parts = (found.account_id, found.region, found.image_id)
@@ -111,6 +114,9 @@ def _look_at(events: Sequence[Heard], queue: EventQueue) -> set[Heard]:
     if not events:
         return set()
     now = timezone.now()
+    # Nobody pays for what is gone any more, and for a sum of costs a hint will do.
+    gone = [(each.account_id, each.region, each.image_id) for each in events if each.state == "deregistered"]
+    actual_cost.ended(gone, at=now)
     rows = ImageCopy.objects.filter(state=CopyState.COPYING, ImageId__in={event.image_id for event in events})
     if rows.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now)).update(next_step_at=now):
         send("track_due")

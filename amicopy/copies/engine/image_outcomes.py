@@ -13,7 +13,7 @@ from amicopy.audit.actor import Actor
 from amicopy.aws import errors, kms
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.shapes import Image, Snapshot
-from amicopy.copies.core import absence
+from amicopy.copies.core import absence, actual_cost
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
 from amicopy.copies.core.states import CopyState
@@ -102,15 +102,20 @@ def _available(
     verification = image_verification.compare(
         copy.parameters, image, snapshots, source=copy.request.source_seen, key_arn=_key_arn(copy, account)
     )
-    move_copy(
-        copy,
-        CopyState.AVAILABLE,
-        actor=actor,
-        action="copy.available",
-        lease=lease,
-        data={"verification": verification, "snapshots": rows},
-        **_over(progress=100, snapshots=rows, verification=verification),
-    )
+    sizes = None if snapshots is None else [snapshot.FullSnapshotSizeInBytes for snapshot in snapshots]
+    cost = actual_cost.of(copy, sizes)
+    over = _over(progress=100, snapshots=rows, verification=verification)
+    with transaction.atomic():
+        move_copy(
+            copy,
+            CopyState.AVAILABLE,
+            actor=actor,
+            action="copy.available",
+            lease=lease,
+            data={"verification": verification, "snapshots": rows, "cost": cost.as_dict()},
+            **over,
+        )
+        actual_cost.keep(copy, cost, at=over["finished_at"])
 
 
 def missing(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> bool:

@@ -16,7 +16,7 @@ from amicopy import outages
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.aws import errors
-from amicopy.copies.core import absence, permissions
+from amicopy.copies.core import absence, actual_cost, permissions
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
 from amicopy.copies.core.models import Account, Attempt
 from amicopy.copies.engine import backoff, leftover_scan
@@ -149,6 +149,7 @@ def _remove(row: SeenLeftover, now: datetime, *, actor: Actor) -> None:
         if SeenLeftover.objects.filter(pk=row.pk).delete()[0]:
             action = "leftover.gone" if left.unknown else "leftover.removed"
             _record(action, row, actor=actor, request_id=removal.request_id)
+            actual_cost.ended([(row.account.account_id, row.DestinationRegion, row.ImageId)], at=now)
 
 
 def _called_at(row: SeenLeftover) -> datetime | None:

@@ -10,6 +10,8 @@ from django.urls import reverse
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import rules
+from amicopy.copies.core import cost_words
+from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import administrators, named, people_of, service_of
 from amicopy.copies.core.reason_words import who_in_words, words_of
@@ -187,8 +189,18 @@ def _to_whom_it_waits_for(story: Story, kind: Kind, subject: str, first: str) ->
     people = voters.who_can_help(request)
     if people:
         waits = f"Waits for: {votes.words(voters.still_needed(request))}{_expiry(request)}"
-        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}{_warnings(story)}"
+        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}{_cost(request)}{_warnings(story)}"
         outbox.put(_notice(story, kind, subject, text), people=[person.pk for person in people])
+
+
+def _cost(request: CopyRequest) -> str:
+    """What it would cost, for those who decide, and whose budget it is above."""
+    found = Estimate.of(request.estimate)
+    if found is None or request.dry_run:
+        return ""
+    over = [each["team"] for each in request.estimate.get("budgets") or () if each["over"]]
+    above = f" Above the budget of {', '.join(over)}." if over else ""
+    return f"\nCost: {cost_words.sentence(found)}{above}"
 
 
 def _warnings(story: Story) -> str:

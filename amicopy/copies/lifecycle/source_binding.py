@@ -18,7 +18,7 @@ from amicopy.copies.core import absence
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.reasons import Code
-from amicopy.copies.voting.facts import source_in
+from amicopy.copies.voting.fact_evidence import source_in
 
 MEMBERS = (
     "ImageId",

@@ -19,7 +19,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
 from amicopy.copies.core import permissions
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, Budget
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.core.proposal_models import Proposal
@@ -99,6 +99,17 @@ def end_freeze(actor: Actor, window: FreezeWindow) -> Outcome:
 
 def delete_freeze(actor: Actor, window: FreezeWindow) -> Outcome:
     return _change(actor, "freeze.delete", window.pk, window.name)
+
+
+def save_budget(actor: Actor, team: Group, *, amount: int) -> Outcome:
+    """Sets or changes a team's budget. Raises as `budget_actions.save`, and InvalidTransition while a change waits."""
+    budget = Budget.objects.filter(team=team).first()
+    values: Values = {"team_id": team.pk, "amount": amount}
+    return _change(actor, "budget.save", budget.pk if budget else None, team.name, values)
+
+
+def delete_budget(actor: Actor, budget: Budget) -> Outcome:
+    return _change(actor, "budget.delete", budget.pk, budget.team.name)
 
 
 def add_person(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> Outcome:

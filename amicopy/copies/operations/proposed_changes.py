@@ -10,11 +10,11 @@ from django.utils.dateparse import parse_datetime
 
 from amicopy.audit.actor import Actor
 from amicopy.copies.core import permissions
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, Budget
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.core.roles import ROLES
 from amicopy.copies.operations import accounts, people, services
-from amicopy.copies.requests import policy_actions
+from amicopy.copies.requests import budget_actions, policy_actions
 from amicopy.copies.voting import lone_changes
 
 Values = dict[str, Any]
@@ -110,6 +110,27 @@ def _end_freeze(actor: Actor, target: int | None, _: Values) -> int:
 
 def _delete_freeze(actor: Actor, target: int | None, _: Values) -> None:
     policy_actions.delete_freeze(actor, target or 0)
+
+
+# --- budgets ---
+
+
+def _budget(target: int | None) -> Look:
+    budget = Budget.objects.select_related("team").filter(pk=target).first() if target else None
+    return budget.as_dict() if budget else {}
+
+
+def _save_budget(actor: Actor, _: int | None, values: Values) -> int:
+    return budget_actions.save(actor, team=Group.objects.get(pk=values["team_id"]), amount=values["amount"]).pk
+
+
+def _delete_budget(actor: Actor, target: int | None, _: Values) -> None:
+    budget_actions.delete(actor, target or 0)
+
+
+def _allows_no_more(before: Look, after: Look) -> bool:
+    """A budget that is new, or not raised: more is above it than was."""
+    return not before or (bool(after) and after["amount"] <= before["amount"])
 
 
 # --- people ---
@@ -210,6 +231,8 @@ CHANGES: dict[str, Change] = {
     "freeze.save": _FREEZE,
     "freeze.end": _of_rules(_end_freeze, _freeze, lone_changes.freezes_no_less),
     "freeze.delete": _of_rules(_delete_freeze, _freeze, lone_changes.freezes_no_less),
+    "budget.save": _of_rules(_save_budget, _budget, _allows_no_more),
+    "budget.delete": _of_rules(_delete_budget, _budget, _allows_no_more),
     "person.roles": Change("copies.manage_people", permissions.check_manage_people, _give_roles, _person, _never),
     "person.owners": Change(
         "copies.manage_people", permissions.check_manage_people, _set_owners, _person, _fewer_owners

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies.core import permissions
+from amicopy.copies.core import actual_cost, permissions
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed, person
@@ -91,7 +91,12 @@ def break_glass(actor: Actor, number: int, *, reason: str, seen_hash: str) -> Co
             RequestState.APPROVED,
             actor=actor,
             action="request.break_glass",
-            data={"reason": decision.reason, "not_waited_for": waited_for, **approvals.record_of(request, {})},
+            data={
+                "reason": decision.reason,
+                "not_waited_for": waited_for,
+                "estimate": request.estimate,
+                **approvals.record_of(request, {}),
+            },
             decided_by_id=user.pk,
             decided_at=decision.decided_at,
             break_glass=True,
@@ -144,7 +149,12 @@ def approve_if_satisfied(
                 request=request.pk,
                 requester=request.requester_id,
                 account=request.account.account_id,
-                data={**vote, "content_hash": request.content_hash, "waits_for": needed},
+                data={
+                    **vote,
+                    "content_hash": request.content_hash,
+                    "waits_for": needed,
+                    "estimate": request.estimate,
+                },
             )
             notifications.tell(event, request)
         return
@@ -159,6 +169,7 @@ def approve_if_satisfied(
             "reason": "",
             **vote,
             "automatic": automatic,
+            "estimate": request.estimate,
             **approvals.record_of(request, given),
         },
         decided_by_id=last.decided_by_id if last and not automatic else None,
@@ -193,6 +204,7 @@ def _queue(request: CopyRequest, copies: Sequence[ImageCopy], *, actor: Actor) -
             next_step_at=hold.look_at if hold else now,
             **(hold.reason.fields if hold else NO_WAIT),
         )
+    actual_cost.begin(request, copies, at=now)
     nudge("start_due")
 
 
@@ -292,7 +304,7 @@ def _move(request: CopyRequest, to: str, *, actor: Actor, action: str, reason: s
         to,
         actor=actor,
         action=action,
-        data={"reason": reason.strip()},
+        data={"reason": reason.strip(), "estimate": request.estimate},
         decided_by_id=actor.id,
         decided_at=timezone.now(),
     )

@@ -20,6 +20,7 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
 from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.voting import estimates
 
 # The first look comes soon; then the pauses grow with the request's age, as long as it waits.
 SOON = timedelta(seconds=5)
@@ -68,6 +69,9 @@ def _store(request: CopyRequest, known: snapshot.Kept, *, actor: Actor) -> bool:
     pause = min(LONGEST, max(SOON, (now - request.submitted_at) / 2))
     fields: dict[str, Any] = {"lookups": dict(known), "look_again_at": now + pause if left else None}
     if left != before:
+        # The approvals that are asked for stay those of submission; whoever decides sees what it costs by now.
+        fields["estimate"] = estimates.estimate_for(request.account, request.requester, request.calls(), known)
+    if left != before:
         fields |= _bound(request, known) | {"version": F("version") + 1}
         record(
             "request.looked_again",
@@ -80,6 +84,7 @@ def _store(request: CopyRequest, known: snapshot.Kept, *, actor: Actor) -> bool:
                 "found": sorted(before - left),
                 "missing": sorted(left),
                 "source_seen": fields.get("source_seen", request.source_seen),
+                "estimate": fields["estimate"],
                 "content_hash": fields.get("content_hash", request.content_hash),
             },
         )

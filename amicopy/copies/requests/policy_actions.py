@@ -21,7 +21,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.voting import lone_changes
+from amicopy.copies.voting import fact_table, lone_changes
 
 MOST_APPROVALS = 10
 # How far from now a freeze may start and end; what is frozen for longer is an account to switch off.
@@ -112,6 +112,8 @@ def check_rule(rule: ApprovalRule) -> None:
     unknown = set(groups) - set(Group.objects.filter(name__in=groups).values_list("name", flat=True))
     if unknown:
         errors["requirements"] = [f"Choose groups that exist. There is no {', '.join(sorted(unknown))}."]
+    if not set(rule.facts) <= set(fact_table.BY_CODE):
+        errors["facts"] = ["Choose facts of the list."]
     if errors:
         raise ValidationError(errors)
 

@@ -51,7 +51,14 @@ class Submission:
     def columns(self, requester: User) -> dict[str, Any]:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
         first, now = self.calls[0].parameters, timezone.now()
-        seen = facts.facts_for(self.account, requester, self.lookups, by_machine=self.by_machine)
+        seen = facts.facts_for(
+            self.account,
+            requester,
+            self.lookups,
+            calls=self.calls,
+            start_not_before=self.start_not_before,
+            by_machine=self.by_machine,
+        )
         plans = rulebook.plan_for(self.calls, seen)
         content = Content(
             account_id=self.account.account_id,
@@ -74,6 +81,7 @@ class Submission:
             "plan": plans.plan,
             "rules": plans.rules,
             "lookups": dict(self.lookups),
+            "estimate": dict(seen.evidence.estimate) if seen.evidence else {},
             "source_seen": content.source_seen,
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
@@ -153,7 +161,15 @@ def check_submission(
             )
     errors += _names_taken(account, calls, lookups or {}, again)
     if requester is not None and not errors:
-        errors += _nobody_could(facts.facts_for(account, requester, lookups or {}, by_machine=by_machine), calls)
+        seen = facts.facts_for(
+            account,
+            requester,
+            lookups or {},
+            calls=calls,
+            start_not_before=start_not_before,
+            by_machine=by_machine,
+        )
+        errors += _nobody_could(seen, calls)
     return errors
 
 

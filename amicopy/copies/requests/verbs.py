@@ -295,5 +295,6 @@ def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, An
         "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
         "mends": columns["mends"].pk if columns.get("mends") else request.mends_id,
         "by_machine": columns["by_machine"],
+        "estimate": columns["estimate"],
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }

@@ -1,16 +1,20 @@
 """What rules look at: the account, the requester and the source as it was seen, each unknown where nobody knows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from amicopy.copies.core.calls import Call
+from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
-from amicopy.copies.voting import lone_changes, second_person
+from amicopy.copies.voting import estimates, fact_table, lone_changes, second_person
+from amicopy.copies.voting.fact_evidence import Evidence, History, source_in
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,19 @@ class Facts:
     requester: User | None = None
     # Asked by a program, with a token.
     by_machine: bool = False
+    # What the named facts are told from; without it, those that are `assumed` hold and no others.
+    evidence: Evidence | None = None
+    assumed: frozenset[str] = frozenset()
+    # What all copies together cost at most, a month and once. None: not known, which counts as over any limit.
+    month: Decimal | None = None
+    once: Decimal | None = None
+
+    def holds(self, code: str, call: Call) -> bool | None:
+        """Whether a fact of the table is so for a call; None when it can't be told, or the table has it no more."""
+        if self.evidence is None:
+            return code in self.assumed
+        fact = fact_table.BY_CODE.get(code)
+        return fact.holds(call, self.evidence) if fact else None
 
     @cached_property
     def own_rules(self) -> bool:
@@ -42,9 +59,21 @@ class Facts:
         return lone_changes.rulebooks_before(self.requester) if self.requester else []
 
 
-def facts_for(account: Account, requester: User, lookups: Mapping[str, Any], *, by_machine: bool = False) -> Facts:
-    """The facts of a request that this person, or a program of theirs, makes in this account; `lookups` is what was
-    found out at AWS."""
+def facts_for(
+    account: Account,
+    requester: User,
+    lookups: Mapping[str, Any],
+    *,
+    calls: Sequence[Call],
+    start_not_before: datetime | None = None,
+    by_machine: bool = False,
+    estimate: Mapping[str, Any] | None = None,
+) -> Facts:
+    """The facts of a request with these calls that this person, or a program of theirs, makes in this account now;
+    `lookups` is what was found out at AWS, `estimate` what it costs, where that was kept already."""
+    if estimate is None:
+        estimate = estimates.estimate_for(account, requester, calls, lookups)
+    costs = Estimate.of(estimate)
     source = source_in(lookups)
     volumes = source.get("volumes") or []
     return Facts(
@@ -55,18 +84,29 @@ def facts_for(account: Account, requester: User, lookups: Mapping[str, Any], *, 
         source_encrypted=all(volume["Encrypted"] for volume in volumes) if volumes else None,
         requester=requester,
         by_machine=by_machine,
+        evidence=Evidence(
+            account=account,
+            lookups=lookups,
+            history=History((account.pk, call.DestinationRegion) for call in calls),
+            start_not_before=start_not_before,
+            estimate=estimate,
+        ),
+        month=costs.month.high if costs else None,
+        once=costs.once.high if costs else None,
     )
 
 
 def facts_of(request: CopyRequest) -> Facts:
     """The facts of a request that was made already, with the groups its requester has now."""
-    return facts_for(request.account, request.requester, request.lookups, by_machine=request.by_machine)
-
-
-def source_in(lookups: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The source image in the look-ups, members as in `amicopy.aws.shapes.Image`; empty when it wasn't seen."""
-    source = lookups.get("source")
-    return source if isinstance(source, Mapping) and source.get("ImageId") else {}
+    return facts_for(
+        request.account,
+        request.requester,
+        request.lookups,
+        calls=request.calls(),
+        start_not_before=request.start_not_before,
+        by_machine=request.by_machine,
+        estimate=request.estimate,
+    )
 
 
 def encrypted(call: Call, facts: Facts) -> bool | None:

@@ -10,11 +10,13 @@ and the search goes on below it. So neither an outage of the look-ups nor one mo
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.voting import fact_words
 from amicopy.copies.voting.facts import Facts, encrypted
 from amicopy.copies.voting.votes import Plan, merged
 
@@ -148,6 +150,32 @@ def asked_by(rule: ApprovalRule, call: Call, facts: Facts) -> bool:
     return not rule.asked_by or facts.by_machine == (rule.asked_by == ApprovalRule.AskedBy.MACHINES)
 
 
+def facts_hold(rule: ApprovalRule, call: Call, facts: Facts) -> bool | None:
+    """Whether one of the rule's facts holds; it can't be told while none does and one isn't known."""
+    if not rule.facts:
+        return True
+    answers = [facts.holds(code, call) for code in rule.facts]
+    if any(answers):
+        return True
+    return None if None in answers else False
+
+
+def costs_more_a_month(rule: ApprovalRule, call: Call, facts: Facts) -> bool | None:
+    return _over(rule.costs_more_a_month, facts.month)
+
+
+def costs_more_once(rule: ApprovalRule, call: Call, facts: Facts) -> bool | None:
+    return _over(rule.costs_more_once, facts.once)
+
+
+def _over(limit: int | None, amount: Decimal | None) -> bool | None:
+    """Whether a cost is above a rule's limit. One that isn't known can't be told, so that its rule asks all the same
+    and the rules below it do, too."""
+    if limit is None:
+        return True
+    return None if amount is None else amount > limit
+
+
 Condition = Callable[[ApprovalRule, Call, Facts], bool | None]
 CONDITIONS: tuple[Condition, ...] = (
     account,
@@ -158,6 +186,9 @@ CONDITIONS: tuple[Condition, ...] = (
     size,
     requester_group,
     asked_by,
+    facts_hold,
+    costs_more_a_month,
+    costs_more_once,
 )
 # Why a rule doesn't apply, and why it can't be told.
 SAID: dict[str, tuple[str, str]] = {
@@ -169,6 +200,9 @@ SAID: dict[str, tuple[str, str]] = {
     "size": ("another size", "the source's size isn't known"),
     "requester_group": ("the requester isn't in its group", ""),
     "asked_by": ("not for who asked, a person or a machine", ""),
+    "costs_more_a_month": ("costs less a month", "what it costs a month isn't known, which counts as more"),
+    "costs_more_once": ("costs less once", "what it costs once isn't known, which counts as more"),
+    "facts_hold": ("none of its facts holds", "whether its facts hold isn't known"),
 }
 
 
@@ -183,6 +217,9 @@ def conditions_in_words(rule: ApprovalRule) -> list[str]:
         (rule.at_most is not None, f"at most {rule.at_most} GiB"),
         (rule.requester_group, f"asked for by {rule.requester_group.name}" if rule.requester_group else ""),
         (rule.asked_by, f"asked for by {str(rule.get_asked_by_display()).lower()}"),
+        (rule.facts, f"where {' or '.join(map(fact_words.name_of, rule.facts))}"),
+        (rule.costs_more_a_month is not None, f"above {rule.costs_more_a_month} USD a month"),
+        (rule.costs_more_once is not None, f"above {rule.costs_more_once} USD once"),
         (rule.dry_runs != ApprovalRule.DryRuns.COPIES, str(rule.get_dry_runs_display()).lower()),
     ]
     return [words for wanted, words in found if wanted]

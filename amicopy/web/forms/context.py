@@ -31,6 +31,7 @@ from amicopy.copies.requests import follow_ups
 from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
+from amicopy.web import costs
 from amicopy.web.forms.notes import Note, notes_of, prediction_words
 from amicopy.web.forms.request_form import RequestForm
 from amicopy.web.request_filters import row_number
@@ -228,13 +229,17 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     size = (found.get("size") or {}).get("GiB")
     rows = found.get("destinations") or []
     usual = [row["usual_seconds"] for row in rows if "usual_seconds" in row]
-    plan = None
+    plan, cost = None, None
     if account is not None and not form.errors:
-        known = facts.facts_for(account, user, found)
+        known = facts.facts_for(account, user, found, calls=calls, start_not_before=form.start_not_before)
         plan = votes.words(rulebook.plan_for(calls, known).plan)
+        # An empty form has no cost, known or not.
+        if known.evidence and any(form.source) and all(call.destination for call in calls):
+            cost = costs.shown(known.evidence.estimate)
     named = {call.name for call in calls}
     return {
         "plan": plan,
+        "cost": cost,
         "calls": calls,
         "source_region": form.source[0],
         "tags_wanted": any(call.copies_tags for call in calls),

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.policy_models import FreezeWindow
+from amicopy.copies.core.roles import ROLES
 from amicopy.copies.voting import voters
 from amicopy.web.forms.rule_form import PlainForm, regions_field
 
@@ -49,6 +50,25 @@ class FreezeForm(PlainForm):
         for name in COLUMNS:
             setattr(self.window, name, self.cleaned_data[name])
         return self.window
+
+
+class BudgetForm(PlainForm):
+    """A team's budget as it was typed."""
+
+    team = forms.ModelChoiceField(
+        Group.objects.exclude(name__in=ROLES).order_by("name"),
+        empty_label="Choose a team",
+        help_text="A group that is no role.",
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose a team."),
+    )
+    amount = forms.IntegerField(
+        min_value=1,
+        max_value=10_000_000,
+        label="USD a month",
+        help_text="In whole dollars, as the prices are.",
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages=dict.fromkeys(("required", "invalid"), "Enter whole dollars."),
+    )
 
 
 class DelegationForm(PlainForm):

@@ -11,7 +11,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule
 from amicopy.copies.requests.policy_actions import MOST_APPROVALS
-from amicopy.copies.voting import rule_trials
+from amicopy.copies.voting import fact_table, fact_words, rule_trials
 from amicopy.copies.voting.facts import Facts
 from amicopy.web.forms.rows import Row, rows_of
 from amicopy.web.request_filters import BIG
@@ -29,6 +29,9 @@ COLUMNS = (
     "at_most",
     "requester_group",
     "asked_by",
+    "facts",
+    "costs_more_a_month",
+    "costs_more_once",
 )
 MOST_GROUPS = 20
 LARGEST = 1_000_000
@@ -43,6 +46,21 @@ def regions_field() -> forms.CharField:
         help_text="Several with commas between them; a star stands for any letters, as in eu-*. Empty: all.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
     )
+
+
+def facts_field(label: str, help_text: str) -> forms.MultipleChoiceField:
+    """The named facts, as boxes to tick."""
+    return forms.MultipleChoiceField(
+        choices=[(fact.code, _sentence(fact_words.name_of(fact.code))) for fact in fact_table.FACTS],
+        required=False,
+        label=label,
+        help_text=help_text,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 class PlainForm(forms.Form):
@@ -110,6 +128,23 @@ class RuleForm(PlainForm):
         label="Asked for by",
         help_text="A machine is a program with a token, a person’s or a service account’s.",
     )
+    costs_more_a_month = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="Above so many USD a month",
+        help_text="Storage of all copies of the request. A cost that isn’t known counts as more.",
+        widget=forms.TextInput({"inputmode": "numeric"}),
+    )
+    costs_more_once = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="Above so many USD once",
+        help_text="Transfer and surcharge of all copies. A cost that isn’t known counts as more.",
+        widget=forms.TextInput({"inputmode": "numeric"}),
+    )
+    facts = facts_field("When any of these is so", "One of them has to be so. None ticked: none has to.")
     who = forms.ChoiceField(
         choices=(("groups", "These groups"), ("nobody", "Nobody, approved at once")),
         label="Who has to approve",
@@ -124,6 +159,10 @@ class RuleForm(PlainForm):
         typed = rows_of(data, "requirements") if data is not None else []
         stored = [{"group": each["group"], "count": str(each["count"])} for each in rule.requirements]
         self.rows: list[Row] = (typed if data is not None else stored) or [{"group": "", "count": "1"}]
+
+    @property
+    def fact_boxes(self) -> list[tuple[str, str, bool]]:
+        return self.boxes("facts")
 
     @property
     def requirement_errors(self) -> list[str]:
@@ -200,10 +239,29 @@ class TrialForm(PlainForm):
     )
     dry_run = forms.BooleanField(required=False, label="A dry run")
     by_machine = forms.BooleanField(required=False, label="Asked for by a machine")
+    month = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="USD a month",
+        widget=forms.TextInput({"inputmode": "decimal"}),
+    )
+    once = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_value=LARGEST,
+        label="USD once",
+        widget=forms.TextInput({"inputmode": "decimal"}),
+    )
+    facts = facts_field("What is so", "For the rules that ask where one of these is so.")
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
         super().__init__(data, prefix="try")
         self.user = user
+
+    @property
+    def fact_boxes(self) -> list[tuple[str, str, bool]]:
+        return self.boxes("facts")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -238,5 +296,8 @@ class TrialForm(PlainForm):
             size=cleaned["size"],
             source_encrypted=None if not encryption else encryption == "encrypted",
             by_machine=cleaned["by_machine"],
+            assumed=frozenset(cleaned["facts"]),
+            month=cleaned["month"],
+            once=cleaned["once"],
         )
         return rule_trials.Case([Call(DestinationRegion=cleaned["region"].strip(), parameters=parameters)], facts)

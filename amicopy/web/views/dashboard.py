@@ -22,6 +22,7 @@ from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls, estimates
 from amicopy.web.actor import signed_in
 from amicopy.web.status import first_wait
+from amicopy.web.views.costs import month_of
 from amicopy.web.views.requests import drawn
 
 WEEK = timedelta(days=7)
@@ -71,6 +72,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "todo": waiting_now if decides else _own_open(user, visible),
         "failures": _failures(copies),
         "regions": _regions(copies),
+        "costs": month_of(visible),
         "minutes": _minutes(copies),
         "volume": _volume(copies),
         "days": DAYS,

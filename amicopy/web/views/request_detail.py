@@ -17,7 +17,7 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import shown
 from amicopy.copies.core.states import COPY_STARTABLE, RequestState
 from amicopy.copies.requests import follow_ups
-from amicopy.web import conditional_polls, request_progress
+from amicopy.web import conditional_polls, costs, request_progress
 from amicopy.web.actor import signed_in
 from amicopy.web.request_filters import BIG
 from amicopy.web.review_summary import edits_of, found_of, names_of
@@ -91,6 +91,7 @@ def found_context(user: User, row: CopyRequest, copies: Sequence[ImageCopy]) -> 
         "row": row,
         "copies": copies,
         "found": found_of(row, copies, names_of([(row, copies)])),
+        "did_cost": costs.actual(copies) if row.state != RequestState.PENDING else None,
         "edits": edits_of(row, copies),
         "looks": row.state == RequestState.PENDING and row.look_again_at is not None,
         "may_look": permissions.may_look_again(user, row),

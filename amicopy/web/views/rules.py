@@ -26,6 +26,8 @@ from amicopy.web.request_filters import BIG
 from amicopy.web.status import Status
 from amicopy.web.undo_links import Undo
 
+# Inputs of many values: the facts of a rule, and those of a trial.
+FACTS = ("facts", "try-facts")
 # Requests a person can choose from without knowing a number.
 RECENT = 20
 
@@ -108,7 +110,10 @@ def _edit(request: HttpRequest, rule: ApprovalRule) -> HttpResponse:
     new, seen = rule.pk is None, rule.version if rule.pk else ""
     if request.method != "POST":
         return _page(request, RuleForm(rule=rule), TrialForm(user=user), new=new, seen=seen)
-    data = {name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)}
+    data: dict[str, Any] = {
+        name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)
+    }
+    data |= {name: request.POST.getlist(name) for name in FACTS}
     seen = data.get("seen", "")
     if (changed := _changed_rows(data)) is not None:
         form = RuleForm(changed, rule=rule)
@@ -148,7 +153,7 @@ def _try(request: HttpRequest, form: RuleForm, trial_form: TrialForm, *, new: bo
     return _page(request, form, trial_form, new=new, seen=seen, trial=trial, before=before)
 
 
-def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
+def _changed_rows(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """The data with a group more or less, when one of those buttons was pressed; otherwise None."""
     rows = RuleForm(data, rule=ApprovalRule()).rows
     if data.get("add") == "group":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from amicopy.copies.operations.health import channels, history, machinery, places, queue_ages
+from amicopy.copies.operations.health import channels, history, machinery, places, price_age, queue_ages
 from amicopy.copies.operations.health.finding import Finding, Part, look
 
 # A check takes a moment; one that takes this long hangs.
@@ -43,6 +43,7 @@ CHECKS = (
     Check(Part.HEADS, history.heads),
     Check(Part.ACCOUNT, places.last_seen),
     Check(Part.EVENTS, places.listeners),
+    Check(Part.PRICES, price_age.prices_in_use),
     Check(Part.DISK, machinery.disk, asks_database=False),
     Check(Part.SESSIONS, machinery.sessions),
     Check(Part.TOKENS, places.tokens, asks_database=False),

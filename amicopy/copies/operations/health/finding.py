@@ -37,6 +37,7 @@ class Part(StrEnum):
     CHANGES = "changes"
     TOKENS = "tokens"
     EVENTS = "events"
+    PRICES = "prices"
     ACCOUNT = "account"
 
 

@@ -54,6 +54,16 @@ WORDS: dict[str, Words] = {
         "Nothing is done until that is looked at; copies at AWS go on.",
         "Run manage.py after_restore; docs/operating.md says how.",
     ),
+    # prices
+    "prices-known": Words("AWS was asked for them. They are of {day}."),
+    "prices-shipped": Words(
+        "Those that come with amicopy: the oldest are of {day}.", "", "manage.py prices asks AWS for the ones of now."
+    ),
+    "prices-old": Words(
+        "AWS was asked for them {days} days ago.",
+        "Estimates may be wrong, and new Regions have no price.",
+        "Run manage.py prices.",
+    ),
     # broker
     "broker-answers": Words("It answers. {count|message waits|messages wait} in it."),
     "broker-away": Words(

@@ -1,0 +1,76 @@
+"""The words of facts: of a chip, and of a rule that asks where a fact holds. Nothing reads them back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from amicopy.copies.core import cost_words
+from amicopy.copies.voting.fact_table import Told
+
+
+@dataclass(frozen=True)
+class Words:
+    """`name` stands in rules, as in "where the key changes"; `chip` makes a few words of what was told."""
+
+    name: str
+    chip: Callable[[Any], str]
+
+
+def chip_of(told: Told) -> str:
+    """A fact of a request in a few words, with how many of its destinations it is about unless it is all of them."""
+    words = WORDS[told.code].chip(told.value)
+    return words if told.everywhere else f"{words} in {len(told.places)} of {told.of}"
+
+
+def chips_in_words(told: Sequence[Told]) -> str:
+    """All of them for a line of a message."""
+    return ", ".join(chip_of(each) for each in told)
+
+
+def name_of(code: str) -> str:
+    """What a rule calls a fact."""
+    return WORDS[code].name if code in WORDS else code
+
+
+def size(gib: int) -> str:
+    """GiB, or TiB with one digit behind the point."""
+    return f"{gib} GiB" if gib < 1024 else f"{gib / 1024:.1f} TiB".replace(".0 ", " ")
+
+
+def _age(days: int) -> str:
+    return f"{days // 365} year{'s' if days >= 730 else ''} old" if days >= 365 else f"{days} days old"
+
+
+def _start(moment: str) -> str:
+    return f"Starts {datetime.fromisoformat(moment).astimezone(UTC):%-d %b, %H:%M} UTC"
+
+
+def _costs(said: str) -> str:
+    currency, once, month = said.split(" ")
+    if "?" in (once, month):
+        return "Cost not known"
+    return f"{cost_words.money(once, currency)} once, {cost_words.money(month, currency)} a month"
+
+
+def _said(words: str) -> Callable[[Any], str]:
+    return lambda _value: words
+
+
+WORDS: Mapping[str, Words] = {
+    "source-unseen": Words("the source wasn’t looked at", _said("Source not looked at")),
+    "public-source": Words("the source is public", _said("Public AMI")),
+    "foreign-owner": Words("the source’s owner isn’t an account of amicopy’s", "Owner {}".format),
+    "key-changes": Words("the KMS key changes", _said("Key changes")),
+    "default-key": Words("the default EBS key encrypts the copy", _said("Default EBS key")),
+    "unencrypted": Words("the copy isn’t encrypted", _said("Not encrypted")),
+    "becomes-encrypted": Words("the copy is encrypted and the source isn’t", _said("Becomes encrypted")),
+    "known-to-fail": Words("something is known that makes the copy fail", _said("Known to fail")),
+    "sensitive-tags": Words("a tag is sensitive", "Tag {}".format),
+    "large": Words("a copy has 1 TiB or more", size),
+    "new-region": Words("nothing was copied to the Region before", _said("New Region")),
+    "costs": Words("it makes something that costs money", _costs),
+    "over-budget": Words("a team would be over its budget", _said("Over budget")),
+    "old-source": Words("the source is older than a year", _age),
+    "starts-later": Words("a later start was asked for", _start),
+}

@@ -1,0 +1,57 @@
+"""The facts of requests as chips: an icon and some words for each, the same wherever a request is shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.voting import fact_evidence, fact_table, fact_words
+from amicopy.copies.voting.fact_table import Told
+
+ICONS: Mapping[str, str] = {
+    "source-unseen": "warn",
+    "public-source": "person",
+    "foreign-owner": "person",
+    "key-changes": "key",
+    "default-key": "key",
+    "unencrypted": "key",
+    "becomes-encrypted": "lock",
+    "known-to-fail": "warn",
+    "sensitive-tags": "warn",
+    "large": "disk",
+    "new-region": "pin",
+    "costs": "coin",
+    "over-budget": "coin",
+    "old-source": "history",
+    "starts-later": "clock",
+}
+
+
+@dataclass(frozen=True)
+class Chip:
+    """`risk` is empty, less, some or high."""
+
+    code: str
+    risk: str
+    icon: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Chips:
+    """Those of one request; `risky`: it has to be looked at closely."""
+
+    shown: list[Chip]
+    risky: bool
+
+
+def chips_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> dict[int, Chips]:
+    """The chips of requests with these copies, by their numbers; in two statements for all of them."""
+    found: dict[int, Chips] = {}
+    for (row, copies), evidence in zip(rows, fact_evidence.evidence_of(rows), strict=True):
+        told = fact_table.tell([copy.call() for copy in copies], evidence)
+        found[row.pk] = Chips([_chip(each) for each in told], fact_table.risky(told))
+    return found
+
+
+def _chip(told: Told) -> Chip:
+    return Chip(told.code, told.level.value, ICONS[told.code], fact_words.chip_of(told))
