@@ -9,7 +9,7 @@ export AMICOPY_AWS ?= sandbox
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help run test test-all check cli lock docs fuzz chaos mutants bench screenshots clean
+.PHONY: help run test test-all check cli lock docs fuzz chaos soak nightly mutants bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -70,6 +70,16 @@ fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, garba
 
 chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--stack servers --seed 1'
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)
+
+soak: $(VENV)/.installed ## 20 minutes at 50 requests a minute: nothing grows; SOAK='--minutes 5'
+	$(BIN)/python -m benchmarks.soak $(SOAK)
+
+nightly: $(VENV)/.installed ## what is too long for .ci/run: outages of a minute, the soak, chaos with lists that lag, more faults
+	OUTAGE_SECONDS=60 AMICOPY_AWS=sandbox $(BIN)/python -m pytest -s tests/journey/test_outages.py tests/journey/test_database_outage.py
+	$(BIN)/python -m benchmarks.soak $(SOAK)
+	$(BIN)/python -m benchmarks.chaos --hidden 60 --requests 100
+	$(BIN)/python -m benchmarks.chaos --stack servers --hidden 60 --requests 100
+	$(BIN)/python -m tests.mutants --every 20
 
 mutants: $(VENV)/.installed ## put faults into what carries the promises, each for the tests to catch; MUTANTS="--every 20" for some
 	$(BIN)/python -m tests.mutants $(MUTANTS)

@@ -6,7 +6,6 @@ amicopy is told so; two Regions share the copies, so that each has five times as
 """
 
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from amicopy.copies.core.states import CopyState
 from benchmarks import rows
 from benchmarks.figures import Figure
 from benchmarks.limits import until
+from benchmarks.memory import family, memory
 from tests.journey.conftest import Running, everything
 
 COPIES, CALLERS = 1000, 4
@@ -87,22 +87,6 @@ def bare(running: Running) -> float:
 def calls(running: Running) -> int:
     counters = running.control()["calls"].get("ec2", {})
     return sum(actions.get("CopyImage", 0) for actions in counters.values())
-
-
-def memory(running: Running, name: str) -> float:
-    """MB of a process and its children; what several share is divided among them."""
-    found = 0
-    for pid in family(running.started[name].pid):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        found += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return round(found / 1024, 1)
-
-
-def family(pid: int) -> Iterable[int]:
-    """A process and all it started."""
-    yield pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield from family(int(child))
 
 
 def memories(running: Running, when: str) -> dict[str, float]:
