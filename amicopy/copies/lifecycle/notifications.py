@@ -73,6 +73,17 @@ def remind(event: AuditEvent, request: CopyRequest) -> None:
     _to_whom_it_waits_for(story, Kind.REMINDER, f"Expires soon, approval needed: {request.Name}", first)
 
 
+def vote_withdrawn(event: AuditEvent, request: CopyRequest) -> None:
+    """Tells the requester that an approval was taken back, and asks those again whose vote could bring the request
+    on."""
+    story = _story(event, request)
+    then = f"{story.who} took the approval back. Nothing was copied."
+    needed = votes.words(voters.still_needed(request))
+    text = f"{then} {story.whose.capitalize()} waits for {needed} again.\n\n{story.facts}"
+    _to_requester(story, Kind.DECISION, f"Approval taken back by {event.actor}: {request.Name}", text)
+    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed again: {request.Name} to {story.places}", then)
+
+
 def tell(event: AuditEvent, request: CopyRequest) -> None:
     """Tells of a decision or an end; of any other event nobody is told."""
     teller = TELLERS.get(event.action)
