@@ -4,6 +4,7 @@ transaction; `notify` sends."""
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
@@ -15,14 +16,12 @@ from amicopy.copies.core.permissions import administrators, named, people_of, se
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState
+from amicopy.copies.lifecycle.request_summary import RequestSummary, quoted
 from amicopy.copies.rules import cautions
 from amicopy.copies.voting import voters, votes
 from amicopy.notify import outbox
 from amicopy.notify.models import Kind
 from amicopy.notify.outbox import Notice
-
-# A reason is quoted up to here; all of it is on the page.
-QUOTED = 1000
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,10 @@ class Story:
     event: AuditEvent
     request: CopyRequest
     copies: list[ImageCopy]
+
+    @cached_property
+    def summary(self) -> RequestSummary:
+        return RequestSummary(self.request, self.copies)
 
     @property
     def places(self) -> str:
@@ -56,7 +59,7 @@ class Story:
     @property
     def reason(self) -> str:
         reason = self.event.data.get("reason", "")
-        return f"\nReason: {_quoted(reason)}" if reason else ""
+        return f"\nReason: {quoted(reason)}" if reason else ""
 
 
 def ask(event: AuditEvent, request: CopyRequest) -> None:
@@ -100,7 +103,7 @@ def stuck(event: AuditEvent, copy: ImageCopy, reason: Reason) -> None:
             None,
             (
                 f"The copy to {copy.destination} waits. {words.title}: {words.detail}",
-                f"AWS said: {_quoted(str(said))}" if said else "",
+                f"AWS said: {quoted(str(said))}" if said else "",
                 f"{who_in_words(reason.who)} can help: {words.next_step}",
                 story.facts,
             ),
@@ -167,6 +170,8 @@ def _ended(story: Story) -> None:
     _to_requester(story, Kind.ENDED, f"{said}: {story.request.Name}", text)
 
 
+# Messages that somebody decides by say what there is to know of a request.
+TO_DECIDE = (Kind.ASKED, Kind.REMINDER)
 # What an approver did, as subject and sentence say it, and what it means.
 DECISIONS: Mapping[str, tuple[str, str]] = {
     "request.approved": ("approved", "Its copies start by themselves."),
@@ -198,7 +203,8 @@ def _to_whom_it_waits_for(story: Story, kind: Kind, subject: str, first: str) ->
     people = voters.who_can_help(request)
     if people:
         waits = f"Waits for: {votes.words(voters.still_needed(request))}{_expiry(request)}"
-        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}{_warnings(story)}"
+        about = "\n".join(story.summary.lines)
+        text = f"{first}\n\n{story.facts}\n{about}\n{waits}{_warnings(story)}"
         outbox.put(_notice(story, kind, subject, text), people=[person.pk for person in people])
 
 
@@ -248,7 +254,7 @@ def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:
         subject=f"[amicopy #{request.pk}] {subject}",
         text=text.strip(),
         path=reverse("request", args=[request.pk]),
-        payload=_payload(story),
+        payload={**_payload(story), **({"about": story.summary.values} if kind in TO_DECIDE else {})},
         callback=request.webhook_id,
     )
 
@@ -285,10 +291,6 @@ def _expiry(request: CopyRequest) -> str:
     if request.expires_at is None:
         return ""
     return f"\nExpires: {request.expires_at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
-
-
-def _quoted(text: str) -> str:
-    return text if len(text) <= QUOTED else text[:QUOTED].rstrip() + "…"
 
 
 def _became(copy: ImageCopy) -> str:
