@@ -31,18 +31,26 @@
   tick();
 
   // --- what was begun with `s` or `r` is sent with Ctrl and Enter ---
+  let begun = null;
   function begin(kind) {
     const form = one("form.peek-decide", open() || document);
     const reason = form && one("textarea", form);
     if (!reason || !one(`[data-decide=${kind}]`, form)) return;
-    form.dataset.begun = kind;
+    begun = { form: form.id, kind };
+    mark();
     reason.focus();
   }
+  // An answer brings the form anew, without the mark.
+  function mark() {
+    const form = begun && document.getElementById(begun.form);
+    if (form) form.dataset.begun = begun.kind;
+  }
+  document.addEventListener("htmx:after:swap", mark);
   document.addEventListener("keydown", (event) => {
     const form = event.target.closest?.("form.peek-decide");
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !form?.dataset.begun) return;
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || form?.id !== begun?.form) return;
     event.preventDefault();
-    one(`[data-decide=${form.dataset.begun}]`, form)?.click();
+    if (begun) one(`[data-decide=${begun.kind}]`, form)?.click();
   });
 
   if (document.cookie.split("; ").includes("shortcuts=off")) return;
