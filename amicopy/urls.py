@@ -75,6 +75,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/<int:number>/request-changes/", request_actions.request_changes, name="request-changes"),
     path("requests/<int:number>/break-glass/", request_actions.break_glass, name="request-break-glass"),
     path("requests/<int:number>/renew/", request_actions.renew, name="request-renew"),
+    path("requests/<int:number>/withdraw-vote/", request_actions.withdraw_vote, name="request-withdraw-vote"),
     path("requests/<int:number>/withdraw/", request_actions.withdraw, name="request-withdraw"),
     path("requests/<int:number>/decode/", decode_refusal.decode, name="request-decode"),
     path("requests/<int:number>/cancel/", request_actions.cancel, name="request-cancel"),

@@ -133,6 +133,8 @@ def main() -> None:
 
 
 os.environ.setdefault("AMICOPY_AWS", "sandbox")
+# What is measured is how soon work is done that may begin.
+os.environ.setdefault("APPROVAL_UNDO_SECONDS", "0")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "amicopy.settings")
 django.setup()
 if __name__ == "__main__":

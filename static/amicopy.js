@@ -139,7 +139,10 @@
       afterG = Date.now();
       return;
     } else if (key === "/") {
-      one('[data-key="/"]')?.focus();
+      const field = one('[data-key="/"]');
+      const folded = field?.closest("details");
+      if (folded) folded.open = true;
+      field?.focus();
     } else if (key === "n") {
       follow(key);
     } else if (key === "?") {

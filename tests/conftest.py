@@ -128,6 +128,8 @@ def var_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _no_aws(settings: Settings, var_dir: Path) -> None:
     """A test that doesn't ask for the sandbox reaches nothing: no test ever talks to AWS, or writes into `var/`."""
     settings.VAR_DIR = var_dir
+    # What is approved is due at once; tests of taking it back say how long it waits.
+    settings.APPROVAL_UNDO_SECONDS = 0.0
     # A test takes back what it did, so that the next one's database lacks what this machine remembers of it.
     for path in var_dir.glob("newest-event-*.json"):
         path.unlink()

@@ -65,8 +65,10 @@ WITHOUT = {
 }
 # `people.added` writes the user and tells all of it.
 TOLD = {"copies.operations.services:add"}
-# Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own.
+# Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own. And an
+# approval that is taken back is told in one way or the other; tests/copies/test_vote_withdrawal.py asks for both.
 SECOND_EVENT = {f"copies.requests.verbs:{name}" for name in ("_new_round", "_tell_of", "store", "submit")}
+SECOND_EVENT |= {"copies.requests.vote_withdrawal:withdraw_vote"}
 
 
 @dataclass(frozen=True)

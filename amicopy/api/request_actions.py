@@ -13,7 +13,7 @@ from amicopy.api.shown import RequestWithCopies
 from amicopy.api.submissions import Number
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.token_models import Scope
-from amicopy.copies.requests import cancel_retry, verbs
+from amicopy.copies.requests import cancel_retry, verbs, vote_withdrawal
 from amicopy.copies.requests.submission_checks import LONGEST_REASON
 
 Reason = Annotated[Text, no_longer_than(LONGEST_REASON, f"Shorten the reason to {LONGEST_REASON:,} characters.")]
@@ -65,6 +65,20 @@ def retry_copies(request: TokenRequest, number: int, body: WhichCopy) -> Request
     """Queues one failed copy, or all of them, again; the approval still counts."""
     find(request, number)
     cancel_retry.retry(actor_of(request), number, copy_id=body.copy_id)
+    return RequestWithCopies.of(find(request, number))
+
+
+@operation(
+    "POST",
+    "/requests/{int:number}/withdraw-vote",
+    Scope.DECIDE,
+    RequestWithCopies,
+    refuses=(404, 409, 422),
+)
+def withdraw_vote(request: TokenRequest, number: int) -> RequestWithCopies:
+    """Takes the person's own approval back, until `starts_at`: the request waits again, and nothing was copied."""
+    find(request, number)
+    vote_withdrawal.withdraw_vote(actor_of(request), number)
     return RequestWithCopies.of(find(request, number))
 
 

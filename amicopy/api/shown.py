@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from pydantic import BaseModel, Field
 
 from amicopy.audit.models import AuditEvent
@@ -13,6 +14,7 @@ from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import people_of, service_of
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.lifecycle import holds
 
 
 class Wait(BaseModel):
@@ -103,6 +105,9 @@ class RequestOut(BaseModel):
     start_not_before: datetime | None
     decided_by: str | None
     decided_at: datetime | None
+    starts_at: datetime | None = Field(
+        description="Before then nothing starts, and whoever approved can take that back; null once it has passed."
+    )
     finished_at: datetime | None
     continues: int | None
     mends: int | None = Field(description="The failed copy of another request that this asks for again.")
@@ -186,6 +191,11 @@ class EventOut(BaseModel):
         )
 
 
+def _starts_at(row: CopyRequest) -> datetime | None:
+    until = holds.undo_until(row) if row.state == RequestState.APPROVED else None
+    return until if until is not None and until > timezone.now() else None
+
+
 def copies_of(copies: Iterable[ImageCopy]) -> list[CopyOut]:
     return [CopyOut.of(copy) for copy in copies]
 
@@ -216,6 +226,7 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
         "start_not_before": row.start_not_before,
         "decided_by": row.decided_by.get_username() if row.decided_by else None,
         "decided_at": row.decided_at,
+        "starts_at": _starts_at(row),
         "finished_at": row.finished_at,
         "continues": row.continues_id,
         "mends": row.mends_id,

@@ -51,9 +51,11 @@ DECIDED = {
     "reject": ("request.rejected",),
     "request-changes": ("request.changes_requested",),
 }
+# What takes the last approval of its actor back, as if it had never been given.
+WITHDRAWN = "request.vote_withdrawn"
 # States that a request reaches through an approval only.
 AFTER_APPROVAL = {"APPROVED", "COMPLETED", "PARTIAL", "FAILED", "CANCELLED"}
-OF_REQUESTS = {*SUBMITTED, *APPROVED, *(action for actions in DECIDED.values() for action in actions)}
+OF_REQUESTS = {WITHDRAWN, *SUBMITTED, *APPROVED, *(action for actions in DECIDED.values() for action in actions)}
 # What is needed of the data of these.
 KEPT = ("content_hash", "reason", "votes", "automatic")
 MOST_SAID = 20
@@ -350,6 +352,7 @@ def check_requests(records: Iterator[Any], chain: Chain, report: Report) -> None
 
 def _differences(record: Any, events: list[Event], *, whole: bool) -> Iterator[str]:
     content, hash_ = record["content"], record["content_hash"]
+    events = _standing(events)
     if hashlib.sha256(canonical(content)).hexdigest() != hash_:
         yield "what is stored doesn't fit its content hash."
     calls = _calls(content["calls"])
@@ -374,6 +377,20 @@ def _differences(record: Any, events: list[Event], *, whole: bool) -> Iterator[s
         for person in approvals[-1]["data"].get("votes", {}):
             if int(person) not in by:
                 yield f"the vote of person {person} in event {approvals[-1]['id']} isn't among its decisions."
+
+
+def _standing(events: list[Event]) -> list[Event]:
+    """The events without approvals that were taken back, and without what took them back."""
+    found: list[Event] = []
+    for event in events:
+        if event["action"] != WITHDRAWN:
+            found.append(event)
+            continue
+        for index in reversed(range(len(found))):
+            if found[index]["action"] in DECIDED["approve"] and found[index]["actor_id"] == event["actor_id"]:
+                del found[index]
+                break
+    return found
 
 
 def _calls(rows: list[Any]) -> list[Any]:

@@ -131,6 +131,8 @@ try:
     AUDIT_ARCHIVE_DIR: str = env.str("AUDIT_ARCHIVE_DIR", "")
     # Each event also as a line of JSON on standard error.
     AUDIT_LOG_STREAM: bool = env.bool("AUDIT_LOG_STREAM", False)
+    # So long an approval can be taken back, and nothing starts by it; 0: it starts at once.
+    APPROVAL_UNDO_SECONDS: float = env.float("APPROVAL_UNDO_SECONDS", 10.0, validate=validate.Range(min=0, max=300))
     # Tags, as key=value with stars for any letters, that approvers are shown.
     SENSITIVE_TAGS: list[str] = env.list("SENSITIVE_TAGS", ["*confidential*", "*restricted*", "*secret*", "*pii*"])
     # Days until an undecided request expires, and how many days before that its approvers are reminded.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.voting import fact_evidence, fact_table, fact_words
-from amicopy.copies.voting.fact_table import Told
 
 ICONS: Mapping[str, str] = {
     "source-unseen": "warn",
@@ -49,9 +48,6 @@ def chips_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> dict[in
     found: dict[int, Chips] = {}
     for (row, copies), evidence in zip(rows, fact_evidence.evidence_of(rows), strict=True):
         told = fact_table.tell([copy.call() for copy in copies], evidence)
-        found[row.pk] = Chips([_chip(each) for each in told], fact_table.risky(told))
+        shown = [Chip(each.code, each.level, ICONS[each.code], words) for each, words in fact_words.chips_of(told)]
+        found[row.pk] = Chips(shown, fact_table.risky(told))
     return found
-
-
-def _chip(told: Told) -> Chip:
-    return Chip(told.code, told.level.value, ICONS[told.code], fact_words.chip_of(told))

@@ -17,9 +17,12 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
 from amicopy.copies.rules.cautions import grouped, unusable_keys
-from amicopy.copies.voting.fact_evidence import source_in
+from amicopy.copies.voting import fact_table
+from amicopy.copies.voting.fact_evidence import Evidence, source_in
 from amicopy.web import costs
 from amicopy.web.forms.notes import prediction_words
+
+key_changes, default_key = fact_table.BY_CODE["key-changes"], fact_table.BY_CODE["default-key"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Change:
-    """One property of the source beside what the copies will have. `kind` is new, chg, lost or same."""
+    """One property of the source beside what the copies will have. `kind` is new, chg, weak, lost or same."""
 
     kind: str
     name: str
@@ -44,9 +47,12 @@ class Change:
     @property
     def sign(self) -> tuple[str, str]:
         """The sign of the row, and what it means."""
-        return {"new": ("+", "added"), "chg": ("→", "changed"), "lost": ("!", "not copied")}.get(
-            self.kind, ("=", "same")
-        )
+        return {
+            "new": ("+", "added"),
+            "chg": ("→", "changed"),
+            "weak": ("→", "changed, weaker"),
+            "lost": ("!", "not copied"),
+        }.get(self.kind, ("=", "same"))
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,10 @@ def _changes(
     copies: Sequence[ImageCopy],
 ) -> list[Change]:
     volumes = source.get("volumes") or []
+    owner, mine = str(source.get("OwnerId") or ""), row.account.account_id
     rows = [
+        *_key(row, volumes, copies),
+        *([Change("same" if owner == mine else "chg", "Owner", "", owner, mine)] if owner else []),
         Change("chg", "Region", "", row.SourceRegion, ", ".join(copy.destination for copy in copies)),
         _name(source, copies),
     ]
@@ -191,6 +200,24 @@ def _changes(
     built = f"{source.get('Architecture', '')}, {source.get('PlatformDetails', '')}"
     sizes = " + ".join(str(volume["VolumeSize"]) for volume in volumes)
     return [*rows, Change("same", "Architecture and volumes", "", f"{built}; {sizes} GiB", "Same")]
+
+
+def _key(row: CopyRequest, volumes: Sequence[Mapping[str, Any]], copies: Sequence[ImageCopy]) -> list[Change]:
+    """What becomes of the source's key; nothing where the source has none. What AWS decides counts as a change."""
+    keys = [str(volume["KmsKeyId"]) for volume in volumes if volume["Encrypted"] and volume.get("KmsKeyId")]
+    if not keys:
+        return []
+    evidence, calls = Evidence(account=row.account, lookups=row.lookups or {}), [copy.call() for copy in copies]
+    told = [(key_changes.holds(call, evidence), default_key.holds(call, evidence), call) for call in calls]
+    changed = [(weak, call) for differs, weak, call in told if differs is not False]
+    if not changed:
+        return [Change("same", "KMS key", "KmsKeyId", ", ".join(dict.fromkeys(keys)), "Same")]
+    said = [
+        str(call.parameters.get("KmsKeyId") or ("The default EBS key" if weak else "As AWS decides"))
+        for weak, call in changed
+    ]
+    kind = "weak" if any(weak for weak, _ in changed) else "chg"
+    return [Change(kind, "KMS key", "KmsKeyId", ", ".join(dict.fromkeys(keys)), ", ".join(dict.fromkeys(said)))]
 
 
 def _encryption_of(volumes: Sequence[Mapping[str, Any]]) -> str:

@@ -9,13 +9,14 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, CopyState, RequestState
 
 # Steps in between, which the copies' own rows show; the history has them all.
-_LEFT_OUT = frozenset({"copy.queued", "copy.starting", "copy.waiting"})
+_LEFT_OUT = frozenset({"copy.queued", "copy.held_again", "copy.starting", "copy.waiting"})
 # action -> (colour, icon); every other action is a plain step
 _LOOKS: Mapping[str, tuple[str, str]] = {
     "request.submitted": ("ok", "person"),
     "request.resubmitted": ("ok", "person"),
     "request.approved": ("ok", "check"),
     "request.vote": ("ok", "check"),
+    "request.vote_withdrawn": ("idle", "undo"),
     "request.break_glass": ("warn", "warn"),
     "request.rejected": ("idle", "stop"),
     "request.changes_requested": ("wait", "retry"),

@@ -2,12 +2,14 @@
 
 import ast
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
@@ -168,3 +170,19 @@ def test_nobody_decides_on_what_was_asked_with_a_token_of_theirs(submit: Submit)
     answer = caller.post(f"/requests/{row.pk}/decision", {"kind": "approve"}, If_Match=f'"{row.content_hash}"')
     assert answer.status_code == 403
     assert "own request" in said(answer)["detail"]
+
+
+def test_an_approval_is_taken_back_until_it_starts(submit: Submit, settings: Settings) -> None:
+    settings.APPROVAL_UNDO_SECONDS = 10.0
+    row, caller = submit(), decider()
+    approved = said(caller.post(f"/requests/{row.pk}/decision", {"kind": "approve"}, If_Match=f'"{row.content_hash}"'))
+    decided, starts = (datetime.fromisoformat(approved[name]) for name in ("decided_at", "starts_at"))
+    assert starts - decided == timedelta(seconds=10)
+    back = said(caller.post(f"/requests/{row.pk}/withdraw-vote"))
+    assert (back["state"], back["decided_by"], back["starts_at"]) == ("PENDING", None, None)
+    again = caller.post(f"/requests/{row.pk}/withdraw-vote")
+    assert (again.status_code, said(again)["code"]) == (403, "not-allowed")
+    settings.APPROVAL_UNDO_SECONDS = 0.0
+    at_once = caller.post(f"/requests/{row.pk}/decision", {"kind": "approve"}, If_Match=f'"{row.content_hash}"')
+    assert said(at_once)["starts_at"] is None
+    assert caller.post(f"/requests/{row.pk}/withdraw-vote").status_code == 409

@@ -21,9 +21,9 @@ from amicopy.audit import archives, exports, head_store, heads, signing_keys, ta
 from amicopy.audit.actor import worker
 from amicopy.audit.event_queries import Filter
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.models import CopyRequest, Decision
 from amicopy.copies.operations import request_records
-from amicopy.copies.requests import verbs
+from amicopy.copies.requests import verbs, vote_withdrawal
 from tests.audit.writing import ACTOR, write
 from tests.copies.conftest import Submit, account, acting, approve, approver, make_call, make_person, requester, submit
 
@@ -52,6 +52,22 @@ def export(submit: Submit, approver: User, requester: User, tmp_path: Path) -> P
     verbs.resubmit(acting(requester), three.pk, reason="Yes.", calls=[make_call("ap-south-2")])
     verbs.break_glass(acting(make_person("glass", "break-glass")), three.pk, reason="Fire.", seen_hash=seen(three))
     return take(tmp_path / "export.zip")
+
+
+def test_an_approval_that_was_taken_back_needs_no_decision(
+    submit: Submit, approver: User, settings: Settings, tmp_path: Path
+) -> None:
+    settings.APPROVAL_UNDO_SECONDS = 10.0
+    waits, anew = submit(), submit(make_call("eu-central-1"))
+    for request in (waits, anew):
+        approve(approver, request)
+        vote_withdrawal.withdraw_vote(acting(approver), request.pk)
+    approve(approver, anew)
+    _, said = verify(take(tmp_path / "export.zip"))
+    assert "WRONG" not in said, said
+    Decision.objects.all().delete()
+    _, said = verify(take(tmp_path / "again.zip"))
+    assert "isn't among its decisions" in said
 
 
 def seen(request: CopyRequest) -> str:

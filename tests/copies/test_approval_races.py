@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection, connections
 from django.utils import timezone
+from pytest_django import Settings
 
 from amicopy.audit.actor import worker
 from amicopy.audit.models import AuditEvent
@@ -21,7 +22,7 @@ from amicopy.copies.core.policy_models import ApprovalRule, Delegation
 from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.engine import claims
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.requests import decide, delegation_actions, expire, policy_actions, verbs
+from amicopy.copies.requests import decide, delegation_actions, expire, policy_actions, verbs, vote_withdrawal
 from tests.conftest import Control
 from tests.copies.conftest import acting, actions, approve, make_call, make_person, make_rule
 
@@ -85,6 +86,10 @@ def waiting(requester: User, account: Account) -> Callable[[], CopyRequest]:
 
 def seen(user: User, request: CopyRequest) -> Callable[[], CopyRequest]:
     return lambda: verbs.approve(acting(user), request.pk, seen_hash=request.content_hash)
+
+
+def taking_back(user: User, request: CopyRequest) -> Callable[[], CopyRequest]:
+    return lambda: vote_withdrawal.withdraw_vote(acting(user), request.pk)
 
 
 @side_by_side
@@ -392,3 +397,43 @@ def test_a_request_never_runs_twice_however_many_workers_start_it(
     assert actions(request).count("copy.starting") == 1
     assert actions(request).count("copy.copying") == 1
     assert len(sandbox("calls?action=CopyImage")) == 1
+
+
+@pytest.fixture
+def a_moment(settings: Settings) -> None:
+    settings.APPROVAL_UNDO_SECONDS = 10.0
+
+
+@side_by_side
+@pytest.mark.usefixtures("a_moment")
+def test_an_approval_taken_back_at_the_instant_a_worker_claims_its_copies(
+    waiting: Callable[[], CopyRequest], approver: User, sandbox: Control
+) -> None:
+    for _ in range(4 * ROUNDS):
+        request = approve(approver, waiting())
+        before = actions(request)
+        # The worker's clock is ahead, so that both may.
+        request.copies.update(next_step_at=timezone.now())
+        outcomes = at_once(taking_back(approver, request), claims.claim_next)
+        request.refresh_from_db()
+        copy, claimed = request.copies.get(), outcomes[1]
+        if claimed is None:
+            assert done(outcomes[:1]) == 1
+            assert (request.state, copy.state, copy.lease_id) == ("PENDING", "HELD", None)
+            assert actions(request) == [*before, "request.vote_withdrawn", "copy.held_again"]
+        else:
+            assert done(outcomes[:1]) == 0
+            assert (request.state, copy.state, copy.lease_id) == ("APPROVED", "QUEUED", claimed[0])
+            assert (actions(request), request.decisions.count()) == (before, 1)
+    assert sandbox("calls?action=CopyImage") == []
+
+
+@side_by_side
+@pytest.mark.usefixtures("a_moment")
+def test_an_approval_taken_back_twice_at_the_same_instant_is_taken_back_once(
+    waiting: Callable[[], CopyRequest], approver: User
+) -> None:
+    for _ in range(ROUNDS):
+        request = approve(approver, waiting())
+        assert done(at_once(*[taking_back(approver, request)] * 2)) == 1
+        assert actions(request).count("request.vote_withdrawn") == 1

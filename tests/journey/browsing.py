@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 if TYPE_CHECKING:
     from tests.journey.conftest import Running
@@ -102,6 +102,15 @@ class Window:
         page.locator("#submit").click()
         expect(page.locator("[data-request][data-state=PENDING]")).to_be_visible()
         return re.sub(r"^https?://[^/]+", "", page.url)
+
+
+def opened_in_queue(page: Page, name: str) -> Locator:
+    """Opens a request in the queue of approvals and returns its panel."""
+    page.goto("/approvals/")
+    page.locator("#queue").get_by_role("link", name=name).click()
+    panel = page.locator("[data-panel]").filter(has_text=name)
+    expect(panel).to_be_visible()
+    return panel
 
 
 class Windows:

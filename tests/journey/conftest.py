@@ -128,6 +128,7 @@ def everything(
         "SANDBOX_URL": f"http://127.0.0.1:{sandbox}",
         "SAMPLE_PASSWORD": PASSWORD,
         "SWEEP_SECONDS": "1",
+        "APPROVAL_UNDO_SECONDS": "0",
         "TRACK_SECONDS": "1",
         "LEASE_SECONDS": "20",
         "CELERY_QUEUE": own,

@@ -63,6 +63,18 @@ def _filled(page: Page) -> None:
     page.locator("#aside dd", has_text="104 GiB").wait_for()
 
 
+def _without_reason(page: Page) -> None:
+    page.locator("[data-decide=reject]").click()
+    page.locator("[aria-invalid=true]").wait_for()
+
+
+def _several(page: Page) -> None:
+    for box in page.locator("input[name=pick]").all():
+        box.check()
+    page.locator("#bulk [value=approve]").click()
+    page.get_by_role("button", name="Approve").first.wait_for()
+
+
 def _looked_at(page: Page) -> None:
     if page.locator("[data-region]").count() == 0:
         page.get_by_role("button", name="Check now").click()
@@ -97,6 +109,8 @@ SCREENS = (
     Screen("new-request-filled", "requester", "/requests/new/", _filled),
     Screen("new-request-refused", "requester", "/requests/new/", _refused),
     Screen("approvals", "approver", "/approvals/"),
+    Screen("approvals-no-reason", "approver", "/approvals/", _without_reason),
+    Screen("approvals-several", "approver", "/approvals/", _several),
     Screen("audit", "auditor", "/audit/"),
     Screen("accounts", "admin", "/accounts/"),
     Screen("account", "admin", "/accounts/1/", _looked_at),

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
-from tests.journey.browsing import MARKS, Windows
+from tests.journey.browsing import MARKS, Windows, opened_in_queue
 from tests.journey.conftest import until
 
 pytestmark = MARKS
@@ -14,11 +14,8 @@ pytestmark = MARKS
 def test_the_main_job_in_two_browsers(windows: Windows) -> None:
     requester, approver = windows("requester"), windows("approver")
     path = requester.submit("browser-golden")
-    approver.page.goto("/approvals/")
-    approver.page.get_by_role("article").filter(has_text="browser-golden").get_by_role(
-        "button", name=re.compile("Approve #")
-    ).click()
-    expect(approver.page.locator(".flash")).to_contain_text("is approved")
+    opened_in_queue(approver.page, "browser-golden").get_by_role("button", name=re.compile("Approve #")).click()
+    expect(approver.page.locator("#queue-said")).to_contain_text("is approved")
 
     # No reload from here on: the requester's page moves by itself.
     page, marks = requester.page, set[str]()

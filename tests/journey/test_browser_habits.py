@@ -59,9 +59,11 @@ def test_the_whole_job_by_keyboard_alone(windows: Windows) -> None:
     tab_to(page, "nav a[href='/approvals/']")
     page.keyboard.press("Enter")
     page.wait_for_url("**/approvals/")
+    tab_to(page, f"#r{number}")
+    page.keyboard.press("Enter")
     tab_to(page, f"#approve-{number}")
     page.keyboard.press("Enter")
-    expect(page.locator(".flash").first).to_contain_text("is approved")
+    expect(page.locator("#queue-said")).to_contain_text("is approved")
 
     expect(requester.page.locator("[data-request][data-state=COMPLETED]")).to_be_visible(timeout=60_000)
     page = auditor.page

@@ -15,7 +15,7 @@ from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry, delegation_actions, expire, verbs
 from amicopy.notify.models import Endpoint, Kind, Message, Mute, State
 from tests.conftest import Control
-from tests.copies.conftest import Submit, acting, approve, make_call, make_person, make_rule
+from tests.copies.conftest import SOURCE, Submit, acting, approve, make_call, make_person, make_rule
 from tests.notify.conftest import send_all, somebody
 from tests.notify.servers import MailServer
 
@@ -183,3 +183,29 @@ def test_a_verb_that_fails_tells_nobody(submit: Submit, approver: User, account:
     with pytest.raises(InvalidTransition):
         approve(approver, request)
     assert told(request) == [("approver", "asked")]
+
+
+def test_who_is_asked_reads_source_size_what_sets_it_apart_and_why(
+    account: Account, requester: User, endpoint: Endpoint
+) -> None:
+    somebody("approver", "approver")
+    volume = {"DeviceName": "/dev/xvda", "VolumeSize": 40, "Encrypted": False, "KmsKeyId": ""}
+    seen = {"source": {"ImageId": SOURCE, "OwnerId": "444455556666", "Public": True, "volumes": [volume]}}
+    calls = [make_call(), make_call("eu-central-1")]
+    request = verbs.submit(acting(requester), account=account, reason="PLAT-1: week 47", calls=calls, lookups=seen)
+    mail = Message.objects.get(request=request.pk, kind=Kind.ASKED, person__username="approver")
+    for line in (
+        f"Name: {request.Name}",
+        f"Source: {SOURCE} in us-east-1",
+        "Size: 80 GiB for all copies",
+        "Look at: Public AMI, Owner 444455556666, New Region",
+        "Why: PLAT-1: week 47",
+    ):
+        assert line in mail.text.splitlines()
+    assert mail.path == f"/requests/{request.pk}/"
+    assert "approve/" not in mail.text
+    about = Message.objects.get(request=request.pk, kind=Kind.ASKED, endpoint=endpoint).payload["about"]
+    assert (about["reason"], about["size"]) == ("PLAT-1: week 47", 80)
+    assert {"code": "public-source", "level": "high", "value": True, "destinations": ["eu-west-1", "eu-central-1"]} in (
+        about["facts"]
+    )

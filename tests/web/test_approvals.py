@@ -117,7 +117,7 @@ def test_what_speaks_against_a_copy_is_said_and_what_is_not_known_too(
 
 def test_whoever_decides_reads_that_another_request_has_the_name(approver: Client, account: Account) -> None:
     first, second = ask(account, known=lookups()), ask(account, known=lookups())
-    for address in ("/approvals/", f"/requests/{second.pk}/"):
+    for address in (f"/approvals/?open={second.pk}", f"/requests/{second.pk}/"):
         page = read(approver.get(address)).text
         assert f"eu-west-1 gets an AMI of this name by request #{first.pk}" in page
     assert "Name free" not in read(approver.get(f"/requests/{second.pk}/")).text

@@ -47,6 +47,10 @@ def _no_slot(data: Data) -> Words:
     return Words("Waiting for a slot", "AWS has as many copies in progress as it allows.")
 
 
+def _undo(data: Data) -> Words:
+    return Words("Starts in a moment", f"the approval can be taken back until {_second(data['until'])}.")
+
+
 def _start_time(data: Data) -> Words:
     return Words("Held", f"starts at {_time(data['until'])}, as the requester asked.")
 
@@ -138,6 +142,7 @@ _WORDS: Mapping[str, Callable[[Data], Words]] = {
     Code.SOURCE_PENDING: lambda _: Words("Waiting for the source AMI", "it is still being made."),
     Code.SOURCE_UNSEEN: lambda _: Words("Waiting for the source AMI", "AWS doesn't list it right now."),
     Code.KEY_UNSEEN: lambda _: Words("Waiting for the KMS key", "KMS doesn't show its alias right now."),
+    Code.UNDO: _undo,
     Code.START_TIME: _start_time,
     Code.FROZEN: _frozen,
     Code.NOT_SHOWN_YET: lambda _: Words("Waiting", "AWS doesn't show the new image yet."),
@@ -167,6 +172,10 @@ def ordinal(number: int) -> str:
 
 def _time(moment: str) -> str:
     return f"{datetime.fromisoformat(moment):%d %b %Y, %H:%M} UTC"
+
+
+def _second(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%H:%M:%S} UTC"
 
 
 def _minutes(data: Data) -> str:

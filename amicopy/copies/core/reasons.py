@@ -30,6 +30,7 @@ class Code(StrEnum):
     SOURCE_PENDING = "source-pending"
     SOURCE_UNSEEN = "source-unseen"
     KEY_UNSEEN = "key-unseen"
+    UNDO = "undo"
     START_TIME = "start-time"
     FROZEN = "frozen"
     NOT_SHOWN_YET = "not-shown-yet"

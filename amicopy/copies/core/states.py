@@ -38,7 +38,8 @@ REQUEST_MOVES: Mapping[str, frozenset[str]] = {
     R.PENDING: frozenset({R.APPROVED, R.REJECTED, R.CHANGES_REQUESTED, R.WITHDRAWN, R.EXPIRED}),
     R.CHANGES_REQUESTED: frozenset({R.PENDING, R.WITHDRAWN, R.EXPIRED}),
     R.EXPIRED: frozenset({R.PENDING}),
-    R.APPROVED: frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.CANCELLED}),
+    # Back to PENDING while the last approval can be taken back.
+    R.APPROVED: frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.CANCELLED, R.PENDING}),
     # A retry sets a finished request to work again; its approval still holds.
     R.PARTIAL: frozenset({R.APPROVED}),
     R.FAILED: frozenset({R.APPROVED}),
@@ -50,7 +51,7 @@ REQUEST_MOVES: Mapping[str, frozenset[str]] = {
 
 COPY_MOVES: Mapping[str, frozenset[str]] = {
     C.HELD: frozenset({C.QUEUED, C.CANCELLED}),
-    C.QUEUED: frozenset({C.STARTING, C.CANCELLED}),
+    C.QUEUED: frozenset({C.STARTING, C.CANCELLED, C.HELD}),
     C.STARTING: frozenset({C.COPYING, C.CHECKED, C.FAILED, C.CANCELLING}),
     C.COPYING: frozenset({C.AVAILABLE, C.FAILED, C.CANCELLING}),
     C.CANCELLING: frozenset({C.CANCELLED}),

@@ -1,4 +1,5 @@
-"""Why an approved copy waits: the requester's start time, a freeze window, an account that is switched off.
+"""Why an approved copy waits: the moment in which the approval can be taken back, the requester's start time, a freeze
+window, an account that is switched off.
 
 Told when copies are queued, and asked again right before the call, so that a window laid down later holds too.
 """
@@ -7,6 +8,8 @@ import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
 
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import CopyRequest, ImageCopy
@@ -59,10 +62,27 @@ def _whose(request: CopyRequest) -> tuple[int, int]:
     return request.requester_id, request.account_id
 
 
+def undo_until(request: CopyRequest) -> datetime | None:
+    """Until when the last approval of a request can be taken back, and nothing of it starts; None where nobody can.
+
+    An approval in an emergency starts at once, and so does what nobody had to approve.
+    """
+    return None if request.decided_at is None or request.break_glass else undo_time(request.decided_at)
+
+
+def undo_time(decided_at: datetime) -> datetime | None:
+    """Until when an approval of this moment can be taken back; None where the setting says never."""
+    seconds = settings.APPROVAL_UNDO_SECONDS
+    return decided_at + timedelta(seconds=seconds) if seconds else None
+
+
 def hold_for(copy: ImageCopy, windows: Iterable[FreezeWindow], *, now: datetime) -> Hold | None:
     """What keeps a copy from starting now, the longest first; None when nothing does. `windows` are those of its
     request. Dry runs make nothing, so windows don't hold them."""
     holds: list[Hold] = []
+    undo = undo_until(copy.request)
+    if undo is not None and undo > now:
+        holds.append(Hold(Reason(Code.UNDO, {"until": undo.isoformat()}), undo, undo))
     wish = copy.request.start_not_before
     if wish is not None and wish > now:
         holds.append(Hold(Reason(Code.START_TIME, {"until": wish.isoformat()}), wish, wish))

@@ -4,6 +4,7 @@ transaction; `notify` sends."""
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
@@ -17,14 +18,12 @@ from amicopy.copies.core.permissions import administrators, named, people_of, se
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState
+from amicopy.copies.lifecycle.request_summary import RequestSummary, quoted
 from amicopy.copies.rules import cautions
 from amicopy.copies.voting import voters, votes
 from amicopy.notify import outbox
 from amicopy.notify.models import Kind
 from amicopy.notify.outbox import Notice
-
-# A reason is quoted up to here; all of it is on the page.
-QUOTED = 1000
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,10 @@ class Story:
     event: AuditEvent
     request: CopyRequest
     copies: list[ImageCopy]
+
+    @cached_property
+    def summary(self) -> RequestSummary:
+        return RequestSummary(self.request, self.copies)
 
     @property
     def places(self) -> str:
@@ -58,7 +61,7 @@ class Story:
     @property
     def reason(self) -> str:
         reason = self.event.data.get("reason", "")
-        return f"\nReason: {_quoted(reason)}" if reason else ""
+        return f"\nReason: {quoted(reason)}" if reason else ""
 
 
 def ask(event: AuditEvent, request: CopyRequest) -> None:
@@ -73,6 +76,17 @@ def remind(event: AuditEvent, request: CopyRequest) -> None:
     story = _story(event, request)
     first = f"The request of {named(request.requester)} expires unless it is decided on."
     _to_whom_it_waits_for(story, Kind.REMINDER, f"Expires soon, approval needed: {request.Name}", first)
+
+
+def vote_withdrawn(event: AuditEvent, request: CopyRequest) -> None:
+    """Tells the requester that an approval was taken back, and asks those again whose vote could bring the request
+    on."""
+    story = _story(event, request)
+    then = f"{story.who} took the approval back. Nothing was copied."
+    needed = votes.words(voters.still_needed(request))
+    text = f"{then} {story.whose.capitalize()} waits for {needed} again.\n\n{story.facts}"
+    _to_requester(story, Kind.DECISION, f"Approval taken back by {event.actor}: {request.Name}", text)
+    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed again: {request.Name} to {story.places}", then)
 
 
 def tell(event: AuditEvent, request: CopyRequest) -> None:
@@ -91,7 +105,7 @@ def stuck(event: AuditEvent, copy: ImageCopy, reason: Reason) -> None:
             None,
             (
                 f"The copy to {copy.destination} waits. {words.title}: {words.detail}",
-                f"AWS said: {_quoted(str(said))}" if said else "",
+                f"AWS said: {quoted(str(said))}" if said else "",
                 f"{who_in_words(reason.who)} can help: {words.next_step}",
                 story.facts,
             ),
@@ -158,6 +172,8 @@ def _ended(story: Story) -> None:
     _to_requester(story, Kind.ENDED, f"{said}: {story.request.Name}", text)
 
 
+# Messages that somebody decides by say what there is to know of a request.
+TO_DECIDE = (Kind.ASKED, Kind.REMINDER)
 # What an approver did, as subject and sentence say it, and what it means.
 DECISIONS: Mapping[str, tuple[str, str]] = {
     "request.approved": ("approved", "Its copies start by themselves."),
@@ -189,18 +205,9 @@ def _to_whom_it_waits_for(story: Story, kind: Kind, subject: str, first: str) ->
     people = voters.who_can_help(request)
     if people:
         waits = f"Waits for: {votes.words(voters.still_needed(request))}{_expiry(request)}"
-        text = f"{first}\n\n{story.facts}\nWhy: {_quoted(request.reason)}\n{waits}{_cost(request)}{_warnings(story)}"
+        about = "\n".join(story.summary.lines)
+        text = f"{first}\n\n{story.facts}\n{about}\n{waits}{_warnings(story)}"
         outbox.put(_notice(story, kind, subject, text), people=[person.pk for person in people])
-
-
-def _cost(request: CopyRequest) -> str:
-    """What it would cost, for those who decide, and whose budget it is above."""
-    found = Estimate.of(request.estimate)
-    if found is None or request.dry_run:
-        return ""
-    over = [each["team"] for each in request.estimate.get("budgets") or () if each["over"]]
-    above = f" Above the budget of {', '.join(over)}." if over else ""
-    return f"\nCost: {cost_words.sentence(found)}{above}"
 
 
 def _warnings(story: Story) -> str:
@@ -249,7 +256,7 @@ def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:
         subject=f"[amicopy #{request.pk}] {subject}",
         text=text.strip(),
         path=reverse("request", args=[request.pk]),
-        payload=_payload(story),
+        payload={**_payload(story), **({"about": story.summary.values} if kind in TO_DECIDE else {})},
         callback=request.webhook_id,
     )
 
@@ -286,10 +293,6 @@ def _expiry(request: CopyRequest) -> str:
     if request.expires_at is None:
         return ""
     return f"\nExpires: {request.expires_at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
-
-
-def _quoted(text: str) -> str:
-    return text if len(text) <= QUOTED else text[:QUOTED].rstrip() + "…"
 
 
 def _became(copy: ImageCopy) -> str:

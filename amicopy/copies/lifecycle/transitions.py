@@ -87,6 +87,7 @@ def move_copy(
     action: str,
     lease: uuid.UUID | None = None,
     locked: CopyRequest | None = None,
+    unclaimed: bool | None = None,
     aws_request_id: str = "",
     data: dict[str, Any] | None = None,
     **fields: Any,
@@ -94,8 +95,9 @@ def move_copy(
     """Moves a copy from the state this object shows, records the event, and ends the request when this was its last
     copy.
 
-    With `lease` the move also needs that lease, so that a worker which lost it can't write a late answer. `locked` is
-    the copy's request, where this transaction has locked and moved it already.
+    With `lease` the move also needs that lease, so that a worker which lost it can't write a late answer; `unclaimed`
+    needs that there is none, so that a worker which has one goes on undisturbed. `locked` is the copy's request, where
+    this transaction has locked and moved it already.
     Raises InvalidTransition, and writes nothing, when the move is not in the table or the row is not as expected.
     """
     old = copy.state
@@ -111,9 +113,12 @@ def move_copy(
         expected: dict[str, Any] = {"pk": copy.pk, "state": old}
         if lease is not None:
             expected["lease_id"] = lease
+        elif unclaimed:
+            expected["lease_id__isnull"] = True
         if not ImageCopy.objects.filter(**expected).update(state=to, **fields):
             now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
-            raise InvalidTransition(f"The copy to {copy.destination} is {CopyState(now).label.lower()} already.")
+            said = "being started" if unclaimed and now == old else CopyState(now).label.lower()
+            raise InvalidTransition(f"The copy to {copy.destination} is {said} already.")
         event = _record(
             action,
             copy,

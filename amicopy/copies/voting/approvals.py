@@ -18,6 +18,8 @@ from amicopy.copies.voting import power, voters, votes
 from amicopy.copies.voting.votes import Voters
 
 APPROVALS = ("request.approved", "request.break_glass")
+# An approval after which this happened was taken back.
+WITHDRAWN = "request.vote_withdrawn"
 # The events that say under which ClientToken a copy may be called.
 TOKENS = ("copy.queued", "copy.retried")
 
@@ -54,7 +56,7 @@ def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, NotApprove
     # What the look-ups saw is large, and compared by its fingerprint.
     for row in rows.select_related("request__account").defer("request__lookups"):
         rounds[row.request_id].append(row)
-    wanted = Q(action__in=APPROVALS) | Q(action__in=TOKENS, copy__in=[copy.pk for copy, _ in calls])
+    wanted = Q(action__in=(*APPROVALS, WITHDRAWN)) | Q(action__in=TOKENS, copy__in=[copy.pk for copy, _ in calls])
     said: dict[int, list[AuditEvent]] = {number: [] for number in numbers}
     for event in AuditEvent.objects.filter(wanted, request__in=numbers).order_by("id"):
         said[event.request].append(event)  # type: ignore[index]  # filtered by it
@@ -79,7 +81,7 @@ def _refusal(
     if request.state != RequestState.APPROVED:
         return NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
     try:
-        _check_request(request, copies, [event for event in events if event.action in APPROVALS], given)
+        _check_request(request, copies, [event for event in events if event.action in (*APPROVALS, WITHDRAWN)], given)
     except NotApproved as refused:
         return refused
     return None
@@ -101,17 +103,19 @@ def _refusal_of_call(
 
 def check_request(request: CopyRequest) -> None:
     """Compares what is stored of a request, of any state, with its approval in the history. Raises NotApproved."""
-    events = AuditEvent.objects.filter(request=request.pk, action__in=APPROVALS).order_by("id")
+    events = AuditEvent.objects.filter(request=request.pk, action__in=(*APPROVALS, WITHDRAWN)).order_by("id")
     _check_request(request, list(request.copies_of_round()), list(events), _decisions({request.pk})[request.pk])
 
 
 def _check_request(
     request: CopyRequest, copies: Sequence[ImageCopy], approved: Sequence[AuditEvent], given: Sequence[Decision]
 ) -> None:
-    if not approved:
+    if not any(event.action in APPROVALS for event in approved):
         where = " any more: events of its age are in an archive" if AuditAnchor.objects.exists() else ""
         raise NotApproved(f"The history has no approval of request #{request.pk}{where}.")
     event, said = approved[-1], approved[-1].data
+    if event.action == WITHDRAWN:
+        raise NotApproved("The approval was taken back.")
     if not event.holds:
         raise NotApproved("The event of the approval was changed.")
     # Events of before say neither round nor votes.

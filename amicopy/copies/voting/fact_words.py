@@ -23,9 +23,22 @@ def chip_of(told: Told) -> str:
     return words if told.everywhere else f"{words} in {len(told.places)} of {told.of}"
 
 
-def chips_in_words(told: Sequence[Told]) -> str:
+def chips_of(told: Sequence[Told]) -> list[tuple[Told, str]]:
+    """The facts of a request with their words, each thing once: a key that becomes the default one is one change."""
+    places = {each.code: each.places for each in told}
+    found = []
+    for each in told:
+        same = [code for code, into in ABSORBED.items() if code in places and places[code] == places.get(into)]
+        if each.code in same:
+            continue
+        more = [MORE[code] for code in same if ABSORBED[code] == each.code]
+        found.append((each, " ".join([chip_of(each), *more])))
+    return found
+
+
+def in_words(told: Sequence[Told]) -> str:
     """All of them for a line of a message."""
-    return ", ".join(chip_of(each) for each in told)
+    return ", ".join(words for _, words in chips_of(told))
 
 
 def name_of(code: str) -> str:
@@ -57,6 +70,9 @@ def _said(words: str) -> Callable[[Any], str]:
     return lambda _value: words
 
 
+# A fact that goes with another one where both hold for the same destinations, and what is said of it then.
+ABSORBED: Mapping[str, str] = {"default-key": "key-changes"}
+MORE: Mapping[str, str] = {"default-key": "to the default one"}
 WORDS: Mapping[str, Words] = {
     "source-unseen": Words("the source wasn’t looked at", _said("Source not looked at")),
     "public-source": Words("the source is public", _said("Public AMI")),

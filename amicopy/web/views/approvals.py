@@ -1,11 +1,10 @@
 """The queue of whoever decides: what waits for them, for others, and what they decided; and many decisions at once."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Max, Prefetch, Sum
+from django.db.models import Max, Sum
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,22 +12,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.copies.core import permissions
-from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, Decision
+from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.requests import verbs
-from amicopy.copies.voting import left_out, voters, votes
-from amicopy.web import approval_queue, conditional_polls
+from amicopy.web import approval_queue, conditional_polls, queue_entries
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.pagination import Page, page_by
+from amicopy.web.queue_entries import Entry, Problem, drawn, entries_of
 from amicopy.web.request_filters import Search, count_of, requesters, row_number
-from amicopy.web.review_summary import edits_of, found_of, names_of
-from amicopy.web.status import current
-from amicopy.web.views.request_actions import reason_of
-from amicopy.web.views.request_detail import calls_of
+from amicopy.web.typed_reason import reason_of
 from amicopy.web.views.requests import region_choices
 
-# An expiry this close is said in words of warning.
-SOON = timedelta(days=2)
 # As many on a page as anybody decides in one sitting.
 PAGE = 50
 # What a decision on many is called: what the button does, what it has done, how it looks.
@@ -47,7 +41,14 @@ def check_may_see(user: User) -> None:
 
 @require_GET
 def approvals(request: HttpRequest) -> HttpResponse:
-    """One of the queues, narrowed by the filters in the address."""
+    """One of the queues, narrowed by the filters in the address; `open` is the request whose panel is shown."""
+    return queue_page(request, opened=row_number(request.GET.get("open")) if "open" in request.GET else None)
+
+
+def queue_page(
+    request: HttpRequest, *, opened: int | None = None, problem: Problem | None = None, status: int = 200
+) -> HttpResponse:
+    """The page of a queue; `problem` is what kept a decision from being taken."""
     user = signed_in(request)
     check_may_see(user)
     queue = request.GET.get("queue", "")
@@ -64,9 +65,13 @@ def approvals(request: HttpRequest) -> HttpResponse:
     if not page.rows and ("after" in request.GET or "before" in request.GET):
         # All that was there is decided; what is left is before it.
         return redirect(reverse("approvals") + search.address(queue=queue))
-    stamps = _stamps([row.pk for row in page.rows])
-    conditional_polls.tag(request, stamps)
-    place = _place(request) | {"more": "1" if page.following else ""}
+    entries = entries_of(user, page.rows)
+    if queue != "decided":
+        # What has to be looked at closely comes first; of the same kind the oldest.
+        entries.sort(key=lambda entry: not entry["risky"])
+    numbers_shown = [entry["row"].pk for entry in entries]
+    conditional_polls.tag(request, _stamps(numbers_shown))
+    place = _place(request.GET) | {"more": "1" if page.following else ""}
     accounts = list(Account.objects.order_by("name"))
     total = count_of(found)
     context = {
@@ -91,8 +96,8 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "accounts": [(each.account_id, each.name) for each in accounts],
         "people": [(name, name) for name in requesters()],
     }
-    shown = _shown(request, user, page.rows, queue=queue, search=search, place=place)
-    return render(request, "approvals.html", context | shown)
+    shown = _shown(request, entries, queue=queue, search=search, place=place, opened=opened, problem=problem)
+    return render(request, "approvals.html", context | shown, status=status)
 
 
 def _nothing(search: Search, queue: str) -> dict[str, str]:
@@ -130,19 +135,38 @@ def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
 @conditional_polls.polled(_live_stamps)
 def live_approvals(request: HttpRequest) -> HttpResponse:
     """The entries a page shows as they are now, in its order, so that nothing moves under a reason being typed."""
+    opened = row_number(request.GET.get("open")) if "open" in request.GET else None
+    return queue_fragment(request, request.GET, opened=opened)
+
+
+def queue_fragment(
+    request: HttpRequest,
+    asked: QueryDict,
+    *,
+    opened: int | None = None,
+    after: int | None = None,
+    problem: Problem | None = None,
+    said: str = "",
+) -> HttpResponse:
+    """The entries that a page shows as they are now: `asked` says which, in which queue. `after` opens what comes next
+    after that request, and `said` is what was done."""
     user = signed_in(request)
     check_may_see(user)
-    numbers = _numbers(request.GET.get("ids", "").split(","))
-    found = {row.pk: row for row in _drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers))}
-    rows = [found[number] for number in numbers if number in found]
-    queue = request.GET.get("queue", "")
-    search = Search.of(request.GET)
-    queue, place = queue if queue in QUEUES else "mine", _place(request)
-    context = _shown(request, user, rows, queue=queue, search=search, place=place)
+    numbers = _numbers(asked.get("ids", "").split(","))
+    conditional_polls.tag(request, _stamps(numbers))
+    found = {row.pk: row for row in drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers))}
+    entries = entries_of(user, [found[number] for number in numbers if number in found])
+    queue = asked.get("queue", "")
+    search = Search.of(asked)
+    queue, place = queue if queue in QUEUES else "mine", _place(asked)
+    if after is not None:
+        opened = queue_entries.next_after(entries, after) or after
+    context = _shown(request, entries, queue=queue, search=search, place=place, opened=opened, problem=problem)
+    context["said"] = said
     if queue == "mine" and not place["more"]:
         # The oldest come first: what is new comes after the last page.
         others = approval_queue.waiting_for(user, approval_queue.waiting_numbers(user)).exclude(pk__in=numbers)
-        context["newer"] = len(_page(search.apply(others, user), queue, user, request.GET).rows)
+        context["newer"] = len(_page(search.apply(others, user), queue, user, asked).rows)
     return render(request, "_approvals.html", context)
 
 
@@ -153,10 +177,11 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     check_may_see(user)
     kind = "reject" if request.POST.get("bulk") == "reject" else "approve"
     numbers = _numbers(request.POST.getlist("pick"))
-    rows = list(_drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers)).order_by("submitted_at", "pk"))
+    rows = list(drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers)).order_by("submitted_at", "pk"))
     if not rows:
         return redirect("approvals")
-    context: dict[str, Any] = {"kind": kind, **_WORDS[kind], "entries": _entries(user, rows)}
+    context: dict[str, Any] = {"kind": kind, **_WORDS[kind], "entries": entries_of(user, rows)}
+    queue_entries.fill(context["entries"])
     for entry in context["entries"]:
         entry["counts"] = entry["may_decide"] and (kind == "reject" or entry["may_approve"])
     if "confirm" not in request.POST:
@@ -177,89 +202,55 @@ def _page(rows: CopyRequestQuerySet, queue: str, user: User, query: QueryDict) -
     """The page of a queue that an address asks for: of what is pending the oldest first, of decisions the latest."""
     if queue == "decided":
         anchors = approval_queue.decided_by(user)
-        return page_by(_drawn(rows), "my_decision_at", down=True, query=query, size=PAGE, anchors=anchors)
-    return page_by(_drawn(rows), "submitted_at", down=False, query=query, size=PAGE)
+        return page_by(drawn(rows), "my_decision_at", down=True, query=query, size=PAGE, anchors=anchors)
+    return page_by(drawn(rows), "submitted_at", down=False, query=query, size=PAGE)
 
 
-def _place(request: HttpRequest) -> dict[str, str]:
+def _place(asked: QueryDict) -> dict[str, str]:
     """Which page of a queue it is, as its addresses say it; `more` when another one follows."""
-    return {name: request.GET.get(name, "") for name in ("after", "before", "more")}
-
-
-def _drawn(rows: CopyRequestQuerySet) -> CopyRequestQuerySet:
-    decisions = Decision.objects.select_related("decided_by", "on_behalf_of")
-    return rows.select_related("requester__service", "account").prefetch_related(
-        "requester__service__owners", "copies", Prefetch("decisions", decisions)
-    )
+    return {name: asked.get(name, "") for name in ("after", "before", "more")}
 
 
 def _shown(
     request: HttpRequest,
-    user: User,
-    rows: Sequence[CopyRequest],
+    entries: list[Entry],
     *,
     queue: str,
     search: Search,
     place: Mapping[str, str],
+    opened: int | None,
+    problem: Problem | None,
 ) -> dict[str, Any]:
     """What page and fragment both show."""
     paused = request.GET.get("live") == "off"
-    ids = ",".join(str(row.pk) for row in rows)
-    entries = _entries(user, rows)
+    ids = ",".join(str(entry["row"].pk) for entry in entries)
+    typing = bool(getattr(request, "htmx", False))
+    queue_entries.open_one(entries, problem.number if problem else opened, typing=typing)
+    here = {"queue": queue, "after": place["after"], "before": place["before"]}
     for entry in entries:
-        # The only one is shown as far as deciding on it takes.
-        opened = len(entries) == 1 and entry["may_decide"]
-        entry |= {
-            "changes_open": opened and bool(entry["found"].changes),
-            "calls_open": opened and not entry["found"].changes,
-        }
+        number = str(entry["row"].pk)
+        entry["address"] = search.address(**here, open=number)
+        entry["live_address"] = search.address(ids=ids, queue=queue, open=number, **place)
+        entry["problem"] = problem if problem and problem.number == entry["row"].pk else None
+    opened_now = next((str(entry["row"].pk) for entry in entries if entry["opened"]), "0" if opened == 0 else "")
+    undoable = [entry for entry in entries if entry["undo_until"]]
     return {
         "entries": entries,
         "queue": queue,
+        "grouped": queue != "decided",
         "over": queue == "decided",
+        "closely": sum(entry["risky"] for entry in entries),
+        "routine": sum(not entry["risky"] for entry in entries),
+        "undo": max(undoable, key=lambda entry: entry["own_decision"].decided_at, default=None),
         "live": not paused and queue != "decided",
         "paused": paused,
-        "live_address": search.address(ids=ids, queue=queue, **place),
-        "pause_address": search.address(queue=queue, live="off", after=place["after"], before=place["before"]),
-        "page_address": search.address(queue=queue, after=place["after"], before=place["before"]),
+        "asked": {"ids": ids, "queue": queue, **place},
+        "live_address": search.address(ids=ids, queue=queue, open=opened_now, **place),
+        "pause_address": search.address(**here, live="off"),
+        "page_address": search.address(**here),
+        "close_address": search.address(**here, open="0"),
         "now": timezone.now(),
     }
-
-
-def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
-    """Each request with what the person can do about it and what others have done."""
-    pending_rows = [row for row in rows if row.state == RequestState.PENDING]
-    mine, given = voters.votes_of(user, pending_rows), voters.counted(pending_rows)
-    not_counted = left_out.not_counted_beside(user, pending_rows, given) | left_out.not_counted(user, pending_rows)
-    shown = [(row, sorted(current(row), key=lambda copy: copy.position)) for row in rows]
-    names, entries = names_of(shown), []
-    for row, copies in shown:
-        decisions = approval_queue.decisions_that_stand(row)
-        pending = row.pk in given
-        vote = mine.get(row.pk)
-        entries.append(
-            {
-                "row": row,
-                "copies": copies,
-                "calls": calls_of(copies),
-                "may_approve": vote is not None,
-                "may_decide": pending
-                and permissions.may_decide(user, row)
-                and not approval_queue.voted(user, decisions, row),
-                "own": row.requester_id == user.pk,
-                "decisions": decisions,
-                "not_counted": not_counted.get(row.pk, ""),
-                "needed": votes.words(votes.missing(row.plan, given[row.pk].groups)) if pending else "",
-                "rules": ", ".join(rule["name"] for rule in row.rules),
-                "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
-                "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
-                "pending": pending,
-                "found": found_of(row, copies, names),
-                "expires_soon": row.expires_at is not None and row.expires_at - timezone.now() < SOON,
-                "edits": edits_of(row, copies),
-            }
-        )
-    return entries
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:

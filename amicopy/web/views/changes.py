@@ -19,7 +19,7 @@ from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.event_details import Difference
 from amicopy.web.request_filters import BIG
 from amicopy.web.status import Status
-from amicopy.web.views.request_actions import reason_of
+from amicopy.web.typed_reason import reason_of
 
 State = Proposal.State
 # What was decided stays in the history; the latest are enough to see what became of one's own.

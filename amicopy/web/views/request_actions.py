@@ -1,56 +1,97 @@
 """The verbs on a request: a POST, one verb of the domain, and back with its outcome as a message."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.lifecycle import holds
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
-from amicopy.copies.requests import cancel_retry, look_again, verbs
+from amicopy.copies.requests import cancel_retry, look_again, verbs, vote_withdrawal
+from amicopy.web import undo_links
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.queue_entries import Problem
 from amicopy.web.request_filters import row_number
+from amicopy.web.typed_reason import reason_of
+from amicopy.web.undo_links import Undo
+from amicopy.web.views.approvals import queue_fragment, queue_page
 from amicopy.web.views.lookups import CHECK_SECONDS
 from amicopy.web.views.request_detail import find
 
 
-def _verb(request: HttpRequest, number: int, do: Callable[[], str]) -> HttpResponse:
+@dataclass(frozen=True)
+class Done:
+    """What happened, in words, and the button that undoes it, if one does. `stays`: the queue goes on with this
+    request, and not with the next."""
+
+    words: str
+    undo: Undo | None = None
+    stays: bool = False
+
+
+def _verb(request: HttpRequest, number: int, do: Callable[[], str | Done]) -> HttpResponse:
     """Runs one verb, which returns what happened; a refusal is a message too, never an error page."""
     find(request, number)
+    in_queue = request.POST.get("back") == "approvals"
     try:
-        messages.success(request, do())
+        done = do()
     except InvalidTransition as overtaken:
         # Somebody was faster, or it was done already: news, no mistake of this person's.
-        messages.info(request, str(overtaken))
-    except permissions.NotAllowed as refused:
-        messages.error(request, str(refused))
+        say, refused = messages.info, Problem(number, str(overtaken), reason_of(request))
+    except permissions.NotAllowed as not_allowed:
+        say, refused = messages.error, Problem(number, str(not_allowed), reason_of(request))
     except InvalidRequest as invalid:
-        messages.error(request, " ".join(error.message for error in invalid.errors))
-    if request.POST.get("back") == "approvals":
-        return redirect("approvals")
-    return redirect("request", number)
+        words = " ".join(error.message for error in invalid.errors)
+        say, refused = messages.error, Problem(number, words, reason_of(request), field=True)
+    else:
+        return _told(request, number, done if isinstance(done, Done) else Done(done), in_queue=in_queue)
+    if in_queue and getattr(request, "htmx", False):
+        return queue_fragment(request, request.POST, problem=refused)
+    if in_queue and refused.field:
+        return queue_page(request, opened=number, problem=refused, status=422)
+    say(request, refused.words)
+    return redirect("approvals") if in_queue else redirect("request", number)
 
 
-def reason_of(request: HttpRequest) -> str:
-    """The reason as it was typed, at most as long as an audit event should carry."""
-    return request.POST.get("reason", "").replace("\0", "").strip()[:4000]
+def _told(request: HttpRequest, number: int, done: Done, *, in_queue: bool) -> HttpResponse:
+    """The way back, with what was done: in the queue's own script at once, and otherwise on the next page."""
+    if in_queue and getattr(request, "htmx", False):
+        stay, leave = (number, None) if done.stays else (None, number)
+        return queue_fragment(request, request.POST, opened=stay, after=leave, said=done.words)
+    if done.undo:
+        undo_links.say(request, done.words, address=done.undo.address, **done.undo.values)
+    else:
+        messages.success(request, done.words)
+    return redirect("approvals") if in_queue else redirect("request", number)
 
 
 @require_POST
 def approve(request: HttpRequest, number: int) -> HttpResponse:
     actor, seen, reason = actor_of(request), request.POST.get("content_hash", ""), reason_of(request)
 
-    def do() -> str:
+    def do() -> Done:
         row = verbs.approve(actor, number, seen_hash=seen, reason=reason)
+        undo = Undo(reverse("request-withdraw-vote", args=[number]), {"back": request.POST.get("back", "")})
         if row.state == RequestState.PENDING:
-            return f"Your approval of request #{number} counts. It waits for more approvals."
-        return f"Request #{number} is approved. Its copies start by themselves."
+            words = f"Your approval of request #{number} counts. It waits for more approvals."
+            return Done(words, undo if settings.APPROVAL_UNDO_SECONDS else None)
+        until = holds.undo_until(row)
+        if until is None:
+            return Done(f"Request #{number} is approved. Its copies start by themselves.")
+        return Done(
+            f"Request #{number} is approved. Nothing starts before {timezone.localtime(until):%H:%M:%S %Z}.", undo
+        )
 
     return _verb(request, number, do)
 
@@ -73,6 +114,18 @@ def request_changes(request: HttpRequest, number: int) -> HttpResponse:
     def do() -> str:
         verbs.request_changes(actor, number, reason=reason)
         return f"Request #{number} went back for changes. It returns here when it's submitted again."
+
+    return _verb(request, number, do)
+
+
+@require_POST
+def withdraw_vote(request: HttpRequest, number: int) -> HttpResponse:
+    """Takes the person's own approval back, in the seconds before it starts anything."""
+    actor = actor_of(request)
+
+    def do() -> Done:
+        vote_withdrawal.withdraw_vote(actor, number)
+        return Done(f"Your approval of request #{number} is taken back. Nothing was copied.", stays=True)
 
     return _verb(request, number, do)
 

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_GET
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest, ImageCopy
-from amicopy.copies.core.parameters import shown
 from amicopy.copies.core.states import COPY_STARTABLE, RequestState
 from amicopy.copies.requests import follow_ups
 from amicopy.web import conditional_polls, costs, request_progress
 from amicopy.web.actor import signed_in
+from amicopy.web.call_members import calls_of
 from amicopy.web.request_filters import BIG
 from amicopy.web.review_summary import edits_of, found_of, names_of
 
@@ -112,16 +112,3 @@ def evidence(request: HttpRequest, number: int) -> HttpResponse:
         "now": timezone.now(),
     }
     return render(request, "requests/evidence.html", context)
-
-
-def calls_of(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
-    """What is sent for each copy, member by member; members that are the same everywhere come once, first."""
-    members = [{parameter.name: (parameter, value) for parameter, value in shown(copy.parameters)} for copy in copies]
-    first = members[0] if members else {}
-    same = {name for name in first if all(each.get(name) == first[name] for each in members)}
-    groups: list[dict[str, Any]] = [{"title": "", "members": [first[name] for name in first if name in same]}]
-    for copy, each in zip(copies, members, strict=True):
-        own = [pair for name, pair in each.items() if name not in same]
-        if own:
-            groups.append({"title": copy.destination, "region": copy.DestinationRegion, "members": own})
-    return groups
