@@ -9,7 +9,7 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, CopyState, RequestState
 
 # Steps in between, which the copies' own rows show; the history has them all.
-_LEFT_OUT = frozenset({"copy.queued", "copy.starting", "copy.waiting"})
+_LEFT_OUT = frozenset({"copy.queued", "copy.starting", "copy.waiting", "audit.bundled"})
 # action -> (colour, icon); every other action is a plain step
 _LOOKS: Mapping[str, tuple[str, str]] = {
     "request.submitted": ("ok", "person"),

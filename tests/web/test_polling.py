@@ -86,16 +86,17 @@ def kept(answer: Page) -> set[str]:
 class Open:
     """A request's page that stays open."""
 
-    def __init__(self, client: Client, number: int) -> None:
+    def __init__(self, client: Client, number: int, unfolded: str = "") -> None:
         self.client, self.number = client, number
-        page = read(client.get(f"/requests/{number}/"))
-        self.parts, self.tag = parts(page), polled_by(client, f"/requests/{number}/")[1]
+        page = read(client.get(f"/requests/{number}/", {"open": unfolded} if unfolded else {}))
+        assert page.polled
+        self.parts, self.tag, self.address = parts(page), page.polled.tag, page.polled.address
 
     def poll(self) -> Page:
         """What comes once something changed. The page then has what came."""
         CopyRequest.objects.filter(pk=self.number).update(version=F("version") + 1)
         headers = {"HX-Request": "true", "If-None-Match": f'"{self.tag}"', "HX-Parts": " ".join(self.parts.values())}
-        answer = self.client.get(f"/requests/{self.number}/", headers=headers)
+        answer = self.client.get(self.address, headers=headers)
         assert answer.status_code == 200
         page = read(answer)
         self.tag, self.parts = answer["ETag"].strip('"'), parts(page)
@@ -118,7 +119,7 @@ def copying(submit: Submit, approver: User) -> CopyRequest:
 
 
 def names(row: CopyRequest) -> tuple[str, str]:
-    """The ids of both cards."""
+    """The ids of both rows."""
     first, second = row.copies.order_by("position")
     return f"copy-{first.pk}", f"copy-{second.pk}"
 
@@ -176,11 +177,11 @@ def _attempt(**fields: Any) -> Callable[[ImageCopy], object]:
     ],
     ids=["waiting", "no snapshots", "state", "failed", "time left", "overdue", "attempt", "attempt in doubt"],
 )
-def test_a_card_comes_again_with_everything_that_it_shows(
+def test_a_row_comes_again_with_everything_that_it_shows(
     signed_in: SignedIn, copying: CopyRequest, change: Callable[[ImageCopy], object], words: str
 ) -> None:
     first, second = names(copying)
-    page = Open(signed_in("requester"), copying.pk)
+    page = Open(signed_in("requester"), copying.pk, unfolded="eu-west-1")
     change(copying.copies.get(position=0))
     answer = page.poll()
     assert first not in kept(answer)
@@ -188,7 +189,7 @@ def test_a_card_comes_again_with_everything_that_it_shows(
     assert words in answer.by_id(first).text
 
 
-def test_the_cards_come_again_as_time_passes(
+def test_the_rows_come_again_as_time_passes(
     signed_in: SignedIn, copying: CopyRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = Open(signed_in("requester"), copying.pk)
@@ -199,7 +200,7 @@ def test_the_cards_come_again_as_time_passes(
     assert answer.text.count("61 to 101 min left") == 3
 
 
-def test_what_only_the_engine_reads_brings_no_card_again(signed_in: SignedIn, copying: CopyRequest) -> None:
+def test_what_only_the_engine_reads_brings_no_row_again(signed_in: SignedIn, copying: CopyRequest) -> None:
     page = Open(signed_in("requester"), copying.pk)
     ImageCopy.objects.filter(request=copying).update(
         next_step_at=timezone.now() + timedelta(minutes=1), lease_until=timezone.now(), failures=3
@@ -207,7 +208,7 @@ def test_what_only_the_engine_reads_brings_no_card_again(signed_in: SignedIn, co
     assert kept(page.poll()) == {*names(copying), "timeline"}
 
 
-def test_a_card_comes_again_for_who_has_got_another_right(signed_in: SignedIn, copying: CopyRequest) -> None:
+def test_a_row_comes_again_for_who_has_got_another_right(signed_in: SignedIn, copying: CopyRequest) -> None:
     ImageCopy.objects.filter(request=copying, position=0).update(
         state="FAILED", error_code="UnauthorizedOperation", error_message=ENCODED
     )
@@ -224,6 +225,16 @@ def test_the_parts_come_again_in_another_time_zone(signed_in: SignedIn, copying:
     answer = page.poll()
     assert kept(answer) == set()
     assert " JST" in answer.text
+
+
+def test_a_row_stays_unfolded_however_often_the_page_polls(signed_in: SignedIn, copying: CopyRequest) -> None:
+    first, second = names(copying)
+    page = Open(signed_in("requester"), copying.pk, unfolded="sa-east-1")
+    ImageCopy.objects.filter(request=copying).update(progress=70)
+    answer = page.poll()
+    assert "snap-1" in answer.by_id(second).text
+    assert "snap-1" not in answer.by_id(first).text
+    assert answer.by_id(f"un{second.replace('copy', 'fold')}").attribute("aria-expanded") == "true"
 
 
 def test_the_timeline_comes_again_with_each_event(signed_in: SignedIn, copying: CopyRequest) -> None:

@@ -7,6 +7,7 @@ from amicopy.copies.core.copy_models import ImageCopy
 from amicopy.copies.core.engine_models import (
     AccountCheck,
     CallBucket,
+    CopyLook,
     EventQueue,
     EventSource,
     LeftoverLook,
@@ -30,6 +31,7 @@ __all__ = (
     "ApprovalRule",
     "Attempt",
     "CallBucket",
+    "CopyLook",
     "CopyRequest",
     "CopyRequestQuerySet",
     "Decision",

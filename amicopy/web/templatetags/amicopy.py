@@ -202,6 +202,12 @@ def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeS
     )
 
 
+@register.filter
+def who(event: AuditEvent) -> str:
+    """Who did it. A worker's name in the history says which of its tasks it was, which means nothing to people."""
+    return "amicopy" if event.source == "worker" else event.actor
+
+
 # What an event keeps of a state is its name in the database.
 STATES = {state.value: state.label for state in (*CopyState, *RequestState)}
 
