@@ -209,3 +209,47 @@ def test_taking_a_bundle_is_an_event(bundle: Path, done: CopyRequest) -> None:
     assert event.at > timezone.now() - timedelta(minutes=5)
     ended = AuditEvent.objects.filter(action="audit.export_ended").get()
     assert ended.data["format"] == "bundle"
+
+
+def found(signed_in: SignedIn, role: str = "auditor", **asked: str) -> list[str]:
+    """The copies that one search on the audit page finds, by the addresses they lead to."""
+    page = read(signed_in(role).get("/audit/", asked))
+    if "Copies that fit what was asked for" not in page.text:
+        return []
+    return [link.address for link in page.table("Copies that fit").links("in ")]
+
+
+def test_one_search_finds_a_copy_by_whatever_is_known_of_it(signed_in: SignedIn, done: CopyRequest) -> None:
+    first, second = done.copies.order_by("position")
+    one, two = (f"/requests/{done.pk}/copies/{where}/" for where in ("eu-west-1", "sa-east-1"))
+    today = f"{timezone.localdate():%Y-%m-%d}"
+    assert found(signed_in, q=first.ImageId) == [one]
+    assert found(signed_in, image=second.ImageId) == [two]
+    assert {one, two} < set(found(signed_in, q=SOURCE))
+    assert found(signed_in, q=f"{SOURCE} eu-west-1") == [one]
+    assert found(signed_in, q=SOURCE, region="sa-east-1", since=today, until=today) == [two]
+    assert found(signed_in, q=f"#{done.pk}") == [one, two]
+    assert found(signed_in, q="golden-AL2023") == [one, two]
+    assert found(signed_in, actor="approver") == [one, two]
+    assert set(found(signed_in, q="requester")) > {one, two}
+    assert found(signed_in, q="eu-west-1", until="2020-01-01") == []
+    assert found(signed_in, q="no such thing") == []
+    assert found(signed_in, q="a" * 64) == [], "an event's hash is no copy's"
+    assert found(signed_in) == []
+
+
+def test_a_search_finds_only_copies_that_the_person_may_see(signed_in: SignedIn, done: CopyRequest) -> None:
+    assert found(signed_in, role="requester", q="eu-west-1")
+    page = read(signed_in("requester", name="requester-2").get("/audit/", {"q": "eu-west-1"}))
+    assert "Copies that fit" not in page.text
+
+
+def test_no_page_calls_a_worker_by_the_name_of_a_function(signed_in: SignedIn, done: CopyRequest) -> None:
+    client = signed_in("auditor")
+    event = AuditEvent.objects.filter(action="copy.copying").earliest("pk")
+    assert event.actor == "amicopy start_due"
+    places = ("/audit/", f"/audit/{event.pk}/", f"/requests/{done.pk}/events/", f"/requests/{done.pk}/evidence/")
+    for place in (*places, f"/requests/{done.pk}/copies/eu-west-1/"):
+        text = read(client.get(place)).text
+        assert "start_due" not in text, place
+        assert "amicopy" in text

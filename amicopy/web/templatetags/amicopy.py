@@ -20,6 +20,7 @@ from amicopy.copies.core.parameters import BY_NAME
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.progress import overall
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.operations import copy_records
 from amicopy.web import preferences
 from amicopy.web.navigation import Navigation, navigation_of
 from amicopy.web.status import Status, copy_status, current, request_status, without_percent
@@ -160,6 +161,12 @@ def at_most_1000(count: int) -> str:
 def place(copy: ImageCopy) -> str:
     """Where a copy goes, short enough for a line: the Region, the Local Zone, or the end of an Outpost's ARN."""
     return place_name(copy.destination)
+
+
+@register.filter
+def slug(copy: ImageCopy) -> str:
+    """A copy's destination in the address of its record."""
+    return copy_records.slug(copy.destination)
 
 
 @register.filter

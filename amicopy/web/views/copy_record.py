@@ -84,8 +84,8 @@ def address_of(copy: ImageCopy) -> str:
 @require_POST
 def bundle(request: HttpRequest, number: int, destination: str) -> HttpResponseBase:
     """The record as a zip that verifies without amicopy; that somebody took it is an event."""
-    permissions.check_role(signed_in(request))
     copy = _copy(request, number, destination)
+    permissions.check_role(signed_in(request))
     attempts, events = _attempts(copy), copy_records.events_of(copy)
     content = copy_records.record_of(
         copy, attempts=attempts, events=events, now=copy_looks.as_dict(copy_looks.last_of(copy))
@@ -116,8 +116,8 @@ def bundle(request: HttpRequest, number: int, destination: str) -> HttpResponseB
 @require_POST
 def look(request: HttpRequest, number: int, destination: str) -> HttpResponse:
     """Has a worker look at the AMI; the page says what it found once it did."""
-    permissions.check_role(signed_in(request))
     copy = _copy(request, number, destination)
+    permissions.check_role(signed_in(request))
     if copy_looks.want(copy):
         messages.success(request, "A worker looks at the AMI. Reload in a moment to see what it found.")
     else:
