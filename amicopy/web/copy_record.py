@@ -35,12 +35,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a property was at one step: `same` as it was asked, or a `value`; `off` where it isn't what was approved."""
+    """What a property was at one step, as a `value` or in the words that spare it; `off` where it isn't what was
+    approved."""
 
     step: str
     value: Any = None
-    same: bool = False
+    words: str = ""
     off: bool = False
+
+    @property
+    def look(self) -> str:
+        """The class of the cell in the table."""
+        if self.off:
+            return "off"
+        return "as" if self.words else "" if self.value is not None else "nothing"
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Row:
 
 
 def rows_of(properties: Iterable[Property]) -> list[Row]:
-    """The properties for the table; one that was found as approved is "the same" whatever AWS calls it."""
+    """The properties for the table."""
     return [Row(each.name, each.asked, [_cell(each, step) for step in STEPS]) for each in properties]
 
 
@@ -64,9 +72,12 @@ def _cell(row: Property, step: str) -> Cell:
         return Cell(step)
     if fits is False:
         return Cell(step, value, off=True)
+    if value == row.asked:
+        return Cell(step, words="Same")
+    if step != "approved" and value == row.approved:
+        return Cell(step, words="As approved")
     # An alias and the ARN of its key are the same key, and both are worth reading.
-    same = value == row.asked if fits is None or row.asked is not None else False
-    return Cell(step, value, same=bool(same))
+    return Cell(step, value)
 
 
 def steps_of(
@@ -112,7 +123,8 @@ def _approved(copy: ImageCopy, decisions: Sequence[Decision], events: Sequence[A
 
 def _rules(copy: ImageCopy) -> str:
     """Which rules asked for the approval, with their versions."""
-    return ", ".join(f"rule {each['name']}, version {each['version']}" for each in copy.request.rules if "name" in each)
+    named_rules = [(each["name"], each.get("version")) for each in copy.request.rules if each.get("name")]
+    return ", ".join(f"{name}, version {version}" if version else name for name, version in named_rules)
 
 
 def _sent(attempts: Sequence[Attempt], events: Sequence[AuditEvent]) -> Step:

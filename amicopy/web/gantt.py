@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils import timezone
+
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.web.status import duration
 
 # The width that all bars are drawn on, and how many marks the axis has.
-WIDTH, TICKS = 100.0, 5
+WIDTH, TICKS = 100.0, 4
 # A bar of nearly nothing is still seen.
 THINNEST = 0.6
+DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Gantt:
-    """`ticks` are moments at equal distances, the first at the left edge and the last at the right one."""
+    """`ticks` are times of the day at equal distances, the first at the left edge and the last at the right one."""
 
     lines: list[Line]
-    ticks: list[datetime]
+    ticks: list[str]
     grid: list[float]
 
 
@@ -65,7 +68,9 @@ def gantt_of(copies: Sequence[ImageCopy], attempts: Mapping[int, Sequence[Attemp
     ]
     step = timedelta(seconds=whole / (TICKS - 1))
     grid = [round(WIDTH * mark / (TICKS - 1), 1) for mark in range(1, TICKS - 1)]
-    return Gantt(lines, [first + step * mark for mark in range(TICKS)], grid)
+    form = "%H:%M:%S" if step < timedelta(minutes=2) else "%H:%M" if whole < DAY else "%-d %b, %H:%M"
+    ticks = [f"{timezone.localtime(first + step * mark):{form}}" for mark in range(TICKS)]
+    return Gantt(lines, ticks, grid)
 
 
 def _spans(copy: ImageCopy, attempts: Sequence[Attempt], now: datetime) -> list[tuple[str, datetime, datetime]]:

@@ -18,6 +18,8 @@ from amicopy.copies.requests import cancel_retry
 from amicopy.copies.voting import left_out, voters, votes
 from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates
 from amicopy.web.actor import signed_in
+from amicopy.web.gantt import gantt_of
+from amicopy.web.region_map import map_of
 from amicopy.web.status import copy_status, counted, request_status
 from amicopy.web.timeline import next_steps, steps_of
 
@@ -86,8 +88,29 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "timeline_part": conditional_polls.fingerprint(
             conditional_polls.stamped(request, "detail_event"), next_steps(row, copies), user.username
         ),
+        **_charts(request, row, copies, rows),
         "says": f"{status.words}. {counted(copies)}." if len(copies) > 1 else status.words,
         "now": timezone.now(),
+    }
+
+
+def _charts(
+    request: HttpRequest, row: CopyRequest, copies: Sequence[ImageCopy], rows: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """When the copies ran and where they go. Drawn again with each change of a state or a call, and every few minutes:
+    how far each copy is stands in its row."""
+    attempts = {each["copy"].pk: each["attempts"] for each in rows}
+    drawn_from = [
+        (
+            *(copy.pk, copy.state, copy.wait and copy.wait.code, len(attempts[copy.pk])),
+            *(copy.queued_at, copy.called_at, copy.finished_at),
+        )
+        for copy in copies
+    ]
+    return {
+        "gantt": partial(gantt_of, copies, attempts, timezone.now()),
+        "map": partial(map_of, row, copies),
+        "charts_part": conditional_polls.fingerprint(conditional_polls.stamped(request, "detail_age"), drawn_from),
     }
 
 

@@ -68,6 +68,8 @@ def test_whoever_may_no_longer_sign_in_gets_no_304(signed_in: SignedIn) -> None:
     assert answer["HX-Redirect"].startswith("/sign-in/")
 
 
+# What no change of progress brings again.
+STILL = {"timeline", "charts"}
 ENCODED = "Encoded authorization failure message: " + "a" * 20
 
 
@@ -127,16 +129,16 @@ def names(row: CopyRequest) -> tuple[str, str]:
 def test_a_poll_brings_only_the_parts_that_changed(signed_in: SignedIn, copying: CopyRequest) -> None:
     first, second = names(copying)
     page = Open(signed_in("requester"), copying.pk)
-    assert set(page.parts) == {first, second, "timeline"}
+    assert set(page.parts) == {first, second, *STILL}
     ImageCopy.objects.filter(request=copying, position=0).update(progress=70)
     before = page.parts
     answer = page.poll()
-    assert kept(answer) == {second, "timeline"}
+    assert kept(answer) == {second, *STILL}
     assert answer.marks("data-progress") == ["70"]
     assert answer.title.startswith("60% – ")
     assert "sa-east-1" not in answer.source
     assert page.parts[second] == before[second]
-    assert kept(page.poll()) == {first, second, "timeline"}
+    assert kept(page.poll()) == {first, second, *STILL}
 
 
 def test_a_page_that_names_no_parts_gets_all_of_them(signed_in: SignedIn, copying: CopyRequest) -> None:
@@ -152,7 +154,7 @@ def test_a_whole_page_keeps_nothing_whatever_its_request_names(signed_in: Signed
     client = signed_in("requester")
     known = " ".join(Open(client, copying.pk).parts.values())
     page = read(client.get(f"/requests/{copying.pk}/", headers={"HX-Parts": known}))
-    assert (kept(page), len(parts(page))) == (set(), 3)
+    assert (kept(page), len(parts(page))) == (set(), 4)
 
 
 def _copy(**fields: Any) -> Callable[[ImageCopy], object]:
@@ -196,7 +198,7 @@ def test_the_rows_come_again_as_time_passes(
     later = timezone.now() + timedelta(minutes=20)
     monkeypatch.setattr(timezone, "now", lambda: later)
     answer = page.poll()
-    assert kept(answer) == {"timeline"}
+    assert kept(answer) == STILL
     assert answer.text.count("61 to 101 min left") == 3
 
 
@@ -205,7 +207,7 @@ def test_what_only_the_engine_reads_brings_no_row_again(signed_in: SignedIn, cop
     ImageCopy.objects.filter(request=copying).update(
         next_step_at=timezone.now() + timedelta(minutes=1), lease_until=timezone.now(), failures=3
     )
-    assert kept(page.poll()) == {*names(copying), "timeline"}
+    assert kept(page.poll()) == {*names(copying), *STILL}
 
 
 def test_a_row_comes_again_for_who_has_got_another_right(signed_in: SignedIn, copying: CopyRequest) -> None:
@@ -216,7 +218,7 @@ def test_a_row_comes_again_for_who_has_got_another_right(signed_in: SignedIn, co
     make_person("auditor", "auditor", "administrator")
     answer = page.poll()
     assert answer.buttons("Decode AWS")
-    assert kept(answer) == {"timeline"}
+    assert kept(answer) == STILL
 
 
 def test_the_parts_come_again_in_another_time_zone(signed_in: SignedIn, copying: CopyRequest) -> None:
@@ -241,7 +243,7 @@ def test_the_timeline_comes_again_with_each_event(signed_in: SignedIn, copying: 
     page = Open(signed_in("requester"), copying.pk)
     write("request.cancelled", actor=Actor(name="somebody", source="page"), request=copying.pk)
     answer = page.poll()
-    assert kept(answer) == set(names(copying))
+    assert kept(answer) == {*names(copying), "charts"}
     assert "By somebody" in answer.region("Timeline").text
 
 
@@ -261,10 +263,10 @@ def test_a_changed_poll_costs_as_many_statements_however_many_copies_there_are(
     for position in range(2, 6):
         copy.pk, copy.position, copy.ImageId = None, position, f"ami-{position:017x}"
         copy.save()
-    assert len(parts(page.poll())) == 7
+    assert len(parts(page.poll())) == 8
     ImageCopy.objects.filter(request=copying).update(progress=70)
     with CaptureQueriesContext(connection) as statements:
-        assert kept(page.poll()) == {"timeline"}
+        assert kept(page.poll()) == STILL
     assert len([each for each in statements if each["sql"].startswith("SELECT")]) == 8
 
 

@@ -1,5 +1,6 @@
 """Small parts of pages: icons, sizes, statuses; times are in `times`."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
@@ -9,14 +10,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import conditional_escape, format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.core.explanations import is_ours
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
-from amicopy.copies.core.parameters import BY_NAME
+from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.progress import overall
 from amicopy.copies.core.states import CopyState, RequestState
@@ -87,6 +88,8 @@ def said_by(error_code: str) -> str:
 @register.filter
 def label(member: str) -> str:
     """A member of CopyImage as the form calls it; anything else is said as it is."""
+    if member == DESTINATION_REGION.name:
+        return DESTINATION_REGION.label
     return BY_NAME[member].label if member in BY_NAME else member
 
 
@@ -161,6 +164,26 @@ def at_most_1000(count: int) -> str:
 def place(copy: ImageCopy) -> str:
     """Where a copy goes, short enough for a line: the Region, the Local Zone, or the end of an Outpost's ARN."""
     return place_name(copy.destination)
+
+
+# As AWS writes the IDs of images, keys and snapshots.
+AWS_IDS = re.compile(r"\b(?:ami|snap)-[0-9a-f]{8,17}\b")
+
+
+@register.filter
+def ids_whole(words: str) -> SafeString:
+    """A sentence whose IDs aren't broken at their hyphen."""
+    found, at = [], 0
+    for match in AWS_IDS.finditer(words):
+        found += [escape(words[at : match.start()]), format_html('<span class="mono nowrap">{}</span>', match[0])]
+        at = match.end()
+    return mark_safe("".join([*found, escape(words[at:])]))  # noqa: S308, each part is escaped
+
+
+@register.filter
+def found(value: Any) -> SafeString | str:
+    """A property's value as `plain` says it, with its IDs unbroken."""
+    return ids_whole(value) if isinstance(value, str) else plain(value)
 
 
 @register.filter

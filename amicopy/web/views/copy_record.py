@@ -22,6 +22,10 @@ from amicopy.web.request_filters import row_number
 from amicopy.web.views.request_detail import find
 
 
+# What verifies a bundle, a line each for what belongs together.
+COMMAND = "python3 verify_amicopy.py \\\n  --key KEY BUNDLE.zip"
+
+
 def _copy(request: HttpRequest, number: int, destination: str) -> ImageCopy:
     """The copy at an address, in the newest round or in the one that `round` says. Raises Http404 for any other."""
     row = find(request, number)
@@ -61,6 +65,7 @@ def record(request: HttpRequest, number: int, destination: str) -> HttpResponse:
         "permalink": request.build_absolute_uri(address_of(copy)),
         "may_bundle": permissions.has_role(signed_in(request)),
         "chain": checks.status() if signed_in(request).has_perm("audit.view_all") else None,
+        "command": COMMAND,
         "now": timezone.now(),
     }
     return render(request, "requests/record.html", context)
