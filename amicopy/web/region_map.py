@@ -1,5 +1,5 @@
-"""A small map of where copies go: places set by hand so that none touch, arcs from the source, and a list beside it that
-says the same and more."""
+"""A small map of where copies go: places set by hand so that none touch, arcs from the source, and a list beside it
+that says the same and more."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.web.status import copy_status
 
-# The Regions of the partition `aws` on the map of `static/world.svg`, whose dots are a plate carrée: x grows by 2.85 for
-# each degree to the east, y by 3.165 for each to the south. Moved apart where circles would touch.
+# The Regions of the partition `aws` on the map of `static/world.svg`, whose dots are a plate carrée: x grows by 2.85
+# for each degree to the east, y by 3.165 for each to the south. Moved apart where circles would touch.
 PLACES: Mapping[str, tuple[int, int]] = {
     "af-south-1": (519, 339),
     "ap-east-1": (792, 161),

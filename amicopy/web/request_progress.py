@@ -86,7 +86,9 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         # event tells it from any other.
         "timeline": partial(steps_of, row, copies, own_name=user.username),
         "timeline_part": conditional_polls.fingerprint(
-            conditional_polls.stamped(request, "detail_event"), next_steps(row, copies), user.username
+            conditional_polls.stamped(request, "detail_event"),
+            next_steps(row, copies, own_name=user.username),
+            user.username,
         ),
         **_charts(request, row, copies, rows),
         "says": f"{status.words}. {counted(copies)}." if len(copies) > 1 else status.words,
@@ -133,7 +135,9 @@ def _standing(row: CopyRequest, *, own: bool) -> str:
     if row.state == RequestState.PENDING and own:
         return "You asked for this copy, so somebody else has to decide."
     return {
-        RequestState.CHANGES_REQUESTED: "The requester changes it and submits it again.",
+        RequestState.CHANGES_REQUESTED: "It was sent back to you. Change it and submit it again."
+        if own
+        else "The requester changes it and submits it again.",
         RequestState.EXPIRED: "Nobody decided in time. Nothing was copied.",
     }.get(RequestState(row.state), "")
 

@@ -166,6 +166,15 @@ def place(copy: ImageCopy) -> str:
     return place_name(copy.destination)
 
 
+@register.filter
+def option_and_value(line: str) -> SafeString | str:
+    """A line of a command, with its value in one piece as far as it fits in a line."""
+    option, space, value = line.partition(" ")
+    if not option.startswith("--") or not value:
+        return line
+    return format_html('{}{}<b class="value">{}</b>', option, space, value)
+
+
 # As AWS writes the IDs of images, keys and snapshots.
 AWS_IDS = re.compile(r"\b(?:ami|snap)-[0-9a-f]{8,17}\b")
 

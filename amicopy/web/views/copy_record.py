@@ -21,7 +21,6 @@ from amicopy.web.gantt import gantt_of
 from amicopy.web.request_filters import row_number
 from amicopy.web.views.request_detail import find
 
-
 # What verifies a bundle, a line each for what belongs together.
 COMMAND = "python3 verify_amicopy.py \\\n  --key KEY BUNDLE.zip"
 
