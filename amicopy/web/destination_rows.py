@@ -54,14 +54,10 @@ def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
     return found
 
 
-def _usual(request: CopyRequest) -> dict[str, estimates.Span]:
-    """How long copies to each destination took before, as it was known at submission."""
+def _usual(request: CopyRequest) -> dict[str, float]:
+    """How many seconds copies to each destination took before, as it was known at submission."""
     known = (request.lookups or {}).get("destinations") or []
-    return {
-        each["destination"]: estimates.Span(*each["usual_seconds"])
-        for each in known
-        if each.get("destination") and each.get("usual_seconds")
-    }
+    return {each["destination"]: each["usual_seconds"] for each in known if each.get("usual_seconds")}
 
 
 def _row(
@@ -73,7 +69,7 @@ def _row(
     several: bool,
     manage: bool,
     attempts: list[Attempt],
-    expected: estimates.Span | None,
+    expected: float | None,
 ) -> dict[str, Any]:
     """One copy with all that its row says of it, and the fingerprint of that."""
     failed, copying = copy.state == CopyState.FAILED, copy.state == CopyState.COPYING
@@ -94,7 +90,7 @@ def _row(
         "gib": size_of(copy),
         "gib_done": gib_done([copy]),
         "left": estimates.words(left),
-        "expected": estimates.words(expected) if copy.called_at is None and copy.finished_at is None else "",
+        "expected": expected if copy.called_at is None and copy.finished_at is None else None,
         "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
         "ended": "Took" if copy.state == CopyState.AVAILABLE else "Stopped after",
         "overdue": estimates.overdue(copy, usual=usual),

@@ -3,10 +3,10 @@
 No character of a placeholder is allowed in an AMI's name, so one that can't be filled in never slips through.
 """
 
-import os.path
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 
 PLACEHOLDERS = ("{date}", "{source}", "{region}")
 # What all names of a request begin with says something from so many characters on.
@@ -30,7 +30,8 @@ def of_all(names: Sequence[tuple[str, str]]) -> str:
     patterns = {name.replace(region, "{region}") for region, name in names if region}
     if len(patterns) == 1:
         return patterns.pop()
-    begins = os.path.commonpath([name for _, name in names]).rstrip(" -_./")
+    columns = zip(*(name for _, name in names), strict=False)
+    begins = "".join(column[0] for column in takewhile(lambda each: len(set(each)) == 1, columns)).rstrip(" -_./")
     return f"{begins}…" if len(begins) >= SHORTEST else f"{first} and others"
 
 
