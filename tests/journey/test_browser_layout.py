@@ -1,5 +1,5 @@
-"""How pages hold at their edges: on paper, enlarged to twice the size, on a very wide screen; rows that open, long words
-that stay whole."""
+"""How pages hold at their edges: on paper, at twice the size, on a very wide screen; rows that open, and words that stay
+whole."""
 
 import re
 
@@ -45,6 +45,7 @@ def test_a_destination_is_a_row_that_opens_by_a_link(windows: Windows, running: 
             box = rows.nth(at).bounding_box()
             assert box
             assert box["height"] <= tallest, (width, box)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         page.get_by_role("link", name="US West (Oregon)").click()
         expect(page).to_have_url(re.compile(r"\?open=us-west-2#copy-\d+$"))
         expect(page.get_by_role("link", name="US West (Oregon)")).to_have_attribute("aria-expanded", "true")

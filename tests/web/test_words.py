@@ -83,7 +83,7 @@ def test_who_decides_has_why_and_what_changes_in_sight(signed_in: SignedIn) -> N
     assert page.text.index(row.reason) < page.text.index("Your decision")
     assert page.by_id("changes").has("open")
     own = read(requester.get(f"/requests/{row.pk}/"))
-    assert own.text.index(row.reason) > own.text.index("Copies by destination"), "only where the parameters are"
+    assert own.text.index(row.reason) > own.text.index("Destinations"), "only where the parameters are"
     assert not own.by_id("changes").has("open")
 
 
