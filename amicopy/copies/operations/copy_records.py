@@ -78,9 +78,9 @@ def properties_of(
         if name in asked or name in copy.parameters or name in got:
             rows.append(_compared(name, asked.get(name), copy.parameters.get(name), sent.get(name), got, later))
     for kind, words in TAGS_OF.items():
-        values = [_tags(each.get(TAGS), kind) for each in (asked, copy.parameters, sent)]
-        if any(values) or words in got:
-            rows.append(_compared(words, *values, got, later))
+        first, bound, last = (_tags(each.get(TAGS), kind) for each in (asked, copy.parameters, sent))
+        if first or bound or words in got:
+            rows.append(_compared(words, first, bound, last, got, later))
     listed = {row.name for row in rows}
     # What follows from the source without being sent, such as its volumes.
     rest = [name for name in got if name not in listed]
