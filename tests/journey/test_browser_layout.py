@@ -1,5 +1,5 @@
-"""How pages hold at their edges: on paper, at twice the size, on a very wide screen; rows that open, and words that stay
-whole."""
+"""How pages hold at their edges: on paper, at twice the size, on a very wide screen; rows that open, and words that
+stay whole."""
 
 import re
 
