@@ -44,6 +44,7 @@ WITHOUT = {
     "copies.operations.account_checks:_store": "an answer of AWS's",
     "copies.operations.account_checks:hand_back": "who works on it",
     "copies.operations.account_checks:want": "a question",
+    "copies.operations.copy_looks": "a question, and what AWS shows of an image",
     "copies.operations.permission_checks": "a question, and AWS's answer to a dry run, which makes nothing",
     "copies.engine.outside_memory:notice": "an event would take a number that was given away; `after_restore` tells it",
     "copies.operations.tokens:keep_use": "when a token was used last",

@@ -102,6 +102,7 @@ ACTIONS: Mapping[str, str] = {
     "leftover.gone": "A leftover image has stayed away and counts as gone",
     "audit.exported": "Exported the history",
     "audit.export_ended": "Export of the history ended",
+    "audit.bundled": "Took the record of a copy away",
     "audit.verified": "Verified the history",
     "audit.broken": "Found the history changed",
     "audit.head_lost": "Found a signed head gone from where it was put",

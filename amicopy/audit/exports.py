@@ -66,8 +66,8 @@ def export(
     about = {"format": kind, "filters": dict(filters), "newest": newest}
     with transaction.atomic():
         record("audit.exported", actor=actor, data=about)
-    rows = _Counted(lines.merged([part.filter(id__lte=newest) for part in events]))
-    return _told(_as_text(rows, FORMATS[kind][0]), rows, about=about, actor=actor)
+    rows = Counted(lines.merged([part.filter(id__lte=newest) for part in events]))
+    return told(_as_text(rows, FORMATS[kind][0]), rows, about=about, actor=actor)
 
 
 def export_with_proof(
@@ -79,50 +79,60 @@ def export_with_proof(
 ) -> Iterator[bytes]:
     """The same as a zip with all that is needed to verify it; oldest event first. `requests` gives the lines about the
     requests with these numbers."""
-    signed = _heads()
+    signed = signed_heads()
     newest = AuditEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     about = {"format": PROOF, "filters": dict(filters), "newest": newest}
     with transaction.atomic():
         record("audit.exported", actor=actor, data=about)
-    rows = _Counted(lines.merged([part.filter(id__lte=newest) for part in events], oldest_first=True))
+    rows = Counted(lines.merged([part.filter(id__lte=newest) for part in events], oldest_first=True))
+    contents = {"README.txt": HOW.encode(), VERIFIER.name: VERIFIER.read_bytes()}
     narrowed = any(filters.values())
-    return _told(_as_zip(rows, signed, requests, newest if narrowed else 0), rows, about=about, actor=actor)
+    pieces = zipped(rows, signed=signed, contents=contents, newest=newest if narrowed else 0, requests=requests)
+    return told(pieces, rows, about=about, actor=actor)
 
 
-def _heads() -> dict[str, str]:
-    """The newest signed heads, by their names: one of this moment, where this process can sign, and those of stores."""
-    found = {f"{row.kind}.json": row.content for row in head_store.newest_signed()}
+def signed_heads(*, since: int = 0) -> dict[str, str]:
+    """The newest signed heads, by their names: one of this moment, where this process can sign, and those of stores
+    that name an event from `since` on."""
+    found = {f"{row.kind}.json": row.content for row in head_store.newest_signed() if row.event_id >= since}
     if heads.can_sign():
         found["now.json"] = heads.to_json(heads.current())
     return found
 
 
-def _as_text(rows: "_Counted", form: Callable[[Iterable[Sequence[Any]]], Iterator[str]]) -> Iterator[bytes]:
+def _as_text(rows: "Counted", form: Callable[[Iterable[Sequence[Any]]], Iterator[str]]) -> Iterator[bytes]:
     text = form(rows)
     while chunk := "".join(islice(text, CHUNK)).encode():
         yield chunk
 
 
-def _as_zip(
-    rows: "_Counted", signed: Mapping[str, str], requests: Callable[[set[int]], Iterable[str]], newest: int
+def zipped(
+    rows: "Counted",
+    *,
+    signed: Mapping[str, str],
+    contents: Mapping[str, bytes],
+    newest: int,
+    requests: Callable[[set[int]], Iterable[str]] | None = None,
 ) -> Iterator[bytes]:
-    """`newest` is the last event to account for where some may have been left out; 0: none was."""
+    """A zip of events with these heads and files. `newest` is the last event to account for where some may have been
+    left out; 0: none was. `requests` gives the lines about the requests that the events are about."""
     pieces, numbers = _Pieces(), set[int]()
     noted = _noted(rows, numbers)
     text = _with_left_out(noted, newest) if newest else lines.as_json_lines(noted)
     with ZipFile(pieces, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("README.txt", HOW)
-        archive.write(VERIFIER, VERIFIER.name)
-        for name, content in signed.items():
-            archive.writestr(f"heads/{name}", content)
+        for name, content in contents.items():
+            archive.writestr(name, content)
+        for name, head in signed.items():
+            archive.writestr(f"heads/{name}", head)
         with archive.open("events.jsonl", "w", force_zip64=True) as file:
             while some := "".join(islice(text, CHUNK)):
                 file.write(some.encode())
                 yield pieces.take()
-        with archive.open("requests.jsonl", "w", force_zip64=True) as file:
-            for line in requests(numbers):
-                file.write(line.encode())
-                yield pieces.take()
+        if requests is not None:
+            with archive.open("requests.jsonl", "w", force_zip64=True) as file:
+                for line in requests(numbers):
+                    file.write(line.encode())
+                    yield pieces.take()
     yield pieces.take()
 
 
@@ -147,7 +157,7 @@ def _with_left_out(shown: Iterator[Row], newest: int) -> Iterator[str]:
             yield lines.left_out(row) + "\n"
 
 
-def _told(pieces: Iterator[bytes], rows: "_Counted", *, about: dict[str, Any], actor: Actor) -> Iterator[bytes]:
+def told(pieces: Iterator[bytes], rows: "Counted", *, about: dict[str, Any], actor: Actor) -> Iterator[bytes]:
     """The pieces of a file, and the event with what was sent once they end or whoever asked breaks off."""
     digest, sent, whole = hashlib.sha256(), 0, False
     try:
@@ -168,7 +178,7 @@ def _told(pieces: Iterator[bytes], rows: "_Counted", *, about: dict[str, Any], a
             )
 
 
-class _Counted:
+class Counted:
     """Rows that know how many of them were taken."""
 
     def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:

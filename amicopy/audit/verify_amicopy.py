@@ -9,7 +9,8 @@ operates amicopy and not from the export. --head is a signed head that was kept 
 
 It looks whether each event is as it was written, whether none was taken out, put in or moved, whether the heads were
 signed with the key and the events lead to them, so that the end wasn't cut off, and whether parameters and decisions of
-each request in the export are those that the events tell of.
+each request in the export are those that the events tell of. A bundle of one copy (a zip, or the folder it was unpacked
+to) is an export too: each of its files has to be the one whose hash its own event holds.
 
 Signatures (Ed25519) are checked by the package `cryptography` or by OpenSSL's command `openssl`, whichever is there.
 Ends with 0 when all holds, 1 when something doesn't, 2 when it was called in a wrong way, and 3 when nothing is wrong
@@ -43,6 +44,7 @@ GENESIS = "0" * 64
 # What stands in the DER of every Ed25519 public key before its 32 bytes (RFC 8410).
 DER = bytes.fromhex("302a300506032b6570032100")
 SUBMITTED = ("request.submitted", "request.resubmitted", "request.renewed")
+BUNDLED, OF_BUNDLES = "audit.bundled", {"record.json", "calls.json"}
 APPROVED = ("request.approved", "request.break_glass")
 # The event of each kind of decision.
 DECIDED = {
@@ -112,8 +114,10 @@ def fits(event: Event) -> bool:
 class Chain:
     """Follows events, oldest or newest first, and keeps what is needed of them."""
 
-    def __init__(self, report: Report, wanted: set[int], *, part: bool) -> None:
-        self.report, self.wanted, self.part = report, wanted, part
+    def __init__(self, report: Report, wanted: set[int], *, part: bool, bundle: bool = False) -> None:
+        self.report, self.wanted, self.part, self.bundle = report, wanted, part, bundle
+        # The newest event that tells of a bundle.
+        self.bundled: Event | None = None
         self.count = self.gaps = 0
         # Events that aren't shown, and those among them whose hash can't be computed from what stands for them.
         self.left_out = self.unproven = 0
@@ -164,6 +168,8 @@ class Chain:
         self.last = event
         if event["id"] in self.wanted:
             self.named[event["id"]] = (event["hash"], self.count)
+        if event["action"] == BUNDLED and (self.bundled is None or event["id"] > self.bundled["id"]):
+            self.bundled = event
         if event["action"] in OF_REQUESTS:
             self.requests.setdefault(event["request"], []).append(_slim(event))
 
@@ -193,7 +199,11 @@ class Chain:
             self.report.ok(f"{self.count} events, each as it was written, from the first one to {newest['id']}.")
         else:
             self.report.ok(f"{self.count} events were looked at, {oldest['id']} to {newest['id']}.")
-        if oldest["prev_hash"] != GENESIS:
+        if oldest["prev_hash"] != GENESIS and self.bundle:
+            self.report.ok(
+                f"What came before event {oldest['id']} is no part of a bundle; the chain goes on from there."
+            )
+        elif oldest["prev_hash"] != GENESIS:
             self.report.skip(
                 f"What came before event {oldest['id']}, whose hash is {oldest['prev_hash']}: it isn't in the files."
             )
@@ -422,19 +432,57 @@ def _wrong_decisions(decisions: list[Any], events: list[Event], *, whole: bool) 
             yield f"the decision of event {event['id']} isn't among its decisions."
 
 
+# --- the bundle of a copy ---
+
+
+def is_bundle(path: Path) -> bool:
+    return not OF_BUNDLES.isdisjoint(members(path, ""))
+
+
+def check_bundle(path: Path, chain: Chain, report: Report) -> None:
+    """Looks whether each file of a bundle is the one that the event about the bundle names."""
+    event = chain.bundled
+    if event is None:
+        report.bad("No event tells of this bundle.")
+        return
+    named = event["data"]["files"]
+    there = {name for name in members(path, "") if name != "events.jsonl" and not name.startswith("heads/")}
+    for name in sorted(there - set(named)):
+        report.bad(f"{name} isn't a file of the bundle that event {event['id']} tells of.")
+    for name in sorted(set(named) - there):
+        report.bad(f"{name} is missing, which event {event['id']} tells of.")
+    for name in sorted(there & set(named)):
+        if sha256_of(path, name) != named[name]:
+            report.bad(f"{name} isn't as it was: event {event['id']} holds another hash of it.")
+    if not report.wrong:
+        report.ok(f"The bundle's {len(named)} files are those that event {event['id']} tells of.")
+
+
 # --- files ---
 
 
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[IO[str]]:
-    """The lines of a file of events, or of a member of a zip."""
+    """The lines of a member of a zip, or of a file in a folder."""
+    if path.is_dir():
+        with (path / name).open(encoding="utf-8") as file:
+            yield file
+        return
     with zipfile.ZipFile(path) as archive, archive.open(name) as member:
         yield io.TextIOWrapper(member, encoding="utf-8")
 
 
+def sha256_of(path: Path, name: str) -> str:
+    """The hash of a member of a zip, or of a file in a folder."""
+    if path.is_dir():
+        return sha256((path / name).read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        return sha256(archive.read(name))
+
+
 def events_of(path: Path) -> Iterator[Any]:
     """What each line of a file says."""
-    if zipfile.is_zipfile(path):
+    if path.is_dir() or zipfile.is_zipfile(path):
         with opened(path, "events.jsonl") as file:
             yield from map(json.loads, file)
         return
@@ -444,7 +492,10 @@ def events_of(path: Path) -> Iterator[Any]:
 
 
 def members(path: Path, beginning: str) -> list[str]:
-    """The members of a zip whose names begin like this."""
+    """The members of a zip, or the files of a folder, whose names begin like this."""
+    if path.is_dir():
+        names = [each.relative_to(path).as_posix() for each in sorted(path.rglob("*")) if each.is_file()]
+        return [name for name in names if name.startswith(beginning)]
     if not zipfile.is_zipfile(path):
         return []
     with zipfile.ZipFile(path) as archive:
@@ -483,7 +534,8 @@ def main(arguments: list[str]) -> int:
     report, keys = Report(), Keys(asked.key)
     try:
         heads = list(heads_of(asked.export, asked.head))
-        chain = Chain(report, {_number(text) for _, text in heads}, part=asked.part)
+        bundles = [path for path in asked.export if is_bundle(path)]
+        chain = Chain(report, {_number(text) for _, text in heads}, part=asked.part, bundle=bool(bundles))
         for path in asked.export:
             for event in events_of(path):
                 chain.add(event)
@@ -497,6 +549,8 @@ def main(arguments: list[str]) -> int:
             for name in members(path, "requests.jsonl"):
                 with opened(path, name) as file:
                     check_requests(map(json.loads, file), chain, report)
+        for path in bundles:
+            check_bundle(path, chain, report)
     except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         report.bad(f"The files can't be read as an export of amicopy: {type(error).__name__}: {error}")
     if report.wrong > MOST_SAID:

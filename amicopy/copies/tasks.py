@@ -29,7 +29,14 @@ from amicopy.copies.engine import (
 )
 from amicopy.copies.engine.places import Place
 from amicopy.copies.lifecycle.wakeup import send
-from amicopy.copies.operations import account_checks, head_upload, heartbeat, permission_checks, startup_audit
+from amicopy.copies.operations import (
+    account_checks,
+    copy_looks,
+    head_upload,
+    heartbeat,
+    permission_checks,
+    startup_audit,
+)
 from amicopy.copies.requests import expire, look_again
 
 logger = logging.getLogger(__name__)
@@ -93,6 +100,8 @@ def sweep() -> None:
         send("check_accounts")
     if permission_checks.wanted(now).exists():
         send("check_permissions")
+    if copy_looks.wanted(now).exists():
+        send("look_at_copies")
     if leftover_jobs.to_look().exists():
         send("look_for_leftovers")
     if leftover_jobs.to_remove().exists():
@@ -157,6 +166,14 @@ def check_permissions() -> None:
     for claimed in _until_none_is_due(permission_checks.claim_next):
         with outages.handing_back(partial(permission_checks.hand_back, claimed)):
             permission_checks.check(claimed)
+
+
+@shared_task
+def look_at_copies() -> None:
+    """Looks at the images of finished copies for which somebody asked, one after the other."""
+    for asked in _until_none_is_due(copy_looks.claim_next):
+        with outages.handing_back(partial(copy_looks.hand_back, asked)):
+            copy_looks.look(asked)
 
 
 @shared_task

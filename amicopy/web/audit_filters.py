@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from amicopy.audit.actions import ACTIONS
-from amicopy.audit.event_queries import Filter
+from amicopy.audit.event_queries import IMAGE, REGION, Filter
 from amicopy.web.request_filters import row_number
 
 # name in the address -> how the page calls it
@@ -85,20 +85,31 @@ def question_of(query: QueryDict) -> Question:
             problems["together"] = f"{_short(typed['together'])} isn't a correlation ID."
     if problems:
         return Question(typed, None, problems)
+    text, named = _ids_in(typed.get("q", ""))
     found = Filter(
         actor=typed.get("actor", ""),
         action=typed.get("action", ""),
         request=numbers["request"],
         copy=numbers["copy"],
         account=typed.get("account", "").replace("-", ""),
-        region=typed.get("region", ""),
-        image_id=typed.get("image", "").lower(),
+        region=typed.get("region", "") or named.get("region", ""),
+        image_id=typed.get("image", "").lower() or named.get("image", ""),
         correlation_id=together,
         since=since,
         until=until,
-        text=typed.get("q", ""),
+        text=text,
     )
     return Question(typed, found)
+
+
+def _ids_in(text: str) -> tuple[str, Mapping[str, str]]:
+    """What is left of a search, and the AMI and the Region in it where it is nothing but these: "ami-… eu-west-1"."""
+    words = text.split()
+    images = [word.lower() for word in words if IMAGE.fullmatch(word)]
+    regions = [word for word in words if REGION.fullmatch(word)]
+    if len(images) == len(regions) == 1 and len(words) == 2:
+        return "", {"image": images[0], "region": regions[0]}
+    return text, {}
 
 
 def moment_of(text: str, *, end: bool = False) -> datetime | None:

@@ -1,31 +1,30 @@
-"""How far a request is, for its page and for the fragment that keeps it current: states, cards, what may be done."""
+"""How far a request is, for its page and for the fragment that keeps it current: states, rows, what may be done."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
-from amicopy.copies.core import explanations, permissions
+from amicopy.copies.core import permissions
 from amicopy.copies.core.copy_speed import size_of
-from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry
 from amicopy.copies.voting import left_out, voters, votes
-from amicopy.web import approval_queue, conditional_polls, estimates
+from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates
 from amicopy.web.actor import signed_in
+from amicopy.web.gantt import gantt_of
+from amicopy.web.region_map import map_of
 from amicopy.web.status import copy_status, counted, request_status
 from amicopy.web.timeline import next_steps, steps_of
 
 # So many of those whose approval doesn't count are named.
 MOST_LEFT_OUT = 3
-# The columns of a copy that only the engine reads. They change often, and no card shows them.
-_ENGINES = frozenset({"next_step_at", "lease_id", "lease_until", "lease_holder", "failures", "seen_at"})
 
 
 def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
@@ -36,12 +35,9 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         # For the page only: who is before whom changes with every copy that starts.
         next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason
     manage = permissions.may_manage_copies(user, row)
-    attempts = _attempts(row)
-    cards = [
-        _card(user, copy, row.lookups, of=len(copies), manage=manage, attempts=attempts.get(copy.pk, []))
-        for copy in copies
-    ]
-    copying = [card for card in cards if card["copy"].state == CopyState.COPYING]
+    asked = request.GET.get("open", "")
+    rows = destination_rows.rows_of(user, row, copies, asked=asked, manage=manage)
+    copying = [each for each in rows if each["copying"]]
     begun = [copy.called_at for copy in copies if copy.called_at]
     unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
         copy.state in COPY_UNFINISHED for copy in copies
@@ -64,12 +60,14 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "status": status,
         "known_parts": conditional_polls.known_parts(request),
         "copies": copies,
-        "cards": cards,
+        "rows": rows,
+        "open": asked,
+        "all_unfolded": all(each["unfolded"] for each in rows),
         "percent": percent if row.state == RequestState.APPROVED else None,
         "gib": sum(size_of(copy) for copy in copies if copy.state not in {CopyState.FAILED, CopyState.CANCELLED}),
         "gib_done": gib_done(copies),
         "any_left_out": any(copy.state in {CopyState.FAILED, CopyState.CANCELLED} for copy in copies),
-        "left": estimates.words(estimates.last_of(card["span"] for card in copying)),
+        "left": estimates.words(estimates.last_of(each["span"] for each in copying)),
         "running": (timezone.now() - min(begun)).total_seconds() if begun and row.finished_at is None else None,
         "took": (row.finished_at - min(begun)).total_seconds() if begun and row.finished_at else None,
         "legend": _legend(copies),
@@ -88,10 +86,33 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         # event tells it from any other.
         "timeline": partial(steps_of, row, copies, own_name=user.username),
         "timeline_part": conditional_polls.fingerprint(
-            conditional_polls.stamped(request, "detail_event"), next_steps(row, copies), user.username
+            conditional_polls.stamped(request, "detail_event"),
+            next_steps(row, copies, own_name=user.username),
+            user.username,
         ),
+        **_charts(request, row, copies, rows),
         "says": f"{status.words}. {counted(copies)}." if len(copies) > 1 else status.words,
         "now": timezone.now(),
+    }
+
+
+def _charts(
+    request: HttpRequest, row: CopyRequest, copies: Sequence[ImageCopy], rows: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """When the copies ran and where they go. Drawn again with each change of a state or a call, and every few minutes:
+    how far each copy is stands in its row."""
+    attempts = {each["copy"].pk: each["attempts"] for each in rows}
+    drawn_from = [
+        (
+            *(copy.pk, copy.state, copy.wait and copy.wait.code, len(attempts[copy.pk])),
+            *(copy.queued_at, copy.called_at, copy.finished_at),
+        )
+        for copy in copies
+    ]
+    return {
+        "gantt": partial(gantt_of, copies, attempts, timezone.now()),
+        "map": partial(map_of, row, copies),
+        "charts_part": conditional_polls.fingerprint(conditional_polls.stamped(request, "detail_age"), drawn_from),
     }
 
 
@@ -114,7 +135,9 @@ def _standing(row: CopyRequest, *, own: bool) -> str:
     if row.state == RequestState.PENDING and own:
         return "You asked for this copy, so somebody else has to decide."
     return {
-        RequestState.CHANGES_REQUESTED: "The requester changes it and submits it again.",
+        RequestState.CHANGES_REQUESTED: "It was sent back to you. Change it and submit it again."
+        if own
+        else "The requester changes it and submits it again.",
         RequestState.EXPIRED: "Nobody decided in time. Nothing was copied.",
     }.get(RequestState(row.state), "")
 
@@ -152,56 +175,6 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
         "needed": votes.words(votes.missing(row.plan, given.groups)),
         "voted": has_voted,
     }
-
-
-def _attempts(row: CopyRequest) -> dict[int, list[Attempt]]:
-    """Every try at the request's copies, by copy, the first one first."""
-    found: dict[int, list[Attempt]] = {}
-    for attempt in Attempt.objects.filter(copy__request=row).order_by("copy_id", "number"):
-        found.setdefault(attempt.copy_id, []).append(attempt)
-    return found
-
-
-def _card(
-    user: User, copy: ImageCopy, lookups: Mapping[str, Any], *, of: int, manage: bool, attempts: list[Attempt]
-) -> dict[str, Any]:
-    """One of so many copies, with all that its card says of it, and the fingerprint of that. `lookups` are those of its
-    request."""
-    failed = copy.state == CopyState.FAILED
-    explanation = explanations.explain(copy, lookups) if failed else None
-    usual = estimates.usual(copy) if copy.state == CopyState.COPYING else None
-    left = estimates.left(copy, usual=usual)
-    card: dict[str, Any] = {
-        "copy": copy,
-        # The first token is there from the submission on; it says nothing before it is used.
-        "attempts": [attempt for attempt in attempts if attempt.first_called_at or attempt.number > 1],
-        "left": estimates.words(left),
-        "overdue": estimates.overdue(copy, usual=usual),
-        "explanation": explanation,
-        "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
-        "may_retry": failed and manage,
-        "may_mend": failed and user.has_perm("copies.submit_request"),
-        "took": (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None,
-        "meter": {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
-        "copying": copy.state == CopyState.COPYING,
-        "ended": "Took" if copy.state == CopyState.AVAILABLE else "Stopped after",
-        "gib": size_of(copy),
-        "gib_done": gib_done([copy]),
-        "differs": [check for check in copy.verification if not check["ok"]],
-        "may_cancel": copy.state in cancel_retry.CANCELLABLE and manage and of > 1,
-        "open": copy.state == CopyState.COPYING and of < 4,
-    }
-    drawn_from = card | {
-        "copy": _values(copy, without=_ENGINES),
-        "attempts": [_values(attempt) for attempt in card["attempts"]],
-    }
-    # Not among what the card is drawn from: the seconds themselves are never the same twice, and nobody sees them.
-    return card | {"span": left, "part": conditional_polls.fingerprint(drawn_from)}
-
-
-def _values(row: Model, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """What a row holds, column by column."""
-    return {name: value for name, value in vars(row).items() if not name.startswith("_") and name not in without}
 
 
 def _legend(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:

@@ -110,6 +110,20 @@ def _end(actor: Actor, user: User, rows: QuerySet[Session]) -> int:
     return count
 
 
+def why_ended(request: HttpRequest) -> str:
+    """Why a browser that still names a session isn't signed in with it: `idle`, `age`, or `ended` by somebody or a new
+    password, or too long ago to tell. Empty where nobody was signed in."""
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return ""
+    row = Session.objects.filter(session_key=key).first()
+    if row is None or row.expire_date > timezone.now():
+        return "ended" if row is None or row.person_id else ""
+    if row.person_id is None or row.began_at is None:
+        return ""
+    return "age" if row.expire_date >= row.began_at + timedelta(hours=settings.SESSION_HOURS) else "idle"
+
+
 def _of(user: User) -> QuerySet[Session]:
     return Session.objects.filter(person=user, expire_date__gt=timezone.now())
 

@@ -9,7 +9,7 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from amicopy.web import unsent_posts
+from amicopy.web import sessions, unsent_posts
 
 
 class SignInRequired(LoginRequiredMiddleware):
@@ -21,12 +21,20 @@ class SignInRequired(LoginRequiredMiddleware):
             return None
         refused = super().process_view(request, view_func, view_args, view_kwargs)
         htmx = HtmxDetails(request)
-        if refused is None or not htmx:
-            if refused is not None:
-                unsent_posts.keep(request, view_func, refused)
+        if refused is None:
+            return None
+        if not htmx:
+            refused["Location"] += _why(request)
+            unsent_posts.keep(request, view_func, refused)
             return refused
         login = redirect_to_login(_page_of(htmx) or resolve_url("dashboard"), resolve_url("sign-in"))
-        return HttpResponseClientRedirect(login.url)
+        return HttpResponseClientRedirect(login.url + _why(request))
+
+
+def _why(request: HttpRequest) -> str:
+    """What the address of the sign-in page says of a session that has ended."""
+    why = sessions.why_ended(request)
+    return f"&ended={why}" if why else ""
 
 
 def _page_of(htmx: HtmxDetails) -> str | None:

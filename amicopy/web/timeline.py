@@ -9,7 +9,7 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, CopyState, RequestState
 
 # Steps in between, which the copies' own rows show; the history has them all.
-_LEFT_OUT = frozenset({"copy.queued", "copy.held_again", "copy.starting", "copy.waiting"})
+_LEFT_OUT = frozenset({"copy.queued", "copy.held_again", "copy.starting", "copy.waiting", "audit.bundled"})
 # action -> (colour, icon); every other action is a plain step
 _LOOKS: Mapping[str, tuple[str, str]] = {
     "request.submitted": ("ok", "person"),
@@ -63,7 +63,7 @@ def steps_of(request: CopyRequest, copies: Sequence[ImageCopy], *, own_name: str
     places = {copy.pk: copy.destination for copy in copies}
     events = AuditEvent.objects.filter(request=request.pk).exclude(action__in=_LEFT_OUT).order_by("-id")[:MOST]
     steps = [_step(event, places, own_name) for event in reversed(events)]
-    return [*steps, *next_steps(request, copies)]
+    return [*steps, *next_steps(request, copies, own_name=own_name)]
 
 
 def _step(event: AuditEvent, places: Mapping[int, str], own_name: str) -> Step:
@@ -81,8 +81,10 @@ def _step(event: AuditEvent, places: Mapping[int, str], own_name: str) -> Step:
     )
 
 
-def next_steps(request: CopyRequest, copies: Iterable[ImageCopy]) -> list[Step]:
-    """What is under way and what comes next. How far a copy is stands in its card, which changes far more often."""
+def next_steps(request: CopyRequest, copies: Iterable[ImageCopy], *, own_name: str) -> list[Step]:
+    """What is under way and what comes next. How far a copy is stands in its row, which changes far more often."""
+    if request.state == RequestState.CHANGES_REQUESTED and request.requester.get_username() == own_name:
+        return [Step("next", "clock", "Your new submission")]
     if request.state in _NEXT:
         return [Step("next", "clock", _NEXT[request.state])]
     if request.state != RequestState.APPROVED:

@@ -29,7 +29,7 @@ def test_a_copy_is_asked_for_approved_made_and_on_record(running: Running, reque
     assert until(finished)
     assert any(0 < int(progress) < 100 for progress in seen), seen
     assert requester.copies(number) == ["AVAILABLE", "AVAILABLE"]
-    history = read(Person(running.url, "auditor").get(f"/audit/?request={number}")).table()
+    history = read(Person(running.url, "auditor").get(f"/audit/?request={number}")).table("Audit events")
     for words in (
         "Submitted the request",
         "Approved the request",

@@ -52,7 +52,7 @@ def test_a_request_goes_from_form_to_approval_and_history(signed_in: SignedIn) -
     page = read(requester.get(f"/requests/{row.pk}/"))
     assert [part.attribute("data-state") for part in page.marked("data-request")] == ["APPROVED"]
     assert [part.attribute("data-state") for part in page.marked("data-copy")] == ["QUEUED"] * 2
-    history = read(approver.get(f"/audit/?request={row.pk}")).table()
+    history = read(approver.get(f"/audit/?request={row.pk}")).table("Audit events")
     assert history.links("Submitted the request")
     assert history.links("Approved the request")
 

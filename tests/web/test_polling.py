@@ -68,6 +68,8 @@ def test_whoever_may_no_longer_sign_in_gets_no_304(signed_in: SignedIn) -> None:
     assert answer["HX-Redirect"].startswith("/sign-in/")
 
 
+# What no change of progress brings again.
+STILL = {"timeline", "charts"}
 ENCODED = "Encoded authorization failure message: " + "a" * 20
 
 
@@ -86,16 +88,17 @@ def kept(answer: Page) -> set[str]:
 class Open:
     """A request's page that stays open."""
 
-    def __init__(self, client: Client, number: int) -> None:
+    def __init__(self, client: Client, number: int, unfolded: str = "") -> None:
         self.client, self.number = client, number
-        page = read(client.get(f"/requests/{number}/"))
-        self.parts, self.tag = parts(page), polled_by(client, f"/requests/{number}/")[1]
+        page = read(client.get(f"/requests/{number}/", {"open": unfolded} if unfolded else {}))
+        assert page.polled
+        self.parts, self.tag, self.address = parts(page), page.polled.tag, page.polled.address
 
     def poll(self) -> Page:
         """What comes once something changed. The page then has what came."""
         CopyRequest.objects.filter(pk=self.number).update(version=F("version") + 1)
         headers = {"HX-Request": "true", "If-None-Match": f'"{self.tag}"', "HX-Parts": " ".join(self.parts.values())}
-        answer = self.client.get(f"/requests/{self.number}/", headers=headers)
+        answer = self.client.get(self.address, headers=headers)
         assert answer.status_code == 200
         page = read(answer)
         self.tag, self.parts = answer["ETag"].strip('"'), parts(page)
@@ -118,7 +121,7 @@ def copying(submit: Submit, approver: User) -> CopyRequest:
 
 
 def names(row: CopyRequest) -> tuple[str, str]:
-    """The ids of both cards."""
+    """The ids of both rows."""
     first, second = row.copies.order_by("position")
     return f"copy-{first.pk}", f"copy-{second.pk}"
 
@@ -126,16 +129,16 @@ def names(row: CopyRequest) -> tuple[str, str]:
 def test_a_poll_brings_only_the_parts_that_changed(signed_in: SignedIn, copying: CopyRequest) -> None:
     first, second = names(copying)
     page = Open(signed_in("requester"), copying.pk)
-    assert set(page.parts) == {first, second, "timeline"}
+    assert set(page.parts) == {first, second, *STILL}
     ImageCopy.objects.filter(request=copying, position=0).update(progress=70)
     before = page.parts
     answer = page.poll()
-    assert kept(answer) == {second, "timeline"}
+    assert kept(answer) == {second, *STILL}
     assert answer.marks("data-progress") == ["70"]
     assert answer.title.startswith("60% – ")
     assert "sa-east-1" not in answer.source
     assert page.parts[second] == before[second]
-    assert kept(page.poll()) == {first, second, "timeline"}
+    assert kept(page.poll()) == {first, second, *STILL}
 
 
 def test_a_page_that_names_no_parts_gets_all_of_them(signed_in: SignedIn, copying: CopyRequest) -> None:
@@ -151,7 +154,7 @@ def test_a_whole_page_keeps_nothing_whatever_its_request_names(signed_in: Signed
     client = signed_in("requester")
     known = " ".join(Open(client, copying.pk).parts.values())
     page = read(client.get(f"/requests/{copying.pk}/", headers={"HX-Parts": known}))
-    assert (kept(page), len(parts(page))) == (set(), 3)
+    assert (kept(page), len(parts(page))) == (set(), 4)
 
 
 def _copy(**fields: Any) -> Callable[[ImageCopy], object]:
@@ -176,11 +179,11 @@ def _attempt(**fields: Any) -> Callable[[ImageCopy], object]:
     ],
     ids=["waiting", "no snapshots", "state", "failed", "time left", "overdue", "attempt", "attempt in doubt"],
 )
-def test_a_card_comes_again_with_everything_that_it_shows(
+def test_a_row_comes_again_with_everything_that_it_shows(
     signed_in: SignedIn, copying: CopyRequest, change: Callable[[ImageCopy], object], words: str
 ) -> None:
     first, second = names(copying)
-    page = Open(signed_in("requester"), copying.pk)
+    page = Open(signed_in("requester"), copying.pk, unfolded="eu-west-1")
     change(copying.copies.get(position=0))
     answer = page.poll()
     assert first not in kept(answer)
@@ -188,26 +191,26 @@ def test_a_card_comes_again_with_everything_that_it_shows(
     assert words in answer.by_id(first).text
 
 
-def test_the_cards_come_again_as_time_passes(
+def test_the_rows_come_again_as_time_passes(
     signed_in: SignedIn, copying: CopyRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = Open(signed_in("requester"), copying.pk)
     later = timezone.now() + timedelta(minutes=20)
     monkeypatch.setattr(timezone, "now", lambda: later)
     answer = page.poll()
-    assert kept(answer) == {"timeline"}
+    assert kept(answer) == STILL
     assert answer.text.count("61 to 101 min left") == 3
 
 
-def test_what_only_the_engine_reads_brings_no_card_again(signed_in: SignedIn, copying: CopyRequest) -> None:
+def test_what_only_the_engine_reads_brings_no_row_again(signed_in: SignedIn, copying: CopyRequest) -> None:
     page = Open(signed_in("requester"), copying.pk)
     ImageCopy.objects.filter(request=copying).update(
         next_step_at=timezone.now() + timedelta(minutes=1), lease_until=timezone.now(), failures=3
     )
-    assert kept(page.poll()) == {*names(copying), "timeline"}
+    assert kept(page.poll()) == {*names(copying), *STILL}
 
 
-def test_a_card_comes_again_for_who_has_got_another_right(signed_in: SignedIn, copying: CopyRequest) -> None:
+def test_a_row_comes_again_for_who_has_got_another_right(signed_in: SignedIn, copying: CopyRequest) -> None:
     ImageCopy.objects.filter(request=copying, position=0).update(
         state="FAILED", error_code="UnauthorizedOperation", error_message=ENCODED
     )
@@ -215,7 +218,7 @@ def test_a_card_comes_again_for_who_has_got_another_right(signed_in: SignedIn, c
     make_person("auditor", "auditor", "administrator")
     answer = page.poll()
     assert answer.buttons("Decode AWS")
-    assert kept(answer) == {"timeline"}
+    assert kept(answer) == STILL
 
 
 def test_the_parts_come_again_in_another_time_zone(signed_in: SignedIn, copying: CopyRequest) -> None:
@@ -226,11 +229,21 @@ def test_the_parts_come_again_in_another_time_zone(signed_in: SignedIn, copying:
     assert " JST" in answer.text
 
 
+def test_a_row_stays_unfolded_however_often_the_page_polls(signed_in: SignedIn, copying: CopyRequest) -> None:
+    first, second = names(copying)
+    page = Open(signed_in("requester"), copying.pk, unfolded="sa-east-1")
+    ImageCopy.objects.filter(request=copying).update(progress=70)
+    answer = page.poll()
+    assert "snap-1" in answer.by_id(second).text
+    assert "snap-1" not in answer.by_id(first).text
+    assert answer.by_id(f"un{second.replace('copy', 'fold')}").attribute("aria-expanded") == "true"
+
+
 def test_the_timeline_comes_again_with_each_event(signed_in: SignedIn, copying: CopyRequest) -> None:
     page = Open(signed_in("requester"), copying.pk)
     write("request.cancelled", actor=Actor(name="somebody", source="page"), request=copying.pk)
     answer = page.poll()
-    assert kept(answer) == set(names(copying))
+    assert kept(answer) == {*names(copying), "charts"}
     assert "By somebody" in answer.region("Timeline").text
 
 
@@ -250,10 +263,10 @@ def test_a_changed_poll_costs_as_many_statements_however_many_copies_there_are(
     for position in range(2, 6):
         copy.pk, copy.position, copy.ImageId = None, position, f"ami-{position:017x}"
         copy.save()
-    assert len(parts(page.poll())) == 7
+    assert len(parts(page.poll())) == 8
     ImageCopy.objects.filter(request=copying).update(progress=70)
     with CaptureQueriesContext(connection) as statements:
-        assert kept(page.poll()) == {"timeline"}
+        assert kept(page.poll()) == STILL
     assert len([each for each in statements if each["sql"].startswith("SELECT")]) == 8
 
 

@@ -50,6 +50,7 @@ SILENT = {
     "theme",
     "sessions-end",
     "request-look",
+    "copy-look",
     "view-save",
     "view-delete",
     "account-check",
@@ -171,6 +172,8 @@ def make_delegation(giver: User) -> Delegation:
 
 def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     """The arguments of an address, and what is posted there."""
+    if name.startswith("copy-"):
+        return [make_request(owner).pk, "eu-west-1"], {}
     if name.startswith("request") and not name.startswith(("requests", "request-new")):
         row = brought_to(make_request(owner), name)
         if name == "request-decode":

@@ -1,15 +1,22 @@
 """What pages say, where somebody once hesitated: the next step first, one word for one thing, no codes for people."""
 
 import re
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core import name_templates
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.requests import policy_actions
 from amicopy.web import charts
+from amicopy.web.models import Session
 from tests.audit.writing import write
 from tests.copies.conftest import acting, make_person
 from tests.web.conftest import SignedIn, typed
@@ -76,7 +83,7 @@ def test_who_decides_has_why_and_what_changes_in_sight(signed_in: SignedIn) -> N
     assert page.text.index(row.reason) < page.text.index("Your decision")
     assert page.by_id("changes").has("open")
     own = read(requester.get(f"/requests/{row.pk}/"))
-    assert own.text.index(row.reason) > own.text.index("Copies by destination"), "only where the parameters are"
+    assert own.text.index(row.reason) > own.text.index("Destinations"), "only where the parameters are"
     assert not own.by_id("changes").has("open")
 
 
@@ -144,3 +151,76 @@ def test_a_chart_uses_its_whole_width_and_groups_digits() -> None:
     assert chart.right > charts.bars(values, with_median=True).right
     assert [tick[0] for tick in chart.ticks] == ["0", "1,000", "2,000"]
     assert max(each.x + each.width for each in chart.drawn) <= chart.right
+
+
+def test_who_gets_a_request_back_is_spoken_to_and_not_of(signed_in: SignedIn) -> None:
+    requester, approver = signed_in("requester"), signed_in("approver")
+    row = submitted(requester)
+    sent = {"content_hash": row.content_hash, "reason": "Encrypt it."}
+    approver.post(f"/requests/{row.pk}/request-changes/", sent)
+    own, others = (said(client, f"/requests/{row.pk}/") for client in (requester, approver))
+    assert "It was sent back to you. Change it and submit it again." in own
+    assert "Your new submission" in own
+    assert "he requester changes it" not in own
+    assert "The requester changes it and submits it again." in others
+    assert "A new submission by the requester" in others
+
+
+def test_a_request_to_several_regions_is_not_named_after_the_first(signed_in: SignedIn) -> None:
+    row = submitted(signed_in("requester"), Name="golden-{region}", **{"destinations-1-DestinationRegion": "us-west-2"})
+    assert row.Name == "golden-{region}"
+    assert list(row.copies.values_list("Name", flat=True)) == ["golden-eu-west-1", "golden-us-west-2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        ([("eu-west-1", "golden")], "golden"),
+        ([("eu-west-1", "golden"), ("us-west-2", "golden")], "golden"),
+        ([("eu-west-1", "eu-west-1-x"), ("us-west-2", "us-west-2-x")], "{region}-x"),
+        ([("eu-west-1", "golden-2026-blue"), ("us-west-2", "golden-2026-green")], "golden-2026…"),
+        ([("eu-west-1", "blue"), ("us-west-2", "green")], "blue and others"),
+    ],
+)
+def test_several_names_are_called_by_what_they_share(names: list[tuple[str, str]], called: str) -> None:
+    assert name_templates.of_all(names) == called
+
+
+def test_what_will_happen_stays_when_only_the_reason_is_missing(signed_in: SignedIn) -> None:
+    page = read(signed_in("requester").post("/requests/new/", typed(reason="")))
+    aside = page.region("What will happen").text
+    assert "It needs 1 approval" in aside
+    assert "--tag-specifications" in page.text
+
+
+def test_an_ended_session_says_why(signed_in: SignedIn, settings: Settings) -> None:
+    settings.SESSION_IDLE_MINUTES, settings.SESSION_HOURS = 30, 12
+    for began, words in ((1, "Nobody had clicked anything for 30 minutes."), (13, "A session lasts 12 hours at most.")):
+        client = signed_in("requester")
+        client.get("/requests/")
+        now = timezone.now()
+        Session.objects.update(began_at=now - timedelta(hours=began), expire_date=now - timedelta(minutes=1))
+        answer = client.get("/requests/")
+        assert answer["Location"].startswith("/sign-in/?next=/requests/")
+        assert words in read(client.get(answer["Location"])).told
+    client = signed_in("requester")
+    client.get("/requests/")
+    Session.objects.all().delete()
+    poll = client.get("/requests/", headers={"HX-Request": "true"})
+    assert "ended elsewhere" in read(client.get(poll["HX-Redirect"])).told
+    assert "ended" not in Client().get("/requests/")["Location"]
+    assert read(Client().get("/sign-in/?ended=nonsense")).told == ""
+
+
+def test_every_policy_can_be_copied(signed_in: SignedIn) -> None:
+    folder = Path(django_settings.BASE_DIR) / "templates"
+    lacking = [
+        path.name
+        for path in folder.rglob("*.html")
+        for tag in re.findall(r"<c-raw [^>]*>", path.read_text())
+        if "olicy" in tag or "tatement" in tag
+        if not re.search(r"\bcopies\b", tag)
+    ]
+    assert lacking == []
+    account = Account.objects.get_or_create(name="sandbox", account_id="111122223333")[0]
+    assert read(signed_in("administrator").get(f"/accounts/{account.pk}/")).buttons("Copy: IAM policy for workers")

@@ -106,6 +106,38 @@ class PermissionCheck(models.Model):
         return f"dry run into {self.DestinationRegion} of {self.account_id}"
 
 
+class CopyLook(models.Model):
+    """The last look at the image of a finished copy, and whether somebody asked for another; see `copy_looks`."""
+
+    copy = models.OneToOneField("copies.ImageCopy", on_delete=models.CASCADE, related_name="look")
+    requested_at = models.DateTimeField(null=True)
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)
+    # As AWS calls it; empty where AWS doesn't know the image, or couldn't be asked.
+    State = models.CharField(max_length=32, blank=True)
+    # As `ImageCopy.verification`.
+    verification = models.JSONField(default=list)
+    # Why AWS couldn't be asked, in words; empty when it answered.
+    error = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = (
+            models.Index(
+                fields=("requested_at",), condition=models.Q(requested_at__isnull=False), name="copy_look_wanted"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"look at copy {self.copy_id}"
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody asked for a look that hasn't happened yet."""
+        return self.requested_at is not None
+
+
 class RegionCheck(models.Model):
     """What the last look found of one Region of an account."""
 

@@ -8,6 +8,7 @@ from amicopy.copies.core.cost_models import Budget, CopyCost, PriceList
 from amicopy.copies.core.engine_models import (
     AccountCheck,
     CallBucket,
+    CopyLook,
     EventQueue,
     EventSource,
     LeftoverLook,
@@ -33,6 +34,7 @@ __all__ = (
     "Budget",
     "CallBucket",
     "CopyCost",
+    "CopyLook",
     "CopyRequest",
     "CopyRequestQuerySet",
     "Decision",

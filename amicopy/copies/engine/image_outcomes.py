@@ -100,7 +100,7 @@ def _available(
     actor: Actor,
 ) -> None:
     verification = image_verification.compare(
-        copy.parameters, image, snapshots, source=copy.request.source_seen, key_arn=_key_arn(copy, account)
+        copy.parameters, image, snapshots, source=copy.request.source_seen, key_arn=key_arn(copy, account)
     )
     sizes = None if snapshots is None else [snapshot.FullSnapshotSizeInBytes for snapshot in snapshots]
     cost = actual_cost.of(copy, sizes)
@@ -195,7 +195,7 @@ def _note_missed(copy: ImageCopy) -> None:
         setattr(copy, name, value)
 
 
-def _key_arn(copy: ImageCopy, account: AwsAccount) -> str:
+def key_arn(copy: ImageCopy, account: AwsAccount) -> str:
     """The ARN behind the requested key, or empty when none was asked for or KMS doesn't say."""
     key = copy.parameters.get("KmsKeyId")
     if not key:

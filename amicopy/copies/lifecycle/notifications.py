@@ -11,8 +11,6 @@ from django.urls import reverse
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import rules
-from amicopy.copies.core import cost_words
-from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import administrators, named, people_of, service_of
 from amicopy.copies.core.reason_words import who_in_words, words_of

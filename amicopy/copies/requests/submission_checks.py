@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.copies import rules
-from amicopy.copies.core import marks, permissions
+from amicopy.copies.core import marks, name_templates, permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
 from amicopy.copies.core.installation import mark_values
@@ -26,6 +26,7 @@ from amicopy.copies.voting import facts, left_out, rulebook, voters, votes
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
 LONGEST_REASON = 4000
+LONGEST_NAME = 128
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Submission:
             "reason": content.reason,
             "SourceRegion": first["SourceRegion"],
             "SourceImageId": first["SourceImageId"],
-            "Name": first["Name"],
+            "Name": name_templates.of_all([(call.DestinationRegion, call.name) for call in self.calls])[:LONGEST_NAME],
             "dry_run": all(call.dry_run for call in self.calls),
             "content_hash": content_hash(content),
             "hash_version": HASH_VERSION,

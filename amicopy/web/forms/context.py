@@ -221,7 +221,13 @@ def _as_sent(form: RequestForm, calls: Sequence[Call], found: Kept) -> Sequence[
     """The calls with the mark that submitting them adds."""
     again = CopyRequest.objects.filter(pk=form.again).first() if form.again else None
     submission = again.submission if again else form.submission
-    return marked_calls(form.account, calls, submission, found) if form.account and not form.errors else calls
+    return marked_calls(form.account, calls, submission, found) if form.account and _calls_hold(form) else calls
+
+
+def _calls_hold(form: RequestForm) -> bool:
+    """Whether nothing is wrong with the calls themselves: a reason that is missing changes neither them nor who has to
+    approve them."""
+    return not set(form.errors) - {"reason", "start_not_before"}
 
 
 def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: User) -> dict[str, Any]:
@@ -230,7 +236,7 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     rows = found.get("destinations") or []
     usual = [row["usual_seconds"] for row in rows if "usual_seconds" in row]
     plan, cost = None, None
-    if account is not None and not form.errors:
+    if account is not None and _calls_hold(form):
         known = facts.facts_for(account, user, found, calls=calls, start_not_before=form.start_not_before)
         plan = votes.words(rulebook.plan_for(calls, known).plan)
         # An empty form has no cost, known or not.

@@ -1,5 +1,6 @@
 """Small parts of pages: icons, sizes, statuses; times are in `times`."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
@@ -9,17 +10,18 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import conditional_escape, format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from amicopy.audit.models import AuditEvent
 from amicopy.aws.partitions import console_url, region_title
 from amicopy.copies.core.explanations import is_ours
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
-from amicopy.copies.core.parameters import BY_NAME
+from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.progress import overall
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.operations import copy_records
 from amicopy.web import preferences
 from amicopy.web.navigation import Navigation, navigation_of
 from amicopy.web.status import Status, copy_status, current, request_status, without_percent
@@ -86,6 +88,8 @@ def said_by(error_code: str) -> str:
 @register.filter
 def label(member: str) -> str:
     """A member of CopyImage as the form calls it; anything else is said as it is."""
+    if member == DESTINATION_REGION.name:
+        return DESTINATION_REGION.label
     return BY_NAME[member].label if member in BY_NAME else member
 
 
@@ -163,6 +167,41 @@ def place(copy: ImageCopy) -> str:
 
 
 @register.filter
+def option_and_value(line: str) -> SafeString | str:
+    """A line of a command, with its value in one piece as far as it fits in a line."""
+    option, space, value = line.partition(" ")
+    if not option.startswith("--") or not value:
+        return line
+    return format_html('{}{}<b class="value">{}</b>', option, space, value)
+
+
+# As AWS writes the IDs of images, keys and snapshots.
+AWS_IDS = re.compile(r"\b(?:ami|snap)-[0-9a-f]{8,17}\b")
+
+
+@register.filter
+def ids_whole(words: str) -> SafeString:
+    """A sentence whose IDs aren't broken at their hyphen."""
+    found, at = [], 0
+    for match in AWS_IDS.finditer(words):
+        found += [escape(words[at : match.start()]), format_html('<span class="mono nowrap">{}</span>', match[0])]
+        at = match.end()
+    return mark_safe("".join([*found, escape(words[at:])]))  # noqa: S308, each part is escaped
+
+
+@register.filter
+def found(value: Any) -> SafeString | str:
+    """A property's value as `plain` says it, with its IDs unbroken."""
+    return ids_whole(value) if isinstance(value, str) else plain(value)
+
+
+@register.filter
+def slug(copy: ImageCopy) -> str:
+    """A copy's destination in the address of its record."""
+    return copy_records.slug(copy.destination)
+
+
+@register.filter
 def place_name(destination: str) -> str:
     """A destination short enough for a line."""
     return f"Outpost {destination.rpartition('/')[2]}" if destination.startswith("arn:") else destination
@@ -200,6 +239,12 @@ def status_mark(thing: Status, pill: bool = False, short: bool = False) -> SafeS
         thing.words,
         small,
     )
+
+
+@register.filter
+def who(event: AuditEvent) -> str:
+    """Who did it. A worker's name in the history says which of its tasks it was, which means nothing to people."""
+    return "amicopy" if event.source == "worker" else event.actor
 
 
 # What an event keeps of a state is its name in the database.

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -76,6 +77,12 @@ def utc(when: datetime | None) -> SafeString | str:
         return ""
     words = f"{when.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
     return format_html('<time datetime="{}">{}</time>', when.isoformat(), words)
+
+
+@register.filter
+def from_stamp(text: str) -> datetime | None:
+    """A time that is kept as text in ISO 8601, for the other filters."""
+    return parse_datetime(text) if text else None
 
 
 def exact(when: datetime) -> str:

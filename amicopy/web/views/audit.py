@@ -17,6 +17,7 @@ from amicopy.audit.event_queries import Slice, count_newer, slice_of, visible_to
 from amicopy.audit.models import AuditAnchor, AuditCheck, AuditEvent
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.operations import copy_search
 from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.audit_filters import NAMES, Question, question_of
@@ -46,7 +47,15 @@ class Chain:
 def event_list(request: HttpRequest) -> HttpResponse:
     """Newest first, a page at a time by key, so that new events never shift a page under its reader."""
     user, question = signed_in(request), question_of(request.GET)
-    return render(request, "audit/list.html", _page(request, visible_to(user), question) | _around(user))
+    context = _page(request, visible_to(user), question) | _around(user) | _copies(user, question)
+    return render(request, "audit/list.html", context)
+
+
+def _copies(user: User, question: Question) -> dict[str, Any]:
+    """The copies that a question is about, which lead to their records."""
+    visible = CopyRequest.objects.visible_to(user)
+    found = copy_search.copies_of(visible, question.filter) if question.filter is not None else []
+    return {"copies": found[: copy_search.MOST], "more_copies": len(found) > copy_search.MOST}
 
 
 @require_GET

@@ -57,6 +57,9 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"ended": _ended(self.request.GET.get("ended", ""))}
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         assert isinstance(form, SignInForm)  # noqa: S101, named above
         user = form.get_user()
@@ -92,6 +95,15 @@ class SignIn(LoginView):
         if rests:
             answer["Retry-After"] = str(seconds)
         return answer
+
+
+def _ended(why: str) -> str:
+    """Why a session has ended, in words; empty for anything unknown."""
+    return {
+        "idle": f"You were signed out. Nobody had clicked anything for {settings.SESSION_IDLE_MINUTES} minutes.",
+        "age": f"You were signed out. A session lasts {settings.SESSION_HOURS} hours at most.",
+        "ended": "You were signed out. The session was ended elsewhere, by a new password, or some time ago.",
+    }.get(why, "")
 
 
 @require_POST

@@ -36,7 +36,8 @@ def started(approver: User, request: CopyRequest) -> CopyRequest:
 
 
 def polled(client: Client, number: int, tag: str = "") -> tuple[int, Page, str]:
-    answer = client.get(f"/requests/{number}/", headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
+    """A poll of the page with all its rows unfolded."""
+    answer = client.get(f"/requests/{number}/?open=all", headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
     return answer.status_code, read(answer), answer.headers.get("ETag", "").strip('"')
 
 
