@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import CopyRequest, Decision
-from amicopy.copies.core.parameters import DESTINATION_REGION, of_scope
+from amicopy.copies.core.parameters import of_scope
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
@@ -22,11 +22,10 @@ from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.requests import follow_ups, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import presets
+from amicopy.web.forms import presets, row_buttons, sources
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import initial_again, initial_of, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
-from amicopy.web.forms.rows import MOST
 from amicopy.web.models import Preset
 from amicopy.web.request_filters import row_number
 from amicopy.web.views import lookups
@@ -68,9 +67,9 @@ def edit_request(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None = None) -> HttpResponse:
-    changed = _changed_rows(data)
-    if changed is not None:
-        return _page(request, lookups.form_of(request, changed), focus=_focus(data), again=again)
+    data, focus, redrawn = row_buttons.pressed(data, lookups.form_of(request, data).account)
+    if redrawn:
+        return _page(request, lookups.form_of(request, data), focus=focus, again=again)
     if any(button in data for button in presets.BUTTONS[:3]):
         return _preset(request, data, again=again)
     if any(button in data for button in LOOK):
@@ -153,7 +152,7 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
         lookups.name_source(form)
         found = lookups.look_at_destinations(form, looks, until=until)
         if "check" in data:
-            calls = form.check()
+            calls = sources.check(form)[0]
             form.errors.pop("reason", None)
             if not form.errors:
                 checks = async_queries.Looks(looks.person)
@@ -194,45 +193,6 @@ def _visible(request: HttpRequest, number: str) -> CopyRequest | None:
     pk = row_number(number)
     rows = CopyRequest.objects.visible_to(signed_in(request)).select_related("account")
     return rows.filter(pk=pk).first() if pk is not None else None
-
-
-def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
-    """The data with a row more or less, when one of those buttons was pressed; otherwise None."""
-    form = RequestForm.of(data, [])
-    rows = {"destinations": form.destinations, "tags": form.tags}
-    if data.get("add") == "destination" and len(form.destinations) < MOST:
-        rows["destinations"] = [*form.destinations, {"kind": "region"}]
-    elif data.get("add") == "tag" and len(form.tags) < MOST:
-        rows["tags"] = [*form.tags, {"image": "on", "snapshot": "on"}]
-    elif "remove-destination" in data:
-        rows["destinations"] = _without(form.destinations, data["remove-destination"])
-    elif "remove-tag" in data:
-        rows["tags"] = _without(form.tags, data["remove-tag"])
-    elif "add" not in data and "restore" not in data:
-        return None
-    kept = {name: value for name, value in data.items() if not name.startswith(("destinations-", "tags-"))}
-    for prefix, changed in rows.items():
-        for index, row in enumerate(changed):
-            kept |= {f"{prefix}-{index}-{name}": value for name, value in row.items()}
-    return kept
-
-
-def _focus(data: Mapping[str, str]) -> str:
-    """Where the person goes on after a row came or went: in the new row, or at the button that adds one."""
-    form = RequestForm.of(data, [])
-    if data.get("add") == "destination":
-        return f"destinations-{len(form.destinations)}-{DESTINATION_REGION.name}"
-    if data.get("add") == "tag":
-        return "tag"
-    if "restore" in data:
-        return ""
-    return "add-tag" if "remove-tag" in data else "add-destination"
-
-
-def _without(rows: list[dict[str, str]], index: str) -> list[dict[str, str]]:
-    if not (index.isascii() and index.isdecimal()) or len(index) > 4:
-        return rows
-    return [row for number, row in enumerate(rows) if number != int(index)]
 
 
 def _page(
