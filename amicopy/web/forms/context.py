@@ -127,9 +127,7 @@ def form_context(
         "sources": several,
         "copies": len(calls) * len(form.each),
         "advanced_open": bool(form.text("start_not_before"))
-        or any(
-            form.text(parameter.name) or form.errors.get(parameter.name) for parameter in of_section("Advanced")
-        ),
+        or any(form.text(parameter.name) or form.errors.get(parameter.name) for parameter in of_section("Advanced")),
         "checked": list(zip(calls, looked.permissions, strict=False)),
         "asked": looked.asked,
     }

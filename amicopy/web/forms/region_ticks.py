@@ -81,7 +81,9 @@ def with_ticks(data: Mapping[str, str], *, more: Sequence[str] = (), none: bool 
     gone = {region for region in drawn if region not in now} if DRAWN in data else set[str]()
     if none:
         gone |= set(chosen_regions(rows))
-    kept = [row for row in rows if row.get("kind", "region") != "region" or row.get(DESTINATION_REGION.name) not in gone]
+    kept = [
+        row for row in rows if row.get("kind", "region") != "region" or row.get(DESTINATION_REGION.name) not in gone
+    ]
     there = set(chosen_regions(kept))
     wanted = dict.fromkeys([*(region for region in now if region not in drawn), *more])
     new = [region for region in wanted if region not in there and region not in gone]

@@ -26,6 +26,7 @@ from amicopy.copies.core.parameters import (
     of_destination,
     of_scope,
 )
+from amicopy.copies.core.set_models import part_of
 from amicopy.copies.requests import verbs
 from amicopy.copies.requests.submission_checks import reason_errors
 from amicopy.web.forms.member_forms import AS_SOURCE, TRUE, MemberForm, member_form

@@ -1,7 +1,7 @@
-"""A form with several source images: each is checked as a request of its own, and what is wrong is said in one place."""
+"""A form with several source images: each is checked as a request, and what is wrong is said in one place."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
@@ -38,6 +38,14 @@ def gather_errors(form: RequestForm) -> None:
                 said.setdefault((name, message), []).append(each.source[1])
     for (name, message), whose in said.items():
         form.add_error(name, message if len(whose) == len(forms) else f"{', '.join(whose)}: {message}")
+
+
+def refuse(form: RequestForm, errors: Mapping[str, Sequence[FieldError]]) -> None:
+    """Puts the rules' errors, by source, at the inputs of the whole form."""
+    for each in form.each:
+        each.errors = {}
+        each.refuse(errors.get(each.source[1], ()))
+    gather_errors(form)
 
 
 def _same_names(calls: Sequence[Sequence[Call]]) -> list[FieldError]:

@@ -90,8 +90,8 @@ def aside(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def check_permissions(request: HttpRequest) -> HttpResponse:
-    """Has a worker make a dry run of the first source for every destination, once the source is known as far as it can be: its name may be
-    the copies'."""
+    """Has a worker make a dry run of the first source for every destination, once it is known as far as it can be: its
+    name may be the copies'."""
     form, looks = form_of(request, posted(request)), looks_of(request)
     looked = look_at_source(form, looks)
     name_source(form)

@@ -19,7 +19,7 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.lookups.snapshot import Kept
-from amicopy.copies.requests import follow_ups, verbs
+from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms import presets, row_buttons, sources
@@ -34,6 +34,8 @@ from amicopy.web.views.request_detail import find
 # Buttons that show the page again and ask AWS: what a script does without them.
 LOOK = ("look", "check", "use-region")
 SUBMITTED_SECONDS = 7 * 86400
+# A set is stored after its look-ups, which takes longer than one request: so they may take less.
+SET_SECONDS = 1.5
 
 
 @unsent_posts.keeps_unsent
@@ -79,49 +81,63 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
     account, looks = form.account, _patient(request)
-    with async_queries.waiting() as until:
-        if form.wants_source_name:
+    with async_queries.waiting(SET_SECONDS if len(form.each) > 1 else None) as until:
+        if any(each.wants_source_name for each in form.each):
             lookups.see_source(form, looks, until=until)
             lookups.name_source(form)
-        calls = form.check()
+        calls = sources.check(form)
         asks = not form.errors and account is not None
-        found = snapshot.gather(account, calls, until=until, ask=looks.begin) if asks and account else Kept()
+        found = (
+            snapshot.gather_many(account, calls, until=until, ask=looks.begin)
+            if asks and account
+            else [Kept() for _ in calls]
+        )
     if not form.errors and account is not None:
         handed_in: dict[str, Any] = {
             "account": account,
             "reason": form.text("reason"),
-            "calls": calls,
-            "lookups": found,
             "start_not_before": form.start_not_before,
         }
         try:
-            if again is None:
-                row = verbs.submit(
-                    actor_of(request),
-                    submission=uuid.UUID(form.submission),
-                    # What is no number is no request's.
-                    continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
-                    mends=(row_number(form.text("mends")) or 0) if form.text("mends") else None,
-                    **handed_in,
-                )
-            else:
-                row = verbs.resubmit(actor_of(request), again.pk, **handed_in)
+            if again is not None:
+                row = verbs.resubmit(actor_of(request), again.pk, calls=calls[0], lookups=found[0], **handed_in)
+                return _submitted(request, form, "request", row.pk, f"Request #{row.pk} is submitted again.")
+            submission = uuid.UUID(form.submission)
+            if len(calls) > 1:
+                parts = [request_sets.Part(each, kept) for each, kept in zip(calls, found, strict=True)]
+                made = request_sets.submit_set(actor_of(request), parts=parts, submission=submission, **handed_in)
+                return _submitted(request, form, "set", made.pk, f"{len(parts)} requests are submitted.")
+            row = verbs.submit(
+                actor_of(request),
+                calls=calls[0],
+                lookups=found[0],
+                submission=submission,
+                # What is no number is no request's.
+                continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
+                mends=(row_number(form.text("mends")) or 0) if form.text("mends") else None,
+                **handed_in,
+            )
+            return _submitted(request, form, "request", row.pk, f"Request #{row.pk} is submitted.")
         except InvalidRequest as invalid:
             form.refuse(invalid.errors)
+        except request_sets.InvalidSet as invalid:
+            sources.refuse(form, invalid.errors)
         except InvalidTransition as refused:
             messages.error(request, str(refused))
             return redirect("request", form.again)
-        else:
-            # True for as long as the page stays open: what becomes of the request is said below, and moves.
-            words = f"is submitted{' again' if again else ''}"
-            messages.success(request, f"Request #{row.pk} {words}. This page follows it by itself.")
-            answer = redirect("request", row.pk)
-            # Tells static/form.js that what it kept has arrived.
-            answer.set_cookie(
-                "submitted", form.submission, max_age=SUBMITTED_SECONDS, samesite="Lax", secure=request.is_secure()
-            )
-            return answer
     return _page(request, form, status=422, again=again)
+
+
+def _submitted(request: HttpRequest, form: RequestForm, page: str, number: int, words: str) -> HttpResponse:
+    """On to the page that follows what was submitted."""
+    # True for as long as the page stays open: what becomes of it is said below, and moves.
+    messages.success(request, f"{words} This page follows {'it' if page == 'request' else 'them'} by itself.")
+    answer = redirect(page, number)
+    # Tells static/form.js that what it kept has arrived.
+    answer.set_cookie(
+        "submitted", form.submission, max_age=SUBMITTED_SECONDS, samesite="Lax", secure=request.is_secure()
+    )
+    return answer
 
 
 def _preset(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None) -> HttpResponse:
