@@ -32,8 +32,9 @@ from amicopy.copies.requests import follow_ups
 from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
+from amicopy.web.forms import tag_lines
 from amicopy.web.forms.notes import Note, notes_of, prediction_words
-from amicopy.web.forms.region_ticks import chosen_regions, continents
+from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
 from amicopy.web.forms.request_form import RequestForm
 from amicopy.web.forms.rows import Row
 from amicopy.web.request_filters import row_number
@@ -98,6 +99,8 @@ def form_context(
         notes.setdefault(at, []).insert(
             0, Note("warn", f"Request #{mended.request_id} failed here. {explanation.cause}")
         )
+    pasted = tag_lines.read(form.text("paste"))
+    notes.setdefault("paste", []).extend(Note("warn", problem) for problem in pasted.problems)
     below = slots(form, notes)
     several = sources_of(form)
     return {
@@ -125,6 +128,7 @@ def form_context(
         **_source_context(form, seen, looked, account),
         **_aside_context(first, calls, found, user),
         "sources": several,
+        "pasted": pasted,
         "copies": len(calls) * len(form.each),
         "advanced_open": bool(form.text("start_not_before"))
         or any(form.text(parameter.name) or form.errors.get(parameter.name) for parameter in of_section("Advanced")),
@@ -189,7 +193,7 @@ def inputs_of(form: RequestForm) -> list[str]:
         for parameter in of_section(section):
             names.append(parameter.name)
             if parameter.kind == "tags":
-                names += [f"tags-{index}-Key" for index in range(len(form.tags))]
+                names += [*(f"tags-{index}-Key" for index in range(len(form.tags))), "paste"]
     return [*names, "reason"]
 
 
@@ -198,13 +202,17 @@ def destination_row(form: RequestForm, index: int, regions: Sequence[RegionPlace
     the list stands there as it is, unless the row was opened to make another kind of it."""
     row = form.destinations[index]
     name = row.get(DESTINATION_REGION.name, "")
-    region = next((each for each in regions if each.name == name), None)
+    # One that AWS doesn't list for the account is still the Region that was asked for.
+    title = partitions.region_title(name) if partitions.partition_of(name) else ""
+    known = next((each for each in regions if each.name == name), RegionPlace(name, title, usable=True))
+    region = known if known.title and known.title != name else None
     fixed = region is not None and row["kind"] == "region" and not row.get("open")
     members = [parameter for parameter in of_destination("region" if fixed else "") if parameter != DESTINATION_REGION]
     return {
         "kind": row["kind"],
         "open": bool(row.get("open")),
         "region": region if fixed else None,
+        "title": short_title(region) if region else "",
         "where": DESTINATION_REGION,
         "members": [parameter for parameter in members if not parameter.own.folded],
         "folded": [parameter for parameter in members if parameter.own.folded],

@@ -184,6 +184,8 @@ class RequestForm:
             self.add_error("destinations", f"Send at most {MOST} rows.")
         for name, problem in {**self._name_problems(), **self._empty_kinds()}.items():
             self.add_error(name, problem)
+        if self.text("paste"):
+            self.add_error("paste", "Add the pasted tags, or empty this box: they aren't among the tags yet.")
         if "\0" in "".join(self.data.values()):
             self.add_error("reason", "Remove the NUL character: it isn't text.")
         reason = self.text("reason")
