@@ -50,6 +50,7 @@ def submit_set(
     parts: Sequence[Part],
     submission: uuid.UUID,
     start_not_before: datetime | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> RequestSet:
     """Stores a request for each part and returns the set that links them; a second submission returns the first.
 
@@ -60,7 +61,16 @@ def submit_set(
     permissions.check_submit(user)
     by_machine = actor.token is not None
     handed_in = [
-        Submission(account, reason, part.calls, part.lookups, start_not_before, by_machine=by_machine) for part in parts
+        Submission(
+            account,
+            reason,
+            part.calls,
+            part.lookups,
+            start_not_before,
+            by_machine=by_machine,
+            typed=typed or {},
+        )
+        for part in parts
     ]
 
     def store() -> RequestSet:

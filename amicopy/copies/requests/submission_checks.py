@@ -32,7 +32,7 @@ LONGEST_REASON = 4000
 class Submission:
     """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
     that these are more destinations of, `mends` the failed copy that is asked for again;
-    `by_machine`: a program hands it in."""
+    `by_machine`: a program hands it in; `typed` are names with placeholders, by input."""
 
     account: Account
     reason: str
@@ -42,6 +42,7 @@ class Submission:
     continues: CopyRequest | None = None
     mends: ImageCopy | None = None
     by_machine: bool = False
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     def marked(self, submission: uuid.UUID) -> "Submission":
         """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
@@ -82,6 +83,7 @@ class Submission:
             "continues": self.continues,
             "mends": self.mends,
             "by_machine": self.by_machine,
+            "typed": dict(self.typed),
         }
 
 

@@ -68,6 +68,7 @@ def submit(
     submission: uuid.UUID | None = None,
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
+    typed: Mapping[str, str] | None = None,
     continues: int | None = None,
     mends: int | None = None,
     correlation: str = "",
@@ -76,7 +77,8 @@ def submit(
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
     `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
-    source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
+    source and destinations; copies don't start before `start_not_before`; `typed` are the names that were typed with
+    placeholders, by input; `continues` is the number of the
     finished request that these are more destinations of, `mends` that of the failed copy of another request that is
     asked for again; `correlation` is what a program calls it, `webhook` the name of the one that is told of
     this request. Raises InvalidRequest with errors by field.
@@ -88,7 +90,15 @@ def submit(
     original = follow_ups.original_of(user, continues) if continues is not None else None
     failed = follow_ups.to_mend(user, mends) if mends is not None else None
     handed_in = Submission(
-        account, reason, calls, lookups or {}, start_not_before, original, failed, by_machine=actor.token is not None
+        account,
+        reason,
+        calls,
+        lookups or {},
+        start_not_before,
+        original,
+        failed,
+        by_machine=actor.token is not None,
+        typed=typed or {},
     )
 
     def store() -> CopyRequest:
@@ -115,6 +125,7 @@ def resubmit(
     account: Account | None = None,
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> CopyRequest:
     """Submits a request again that was sent back: a new round with these calls, under the rules of now.
 
@@ -123,6 +134,7 @@ def resubmit(
     """
     request = _own(actor, number)
     seen = _seen_before(request, calls, lookups)
+    same_names = [call.name for call in calls] == [call.name for call in request.calls()]
     handed_in = Submission(
         account or request.account,
         reason,
@@ -132,6 +144,9 @@ def resubmit(
         request.continues,
         request.mends,
         by_machine=actor.token is not None,
+        # What was a pattern at first stays one for a clone, unless the name was edited.
+        typed=typed
+        or (request.typed if [call.name for call in calls] == [each.name for each in request.calls()] else {}),
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
@@ -150,6 +165,7 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
         request.continues,
         request.mends,
         by_machine=request.by_machine,
+        typed=request.typed,
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 

@@ -111,8 +111,9 @@ def form_context(
         "picked": sum(is_picked(form, row) for row in form.destinations),
         "continents": continents(form.destinations, regions),
         "ticked": " ".join(chosen_regions(form.destinations)),
-        # A long table is what somebody works in; the boxes above it are out of the way.
-        "regions_open": len(form.destinations) < LONG,
+        # A long table is what somebody works in; what is above and below it says less.
+        "long": len(form.destinations) >= LONG,
+        "many_tags": len(form.tags) >= LONG,
         "kinds": KINDS,
         "required_tags": required_in_words(),
         "regions": regions,

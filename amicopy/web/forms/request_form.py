@@ -108,6 +108,11 @@ class RequestForm:
         return shared | {name: value for name, value in own.items() if value}
 
     @property
+    def typed(self) -> dict[str, str]:
+        """The same for who starts from this request; nothing where none has a placeholder."""
+        return self.names if any("{" in text for text in self.names.values()) else {}
+
+    @property
     def wants_source_name(self) -> bool:
         return any("{source}" in name for name in self.names.values())
 

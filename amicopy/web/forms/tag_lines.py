@@ -1,4 +1,4 @@
-"""Tags that were pasted: a `key=value` a line, CSV, or JSON. A line that can't be read is named; the others are good."""
+"""Tags that were pasted: a `key=value` a line, CSV, or JSON. A line that can't be read is named; others are good."""
 
 import csv
 import json
