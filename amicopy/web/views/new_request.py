@@ -33,8 +33,6 @@ from amicopy.web.views.request_detail import find
 # Buttons that show the page again and ask AWS: what a script does without them.
 LOOK = ("look", "check", "use-region")
 SUBMITTED_SECONDS = 7 * 86400
-# A set is stored after its look-ups, which takes longer than one request: so they may take less.
-SET_SECONDS = 1.5
 
 
 @unsent_posts.keeps_unsent
@@ -80,7 +78,7 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
     account, looks = form.account, _patient(request)
-    with async_queries.waiting(SET_SECONDS if len(form.each) > 1 else None) as until:
+    with async_queries.waiting() as until:
         if any(each.wants_source_name for each in form.each):
             lookups.see_source(form, looks, until=until)
             lookups.name_source(form)
