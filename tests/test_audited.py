@@ -48,6 +48,7 @@ WITHOUT = {
     "copies.operations.tokens:keep_use": "when a token was used last",
     "copies.requests.decide:_store": "its verb tells it",
     "copies.requests.look_again:look": "when to look next; what was found is told by `_store`",
+    "copies.requests.request_sets:_store": "each request of a set is told, with the set's number",
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
     "copies.voting.lone_changes:_keep": "its verb tells it",

@@ -145,8 +145,7 @@ def resubmit(
         request.mends,
         by_machine=actor.token is not None,
         # What was a pattern at first stays one for a clone, unless the name was edited.
-        typed=typed
-        or (request.typed if [call.name for call in calls] == [each.name for each in request.calls()] else {}),
+        typed=typed or (request.typed if same_names else {}),
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
