@@ -18,15 +18,8 @@ TICKED = ("eu-west-1", "eu-central-1", "us-west-2", "us-east-2", "sa-east-1", "a
 TWENTY = (
     *TICKED,
     *("us-east-1", "us-west-1", "ca-central-1", "eu-west-2", "eu-west-3", "eu-north-1", "eu-south-1"),
-    *(
-        "ap-east-1",
-        "ap-northeast-1",
-        "ap-northeast-2",
-        "ap-northeast-3",
-        "ap-south-1",
-        "ap-southeast-1",
-        "ap-southeast-3",
-    ),
+    *("ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
+    "ap-southeast-3",
 )
 
 
