@@ -1,7 +1,7 @@
 """Submitting a set: 10 AMIs to 20 Regions, 200 copies, from the click to the page that follows them
 
-Everything runs as `make run` starts it: SQLite, the embedded broker, the sandbox. The first is sent by a form that looked
-nothing up before, so that every question is asked while somebody waits; the others by one whose look-ups are known.
+Everything runs as `make run` starts it: SQLite, the embedded broker, the sandbox. The first is sent by a form that
+looked nothing up before, so that every question is asked while somebody waits; for the others the answers are known.
 """
 
 import statistics

@@ -126,7 +126,7 @@ def test_a_team_has_presets_that_every_member_may_change_and_nobody_else_sees(si
     assert "Choose one of your teams" in page.text
     first.post("/requests/new/", typed(preset=str(preset.pk), **{"delete-preset": "1"}))
     saved, changed, deleted = AuditEvent.objects.filter(action__startswith="preset.").order_by("pk")
-    assert (saved.actor_name, changed.actor_name, deleted.action) == ("first", "second", "preset.deleted")
+    assert (saved.actor, changed.actor, deleted.action) == ("first", "second", "preset.deleted")
     assert changed.data["team"] == "platform"
     assert changed.data["changes"] == {"Description": ["", "changed"]}
     # A role is no team.
