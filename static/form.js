@@ -40,6 +40,16 @@
     if (event.target.matches("[data-every]")) for (const box of picks()) box.checked = event.target.checked;
     if (event.target.matches("[data-every], [data-pick]")) countPicks();
   });
+  // What was written into rows has left the line for all; a browser keeps what was typed over the answer.
+  let applied = false;
+  document.addEventListener("click", (event) => (applied ||= Boolean(event.target.closest("[name=apply]"))));
+  function clearApplied() {
+    if (!applied) return;
+    applied = false;
+    for (const input of document.querySelectorAll(".drow.all input:not([type=checkbox])")) input.value = "";
+    for (const select of document.querySelectorAll(".drow.all select")) select.selectedIndex = 0;
+  }
+  document.addEventListener("htmx:after:swap", clearApplied);
   document.addEventListener("htmx:after:swap", countPicks);
   countPicks();
 
