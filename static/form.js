@@ -20,8 +20,38 @@
         option.disabled = fact.disabled && !option.selected;
       }
     }
+    for (const fact of facts.querySelectorAll("option")) {
+      const box = one(`#region-${CSS.escape(fact.value)}`);
+      if (box) box.disabled = fact.disabled && !box.checked;
+    }
   }
   document.addEventListener("htmx:after:swap", applyRegions);
+
+  // --- rows that are written into: all at once, and how many they are ---
+  const picks = () => [...document.querySelectorAll("[data-pick]")];
+  function countPicks() {
+    const picked = picks().filter((box) => box.checked).length;
+    const every = one("[data-every]");
+    if (!every) return;
+    every.checked = picked > 0 && picked === picks().length;
+    one("[data-picked]").textContent = picked || picks().length;
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-every]")) for (const box of picks()) box.checked = event.target.checked;
+    if (event.target.matches("[data-every], [data-pick]")) countPicks();
+  });
+  // What was written into rows has left the line for all; a browser keeps what was typed over the answer.
+  let applied = false;
+  document.addEventListener("click", (event) => (applied ||= Boolean(event.target.closest("[name=apply]"))));
+  function clearApplied() {
+    if (!applied) return;
+    applied = false;
+    for (const input of document.querySelectorAll(".drow.all input:not([type=checkbox])")) input.value = "";
+    for (const select of document.querySelectorAll(".drow.all select")) select.selectedIndex = 0;
+  }
+  document.addEventListener("htmx:after:swap", clearApplied);
+  document.addEventListener("htmx:after:swap", countPicks);
+  countPicks();
 
   document.addEventListener("click", (event) => {
     // --- the source is in another Region: choose it and look again ---

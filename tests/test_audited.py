@@ -50,6 +50,7 @@ WITHOUT = {
     "copies.operations.tokens:keep_use": "when a token was used last",
     "copies.requests.decide:_store": "its verb tells it",
     "copies.requests.look_again:look": "when to look next; what was found is told by `_store`",
+    "copies.requests.request_sets:_store": "each request of a set is told, with the set's number",
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
     "copies.voting.lone_changes:_keep": "its verb tells it",
@@ -58,7 +59,6 @@ WITHOUT = {
     "notify.models:save": "its verb tells it",
     "notify.mutes:keep": "what a person wants to be told",
     "notify.outbox": "messages follow events and have a list of their own",
-    "web.forms.presets": "a person's own form",
     "web.sign_in_limits": "counts of tries; what they come to is told by sign_in_history",
     "web.table_sweeps": "what nobody needs any more",
     "web.unsent_posts": "what nobody has handed in",
@@ -68,8 +68,12 @@ WITHOUT = {
 TOLD = {"copies.operations.services:add"}
 # Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own. And an
 # approval that is taken back is told in one way or the other; tests/copies/test_vote_withdrawal.py asks for both.
-SECOND_EVENT = {f"copies.requests.verbs:{name}" for name in ("_new_round", "_tell_of", "store", "submit")}
-SECOND_EVENT |= {"copies.requests.vote_withdrawal:withdraw_vote"}
+SECOND_EVENT = {
+    "copies.requests.verbs:_new_round",
+    "copies.requests.submission_storage:_tell_of",
+    "copies.requests.submission_storage:store_request",
+    "copies.requests.vote_withdrawal:withdraw_vote",
+}
 
 
 @dataclass(frozen=True)

@@ -200,9 +200,9 @@ def find_copies(
     return [image for image in images if image.Name in {"", name}]
 
 
-def images_named(account: AwsAccount, *, region: str, name: str, quick: bool = True) -> list[Image]:
-    """The account's images in a Region with exactly this name."""
-    filters = [{"Name": "name", "Values": [literal(name)]}]
+def images_named(account: AwsAccount, *, region: str, names: Sequence[str], quick: bool = True) -> list[Image]:
+    """The account's images in a Region with exactly one of these names, of which there are at most 200."""
+    filters = [{"Name": "name", "Values": [literal(name) for name in names]}]
     return list(listed(account, region, "describe_images", image_of, quick=quick, Filters=filters, Owners=["self"]))
 
 

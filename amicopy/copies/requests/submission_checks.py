@@ -33,7 +33,7 @@ LONGEST_NAME = 128
 class Submission:
     """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
     that these are more destinations of, `mends` the failed copy that is asked for again;
-    `by_machine`: a program hands it in."""
+    `by_machine`: a program hands it in; `typed` are names with placeholders, by input."""
 
     account: Account
     reason: str
@@ -43,6 +43,7 @@ class Submission:
     continues: CopyRequest | None = None
     mends: ImageCopy | None = None
     by_machine: bool = False
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     def marked(self, submission: uuid.UUID) -> "Submission":
         """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
@@ -91,6 +92,7 @@ class Submission:
             "continues": self.continues,
             "mends": self.mends,
             "by_machine": self.by_machine,
+            "typed": dict(self.typed),
         }
 
 
@@ -219,9 +221,15 @@ def _names_taken(
 
 def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
     """The next attempt at a copy, with a token of its own, stored before any call."""
-    return Attempt.objects.create(
+    attempt = _attempt(copy, copy.attempts.count() + 1, ClientToken)
+    attempt.save()
+    return attempt
+
+
+def _attempt(copy: ImageCopy, number: int, ClientToken: str) -> Attempt:
+    return Attempt(
         copy=copy,
-        number=copy.attempts.count() + 1,
+        number=number,
         account_id=copy.account_id,
         DestinationRegion=copy.DestinationRegion,
         ClientToken=ClientToken or str(uuid.uuid4()),
@@ -257,8 +265,8 @@ def _nobody_could(seen: facts.Facts, calls: Sequence[Call]) -> list[FieldError]:
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
     """Freezes the marked calls as image copies of the current round, each with its first token and its key."""
     keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
-    for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True)):
-        copy = ImageCopy.objects.create(
+    copies = ImageCopy.objects.bulk_create(
+        ImageCopy(
             request=request,
             round=request.round,
             position=position,
@@ -272,7 +280,9 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             key_seen=key,
             state=CopyState.HELD,
         )
-        new_attempt(copy, ClientToken=call.ClientToken)
+        for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True))
+    )
+    Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies)
 
 
 def _token_taken(account: Account, call: Call, again: int | None) -> bool:

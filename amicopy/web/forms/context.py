@@ -15,6 +15,7 @@ from amicopy.copies.core import cli_command, explanations
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.parameters import (
+    DESTINATION_REGION,
     SECTIONS,
     DestinationKind,
     Section,
@@ -32,11 +33,16 @@ from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web import costs
+from amicopy.web.forms import tag_lines
 from amicopy.web.forms.notes import Note, notes_of, prediction_words
+from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
 from amicopy.web.forms.request_form import RequestForm
+from amicopy.web.forms.rows import Row
 from amicopy.web.request_filters import row_number
 
 KINDS: tuple[tuple[DestinationKind, str], ...] = (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone"))
+# So many rows, of destinations or of tags, are a long table.
+LONG = 6
 # The request's own inputs, which are no members of CopyImage, before those of the section they stand in.
 OWN_INPUTS: Mapping[Section, str] = {
     "Source": "account",
@@ -80,11 +86,13 @@ def form_context(
     """The context of page and fragments. `found` is what the look-ups know of the form's calls; else recalled."""
     account, looked = form.account, looked or Looked()
     seen = looked.seen if looked.seen is not None else known_source(form)
-    form.source_name = form.source_name or (seen.image.Name if isinstance(seen, Source) else "")
-    calls = form.read()
+    first = form.each[0]
+    first.source_name = first.source_name or (seen.image.Name if isinstance(seen, Source) else "")
+    calls = first.read()
     if found is None:
         found = snapshot.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
-    notes = notes_of(form, calls, found, account)
+    notes = notes_of(first, calls, found, account)
+    regions = regions_for(account)
     mended = follow_ups.failed_copy(user, row_number(form.text("mends")))
     explanation = explanations.explain(mended, mended.request.lookups) if mended else None
     if mended is not None and explanation is not None and explanation.field:
@@ -92,16 +100,24 @@ def form_context(
         notes.setdefault(at, []).insert(
             0, Note("warn", f"Request #{mended.request_id} failed here. {explanation.cause}")
         )
+    pasted = tag_lines.read(form.text("paste"))
+    notes.setdefault("paste", []).extend(Note("warn", problem) for problem in pasted.problems)
     below = slots(form, notes)
+    several = sources_of(form)
     return {
         "form": form,
         "mended": mended,
         "mended_why": explanation,
-        "rows": [destination_row(form, index) for index in range(len(form.destinations))],
-        "default_open": any(form.data.get(parameter.name) for parameter in of_section("Destinations")),
+        "rows": [destination_row(form, index, regions) for index in range(len(form.destinations))],
+        "picked": sum(is_picked(form, row) for row in form.destinations),
+        "continents": continents(form.destinations, regions),
+        "ticked": " ".join(chosen_regions(form.destinations)),
+        # A long table is what somebody works in; what is above and below it says less.
+        "long": len(form.destinations) >= LONG,
+        "many_tags": len(form.tags) >= LONG,
         "kinds": KINDS,
         "required_tags": required_in_words(),
-        "regions": regions_for(account),
+        "regions": regions,
         "regions_known": account is None
         or async_queries.known(places.regions_question(account.read_only())) is not None,
         "choices": [choices_for(account, call.DestinationRegion) for call in calls],
@@ -112,7 +128,12 @@ def form_context(
             for message in form.errors.get(name, ())
         ],
         **_source_context(form, seen, looked, account),
-        **_aside_context(form, calls, found, user),
+        **_aside_context(first, calls, found, user),
+        "sources": several,
+        "pasted": pasted,
+        "copies": len(calls) * len(form.each),
+        "advanced_open": bool(form.text("start_not_before"))
+        or any(form.text(parameter.name) or form.errors.get(parameter.name) for parameter in of_section("Advanced")),
         "checked": list(zip(calls, looked.permissions, strict=False)),
         "asked": looked.asked,
     }
@@ -167,26 +188,51 @@ def inputs_of(form: RequestForm) -> list[str]:
         if section == "Destinations":
             names += [
                 f"destinations-{index}-{parameter.name}"
-                for index in range(len(form.destinations))
+                for index, row in enumerate(form.destinations)
                 for parameter in of_destination()
+                if not parameter.own.folded or parameter.of_kind == row["kind"]
             ]
         for parameter in of_section(section):
             names.append(parameter.name)
             if parameter.kind == "tags":
-                names += [f"tags-{index}-Key" for index in range(len(form.tags))]
+                names += [*(f"tags-{index}-Key" for index in range(len(form.tags))), "paste"]
     return [*names, "reason"]
 
 
-def destination_row(form: RequestForm, index: int) -> dict[str, Any]:
-    """What a destination's row draws: its kind, its members, those that are folded away, and whether one is filled."""
+def destination_row(form: RequestForm, index: int, regions: Sequence[RegionPlace]) -> dict[str, Any]:
+    """What a destination's row draws: its kind, the members in its line, and those that unfold below it. A Region of
+    the list stands there as it is, unless the row was opened to make another kind of it."""
     row = form.destinations[index]
-    folded = [parameter for parameter in of_destination() if parameter.own.folded]
+    name = row.get(DESTINATION_REGION.name, "")
+    # One that AWS doesn't list for the account is still the Region that was asked for.
+    title = partitions.region_title(name) if partitions.partition_of(name) else ""
+    known = next((each for each in regions if each.name == name), RegionPlace(name, title, usable=True))
+    region = known if known.title and known.title != name else None
+    fixed = region is not None and row["kind"] == "region" and not row.get("open")
+    members = [parameter for parameter in of_destination("region" if fixed else "") if parameter != DESTINATION_REGION]
     return {
         "kind": row["kind"],
-        "members": [parameter for parameter in of_destination() if not parameter.own.folded],
-        "folded": folded,
-        "open": any(row.get(parameter.name) for parameter in folded),
+        "open": bool(row.get("open")),
+        "region": region if fixed else None,
+        "title": short_title(region) if region else "",
+        "where": DESTINATION_REGION,
+        "members": [parameter for parameter in members if not parameter.own.folded],
+        "folded": [parameter for parameter in members if parameter.own.folded],
+        "picked": is_picked(form, row),
     }
+
+
+def is_picked(form: RequestForm, row: Row) -> bool:
+    """Whether what is filled in for all goes into a row; into every one while none is ticked."""
+    return bool(row.get("picked")) or not any(each.get("picked") for each in form.destinations)
+
+
+def sources_of(form: RequestForm) -> list[dict[str, Any]]:
+    """What is known of each source image, where there are several."""
+    if len(form.each) == 1:
+        return []
+    seen = [(each.source[1], known_source(each)) for each in form.each]
+    return [{"ImageId": image_id, "found": found if isinstance(found, Source) else None} for image_id, found in seen]
 
 
 def place_of(name: str) -> str:

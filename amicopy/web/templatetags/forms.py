@@ -48,7 +48,7 @@ def field(
     attrs = {
         "list": f"{parameter.options}-{row}" if lists else False,
         "aria-describedby": f"{id_}-hint {id_}-err" if place.help and parameter.help else f"{id_}-err",
-        "aria-invalid": "true" if slots[name].errors else False,
+        "aria-invalid": "true" if name in slots and slots[name].errors else False,
         "autofocus": context.get("focus") == name,
     }
     classes = [
