@@ -66,6 +66,11 @@ class CopyRequest(models.Model):
     lookups = models.JSONField(default=dict)
     # The source image as it was at submission, see `source_binding`; empty when AWS didn't show it.
     source_seen = models.JSONField(default=dict)
+    # Why it was submitted although something known was in its way, and what: {"reason", "problems": [...]}, the problems
+    # as `rules.known_problems` keeps them; empty where nothing was.
+    anyway = models.JSONField(default=dict)
+    # What a later look found of these: {"at", "still": [keys of problems], "over": [...]}; empty before one.
+    anyway_looked = models.JSONField(default=dict)
     # The finished request that this one adds destinations to, see `follow_ups`.
     continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
     # The failed copy of another request that this one asks for again, mended.
@@ -138,6 +143,11 @@ class CopyRequest(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk} {self.Name}"
 
+    @property
+    def submitted_anyway(self) -> bool:
+        """Whether its requester knew of something in its way and submitted it all the same."""
+        return bool(self.anyway)
+
     def copies_of_round(self) -> "models.QuerySet[ImageCopy]":
         """The copies of the current round, in the order of the request."""
         return self.copies.filter(round=self.round).order_by("position")
@@ -167,6 +177,7 @@ class CopyRequest(models.Model):
             start_not_before=self.start_not_before,
             plan=self.plan,
             rules=self.rules,
+            anyway=self.anyway,
         )
 
 

@@ -11,19 +11,21 @@ from amicopy.aws.account import AwsAccount
 from amicopy.aws.ec2 import EbsEncryption
 from amicopy.aws.kms import Alias
 from amicopy.copies.lookups.async_queries import Question
+from amicopy.copies.rules.known_problems import Known, words
 
 KEPT_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class KeyCheck:
-    """A key as a Region resolves it. `problem` says why it can't encrypt a copy, empty when it can."""
+    """A key as a Region resolves it. `problem` says why it can't encrypt a copy, empty when it can; `code` is its."""
 
     asked: str
     Arn: str = ""
     KeyState: str = ""
     KeyManager: str = ""
     problem: str = ""
+    code: str = ""
 
 
 def aliases_question(account: AwsAccount, *, region: str) -> Question[list[Alias]]:
@@ -47,8 +49,8 @@ def key_question(account: AwsAccount, *, region: str, key_id: str) -> Question[K
         try:
             key = kms.describe_key(account, region=region, key_id=key_id)
         except errors.NotFound:
-            return KeyCheck(key_id, problem=f"KMS has no such key in {region}.")
-        return KeyCheck(key_id, key.Arn, key.KeyState, key.KeyManager, _problem(key, region))
+            return KeyCheck(key_id, problem=words(Known.KEY_UNKNOWN, region=region), code=Known.KEY_UNKNOWN)
+        return _checked(key_id, key, region)
 
     return Question("key", account, (region, key_id), ask, KEPT_SECONDS)
 
@@ -58,18 +60,30 @@ def defaults_question(account: AwsAccount, *, region: str) -> Question[EbsEncryp
     return Question("ebs-encryption", account, (region,), lambda: ec2.ebs_encryption(account, region=region))
 
 
-def _problem(key: kms.Key, region: str) -> str:
-    of = key.Arn.split(":")[3] if key.Arn.count(":") >= 5 else region
-    if of != region:
-        return f"KMS key must be in {region}. This key is in {of}."
+def _checked(asked: str, key: kms.Key, region: str) -> KeyCheck:
+    """What was asked for, with what speaks against the key that it is."""
+    code = _problem(key, region)
+    facts = {
+        "region": region,
+        "other": _region_of(key, region),
+        "state": {"PendingImport": "waiting for its key material"}.get(key.KeyState, key.KeyState.lower()),
+        "spec": key.KeySpec,
+        "usage": key.KeyUsage,
+    }
+    said = words(code, **facts) if code else ""
+    return KeyCheck(asked, key.Arn, key.KeyState, key.KeyManager, said, code or "")
+
+
+def _problem(key: kms.Key, region: str) -> Known | None:
+    if _region_of(key, region) != region:
+        return Known.KEY_ELSEWHERE
     if key.KeyState != "Enabled":
-        return f"KMS key must be enabled. This key is {_state(key.KeyState)}."
+        states = {"Disabled": Known.KEY_DISABLED, "PendingDeletion": Known.KEY_PENDING_DELETION}
+        return states.get(key.KeyState, Known.KEY_NOT_ENABLED)
     if key.KeySpec != "SYMMETRIC_DEFAULT" or key.KeyUsage != "ENCRYPT_DECRYPT":
-        return f"KMS key must be symmetric and for encryption. This key is {key.KeySpec} for {key.KeyUsage}."
-    return ""
+        return Known.KEY_UNFIT
+    return None
 
 
-def _state(state: str) -> str:
-    return {"PendingDeletion": "waiting to be deleted", "PendingImport": "waiting for its key material"}.get(
-        state, state.lower()
-    )
+def _region_of(key: kms.Key, region: str) -> str:
+    return key.Arn.split(":")[3] if key.Arn.count(":") >= 5 else region

@@ -33,6 +33,7 @@ from amicopy.copies.requests.decide import (
     request_changes,
 )
 from amicopy.copies.requests.submission_checks import (
+    Anyway,
     Submission,
     check_submission,
     claim_names,
@@ -40,11 +41,13 @@ from amicopy.copies.requests.submission_checks import (
     refuse,
     store_calls,
 )
+from amicopy.copies.rules import known_problems
 
 # In a browser that two people share, one goes back to the other's form.
 TAKEN = "This form was sent by somebody else before. Look it through and submit it again: it is a new one now."
 
 __all__ = (
+    "Anyway",
     "approve",
     "break_glass",
     "check_submission",
@@ -73,6 +76,7 @@ def submit(
     mends: int | None = None,
     correlation: str = "",
     webhook: str = "",
+    anyway: Anyway | None = None,
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
@@ -80,7 +84,8 @@ def submit(
     source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
     finished request that these are more destinations of, `mends` that of the failed copy of another request that is
     asked for again; `correlation` is what a program calls it, `webhook` the name of the one that is told of
-    this request. Raises InvalidRequest with errors by field.
+    this request; `anyway` is there when it is submitted although something is known to be in its way. Raises
+    InvalidRequest with errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
@@ -89,7 +94,7 @@ def submit(
     original = follow_ups.original_of(user, continues) if continues is not None else None
     failed = follow_ups.to_mend(user, mends) if mends is not None else None
     handed_in = Submission(
-        account, reason, calls, lookups or {}, start_not_before, original, failed, by_machine=actor.token is not None
+        account, reason, calls, lookups or {}, start_not_before, original, failed, by_machine=actor.token is not None, anyway=anyway
     )
 
     def store() -> CopyRequest:
@@ -145,6 +150,7 @@ def resubmit(
     account: Account | None = None,
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
+    anyway: Anyway | None = None,
 ) -> CopyRequest:
     """Submits a request again that was sent back: a new round with these calls, under the rules of now.
 
@@ -162,12 +168,15 @@ def resubmit(
         request.continues,
         request.mends,
         by_machine=actor.token is not None,
+        anyway=anyway,
+        fresh=lookups or {},
     )
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
 
 def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
-    """Submits an expired request again as it is: a new round that asks for all approvals anew. Raises as `submit`."""
+    """Submits an expired request again as it is: a new round that asks for all approvals anew. What it was submitted in
+    spite of doesn't keep it. Raises as `submit`."""
     request = _own(actor, number)
     calls = request.calls_as_asked()
     seen = _seen_before(request, calls, lookups)
@@ -180,6 +189,8 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
         request.continues,
         request.mends,
         by_machine=request.by_machine,
+        anyway=_anyway_before(request),
+        fresh=lookups or {},
     )
     return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
@@ -224,6 +235,14 @@ def _own(actor: Actor, number: int) -> CopyRequest:
     request = CopyRequest.objects.select_related("account", "requester").get(pk=number)
     permissions.check_resubmit(person(actor), request)
     return request
+
+
+def _anyway_before(request: CopyRequest) -> Anyway | None:
+    """That a request was submitted anyway, for the same problems again."""
+    if not request.anyway:
+        return None
+    known = frozenset(known_problems.key_of_kept(each) for each in request.anyway["problems"])
+    return Anyway(request.anyway["reason"], known)
 
 
 def _seen_before(request: CopyRequest, calls: Sequence[Call], lookups: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -295,5 +314,6 @@ def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, An
         "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
         "mends": columns["mends"].pk if columns.get("mends") else request.mends_id,
         "by_machine": columns["by_machine"],
+        **({"submitted_anyway": columns["anyway"]} if columns["anyway"] else {}),
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }

@@ -92,6 +92,13 @@ class RequestForm:
         return typed
 
     @property
+    def anyway(self) -> verbs.Anyway | None:
+        """That the person submits it in spite of the problems they were shown, where the box is ticked."""
+        if self.text("submit_anyway").lower() not in TRUE:
+            return None
+        return verbs.Anyway(self.text("submit_anyway_reason"), frozenset(self.text("known_problems").split()))
+
+    @property
     def names(self) -> dict[str, str]:
         """Texts with placeholders as typed, by their inputs: those for all, and those of destinations."""
         members = [parameter.name for parameter in of_scope("both") if parameter.placeholders]

@@ -94,6 +94,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
             "calls": calls,
             "lookups": found,
             "start_not_before": form.start_not_before,
+            "anyway": form.anyway,
         }
         try:
             if again is None:
@@ -122,7 +123,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
                 "submitted", form.submission, max_age=SUBMITTED_SECONDS, samesite="Lax", secure=request.is_secure()
             )
             return answer
-    return _page(request, form, status=422, again=again)
+    return _page(request, form, status=422, again=again, found=found or None)
 
 
 def _preset(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None) -> HttpResponse:
