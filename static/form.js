@@ -6,7 +6,7 @@
   let form = one("#request-form");
   if (!form) return;
   const KEY = `amicopy-draft-${form.dataset.person}`;
-  const NOT_KEPT = new Set(["csrfmiddlewaretoken", "submission", "checked", "preset-name"]);
+  const NOT_KEPT = new Set(["csrfmiddlewaretoken", "submission", "checked", "preset-name", "known_problems"]);
 
   // --- Regions the account can't use, told after the page was drawn: options change, the choice doesn't ---
   function applyRegions() {

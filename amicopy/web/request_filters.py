@@ -59,6 +59,8 @@ class Search:
     account: str = ""
     ended: str = ""
     outcome: str = ""
+    # The number of a set of requests.
+    set: str = ""
     sort: str = "newest"
 
     @classmethod
@@ -73,13 +75,14 @@ class Search:
             account=_clean(query, "account", 12),
             ended=ended if ended in ENDED or _day(ended) else "",
             outcome=outcome if outcome in OUTCOMES else "",
+            set=str(row_number(query.get("set", "")) or ""),
             sort=sort if sort in SORTS else "newest",
         )
 
     @property
     def narrowed(self) -> bool:
         """Whether anything besides the view is asked for."""
-        return bool(self.q or self.region or self.by or self.account or self.ended or self.outcome)
+        return bool(self.q or self.region or self.by or self.account or self.ended or self.outcome or self.set)
 
     def address(self, **changes: str) -> str:
         """The query string of this search with some values changed; empty ones are left out."""
@@ -99,6 +102,8 @@ class Search:
             rows = rows.filter(requester=user) if self.by == "me" else rows.filter(requester__username=self.by)
         if self.account:
             rows = rows.filter(account__account_id=self.account)
+        if self.set:
+            rows = rows.filter(in_set=int(self.set))
         if self.ended or self.outcome:
             rows = rows.filter(Exists(self._ended_copies()))
         return rows

@@ -19,7 +19,9 @@ from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPredictio
 from amicopy.copies.rules import known_problems
 from amicopy.copies.rules.cautions import grouped
 from amicopy.copies.voting.facts import source_in
+from amicopy.web import submitted_anyway
 from amicopy.web.forms.notes import prediction_words
+from amicopy.web.submitted_anyway import SubmittedAnyway
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Found:
     changes: list[Change] = field(default_factory=list)
     total: int = 0
     usual: tuple[float, float] | None = None
+    anyway: SubmittedAnyway | None = None
 
 
 def names_of(rows: Iterable[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list[ImageCopy]:
@@ -87,6 +90,7 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         changes=_changes(row, kept, source, places, copies) if source else [],
         total=gib * len(copies),
         usual=(min(usual), max(usual)) if usual else None,
+        anyway=submitted_anyway.of_request(row),
     )
 
 
@@ -144,7 +148,7 @@ def _checks(
         checks.append(Check("ok", "ok", "Permissions checked"))
     elif not refused:
         checks.append(Check("idle", "info", "Permissions not checked"))
-    if keys and not any((place.get("key") or {}).get("problem") for place in places):
+    if keys and not any("key" in place and place["key"]["problem"] for place in places):
         known = all("key" in place for place in places)
         checks.append(Check("ok", "ok", "KMS key usable") if known else Check("idle", "info", "KMS key not checked"))
     taken = [p for p in places if p.get("clashes")]

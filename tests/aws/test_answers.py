@@ -123,7 +123,7 @@ LOOKS: dict[str, Callable[[], Any]] = {
     "images": lambda: ec2.describe_images(OWN, region="eu-west-1", image_ids=["ami-1"]),
     "snapshots": lambda: ec2.describe_snapshots(OWN, region="eu-west-1", snapshot_ids=["snap-1"]),
     "snapshots of copies": lambda: ec2.snapshots_of_copies(OWN, region="eu-west-1", image_ids=["ami-1"]),
-    "images of a name": lambda: ec2.images_named(OWN, region="eu-west-1", name="golden"),
+    "images of a name": lambda: ec2.images_named(OWN, region="eu-west-1", names=["golden"]),
     "images of a mark": lambda: images_marked(OWN, region="eu-west-1", key="k", value="v"),
     "snapshots of a mark": lambda: snapshots_marked(OWN, region="eu-west-1", key="k", value="v"),
     "source": lambda: ec2.describe_source(OWN, region="eu-west-1", image_id="ami-1"),

@@ -101,9 +101,9 @@ def test_a_key_is_looked_at_before_aws_fails_half_an_hour_later(sandbox: Control
 
 
 def test_aliases_of_other_services_are_not_suggested(sandbox: Control) -> None:
-    found = answer(keys.aliases_question(AWS, region="eu-west-1"))
+    found = answer(keys.listed_question(AWS, region="eu-west-1"))
     assert not isinstance(found, Missing)
-    assert {alias.AliasName for alias in found} == {"alias/aws/ebs", KEY, "alias/retired"}
+    assert {key.AliasName for key in found} == {"alias/aws/ebs", KEY, "alias/retired"}
 
 
 def test_a_name_that_is_taken_in_a_destination_is_found(sandbox: Control) -> None:

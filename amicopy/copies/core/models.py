@@ -21,6 +21,7 @@ from amicopy.copies.core.policy_models import ApprovalRule, Delegation, FreezeWi
 from amicopy.copies.core.power_models import Grant, PasswordLink, ServiceAccount
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.request_models import CopyRequest, CopyRequestQuerySet, Decision
+from amicopy.copies.core.set_models import RequestSet
 from amicopy.copies.core.token_models import ApiToken
 
 __all__ = (
@@ -47,6 +48,7 @@ __all__ = (
     "Proposal",
     "Pulse",
     "RegionCheck",
+    "RequestSet",
     "SeenLeftover",
     "ServiceAccount",
 )

@@ -16,14 +16,15 @@ Section = Literal["Source", "New image", "Destinations", "Tags", "Advanced"]
 Scope = Literal["request", "destination", "both"]
 DestinationKind = Literal["region", "outpost", "zone"]
 # What an input offers: of the account, or of the destination's Region, as far as AWS was asked.
-Options = Literal["", "regions", "keys", "zones", "zone-ids", "outposts"]
+Options = Literal["", "regions", "sources", "keys", "zones", "zone-ids", "outposts"]
 
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
 
 @dataclass(frozen=True)
 class Place:
-    """How an input stands: over `width` of twelve columns, `folded` behind a heading, with or without its `help`."""
+    """How an input stands: over `width` of twelve columns, with or without its `help`; `folded` in a destination's row:
+    it isn't in the line, but unfolds below it."""
 
     width: int = 12
     folded: bool = False
@@ -96,7 +97,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=REGION,
         pattern_words="a Region's code such as us-east-1",
         mono=True,
-        place=Place(width=6),
+        place=Place(width=4),
         options="regions",
     ),
     Parameter(
@@ -105,12 +106,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Source",
         "request",
         "Source AMI",
-        "The AMI's ID in the source Region.",
+        "Its ID in the source Region. Several IDs make a request each, submitted together.",
         required=True,
         pattern=AMI_ID,
         pattern_words="ami- and 8 or 17 characters of 0-9 and a-f",
         mono=True,
-        place=Place(width=6),
+        place=Place(width=4),
+        options="sources",
     ),
     Parameter(
         "Name",
@@ -125,7 +127,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         maximum=128,
         pattern=rf"[{NAME_CHARACTERS}]*",
         pattern_words="letters, digits, spaces and ( ) [ ] . / - ' @ _",
-        own=Place(width=7, folded=True, help=False),
+        place=Place(width=7),
+        own=Place(width=7, help=False),
         spaces=True,
         placeholders=True,
     ),
@@ -138,6 +141,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Up to 255 characters.",
         minimum=0,
         maximum=255,
+        place=Place(width=5),
     ),
     Parameter(
         "Encrypted",
@@ -147,7 +151,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Encryption",
         "“Same as the source” sends nothing: an encrypted AMI stays encrypted, an unencrypted one unencrypted "
         "unless the Region encrypts by default. Encrypted=false is never sent: AWS refuses it for an encrypted AMI.",
-        place=Place(width=5),
+        place=Place(width=5, help=False),
         own=Place(width=5, help=False),
         answers=("Same as the source", "Encrypt", "Don't encrypt"),
     ),
@@ -162,6 +166,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=OUTPOST_ARN,
         pattern_words="an Outpost's ARN such as arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0",
         mono=True,
+        own=Place(folded=True),
         of_kind="outpost",
         asked="Enter the Outpost's ARN, or choose “Region” for this destination.",
         options="outposts",
@@ -176,7 +181,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=ZONE_NAME,
         pattern_words="a Local Zone's name such as us-east-1-bos-1a",
         mono=True,
-        own=Place(width=7),
+        own=Place(width=7, folded=True),
         of_kind="zone",
         asked="Enter the Local Zone's name or ID, or choose “Region” for this destination.",
         options="zones",
@@ -191,7 +196,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=ZONE_ID,
         pattern_words="a Local Zone's ID such as use1-bos1-az1",
         mono=True,
-        own=Place(width=5, help=False),
+        own=Place(width=5, folded=True, help=False),
         of_kind="zone",
         options="zone-ids",
     ),
@@ -206,7 +211,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=rf"(?:{KEY_ID}|{KEY_ALIAS}|{KEY_ARN})",
         pattern_words="a key ID, alias/name, or the ARN of a key or alias",
         mono=True,
-        place=Place(width=7),
+        place=Place(width=7, help=False),
+        own=Place(help=False),
         options="keys",
         goes_with="Encrypted",
     ),
@@ -220,9 +226,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         minimum=15,
         maximum=2880,
         step=15,
-        own=Place(width=5, folded=True, help=False),
+        place=Place(help=False),
+        own=Place(width=5, help=False),
         of_kind="region",
-        unit="minutes",
+        unit="min",
     ),
     Parameter(
         "CopyImageTags",

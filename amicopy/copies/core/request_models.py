@@ -66,11 +66,13 @@ class CopyRequest(models.Model):
     lookups = models.JSONField(default=dict)
     # The source image as it was at submission, see `source_binding`; empty when AWS didn't show it.
     source_seen = models.JSONField(default=dict)
-    # Why it was submitted although something known was in its way, and what: {"reason", "problems": [...]}, the problems
-    # as `rules.known_problems` keeps them; empty where nothing was.
+    # Why it was submitted although something known was in its way, and what: {"reason", "problems": [...]}, these as
+    # `rules.known_problems` keeps them; empty where nothing was.
     anyway = models.JSONField(default=dict)
     # What a later look found of these: {"at", "still": [keys of problems], "over": [...]}; empty before one.
     anyway_looked = models.JSONField(default=dict)
+    # The set that it was handed in with, if it was with others; no part of what is approved.
+    in_set = models.ForeignKey("RequestSet", null=True, on_delete=models.PROTECT, related_name="requests")
     # The finished request that this one adds destinations to, see `follow_ups`.
     continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
     # The failed copy of another request that this one asks for again, mended.

@@ -87,7 +87,7 @@ def check_call(copy: ImageCopy) -> None:
     if not refused() or copy.dry_run:
         return
     call, account, name = copy.call(), copy.account_id, str(copy.parameters["Name"])
-    images = ec2.images_named(copy.account.aws(), region=copy.DestinationRegion, name=name, quick=False)
+    images = ec2.images_named(copy.account.aws(), region=copy.DestinationRegion, names=[name], quick=False)
     listed = [{"DestinationRegion": copy.DestinationRegion, "clashes": [image.ImageId for image in images]}]
     # Of two that are queued, the one that was asked for first goes.
     approved = [

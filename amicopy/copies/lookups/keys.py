@@ -4,7 +4,10 @@ AWS checks a key only after it has answered: a wrong one is a failed copy half a
 https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
 """
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
 from amicopy.aws import ec2, errors, kms
 from amicopy.aws.account import AwsAccount
@@ -14,6 +17,8 @@ from amicopy.copies.lookups.async_queries import Question
 from amicopy.copies.rules.known_problems import Known, words
 
 KEPT_SECONDS = 60
+# So many keys of a Region are described for a list of them, so many at a time.
+MOST, AT_ONCE = 100, 8
 
 
 @dataclass(frozen=True)
@@ -28,18 +33,13 @@ class KeyCheck:
     code: str = ""
 
 
-def aliases_question(account: AwsAccount, *, region: str) -> Question[list[Alias]]:
-    """The aliases of the account's Region that point at a key and aren't AWS's for other services."""
-
-    def ask() -> list[Alias]:
-        return [
-            alias
-            for alias in kms.aliases(account, region=region)
-            if alias.TargetKeyId
-            and (not alias.AliasName.startswith("alias/aws/") or alias.AliasName == "alias/aws/ebs")
-        ]
-
-    return Question("aliases", account, (region,), ask)
+def _usual(aliases: Iterable[Alias]) -> list[Alias]:
+    """The aliases that point at a key and aren't AWS's for other services."""
+    return [
+        alias
+        for alias in aliases
+        if alias.TargetKeyId and (not alias.AliasName.startswith("alias/aws/") or alias.AliasName == "alias/aws/ebs")
+    ]
 
 
 def key_question(account: AwsAccount, *, region: str, key_id: str) -> Question[KeyCheck]:
@@ -53,6 +53,46 @@ def key_question(account: AwsAccount, *, region: str, key_id: str) -> Question[K
         return _checked(key_id, key, region)
 
     return Question("key", account, (region, key_id), ask, KEPT_SECONDS)
+
+
+@dataclass(frozen=True)
+class ListedKey:
+    """An alias with the key behind it; `problem` says why that can't encrypt a copy. Of a key that KMS didn't describe
+    only the id is known."""
+
+    AliasName: str
+    KeyId: str
+    Description: str = ""
+    KeyState: str = ""
+    CreationDate: datetime | None = None
+    problem: str = ""
+
+
+def listed_question(account: AwsAccount, *, region: str) -> Question[list[ListedKey]]:
+    """The account's aliases of a Region, those of the newest keys first, with what KMS says of these. Of more than MOST
+    keys the others aren't described."""
+
+    def describe(alias: Alias) -> ListedKey:
+        try:
+            key = kms.describe_key(account, region=region, key_id=alias.TargetKeyId)
+        except (errors.Denied, errors.NotFound, errors.Throttled):
+            # The list is worth having without it.
+            return ListedKey(alias.AliasName, alias.TargetKeyId)
+        checked = _checked(alias.AliasName, key, region)
+        return ListedKey(alias.AliasName, key.KeyId, key.Description, key.KeyState, key.CreationDate, checked.problem)
+
+    def ask() -> list[ListedKey]:
+        aliases = _usual(kms.aliases(account, region=region))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(pool.map(describe, aliases[:MOST]))
+        found += [ListedKey(alias.AliasName, alias.TargetKeyId) for alias in aliases[MOST:]]
+        return sorted(found, key=_newest, reverse=True)
+
+    return Question("keys", account, (region,), ask, KEPT_SECONDS)
+
+
+def _newest(key: ListedKey) -> float:
+    return key.CreationDate.timestamp() if key.CreationDate else 0.0
 
 
 def defaults_question(account: AwsAccount, *, region: str) -> Question[EbsEncryption]:

@@ -132,6 +132,27 @@ def gather(
     return _kept(account, aws, calls, ask, until, entering)
 
 
+def gather_many(account: Account, many: Sequence[Sequence[Call]], *, until: float, ask: Begin = begin) -> list[Kept]:
+    """The same for the calls of several requests: all questions are on their way before any answer is waited for, and
+    who has the new names is asked once a Region."""
+    aws = account.read_only()
+    wanted: dict[str, list[str]] = {}
+    for call in (call for calls in many for call in calls if call.name):
+        if places.is_region(aws, call.DestinationRegion):
+            wanted.setdefault(call.DestinationRegion, []).append(call.name)
+    together = [ask(question) for region, new in wanted.items() for question in names.together(aws, region, new)]
+    others = [
+        ask(question)
+        for calls in many
+        for call in calls
+        for name, question in _questions(aws, call).items()
+        if name != "clashes"
+    ]
+    for wait in (*together, *others):
+        wait(until)
+    return [gather(account, calls, until=until, ask=ask) for calls in many]
+
+
 def recall(account: Account, calls: Sequence[Call]) -> Kept:
     """The same from what was found out lately; asks nothing and waits for nothing."""
 

@@ -105,7 +105,7 @@ def _look(aws: AwsAccount, found: Found) -> Found:
     if not found.enabled:
         return found
     try:
-        ec2.images_named(aws, region=found.Region, name=NO_IMAGE)
+        ec2.images_named(aws, region=found.Region, names=[NO_IMAGE])
     except errors.AwsError as error:
         return replace(found, reachable=False, error=f"AWS said {_said(error)}")
     try:

@@ -207,15 +207,12 @@ def reason_errors(reason: str) -> list[FieldError]:
     return []
 
 
-def _not_accepted(
-    in_the_way: Sequence[FieldError], calls: Sequence[Call], anyway: Anyway | None
-) -> list[FieldError]:
+def _not_accepted(in_the_way: Sequence[FieldError], calls: Sequence[Call], anyway: Anyway | None) -> list[FieldError]:
     """What is in the way and wasn't known to who submits it anyway, and what is wrong with why they do."""
     if anyway is None or not in_the_way:
         return list(in_the_way)
-    new = [
-        each for each in in_the_way if anyway.known is not None and known_problems.key_of(each, calls) not in anyway.known
-    ]
+    known = anyway.known
+    new = [each for each in in_the_way if known is not None and known_problems.key_of(each, calls) not in known]
     name = "submit_anyway_reason"
     if not anyway.reason.strip():
         return [*new, FieldError(name, "Enter why to submit it anyway: who decides reads that first.")]
@@ -260,9 +257,15 @@ def _names_taken(
 
 def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
     """The next attempt at a copy, with a token of its own, stored before any call."""
-    return Attempt.objects.create(
+    attempt = _attempt(copy, copy.attempts.count() + 1, ClientToken)
+    attempt.save()
+    return attempt
+
+
+def _attempt(copy: ImageCopy, number: int, ClientToken: str) -> Attempt:
+    return Attempt(
         copy=copy,
-        number=copy.attempts.count() + 1,
+        number=number,
         account_id=copy.account_id,
         DestinationRegion=copy.DestinationRegion,
         ClientToken=ClientToken or str(uuid.uuid4()),
@@ -298,8 +301,8 @@ def _nobody_could(seen: facts.Facts, calls: Sequence[Call]) -> list[FieldError]:
 def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
     """Freezes the marked calls as image copies of the current round, each with its first token and its key."""
     keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
-    for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True)):
-        copy = ImageCopy.objects.create(
+    copies = ImageCopy.objects.bulk_create(
+        ImageCopy(
             request=request,
             round=request.round,
             position=position,
@@ -313,7 +316,9 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             key_seen=key,
             state=CopyState.HELD,
         )
-        new_attempt(copy, ClientToken=call.ClientToken)
+        for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True))
+    )
+    Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies)
 
 
 def _token_taken(account: Account, call: Call, again: int | None) -> bool:

@@ -5,19 +5,17 @@ workers after the commit. All of them raise NotAllowed and InvalidTransition, wh
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import transaction
 
 from amicopy.audit.actor import Actor
-from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.call_changes import changes
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
-from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.models import Account, Attempt, CopyRequest
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import notifications, source_binding
@@ -41,6 +39,7 @@ from amicopy.copies.requests.submission_checks import (
     refuse,
     store_calls,
 )
+from amicopy.copies.requests.submission_storage import event_data, store_request, twice
 from amicopy.copies.rules import known_problems
 
 # In a browser that two people share, one goes back to the other's form.
@@ -94,7 +93,15 @@ def submit(
     original = follow_ups.original_of(user, continues) if continues is not None else None
     failed = follow_ups.to_mend(user, mends) if mends is not None else None
     handed_in = Submission(
-        account, reason, calls, lookups or {}, start_not_before, original, failed, by_machine=actor.token is not None, anyway=anyway
+        account,
+        reason,
+        calls,
+        lookups or {},
+        start_not_before,
+        original,
+        failed,
+        by_machine=actor.token is not None,
+        anyway=anyway,
     )
 
     def store() -> CopyRequest:
@@ -105,38 +112,9 @@ def submit(
             return earlier
         refuse(handed_in, user)
         with transaction.atomic():
-            claim_names(handed_in)
-            frozen = handed_in.marked(submission)
-            columns = frozen.columns(user)
-            request = CopyRequest.objects.create(
-                account=account,
-                requester=user,
-                submission=submission,
-                correlation=correlation,
-                webhook=endpoint,
-                created_at=columns["submitted_at"],
-                **columns,
-            )
-            store_calls(request, frozen.calls)
-            event = record(
-                "request.submitted",
-                actor=actor,
-                request=request.pk,
-                requester=user.pk,
-                account=account.account_id,
-                image_id=request.SourceImageId,
-                new=RequestState.PENDING,
-                data={**_event(request, frozen.calls), **_told(correlation, webhook)},
-            )
-            notifications.ask(event, request)
-            if original is not None:
-                _tell_of(request, "request.continued", original, actor=actor)
-            if failed is not None:
-                _tell_of(request, "request.mended", failed.request, actor=actor, copy=failed)
-            approve_if_satisfied(lock_request(request.pk), actor=actor)
-        return request
+            return store_request(actor, user, handed_in, submission, correlation=correlation, webhook=endpoint)
 
-    request = _twice(store)
+    request = twice(store)
     request.refresh_from_db()
     return request
 
@@ -171,7 +149,7 @@ def resubmit(
         anyway=anyway,
         fresh=lookups or {},
     )
-    return _twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
+    return twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
 
 def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
@@ -192,7 +170,7 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
         anyway=_anyway_before(request),
         fresh=lookups or {},
     )
-    return _twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
+    return twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
 
 def withdraw(actor: Actor, number: int) -> CopyRequest:
@@ -203,32 +181,6 @@ def withdraw(actor: Actor, number: int) -> CopyRequest:
         move_request(request, RequestState.WITHDRAWN, actor=actor, action="request.withdrawn")
         cancel_held(request, actor=actor)
     return request
-
-
-def _tell_of(
-    request: CopyRequest, action: str, original: CopyRequest, *, actor: Actor, copy: ImageCopy | None = None
-) -> None:
-    """Writes into the history of the request that another one follows from that it does, and lets its page know."""
-    CopyRequest.objects.filter(pk=original.pk).update(version=F("version") + 1)
-    record(
-        action,
-        actor=actor,
-        request=original.pk,
-        copy=copy.pk if copy else None,
-        requester=original.requester_id,
-        account=original.account.account_id,
-        region=copy.DestinationRegion if copy else "",
-        data={"by": request.pk},
-    )
-
-
-def _twice(store: Callable[[], CopyRequest]) -> CopyRequest:
-    """Runs it again after a constraint refused: the same form sent twice at the same instant, or a token taken a moment
-    ago, is now seen by the checks."""
-    try:
-        return store()
-    except IntegrityError:
-        return store()
 
 
 def _own(actor: Actor, number: int) -> CopyRequest:
@@ -277,7 +229,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
             actor=actor,
             action=action,
             data={
-                **_event(request, handed_in.calls, columns),
+                **event_data(request, handed_in.calls, columns),
                 "approvals_kept": not voided,
                 "changes": changes(before, handed_in.calls),
             },
@@ -293,27 +245,3 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         notifications.ask(event, request)
         approve_if_satisfied(request, actor=actor)
     return request
-
-
-def _told(correlation: str, webhook: str) -> dict[str, str]:
-    """What a program said of itself, for the event; no part of what is approved."""
-    return {name: said for name, said in (("correlation", correlation), ("webhook", webhook)) if said}
-
-
-def _event(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    columns = columns or vars(request)
-    start = columns["start_not_before"]
-    return {
-        "reason": columns["reason"],
-        "content_hash": columns["content_hash"],
-        "plan": columns["plan"],
-        "rules": columns["rules"],
-        "source_seen": columns["source_seen"],
-        "keys_seen": source_binding.keys_seen(columns["lookups"], calls),
-        "start_not_before": start.isoformat() if start else "",
-        "continues": columns["continues"].pk if columns.get("continues") else request.continues_id,
-        "mends": columns["mends"].pk if columns.get("mends") else request.mends_id,
-        "by_machine": columns["by_machine"],
-        **({"submitted_anyway": columns["anyway"]} if columns["anyway"] else {}),
-        "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
-    }

@@ -96,7 +96,9 @@ def account_is_entered(case: Case) -> list[FieldError]:
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
     refused = case.lookups.get("account_refused") or {}
-    return [FieldError("account", f"{refused['message']} No copy would start.", code=refused["code"])] if refused else []
+    return (
+        [FieldError("account", f"{refused['message']} No copy would start.", code=refused["code"])] if refused else []
+    )
 
 
 def place_is_open(case: Case) -> list[FieldError]:

@@ -9,33 +9,41 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.aws import partitions
-from amicopy.aws.kms import Alias
-from amicopy.aws.outposts import Outpost
+from amicopy.copies import rules
 from amicopy.copies.core import cli_command, explanations
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.parameters import (
+    DESTINATION_REGION,
     SECTIONS,
     DestinationKind,
     Section,
     of_destination,
     of_section,
 )
-from amicopy.copies.lookups import async_queries, keys, places, snapshot, source
+from amicopy.copies.lifecycle import source_binding
+from amicopy.copies.lookups import async_queries, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
-from amicopy.copies.lookups.places import RegionPlace, ZonePlace
+from amicopy.copies.lookups.places import RegionPlace
 from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.requests import follow_ups
 from amicopy.copies.requests.submission_checks import marked_calls
+from amicopy.copies.rules import known_problems
+from amicopy.copies.rules.cautions import known_of
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
+from amicopy.web.forms.member_forms import TRUE
 from amicopy.web.forms.notes import Note, notes_of, prediction_words
+from amicopy.web.forms.region_ticks import chosen_regions, continents
 from amicopy.web.forms.request_form import RequestForm
+from amicopy.web.forms.rows import Row
 from amicopy.web.request_filters import row_number
 
 KINDS: tuple[tuple[DestinationKind, str], ...] = (("region", "Region"), ("outpost", "Outpost"), ("zone", "Local Zone"))
+# So many rows, of destinations or of tags, are a long table.
+LONG = 6
 # The request's own inputs, which are no members of CopyImage, before those of the section they stand in.
 OWN_INPUTS: Mapping[Section, str] = {
     "Source": "account",
@@ -56,15 +64,6 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What a destination's fields suggest: of its Region, as far as it is known."""
-
-    aliases: Sequence[Alias] = ()
-    zones: Sequence[ZonePlace] = ()
-    outposts: Sequence[Outpost] = ()
-
-
-@dataclass(frozen=True)
 class Slot:
     """The place below an input: errors and notes."""
 
@@ -79,11 +78,13 @@ def form_context(
     """The context of page and fragments. `found` is what the look-ups know of the form's calls; else recalled."""
     account, looked = form.account, looked or Looked()
     seen = looked.seen if looked.seen is not None else known_source(form)
-    form.source_name = form.source_name or (seen.image.Name if isinstance(seen, Source) else "")
-    calls = form.read()
+    first = form.each[0]
+    first.source_name = first.source_name or (seen.image.Name if isinstance(seen, Source) else "")
+    calls = first.read()
     if found is None:
         found = snapshot.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
-    notes = notes_of(form, calls, found, account)
+    notes = notes_of(first, calls, found, account)
+    regions = regions_for(account)
     mended = follow_ups.failed_copy(user, row_number(form.text("mends")))
     explanation = explanations.explain(mended, mended.request.lookups) if mended else None
     if mended is not None and explanation is not None and explanation.field:
@@ -92,18 +93,23 @@ def form_context(
             0, Note("warn", f"Request #{mended.request_id} failed here. {explanation.cause}")
         )
     below = slots(form, notes)
+    problems = problems_of(form, calls, found)
+    several = sources_of(form)
     return {
         "form": form,
         "mended": mended,
         "mended_why": explanation,
-        "rows": [destination_row(form, index) for index in range(len(form.destinations))],
-        "default_open": any(form.data.get(parameter.name) for parameter in of_section("Destinations")),
+        "rows": [destination_row(form, index, regions) for index in range(len(form.destinations))],
+        "picked": sum(is_picked(form, row) for row in form.destinations),
+        "continents": continents(form.destinations, regions),
+        "ticked": " ".join(chosen_regions(form.destinations)),
+        # A long table is what somebody works in; the boxes above it are out of the way.
+        "regions_open": len(form.destinations) < LONG,
         "kinds": KINDS,
         "required_tags": required_in_words(),
-        "regions": regions_for(account),
+        "regions": regions,
         "regions_known": account is None
         or async_queries.known(places.regions_question(account.read_only())) is not None,
-        "choices": [choices_for(account, call.DestinationRegion) for call in calls],
         "slots": below,
         "summary": [
             (name, place_of(name) + message)
@@ -111,10 +117,35 @@ def form_context(
             for message in form.errors.get(name, ())
         ],
         **_source_context(form, seen, looked, account),
-        **_aside_context(form, calls, found, user),
+        **_aside_context(first, calls, found, user),
+        "sources": several,
+        "in_the_way": [(first.input_of(each), place_of(first.input_of(each)) + each.message) for each in problems],
+        "known_problems": " ".join(dict.fromkeys(known_problems.key_of(each, calls) for each in problems)),
+        "keys_asked": any(call.parameters.get("KmsKeyId") for call in calls),
+        "keys_unknown": any(
+            call.parameters.get("KmsKeyId") and "key" not in known_of(calls, found, index)
+            for index, call in enumerate(calls)
+        ),
+        "anyway": form.text("submit_anyway").lower() in TRUE,
+        "copies": len(calls) * len(form.each),
+        "advanced_open": bool(form.text("start_not_before"))
+        or any(form.text(parameter.name) or form.errors.get(parameter.name) for parameter in of_section("Advanced")),
         "checked": list(zip(calls, looked.permissions, strict=False)),
         "asked": looked.asked,
     }
+
+
+def problems_of(form: RequestForm, calls: Sequence[Call], found: Kept) -> list[FieldError]:
+    """What look-ups found in the way of the first source's calls, and in that of the other sources."""
+    problems = rules.found_in_the_way(calls, lookups=found)
+    for each in form.each[1:]:
+        others, seen = each.read(), known_source(each)
+        if isinstance(seen, Source):
+            problems += rules.found_in_the_way(others, lookups={"source": source_binding.lookup_of(seen.image)})
+        elif isinstance(seen, NotThere):
+            missing = {"ImageId": seen.ImageId, "Region": seen.Region}
+            problems += rules.found_in_the_way(others, lookups={"source_not_there": missing})
+    return list(dict.fromkeys(problems))
 
 
 def known_source(form: RequestForm) -> Source | NotThere | None:
@@ -140,18 +171,6 @@ def regions_for(account: Account | None) -> list[RegionPlace]:
     return [RegionPlace(code, title, usable=True) for code, title in partitions.titles(partition).items()]
 
 
-def choices_for(account: Account | None, region: str) -> Choices:
-    """The suggestions of a Region that were found out lately."""
-    if account is None or not places.is_region(account.read_only(), region):
-        return Choices()
-    aws = account.read_only()
-    return Choices(
-        async_queries.known(keys.aliases_question(aws, region=region)) or (),
-        async_queries.known(places.zones_question(aws, region=region)) or (),
-        async_queries.known(places.outposts_question(aws, region=region)) or (),
-    )
-
-
 def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]]) -> dict[str, Slot]:
     """Every slot of the form by its input's name, from top to bottom; one that says nothing is empty."""
     return {name: Slot(name, form.errors.get(name, []), notes.get(name, [])) for name in inputs_of(form)}
@@ -166,26 +185,47 @@ def inputs_of(form: RequestForm) -> list[str]:
         if section == "Destinations":
             names += [
                 f"destinations-{index}-{parameter.name}"
-                for index in range(len(form.destinations))
+                for index, row in enumerate(form.destinations)
                 for parameter in of_destination()
+                if not parameter.own.folded or parameter.of_kind == row["kind"]
             ]
         for parameter in of_section(section):
             names.append(parameter.name)
             if parameter.kind == "tags":
                 names += [f"tags-{index}-Key" for index in range(len(form.tags))]
-    return [*names, "reason"]
+    return [*names, "reason", "submit_anyway_reason"]
 
 
-def destination_row(form: RequestForm, index: int) -> dict[str, Any]:
-    """What a destination's row draws: its kind, its members, those that are folded away, and whether one is filled."""
+def destination_row(form: RequestForm, index: int, regions: Sequence[RegionPlace]) -> dict[str, Any]:
+    """What a destination's row draws: its kind, the members in its line, and those that unfold below it. A Region of
+    the list stands there as it is, unless the row was opened to make another kind of it."""
     row = form.destinations[index]
-    folded = [parameter for parameter in of_destination() if parameter.own.folded]
+    name = row.get(DESTINATION_REGION.name, "")
+    region = next((each for each in regions if each.name == name), None)
+    fixed = region is not None and row["kind"] == "region" and not row.get("open")
+    members = [parameter for parameter in of_destination("region" if fixed else "") if parameter != DESTINATION_REGION]
     return {
         "kind": row["kind"],
-        "members": [parameter for parameter in of_destination() if not parameter.own.folded],
-        "folded": folded,
-        "open": any(row.get(parameter.name) for parameter in folded),
+        "open": bool(row.get("open")),
+        "region": region if fixed else None,
+        "where": DESTINATION_REGION,
+        "members": [parameter for parameter in members if not parameter.own.folded],
+        "folded": [parameter for parameter in members if parameter.own.folded],
+        "picked": is_picked(form, row),
     }
+
+
+def is_picked(form: RequestForm, row: Row) -> bool:
+    """Whether what is filled in for all goes into a row; into every one while none is ticked."""
+    return bool(row.get("picked")) or not any(each.get("picked") for each in form.destinations)
+
+
+def sources_of(form: RequestForm) -> list[dict[str, Any]]:
+    """What is known of each source image, where there are several."""
+    if len(form.each) == 1:
+        return []
+    seen = [(each.source[1], known_source(each)) for each in form.each]
+    return [{"ImageId": image_id, "found": found if isinstance(found, Source) else None} for image_id, found in seen]
 
 
 def place_of(name: str) -> str:

@@ -5,6 +5,7 @@ Nothing here judges a value except where it can't be turned into its type; that 
 calls come from.
 """
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from amicopy.copies.core.parameters import (
     of_destination,
     of_scope,
 )
+from amicopy.copies.core.set_models import part_of
 from amicopy.copies.requests import verbs
 from amicopy.copies.requests.submission_checks import reason_errors
 from amicopy.web.forms.member_forms import AS_SOURCE, TRUE, MemberForm, member_form
@@ -32,6 +34,8 @@ from amicopy.web.forms.rows import MOST, Row, rows_of
 from amicopy.web.request_filters import row_number
 
 KINDS = get_args(DestinationKind)
+SOURCE = "SourceImageId"
+MOST_SOURCES = 25
 
 
 @dataclass
@@ -116,8 +120,28 @@ class RequestForm:
 
     @property
     def source(self) -> tuple[str, str]:
-        """The source's Region and ID as typed, for who looks at it."""
-        return self.text("SourceRegion"), self.text("SourceImageId")
+        """The first source's Region and ID as typed, for who looks at it."""
+        return self.text("SourceRegion"), self.sources[0]
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """The IDs of the source images as typed, in their order: each becomes a request. There is always one, which
+        may be empty. A line that was pasted from several has nothing between its IDs."""
+        typed = re.sub(r"(?<=[0-9a-f])(?=ami-)", " ", self.text(SOURCE))
+        return list(dict.fromkeys(re.split(r"[\s,;]+", typed.strip(" ,;"))))
+
+    @cached_property
+    def each(self) -> "list[RequestForm]":
+        """The form of each source: itself where there is one."""
+        if len(self.sources) == 1:
+            return [self]
+        return [
+            RequestForm.of(
+                {**self.data, SOURCE: source, "submission": str(part_of(uuid.UUID(self.submission), source))},
+                self.accounts,
+            )
+            for source in self.sources[: MOST_SOURCES + 1]
+        ]
 
     def text(self, name: str) -> str:
         return self.data.get(name, "").strip()

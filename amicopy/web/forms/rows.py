@@ -4,7 +4,7 @@ There is no management form to lose: the rows are those whose names arrived, in 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 Row = dict[str, str]
 MOST = 100
@@ -19,3 +19,11 @@ def rows_of(data: Mapping[str, str], prefix: str) -> list[Row]:
         if match:
             found.setdefault(int(match[1]), {})[match[2]] = value
     return [found[number] for number in sorted(found)][: MOST + 1]
+
+
+def written(data: Mapping[str, str], prefix: str, rows: Sequence[Row]) -> dict[str, str]:
+    """The data with these rows of a prefix in the place of those it had."""
+    kept = {name: value for name, value in data.items() if not name.startswith(f"{prefix}-")}
+    for index, row in enumerate(rows):
+        kept |= {f"{prefix}-{index}-{name}": value for name, value in row.items()}
+    return kept

@@ -6,25 +6,26 @@ own buttons show the same on the page; these wait, as submitting does, see `asyn
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
-from amicopy.copies.lookups import keys, places, snapshot, source
+from amicopy.copies.lookups import places, snapshot, source
 from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.operations import permission_checks
 from amicopy.web.actor import signed_in
+from amicopy.web.forms import region_ticks, sources
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
-from amicopy.web.forms.request_form import RequestForm
+from amicopy.web.forms.request_form import SOURCE, RequestForm
 from amicopy.web.request_filters import row_number
 
 # A check of permissions is asked for with a button: people wait longer for it.
@@ -34,9 +35,19 @@ CHECKED = "requests/new/_check_answer.html"
 TURNS, PAUSES = 20, (150, 300, 600, 1200, 2000)
 
 
+# Inputs that may be sent several times; they stand in one text, with spaces between.
+SEVERAL = (SOURCE, region_ticks.BOXES)
+
+
 def posted(request: HttpRequest) -> dict[str, str]:
     """What was posted, without the one character that databases refuse."""
-    return {name: value.replace("\0", "\ufffd") for name, value in request.POST.items() if isinstance(value, str)}
+    return plain(request.POST)
+
+
+def plain(query: QueryDict) -> dict[str, str]:
+    """The same of any address or body: one text for each name."""
+    texts = {name: " ".join(query.getlist(name)) if name in SEVERAL else value for name, value in query.items()}
+    return {name: text.replace("\0", "\ufffd") for name, text in texts.items() if isinstance(text, str)}
 
 
 def form_of(request: HttpRequest, data: dict[str, str]) -> RequestForm:
@@ -65,7 +76,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     form, looks = form_of(request, posted(request)), looks_of(request)
     name_source(form)
     found = look_at_destinations(form, looks)
-    form.check()
+    sources.check(form)
     if "checked" not in form.data:
         form.errors = {name: said for name, said in form.errors.items() if form.data.get(name, "").strip()}
     return _fragment(request, "requests/new/_messages.html", form, looks, None, found)
@@ -79,19 +90,21 @@ def aside(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def check_permissions(request: HttpRequest) -> HttpResponse:
-    """Has a worker make a dry run for every destination, once the source is known as far as it can be: its name may be
-    the copies'."""
-    form, looks = form_of(request, posted(request)), looks_of(request)
+    """Has a worker make a dry run of the first source for every destination, once it is known as far as it can be: its
+    name may be the copies'."""
+    form, looks, found = form_of(request, posted(request)), looks_of(request), None
     looked = look_at_source(form, looks)
     name_source(form)
     if form.wants_source_name and looks.unanswered:
         return _fragment(request, CHECKED, form, looks, looked)
-    calls = form.check()
+    calls = sources.check(form)[0]
     form.errors.pop("reason", None)
     if not form.errors and form.account is not None:
+        # What they find is shown with the answer, and not waited for.
+        found = look_at_destinations(form, looks_of(request))
         looks = looks_of(request)
         looked = check(signed_in(request), form, calls, looks, looked)
-    return _fragment(request, CHECKED, form, looks, looked)
+    return _fragment(request, CHECKED, form, looks, looked, found)
 
 
 @require_GET
@@ -105,10 +118,12 @@ def regions(request: HttpRequest) -> HttpResponse:
 
 
 def see_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Source | NotThere | Missing | None:
-    """Asks for the source; None until there is something to ask for, or while the answer is on its way."""
-    question = source_question(form)
-    seen = looks.begin(question)(until) if question else None
-    return None if seen is UNASKED else seen
+    """Asks for the sources side by side, and returns what is known of the first; None until there is something to ask
+    for, or while the answer is on its way."""
+    questions = [source_question(each) for each in form.each]
+    waits = [looks.begin(question) if question else None for question in questions]
+    seen = [wait(until) if wait else None for wait in waits]
+    return None if seen[0] is UNASKED else seen[0]
 
 
 def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Looked:
@@ -122,27 +137,18 @@ def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Lo
 
 
 def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0) -> snapshot.Kept | None:
-    """Asks for what the destinations suggest and what a request keeps; the suggestions are found by `form_context`."""
+    """Asks for what a request keeps of its look-ups."""
     account = form.account
     if account is None:
         return None
-    calls, aws = form.read(), account.read_only()
-    suggestions: list[Callable[[float], Any]] = []
-    for region in {call.DestinationRegion for call in calls}:
-        if places.is_region(aws, region):
-            suggestions.append(looks.begin(keys.aliases_question(aws, region=region)))
-            suggestions.append(looks.begin(places.zones_question(aws, region=region)))
-            suggestions.append(looks.begin(places.outposts_question(aws, region=region)))
-    found = snapshot.gather(account, calls, until=until, ask=looks.begin)
-    for wait in suggestions:
-        wait(until)
-    return found
+    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin)
 
 
 def name_source(form: RequestForm) -> None:
-    """Lets the form fill in the source's name, if that is known."""
-    seen = known_source(form)
-    form.source_name = seen.image.Name if isinstance(seen, Source) else ""
+    """Lets the form fill in the sources' names, as far as they are known."""
+    for each in form.each:
+        seen = known_source(each)
+        each.source_name = seen.image.Name if isinstance(seen, Source) else ""
 
 
 def check(person: User, form: RequestForm, calls: Sequence[Call], looks: Looks, looked: Looked) -> Looked:

@@ -14,19 +14,18 @@ from django.views.decorators.http import require_http_methods
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import CopyRequest, Decision
-from amicopy.copies.core.parameters import DESTINATION_REGION, of_scope
+from amicopy.copies.core.parameters import of_scope
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.lookups.snapshot import Kept
-from amicopy.copies.requests import follow_ups, verbs
+from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import presets
+from amicopy.web.forms import presets, row_buttons, sources
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import initial_again, initial_of, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
-from amicopy.web.forms.rows import MOST
 from amicopy.web.models import Preset
 from amicopy.web.request_filters import row_number
 from amicopy.web.views import lookups
@@ -35,6 +34,8 @@ from amicopy.web.views.request_detail import find
 # Buttons that show the page again and ask AWS: what a script does without them.
 LOOK = ("look", "check", "use-region")
 SUBMITTED_SECONDS = 7 * 86400
+# A set is stored after its look-ups, which takes longer than one request: so they may take less.
+SET_SECONDS = 1.5
 
 
 @unsent_posts.keeps_unsent
@@ -68,9 +69,9 @@ def edit_request(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None = None) -> HttpResponse:
-    changed = _changed_rows(data)
-    if changed is not None:
-        return _page(request, lookups.form_of(request, changed), focus=_focus(data), again=again)
+    data, focus, redrawn = row_buttons.pressed(data, lookups.form_of(request, data).account)
+    if redrawn:
+        return _page(request, lookups.form_of(request, data), focus=focus, again=again)
     if any(button in data for button in presets.BUTTONS[:3]):
         return _preset(request, data, again=again)
     if any(button in data for button in LOOK):
@@ -80,50 +81,65 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
     account, looks = form.account, _patient(request)
-    with async_queries.waiting() as until:
-        if form.wants_source_name:
+    with async_queries.waiting(SET_SECONDS if len(form.each) > 1 else None) as until:
+        if any(each.wants_source_name for each in form.each):
             lookups.see_source(form, looks, until=until)
             lookups.name_source(form)
-        calls = form.check()
+        calls = sources.check(form)
         asks = not form.errors and account is not None
-        found = snapshot.gather(account, calls, until=until, ask=looks.begin) if asks and account else Kept()
+        found = (
+            snapshot.gather_many(account, calls, until=until, ask=looks.begin)
+            if asks and account
+            else [Kept() for _ in calls]
+        )
     if not form.errors and account is not None:
         handed_in: dict[str, Any] = {
             "account": account,
             "reason": form.text("reason"),
-            "calls": calls,
-            "lookups": found,
             "start_not_before": form.start_not_before,
             "anyway": form.anyway,
         }
         try:
-            if again is None:
-                row = verbs.submit(
-                    actor_of(request),
-                    submission=uuid.UUID(form.submission),
-                    # What is no number is no request's.
-                    continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
-                    mends=(row_number(form.text("mends")) or 0) if form.text("mends") else None,
-                    **handed_in,
-                )
-            else:
-                row = verbs.resubmit(actor_of(request), again.pk, **handed_in)
+            if again is not None:
+                row = verbs.resubmit(actor_of(request), again.pk, calls=calls[0], lookups=found[0], **handed_in)
+                return _submitted(request, form, "request", row.pk, f"Request #{row.pk} is submitted again.")
+            submission = uuid.UUID(form.submission)
+            if len(calls) > 1:
+                parts = [request_sets.Part(each, kept) for each, kept in zip(calls, found, strict=True)]
+                made = request_sets.submit_set(actor_of(request), parts=parts, submission=submission, **handed_in)
+                return _submitted(request, form, "set", made.pk, f"{len(parts)} requests are submitted.")
+            row = verbs.submit(
+                actor_of(request),
+                calls=calls[0],
+                lookups=found[0],
+                submission=submission,
+                # What is no number is no request's.
+                continues=(row_number(form.text("continues")) or 0) if form.text("continues") else None,
+                mends=(row_number(form.text("mends")) or 0) if form.text("mends") else None,
+                **handed_in,
+            )
+            return _submitted(request, form, "request", row.pk, f"Request #{row.pk} is submitted.")
         except InvalidRequest as invalid:
             form.refuse(invalid.errors)
+        except request_sets.InvalidSet as invalid:
+            sources.refuse(form, invalid.errors)
         except InvalidTransition as refused:
             messages.error(request, str(refused))
             return redirect("request", form.again)
-        else:
-            # True for as long as the page stays open: what becomes of the request is said below, and moves.
-            words = f"is submitted{' again' if again else ''}"
-            messages.success(request, f"Request #{row.pk} {words}. This page follows it by itself.")
-            answer = redirect("request", row.pk)
-            # Tells static/form.js that what it kept has arrived.
-            answer.set_cookie(
-                "submitted", form.submission, max_age=SUBMITTED_SECONDS, samesite="Lax", secure=request.is_secure()
-            )
-            return answer
-    return _page(request, form, status=422, again=again, found=found or None)
+        return _page(request, form, status=422, again=again, found=found[0])
+    return _page(request, form, status=422, again=again)
+
+
+def _submitted(request: HttpRequest, form: RequestForm, page: str, number: int, words: str) -> HttpResponse:
+    """On to the page that follows what was submitted."""
+    # True for as long as the page stays open: what becomes of it is said below, and moves.
+    messages.success(request, f"{words} This page follows {'it' if page == 'request' else 'them'} by itself.")
+    answer = redirect(page, number)
+    # Tells static/form.js that what it kept has arrived.
+    answer.set_cookie(
+        "submitted", form.submission, max_age=SUBMITTED_SECONDS, samesite="Lax", secure=request.is_secure()
+    )
+    return answer
 
 
 def _preset(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None) -> HttpResponse:
@@ -154,7 +170,7 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
         lookups.name_source(form)
         found = lookups.look_at_destinations(form, looks, until=until)
         if "check" in data:
-            calls = form.check()
+            calls = sources.check(form)[0]
             form.errors.pop("reason", None)
             if not form.errors:
                 checks = async_queries.Looks(looks.person)
@@ -195,45 +211,6 @@ def _visible(request: HttpRequest, number: str) -> CopyRequest | None:
     pk = row_number(number)
     rows = CopyRequest.objects.visible_to(signed_in(request)).select_related("account")
     return rows.filter(pk=pk).first() if pk is not None else None
-
-
-def _changed_rows(data: Mapping[str, str]) -> dict[str, str] | None:
-    """The data with a row more or less, when one of those buttons was pressed; otherwise None."""
-    form = RequestForm.of(data, [])
-    rows = {"destinations": form.destinations, "tags": form.tags}
-    if data.get("add") == "destination" and len(form.destinations) < MOST:
-        rows["destinations"] = [*form.destinations, {"kind": "region"}]
-    elif data.get("add") == "tag" and len(form.tags) < MOST:
-        rows["tags"] = [*form.tags, {"image": "on", "snapshot": "on"}]
-    elif "remove-destination" in data:
-        rows["destinations"] = _without(form.destinations, data["remove-destination"])
-    elif "remove-tag" in data:
-        rows["tags"] = _without(form.tags, data["remove-tag"])
-    elif "add" not in data and "restore" not in data:
-        return None
-    kept = {name: value for name, value in data.items() if not name.startswith(("destinations-", "tags-"))}
-    for prefix, changed in rows.items():
-        for index, row in enumerate(changed):
-            kept |= {f"{prefix}-{index}-{name}": value for name, value in row.items()}
-    return kept
-
-
-def _focus(data: Mapping[str, str]) -> str:
-    """Where the person goes on after a row came or went: in the new row, or at the button that adds one."""
-    form = RequestForm.of(data, [])
-    if data.get("add") == "destination":
-        return f"destinations-{len(form.destinations)}-{DESTINATION_REGION.name}"
-    if data.get("add") == "tag":
-        return "tag"
-    if "restore" in data:
-        return ""
-    return "add-tag" if "remove-tag" in data else "add-destination"
-
-
-def _without(rows: list[dict[str, str]], index: str) -> list[dict[str, str]]:
-    if not (index.isascii() and index.isdecimal()) or len(index) > 4:
-        return rows
-    return [row for number, row in enumerate(rows) if number != int(index)]
 
 
 def _page(

@@ -49,8 +49,8 @@ def request_list(request: HttpRequest) -> HttpResponse:
     saved_now = next((view for view in saved if view.address == search.address()), None)
     any_there = bool(page.rows) or visible.exists()
     newest = _newest() if page.previous is None and search.sort == "newest" else None
-    rows = _rows(request, page.rows, search, newest=newest)
-    stamps = _stamps([row.pk for row in page.rows])
+    rows = rows_context(request, page.rows, search, newest=newest)
+    stamps = stamps_of([row.pk for row in page.rows])
     conditional_polls.tag(request, stamps)
     return render(
         request,
@@ -122,7 +122,7 @@ def _nothing(search: Search, *, any_there: bool) -> dict[str, Any]:
 
 
 def _live_stamps(request: HttpRequest) -> conditional_polls.Stamps:
-    return _stamps(_numbers(request))
+    return stamps_of(_numbers(request))
 
 
 @require_GET
@@ -137,7 +137,7 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     visible = CopyRequest.objects.visible_to(user)
     found = {row.pk: row for row in drawn(visible.filter(pk__in=numbers))}
     newest = row_number(request.GET.get("newest"))
-    context = _rows(request, [found[number] for number in numbers if number in found], search, newest=newest)
+    context = rows_context(request, [found[number] for number in numbers if number in found], search, newest=newest)
     if newest is not None:
         context["newer"] = search.apply(visible, user).filter(pk__gt=newest)[: PAGE + 1].count()
     return render(request, "requests/_list.html", context)
@@ -153,7 +153,9 @@ def drawn(rows: CopyRequestQuerySet) -> CopyRequestQuerySet:
     )
 
 
-def _rows(request: HttpRequest, rows: list[CopyRequest], search: Search, *, newest: int | None) -> dict[str, Any]:
+def rows_context(
+    request: HttpRequest, rows: list[CopyRequest], search: Search, *, newest: int | None
+) -> dict[str, Any]:
     """What page and fragment both show."""
     paused = request.GET.get("live") == "off"
     ids = ",".join(str(row.pk) for row in rows)
@@ -206,7 +208,7 @@ def _numbers(request: HttpRequest) -> list[int]:
     return [number for number in numbers if number is not None]
 
 
-def _stamps(numbers: list[int]) -> conditional_polls.Stamps:
+def stamps_of(numbers: list[int]) -> conditional_polls.Stamps:
     """Versions only grow, so their sum over the same rows changes with any of them."""
     shown = CopyRequest.objects.filter(pk__in=numbers).aggregate(versions=Sum("version"))
     return {"list_rows": numbers, "list_versions": shown, "list_newest": _newest()}

@@ -39,7 +39,8 @@ a member is the same in every copy of a request. Tests are in `tests/copies/test
 ## Rules that refuse
 
 They run when the form is checked, when a request is submitted by whomever, and again right before the call
-(`tests/copies/rules/test_when_rules_run.py`). Tests are in `tests/copies/rules`. Formats hold for every Region botocore knows: {known}.
+(`tests/copies/rules/test_when_rules_run.py`). Tests are in `tests/copies/rules`. Formats hold for every Region botocore
+knows: {known}.
 
 | rule | what must be true | AWS's page | test |
 | --- | --- | --- | --- |
@@ -47,8 +48,8 @@ They run when the form is checked, when a request is submitted by whomever, and 
 
 ## What look-ups find in the way
 
-With a code each, see `amicopy/copies/rules/known_problems.py`. They run at submission, on what was looked up for it; what
-wasn't found out is never in the way. The requester may submit anyway with a reason, which who decides reads first.
+With a code each, see `amicopy/copies/rules/known_problems.py`. They run at submission, on what was looked up for it;
+what wasn't found out is never in the way. The requester may submit anyway with a reason, which who decides reads first.
 
 | rule | what must be true | AWS's page | test |
 | --- | --- | --- | --- |
