@@ -23,6 +23,12 @@
   }
   document.addEventListener("htmx:after:swap", applyRegions);
 
+  // --- what is known to be in the way: who submits anyway does so in spite of what stands on the page ---
+  document.addEventListener("htmx:after:swap", () => {
+    const list = one("#in-the-way [data-known]");
+    if (list) one("#known-problems").value = list.dataset.known;
+  });
+
   document.addEventListener("click", (event) => {
     // --- the source is in another Region: choose it and look again ---
     const use = event.target.closest("[data-use-region]");

@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils import timezone
 
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, AccountCheck
 from amicopy.copies.lookups import images
 from amicopy.web.forms import pickers
 from amicopy.web.views.lookups import TURNS
 from tests.conftest import Control
-from tests.web.conftest import SignedIn
+from tests.web.conftest import SignedIn, typed
 from tests.web.page import Page, read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
@@ -189,4 +191,31 @@ def test_lists_are_for_who_may_ask_in_the_account(
 
 @pytest.mark.parametrize("field", ["", "Name", "DestinationRegion", "destinations-0-Name", "x' onload='", "KmsKeyId-"])
 def test_a_field_without_a_list_has_none(signed_in: SignedIn, field: str) -> None:
-    assert signed_in("requester").get("/requests/new/options/", {"field": field}).status_code == 404
+    page = read(signed_in("requester").get("/requests/new/options/", {"field": field}))
+    assert "This field has no list." in page.text
+    assert "onload" not in page.source
+
+
+def chosen(client: Client) -> tuple[str, str]:
+    """The account that an empty form has, and what the list of accounts says."""
+    field = read(client.get("/requests/new/")).field("account")
+    return field.value, " ".join(field.text.split())
+
+
+def test_the_account_used_last_is_the_one_to_begin_with(signed_in: SignedIn, account: Account) -> None:
+    Account.objects.create(name="another", account_id="444455556666")
+    client = signed_in("requester")
+    assert chosen(client)[0] == "another"
+    assert client.post("/requests/new/", typed()).status_code == 302
+    assert chosen(client) == ("sandbox", "another (444455556666) sandbox (111122223333), used last")
+    assert chosen(signed_in("requester", name="somebody-else"))[0] == "another"
+
+
+def test_an_account_that_cannot_be_entered_says_so_in_the_list(signed_in: SignedIn, account: Account) -> None:
+    other = Account.objects.create(name="another", account_id="444455556666")
+    found = {"error": "The role can't be assumed.", "said": "AccessDenied: no", "checked_at": timezone.now()}
+    AccountCheck.objects.create(account=other, **found)
+    assert chosen(signed_in("requester"))[0] == "sandbox"
+    assert "another (444455556666), can’t be entered" in chosen(signed_in("requester"))[1]
+    AccountCheck.objects.update(checked_at=timezone.now() - timedelta(days=2))
+    assert chosen(signed_in("requester"))[0] == "another"

@@ -79,7 +79,7 @@ def _store(request: CopyRequest, found: snapshot.Kept, *, actor: Actor) -> bool:
         "anyway_looked": looked,
         "look_again_at": now + pause if left or request.anyway else None,
     }
-    changed = left != before or looked.get("over") != request.anyway_looked.get("over")
+    changed = left != before or looked.get("over", []) != request.anyway_looked.get("over", [])
     if bool(looked) != bool(request.anyway_looked):
         fields["version"] = F("version") + 1
     if changed:

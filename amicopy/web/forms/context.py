@@ -22,7 +22,7 @@ from amicopy.copies.core.parameters import (
     of_section,
 )
 from amicopy.copies.lifecycle import source_binding
-from amicopy.copies.lookups import async_queries, places, snapshot, source
+from amicopy.copies.lookups import async_queries, entry, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
 from amicopy.copies.lookups.places import RegionPlace
@@ -105,6 +105,7 @@ def form_context(
         "ticked": " ".join(chosen_regions(form.destinations)),
         # A long table is what somebody works in; the boxes above it are out of the way.
         "regions_open": len(form.destinations) < LONG,
+        "accounts": accounts_of(form, user),
         "kinds": KINDS,
         "required_tags": required_in_words(),
         "regions": regions,
@@ -133,6 +134,16 @@ def form_context(
         "checked": list(zip(calls, looked.permissions, strict=False)),
         "asked": looked.asked,
     }
+
+
+def accounts_of(form: RequestForm, user: User) -> list[tuple[Account, str]]:
+    """The accounts to choose from, each with what is said of it: that it can't be entered, or was used last."""
+    closed = entry.problems(form.accounts)
+    used = CopyRequest.objects.filter(requester=user).order_by("-pk").values_list("account_id", flat=True).first()
+    return [
+        (each, "can’t be entered" if each.pk in closed else "used last" if each.pk == used else "")
+        for each in form.accounts
+    ]
 
 
 def problems_of(form: RequestForm, calls: Sequence[Call], found: Kept) -> list[FieldError]:

@@ -2,7 +2,7 @@
 submitted."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
-from amicopy.copies.core.models import CopyRequest, Decision
+from amicopy.copies.core.models import Account, CopyRequest, Decision
 from amicopy.copies.core.parameters import of_scope
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.lookups import async_queries, entry, snapshot
 from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
@@ -50,7 +50,7 @@ def new_request(request: HttpRequest) -> HttpResponse:
         form = lookups.form_of(request, data)
         fresh = data == _blank()
         if fresh and form.accounts:
-            form = lookups.form_of(request, {**data, "account": form.accounts[0].name})
+            form = lookups.form_of(request, {**data, "account": _usual_account(request, form.accounts).name})
         return _page(request, form, fresh=fresh)
     return _posted(request, {**lookups.posted(request), "again": ""})
 
@@ -195,6 +195,15 @@ def _initial(request: HttpRequest) -> dict[str, str]:
     if cloned is not None:
         return initial_of(cloned.calls_as_asked(), account=cloned.account, reason=cloned.reason)
     return _blank()
+
+
+def _usual_account(request: HttpRequest, accounts: Sequence[Account]) -> Account:
+    """The account that the person asked in last, as far as amicopy gets into it; else the first it gets into."""
+    closed = entry.problems(accounts)
+    mine = CopyRequest.objects.filter(requester=signed_in(request)).order_by("-pk")
+    used = mine.values_list("account_id", flat=True).first()
+    ways = [account for account in accounts if account.pk not in closed] or list(accounts)
+    return next((account for account in ways if account.pk == used), ways[0])
 
 
 def _blank() -> dict[str, str]:

@@ -3,7 +3,7 @@ see `views.lookups`, and the fields work without them."""
 
 import re
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -18,10 +18,11 @@ def options(request: HttpRequest) -> HttpResponse:
     """What fits what is typed in the field of this name, for who may ask for copies in the account."""
     data = lookups.plain(request.GET)
     name = data.get("field", "")
-    if not re.fullmatch(FIELD, name) or not pickers.kind_of(name):
-        raise Http404("There is no such list.")
     form, looks = lookups.form_of(request, data), lookups.looks_of(request)
-    offer = pickers.offer(form, name, _regions(data, name), looks, until=0.0)
+    if re.fullmatch(FIELD, name) and pickers.kind_of(name):
+        offer = pickers.offer(form, name, _regions(data, name), looks, until=0.0)
+    else:
+        name, offer = "", pickers.Offer(needed="This field has no list.")
     context = {"offer": offer, "name": name, "most": pickers.MOST, "about": pickers.inputs_about(name)}
     return render(request, "requests/new/_options.html", context | lookups.turn_after(request, looks))
 
