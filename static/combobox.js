@@ -109,7 +109,8 @@
     const field = event.target;
     if (field.getAttribute?.("role") !== "combobox" || event.ctrlKey || event.metaKey || event.isComposing) return;
     const options = open === field ? optionsOf(field) : [];
-    const at = options.indexOf(active);
+    // By what it says: an answer may have put another element into its place.
+    const at = options.findIndex((option) => option.dataset.value === active?.dataset.value);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       if (open !== field) {
         ask(field);
