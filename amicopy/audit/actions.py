@@ -69,6 +69,8 @@ ACTIONS: Mapping[str, str] = {
     "rule.deleted": "Deleted an approval rule",
     "delegation.made": "Handed over the right to decide",
     "delegation.ended": "Took back the right to decide",
+    "preset.saved": "Saved a preset of a team",
+    "preset.deleted": "Deleted a preset of a team",
     "freeze.made": "Added a freeze window",
     "freeze.changed": "Changed a freeze window",
     "freeze.deleted": "Deleted a freeze window",

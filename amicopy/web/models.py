@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.db.models import Q
 
 
 class SavedView(models.Model):
@@ -27,9 +28,12 @@ class SavedView(models.Model):
 
 
 class Preset(models.Model):
-    """What a person fills into the form often, under a name: the fields as typed, without reason and tokens."""
+    """What a person or a team fills into the form often, under a name: the fields as typed, without reason and
+    tokens."""
 
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="presets")
+    # Whose it is, or nobody's where it is a team's.
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="presets")
+    team = models.ForeignKey("auth.Group", null=True, on_delete=models.CASCADE, related_name="presets")
     name = models.CharField(max_length=40)
     # HTML name of an input -> what was typed.
     fields = models.JSONField(default=dict)
@@ -37,7 +41,13 @@ class Preset(models.Model):
     class Meta:
         ordering = ("name", "id")
         default_permissions = ()
-        constraints = (models.UniqueConstraint(fields=("person", "name"), name="preset_one_a_name"),)
+        constraints = (
+            models.UniqueConstraint(fields=("person", "name"), name="preset_one_a_name"),
+            models.UniqueConstraint(fields=("team", "name"), name="preset_one_a_name_of_a_team"),
+            models.CheckConstraint(
+                condition=Q(person__isnull=True) ^ Q(team__isnull=True), name="preset_of_a_person_or_a_team"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name

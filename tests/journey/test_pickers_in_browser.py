@@ -103,7 +103,9 @@ def test_several_sources_are_added_and_taken_away(windows: Windows) -> None:
 
 
 def test_a_disabled_key_stops_and_is_submitted_anyway_and_the_approver_reads_it_first(windows: Windows) -> None:
-    page = windows("requester").page
+    window = windows("requester")
+    window.expected.append("422")
+    page = window.page
     begin(page)
     page.locator("[name=SourceImageId]").fill(SOURCE)
     page.locator("[name=Name]").fill("known-to-fail")
@@ -138,7 +140,9 @@ def test_a_disabled_key_stops_and_is_submitted_anyway_and_the_approver_reads_it_
 
 
 def test_the_fields_work_without_a_script(windows: Windows) -> None:
-    page = windows("requester", java_script_enabled=False).page
+    window = windows("requester", java_script_enabled=False)
+    window.expected.append("422")
+    page = window.page
     begin(page)
     page.locator("[name=SourceImageId]").fill(SOURCE)
     page.locator("[name=Name]").fill("without-a-script")

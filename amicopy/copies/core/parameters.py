@@ -97,7 +97,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=REGION,
         pattern_words="a Region's code such as us-east-1",
         mono=True,
-        place=Place(width=4),
+        place=Place(width=6),
         options="regions",
     ),
     Parameter(
@@ -111,7 +111,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern=AMI_ID,
         pattern_words="ami- and 8 or 17 characters of 0-9 and a-f",
         mono=True,
-        place=Place(width=4),
+        place=Place(width=12),
         options="sources",
     ),
     Parameter(

@@ -73,6 +73,8 @@ class CopyRequest(models.Model):
     anyway_looked = models.JSONField(default=dict)
     # The set that it was handed in with, if it was with others; no part of what is approved.
     in_set = models.ForeignKey("RequestSet", null=True, on_delete=models.PROTECT, related_name="requests")
+    # Names with placeholders as they were typed, by input, for a clone; no part of what is approved.
+    typed = models.JSONField(default=dict)
     # The finished request that this one adds destinations to, see `follow_ups`.
     continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
     # The failed copy of another request that this one asks for again, mended.

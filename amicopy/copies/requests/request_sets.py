@@ -51,6 +51,7 @@ def submit_set(
     submission: uuid.UUID,
     start_not_before: datetime | None = None,
     anyway: Anyway | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> RequestSet:
     """Stores a request for each part and returns the set that links them; a second submission returns the first.
 
@@ -61,7 +62,16 @@ def submit_set(
     permissions.check_submit(user)
     by_machine = actor.token is not None
     handed_in = [
-        Submission(account, reason, part.calls, part.lookups, start_not_before, by_machine=by_machine, anyway=anyway)
+        Submission(
+            account,
+            reason,
+            part.calls,
+            part.lookups,
+            start_not_before,
+            by_machine=by_machine,
+            typed=typed or {},
+            anyway=anyway,
+        )
         for part in parts
     ]
 

@@ -43,7 +43,8 @@ class Submission:
     """What a person hands in; `lookups` is what was known of source and destinations, `fresh` what of it was looked up
     for this submission, where `lookups` has older answers too; `continues` the finished request
     that these are more destinations of, `mends` the failed copy that is asked for again;
-    `by_machine`: a program hands it in; `anyway` is there when it is submitted whatever is in its way."""
+    `by_machine`: a program hands it in; `typed` are names with placeholders, by input; `anyway` is there when it is
+    submitted whatever is in its way."""
 
     account: Account
     reason: str
@@ -53,6 +54,7 @@ class Submission:
     continues: CopyRequest | None = None
     mends: ImageCopy | None = None
     by_machine: bool = False
+    typed: Mapping[str, str] = field(default_factory=dict)
     anyway: Anyway | None = None
     fresh: Mapping[str, Any] | None = None
 
@@ -115,6 +117,7 @@ class Submission:
             "continues": self.continues,
             "mends": self.mends,
             "by_machine": self.by_machine,
+            "typed": dict(self.typed),
         }
 
 

@@ -71,6 +71,7 @@ def submit(
     submission: uuid.UUID | None = None,
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
+    typed: Mapping[str, str] | None = None,
     continues: int | None = None,
     mends: int | None = None,
     correlation: str = "",
@@ -80,7 +81,8 @@ def submit(
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
     `reason` is why the copy is needed; `submission` identifies one sending of the form; `lookups` is what was known of
-    source and destinations; copies don't start before `start_not_before`; `continues` is the number of the
+    source and destinations; copies don't start before `start_not_before`; `typed` are the names that were typed with
+    placeholders, by input; `continues` is the number of the
     finished request that these are more destinations of, `mends` that of the failed copy of another request that is
     asked for again; `correlation` is what a program calls it, `webhook` the name of the one that is told of
     this request; `anyway` is there when it is submitted although something is known to be in its way. Raises
@@ -102,6 +104,7 @@ def submit(
         failed,
         by_machine=actor.token is not None,
         anyway=anyway,
+        typed=typed or {},
     )
 
     def store() -> CopyRequest:
@@ -129,6 +132,7 @@ def resubmit(
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
     anyway: Anyway | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> CopyRequest:
     """Submits a request again that was sent back: a new round with these calls, under the rules of now.
 
@@ -148,6 +152,9 @@ def resubmit(
         by_machine=actor.token is not None,
         anyway=anyway,
         fresh=lookups or {},
+        # What was a pattern at first stays one for a clone, unless the name was edited.
+        typed=typed
+        or (request.typed if [call.name for call in calls] == [each.name for each in request.calls()] else {}),
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
@@ -169,6 +176,7 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
         by_machine=request.by_machine,
         anyway=_anyway_before(request),
         fresh=lookups or {},
+        typed=request.typed,
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 

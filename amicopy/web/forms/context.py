@@ -34,9 +34,10 @@ from amicopy.copies.rules import known_problems
 from amicopy.copies.rules.cautions import known_of
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
+from amicopy.web.forms import tag_lines
 from amicopy.web.forms.member_forms import TRUE
 from amicopy.web.forms.notes import Note, notes_of, prediction_words
-from amicopy.web.forms.region_ticks import chosen_regions, continents
+from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
 from amicopy.web.forms.request_form import RequestForm
 from amicopy.web.forms.rows import Row
 from amicopy.web.request_filters import row_number
@@ -92,6 +93,8 @@ def form_context(
         notes.setdefault(at, []).insert(
             0, Note("warn", f"Request #{mended.request_id} failed here. {explanation.cause}")
         )
+    pasted = tag_lines.read(form.text("paste"))
+    notes.setdefault("paste", []).extend(Note("warn", problem) for problem in pasted.problems)
     below = slots(form, notes)
     problems = problems_of(form, calls, found)
     several = sources_of(form)
@@ -103,9 +106,10 @@ def form_context(
         "picked": sum(is_picked(form, row) for row in form.destinations),
         "continents": continents(form.destinations, regions),
         "ticked": " ".join(chosen_regions(form.destinations)),
-        # A long table is what somebody works in; the boxes above it are out of the way.
-        "regions_open": len(form.destinations) < LONG,
         "accounts": accounts_of(form, user),
+        # A long table is what somebody works in; what is above and below it says less.
+        "long": len(form.destinations) >= LONG,
+        "many_tags": len(form.tags) >= LONG,
         "kinds": KINDS,
         "required_tags": required_in_words(),
         "regions": regions,
@@ -128,6 +132,7 @@ def form_context(
             for index, call in enumerate(calls)
         ),
         "anyway": form.text("submit_anyway").lower() in TRUE,
+        "pasted": pasted,
         "copies": len(calls) * len(form.each),
         "advanced_open": bool(form.text("start_not_before"))
         or any(form.text(parameter.name) or form.errors.get(parameter.name) for parameter in of_section("Advanced")),
@@ -203,7 +208,7 @@ def inputs_of(form: RequestForm) -> list[str]:
         for parameter in of_section(section):
             names.append(parameter.name)
             if parameter.kind == "tags":
-                names += [f"tags-{index}-Key" for index in range(len(form.tags))]
+                names += [*(f"tags-{index}-Key" for index in range(len(form.tags))), "paste"]
     return [*names, "reason", "submit_anyway_reason"]
 
 
@@ -212,13 +217,17 @@ def destination_row(form: RequestForm, index: int, regions: Sequence[RegionPlace
     the list stands there as it is, unless the row was opened to make another kind of it."""
     row = form.destinations[index]
     name = row.get(DESTINATION_REGION.name, "")
-    region = next((each for each in regions if each.name == name), None)
+    # One that AWS doesn't list for the account is still the Region that was asked for.
+    title = partitions.region_title(name) if partitions.partition_of(name) else ""
+    known = next((each for each in regions if each.name == name), RegionPlace(name, title, usable=True))
+    region = known if known.title and known.title != name else None
     fixed = region is not None and row["kind"] == "region" and not row.get("open")
     members = [parameter for parameter in of_destination("region" if fixed else "") if parameter != DESTINATION_REGION]
     return {
         "kind": row["kind"],
         "open": bool(row.get("open")),
         "region": region if fixed else None,
+        "title": short_title(region) if region else "",
         "where": DESTINATION_REGION,
         "members": [parameter for parameter in members if not parameter.own.folded],
         "folded": [parameter for parameter in members if parameter.own.folded],

@@ -22,6 +22,15 @@ def initial_again(request: CopyRequest) -> dict[str, str]:
     }
 
 
+def clone_of(request: CopyRequest) -> dict[str, str]:
+    """The form's data for a clone: names that were typed with placeholders have them again, so `{date}` is the day it
+    is submitted."""
+    data = initial_of(request.calls_as_asked(), account=request.account, reason=request.reason)
+    if request.typed:
+        data = {name: value for name, value in data.items() if name != "Name" and not name.endswith("-Name")}
+    return {**data, **request.typed}
+
+
 def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) -> dict[str, str]:
     """The form's data for a clone of these calls; the token stays behind, it works once."""
     data: dict[str, str] = {"account": account.name, "reason": reason}

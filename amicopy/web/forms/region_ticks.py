@@ -53,9 +53,7 @@ def continents(destinations: Sequence[Row], regions: Sequence[RegionPlace]) -> l
     chosen = set(chosen_regions(destinations))
     found: dict[str, list[Tick]] = {}
     for region in regions:
-        # "Europe (Ireland)" is Ireland among those of Europe.
-        title = re.sub(r"^[^(]*\((.*)\)$", r"\1", region.title)
-        tick = Tick(region.name, title, region.name in chosen, region.usable, region.reason)
+        tick = Tick(region.name, short_title(region), region.name in chosen, region.usable, region.reason)
         found.setdefault(continent_of(region.name), []).append(tick)
     order = [*CONTINENTS, ELSEWHERE]
     return [Continent(name, found[name]) for name in order if name in found]
@@ -65,6 +63,11 @@ def continent_of(region: str) -> str:
     """Where a Region is, by its code."""
     begins = region.partition("-")[0]
     return next((name for name, codes in CONTINENTS.items() if begins in codes), ELSEWHERE)
+
+
+def short_title(region: RegionPlace) -> str:
+    """Ireland, of "Europe (Ireland)"."""
+    return re.sub(r"^[^(]*\((.*)\)$", r"\1", region.title)
 
 
 def chosen_regions(destinations: Sequence[Row]) -> list[str]:

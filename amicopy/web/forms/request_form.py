@@ -115,6 +115,11 @@ class RequestForm:
         return shared | {name: value for name, value in own.items() if value}
 
     @property
+    def typed(self) -> dict[str, str]:
+        """The same for who starts from this request; nothing where none has a placeholder."""
+        return self.names if any("{" in text for text in self.names.values()) else {}
+
+    @property
     def wants_source_name(self) -> bool:
         return any("{source}" in name for name in self.names.values())
 
@@ -191,6 +196,8 @@ class RequestForm:
             self.add_error("destinations", f"Send at most {MOST} rows.")
         for name, problem in {**self._name_problems(), **self._empty_kinds()}.items():
             self.add_error(name, problem)
+        if self.text("paste"):
+            self.add_error("paste", "Add the pasted tags, or empty this box: they aren't among the tags yet.")
         if "\0" in "".join(self.data.values()):
             self.add_error("reason", "Remove the NUL character: it isn't text.")
         reason = self.text("reason")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.parameters import DESTINATION_REGION, Parameter, of_destination, of_scope
+from amicopy.web.forms import tag_lines
 from amicopy.web.forms.context import is_picked, regions_for
 from amicopy.web.forms.region_ticks import continent_of, with_ticks
 from amicopy.web.forms.request_form import SOURCE, RequestForm
@@ -33,6 +34,10 @@ def pressed(data: Mapping[str, str], account: Account | None) -> tuple[dict[str,
         if len(form.tags) < MOST:
             rows["tags"] = [*form.tags, {"image": "on", "snapshot": "on"}]
         focus = "tag"
+    elif ticked.get("add") == "pasted":
+        pasted = tag_lines.read(ticked.get("paste", ""))
+        rows["tags"], ticked = tag_lines.added(form.tags, pasted.tags), {**ticked, "paste": "\n".join(pasted.left)}
+        focus = "paste" if pasted.left else "add-tag"
     elif "remove-destination" in ticked:
         rows["destinations"], focus = _without(form.destinations, ticked["remove-destination"]), "add-destination"
     elif "remove-tag" in ticked:

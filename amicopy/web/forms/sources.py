@@ -54,5 +54,6 @@ def _same_names(calls: Sequence[Sequence[Call]]) -> list[FieldError]:
     return [
         FieldError("Name", f"Put {{source}} into the name: {number} images would have this one in {place}.", index)
         for (index, place, name), number in names.items()
-        if number > 1 and name and place
+        # A pattern that couldn't be filled in is refused for that.
+        if number > 1 and name and place and "{" not in name
     ]

@@ -13,17 +13,19 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
+from amicopy.copies.core.parameters import DESTINATION_REGION
 from amicopy.copies.lookups import places, snapshot, source
 from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.operations import permission_checks
 from amicopy.web.actor import signed_in
-from amicopy.web.forms import region_ticks, sources
+from amicopy.web.forms import prefilled, region_ticks, sources
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
 from amicopy.web.forms.request_form import SOURCE, RequestForm
 from amicopy.web.request_filters import row_number
@@ -35,8 +37,8 @@ CHECKED = "requests/new/_check_answer.html"
 TURNS, PAUSES = 20, (150, 300, 600, 1200, 2000)
 
 
-# Inputs that may be sent several times; they stand in one text, with spaces between.
-SEVERAL = (SOURCE, region_ticks.BOXES)
+# Inputs that may be sent several times, and what stands between their texts in one.
+SEVERAL = {SOURCE: " ", region_ticks.BOXES: " ", DESTINATION_REGION.name: " ", prefilled.TAGS: "\n"}
 
 
 def posted(request: HttpRequest) -> dict[str, str]:
@@ -46,7 +48,9 @@ def posted(request: HttpRequest) -> dict[str, str]:
 
 def plain(query: QueryDict) -> dict[str, str]:
     """The same of any address or body: one text for each name."""
-    texts = {name: " ".join(query.getlist(name)) if name in SEVERAL else value for name, value in query.items()}
+    texts = {
+        name: SEVERAL[name].join(query.getlist(name)) if name in SEVERAL else value for name, value in query.items()
+    }
     return {name: text.replace("\0", "\ufffd") for name, text in texts.items() if isinstance(text, str)}
 
 
@@ -115,6 +119,11 @@ def regions(request: HttpRequest) -> HttpResponse:
         looks.begin(places.regions_question(form.account.read_only()))(0.0)
     context = {"form": form, "regions": regions_for(form.account), "asks_again": looks.unanswered}
     return render(request, "requests/new/_regions.html", context | turn_after(request, looks))
+
+
+def link_to(request: HttpRequest, form: RequestForm) -> str:
+    """The address that opens a new form as this one stands."""
+    return request.build_absolute_uri(f"{reverse('request-new')}?{prefilled.query_of(form.data)}")
 
 
 def see_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Source | NotThere | Missing | None:
@@ -194,6 +203,6 @@ def _fragment(
     found: snapshot.Kept | None = None,
 ) -> HttpResponse:
     user: User = signed_in(request)
-    context: dict[str, Any] = form_context(form, user, found, looked)
+    context: dict[str, Any] = form_context(form, user, found, looked) | {"link": link_to(request, form)}
     name = "checking" if template == CHECKED else "looking"
     return render(request, template, context | (turn_after(request, looks, name) if looks else {}))

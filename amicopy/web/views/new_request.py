@@ -22,11 +22,10 @@ from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import presets, row_buttons, sources
+from amicopy.web.forms import prefilled, presets, row_buttons, sources
 from amicopy.web.forms.context import Looked, form_context
-from amicopy.web.forms.initial_data import initial_again, initial_of, mended_of, more_of
+from amicopy.web.forms.initial_data import clone_of, initial_again, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
-from amicopy.web.models import Preset
 from amicopy.web.request_filters import row_number
 from amicopy.web.views import lookups
 from amicopy.web.views.request_detail import find
@@ -34,8 +33,6 @@ from amicopy.web.views.request_detail import find
 # Buttons that show the page again and ask AWS: what a script does without them.
 LOOK = ("look", "check", "use-region")
 SUBMITTED_SECONDS = 7 * 86400
-# A set is stored after its look-ups, which takes longer than one request: so they may take less.
-SET_SECONDS = 1.5
 
 
 @unsent_posts.keeps_unsent
@@ -81,7 +78,7 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
     account, looks = form.account, _patient(request)
-    with async_queries.waiting(SET_SECONDS if len(form.each) > 1 else None) as until:
+    with async_queries.waiting() as until:
         if any(each.wants_source_name for each in form.each):
             lookups.see_source(form, looks, until=until)
             lookups.name_source(form)
@@ -98,6 +95,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
             "reason": form.text("reason"),
             "start_not_before": form.start_not_before,
             "anyway": form.anyway,
+            "typed": form.typed,
         }
         try:
             if again is not None:
@@ -147,13 +145,14 @@ def _preset(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
     user = signed_in(request)
     try:
         if "save-preset" in data:
-            saved = presets.save(user, data.get("preset-name", ""), data)
-            messages.success(request, f"Preset “{saved.name}” is saved. Nothing was submitted.")
+            saved = presets.save(actor_of(request), user, data.get("preset-name", ""), data)
+            whose = f" for {saved.team.name}" if saved.team else ""
+            messages.success(request, f"Preset “{saved.name}” is saved{whose}. Nothing was submitted.")
         elif "load-preset" in data:
             loaded, data = presets.load(user, row_number(data.get("preset")), data)
             messages.success(request, f"Preset “{loaded.name}” is filled in. Check it before you submit.")
         else:
-            deleted = presets.delete(user, row_number(data.get("preset")))
+            deleted = presets.delete(actor_of(request), user, row_number(data.get("preset")))
             messages.success(request, f"Preset “{deleted.name}” is deleted.")
     except presets.Refused as refused:
         messages.error(request, str(refused))
@@ -193,8 +192,8 @@ def _initial(request: HttpRequest) -> dict[str, str]:
         return mended_of(failed)
     cloned = _visible(request, request.GET.get("clone", ""))
     if cloned is not None:
-        return initial_of(cloned.calls_as_asked(), account=cloned.account, reason=cloned.reason)
-    return _blank()
+        return clone_of(cloned)
+    return {**_blank(), **filled} if (filled := prefilled.fields_of(lookups.plain(request.GET))) else _blank()
 
 
 def _usual_account(request: HttpRequest, accounts: Sequence[Account]) -> Account:
@@ -238,9 +237,11 @@ def _page(
     that is edited, `turn` when the answers to dry runs are asked for again."""
     context = {
         **form_context(form, signed_in(request), found, looked),
+        "link": lookups.link_to(request, form),
         "focus": focus,
         "fresh": fresh,
-        "presets": Preset.objects.filter(person=signed_in(request)),
+        "presets": presets.open_to(signed_in(request)),
+        "teams": presets.teams_of(signed_in(request)),
         "latest": CopyRequest.objects.filter(requester=signed_in(request)).order_by("-pk").first() if fresh else None,
         "again": again,
         "sent_back": again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES).last()
