@@ -20,22 +20,13 @@ from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.lookups import snapshot
 from amicopy.copies.requests import follow_ups, look_again
+from amicopy.copies.requests.submission_reasons import Anyway, not_accepted, reason_errors
 from amicopy.copies.rules import known_problems
 from amicopy.copies.rules.case import Case
 from amicopy.copies.voting import facts, left_out, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
-LONGEST_REASON = 4000
-
-
-@dataclass(frozen=True)
-class Anyway:
-    """That somebody submits although something known is in the way, and why. `known` are the problems that they were
-    shown, by `known_problems.key_of`; None: a program, which takes what there is."""
-
-    reason: str
-    known: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +166,7 @@ def check_submission(
     `again` is the number of the request that is submitted again: its own unused tokens are free. `in_the_way` is what
     look-ups found, which is let pass where it is submitted `anyway`.
     """
-    errors = reason_errors(reason) + _not_accepted(in_the_way, calls, anyway)
+    errors = reason_errors(reason) + not_accepted(in_the_way, calls, anyway)
     if not account.enabled:
         errors.append(FieldError("account", f"Choose another account. {account.name} is switched off."))
     elif requester is not None and not permissions.may_ask_in(requester, account):
@@ -196,35 +187,6 @@ def check_submission(
     if requester is not None and not errors:
         errors += _nobody_could(facts.facts_for(account, requester, lookups or {}, by_machine=by_machine), calls)
     return errors
-
-
-def reason_errors(reason: str) -> list[FieldError]:
-    """What is wrong with why a copy is needed."""
-    if not reason.strip():
-        return [FieldError("reason", "Enter why this copy is needed.")]
-    if "\0" in reason:
-        return [FieldError("reason", "Remove the NUL character: it isn't text.")]
-    if len(reason) > LONGEST_REASON:
-        words = f"Shorten the reason to {LONGEST_REASON:,} characters. This has {len(reason):,}."
-        return [FieldError("reason", words)]
-    return []
-
-
-def _not_accepted(in_the_way: Sequence[FieldError], calls: Sequence[Call], anyway: Anyway | None) -> list[FieldError]:
-    """What is in the way and wasn't known to who submits it anyway, and what is wrong with why they do."""
-    if anyway is None or not in_the_way:
-        return list(in_the_way)
-    known = anyway.known
-    new = [each for each in in_the_way if known is not None and known_problems.key_of(each, calls) not in known]
-    name = "submit_anyway_reason"
-    if not anyway.reason.strip():
-        return [*new, FieldError(name, "Enter why to submit it anyway: who decides reads that first.")]
-    if "\0" in anyway.reason:
-        return [*new, FieldError(name, "Remove the NUL character: it isn't text.")]
-    if len(anyway.reason) > LONGEST_REASON:
-        words = f"Shorten it to {LONGEST_REASON:,} characters. This has {len(anyway.reason):,}."
-        return [*new, FieldError(name, words)]
-    return new
 
 
 def claim_names(handed_in: Submission, again: int | None = None) -> None:

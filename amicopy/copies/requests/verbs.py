@@ -31,7 +31,6 @@ from amicopy.copies.requests.decide import (
     request_changes,
 )
 from amicopy.copies.requests.submission_checks import (
-    Anyway,
     Submission,
     check_submission,
     claim_names,
@@ -39,6 +38,7 @@ from amicopy.copies.requests.submission_checks import (
     refuse,
     store_calls,
 )
+from amicopy.copies.requests.submission_reasons import Anyway
 from amicopy.copies.requests.submission_storage import event_data, store_request, twice
 from amicopy.copies.rules import known_problems
 

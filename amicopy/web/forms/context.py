@@ -1,6 +1,5 @@
 """What the form's page and its fragments show: one context for all of them, so that they can't disagree."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +8,6 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.aws import partitions
-from amicopy.copies import rules
 from amicopy.copies.core import cli_command, explanations
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
@@ -21,8 +19,7 @@ from amicopy.copies.core.parameters import (
     of_destination,
     of_section,
 )
-from amicopy.copies.lifecycle import source_binding
-from amicopy.copies.lookups import async_queries, entry, places, snapshot, source
+from amicopy.copies.lookups import async_queries, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
 from amicopy.copies.lookups.places import RegionPlace
@@ -30,15 +27,12 @@ from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.requests import follow_ups
 from amicopy.copies.requests.submission_checks import marked_calls
-from amicopy.copies.rules import known_problems
-from amicopy.copies.rules.cautions import known_of
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
-from amicopy.web.forms import tag_lines
-from amicopy.web.forms.member_forms import TRUE
+from amicopy.web.forms import in_the_way, tag_lines
 from amicopy.web.forms.notes import Note, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
-from amicopy.web.forms.request_form import RequestForm
+from amicopy.web.forms.request_form import RequestForm, place_of
 from amicopy.web.forms.rows import Row
 from amicopy.web.request_filters import row_number
 
@@ -96,7 +90,6 @@ def form_context(
     pasted = tag_lines.read(form.text("paste"))
     notes.setdefault("paste", []).extend(Note("warn", problem) for problem in pasted.problems)
     below = slots(form, notes)
-    problems = problems_of(form, calls, found)
     several = sources_of(form)
     return {
         "form": form,
@@ -106,7 +99,7 @@ def form_context(
         "picked": sum(is_picked(form, row) for row in form.destinations),
         "continents": continents(form.destinations, regions),
         "ticked": " ".join(chosen_regions(form.destinations)),
-        "accounts": accounts_of(form, user),
+        "accounts": in_the_way.accounts_of(form.accounts, user),
         # A long table is what somebody works in; what is above and below it says less.
         "long": len(form.destinations) >= LONG,
         "many_tags": len(form.tags) >= LONG,
@@ -124,14 +117,7 @@ def form_context(
         **_source_context(form, seen, looked, account),
         **_aside_context(first, calls, found, user),
         "sources": several,
-        "in_the_way": [(first.input_of(each), place_of(first.input_of(each)) + each.message) for each in problems],
-        "known_problems": " ".join(dict.fromkeys(known_problems.key_of(each, calls) for each in problems)),
-        "keys_asked": any(call.parameters.get("KmsKeyId") for call in calls),
-        "keys_unknown": any(
-            call.parameters.get("KmsKeyId") and "key" not in known_of(calls, found, index)
-            for index, call in enumerate(calls)
-        ),
-        "anyway": form.text("submit_anyway").lower() in TRUE,
+        **in_the_way.context_of(form, calls, found, {each.source[1]: known_source(each) for each in form.each[1:]}),
         "pasted": pasted,
         "copies": len(calls) * len(form.each),
         "advanced_open": bool(form.text("start_not_before"))
@@ -139,29 +125,6 @@ def form_context(
         "checked": list(zip(calls, looked.permissions, strict=False)),
         "asked": looked.asked,
     }
-
-
-def accounts_of(form: RequestForm, user: User) -> list[tuple[Account, str]]:
-    """The accounts to choose from, each with what is said of it: that it can't be entered, or was used last."""
-    closed = entry.problems(form.accounts)
-    used = CopyRequest.objects.filter(requester=user).order_by("-pk").values_list("account_id", flat=True).first()
-    return [
-        (each, "can’t be entered" if each.pk in closed else "used last" if each.pk == used else "")
-        for each in form.accounts
-    ]
-
-
-def problems_of(form: RequestForm, calls: Sequence[Call], found: Kept) -> list[FieldError]:
-    """What look-ups found in the way of the first source's calls, and in that of the other sources."""
-    problems = rules.found_in_the_way(calls, lookups=found)
-    for each in form.each[1:]:
-        others, seen = each.read(), known_source(each)
-        if isinstance(seen, Source):
-            problems += rules.found_in_the_way(others, lookups={"source": source_binding.lookup_of(seen.image)})
-        elif isinstance(seen, NotThere):
-            missing = {"ImageId": seen.ImageId, "Region": seen.Region}
-            problems += rules.found_in_the_way(others, lookups={"source_not_there": missing})
-    return list(dict.fromkeys(problems))
 
 
 def known_source(form: RequestForm) -> Source | NotThere | None:
@@ -246,12 +209,6 @@ def sources_of(form: RequestForm) -> list[dict[str, Any]]:
         return []
     seen = [(each.source[1], known_source(each)) for each in form.each]
     return [{"ImageId": image_id, "found": found if isinstance(found, Source) else None} for image_id, found in seen]
-
-
-def place_of(name: str) -> str:
-    """Which destination an input belongs to, as its legend says it."""
-    row = re.match(r"destinations-([0-9]+)-", name)
-    return f"Destination {int(row[1]) + 1}: " if row else ""
 
 
 def _source_context(

@@ -2,7 +2,7 @@
 submitted."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,16 +13,16 @@ from django.views.decorators.http import require_http_methods
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
-from amicopy.copies.core.models import Account, CopyRequest, Decision
+from amicopy.copies.core.models import CopyRequest, Decision
 from amicopy.copies.core.parameters import of_scope
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.lookups import async_queries, entry, snapshot
+from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import prefilled, presets, row_buttons, sources
+from amicopy.web.forms import in_the_way, prefilled, presets, row_buttons, sources
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import clone_of, initial_again, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
@@ -47,7 +47,9 @@ def new_request(request: HttpRequest) -> HttpResponse:
         form = lookups.form_of(request, data)
         fresh = data == _blank()
         if fresh and form.accounts:
-            form = lookups.form_of(request, {**data, "account": _usual_account(request, form.accounts).name})
+            form = lookups.form_of(
+                request, {**data, "account": in_the_way.usual_account(form.accounts, signed_in(request)).name}
+            )
         return _page(request, form, fresh=fresh)
     return _posted(request, {**lookups.posted(request), "again": ""})
 
@@ -194,15 +196,6 @@ def _initial(request: HttpRequest) -> dict[str, str]:
     if cloned is not None:
         return clone_of(cloned)
     return {**_blank(), **filled} if (filled := prefilled.fields_of(lookups.plain(request.GET))) else _blank()
-
-
-def _usual_account(request: HttpRequest, accounts: Sequence[Account]) -> Account:
-    """The account that the person asked in last, as far as amicopy gets into it; else the first it gets into."""
-    closed = entry.problems(accounts)
-    mine = CopyRequest.objects.filter(requester=signed_in(request)).order_by("-pk")
-    used = mine.values_list("account_id", flat=True).first()
-    ways = [account for account in accounts if account.pk not in closed] or list(accounts)
-    return next((account for account in ways if account.pk == used), ways[0])
 
 
 def _blank() -> dict[str, str]:
