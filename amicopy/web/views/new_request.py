@@ -47,9 +47,8 @@ def new_request(request: HttpRequest) -> HttpResponse:
         form = lookups.form_of(request, data)
         fresh = data == _blank()
         if fresh and form.accounts:
-            form = lookups.form_of(
-                request, {**data, "account": in_the_way.usual_account(form.accounts, signed_in(request)).name}
-            )
+            usual = in_the_way.usual_account(form.accounts, signed_in(request))
+            form = lookups.form_of(request, {**data, "account": usual.name})
         return _page(request, form, fresh=fresh)
     return _posted(request, {**lookups.posted(request), "again": ""})
 
