@@ -20,6 +20,10 @@
         option.disabled = fact.disabled && !option.selected;
       }
     }
+    for (const fact of facts.querySelectorAll("option")) {
+      const box = one(`#region-${CSS.escape(fact.value)}`);
+      if (box) box.disabled = fact.disabled && !box.checked;
+    }
   }
   document.addEventListener("htmx:after:swap", applyRegions);
 
@@ -28,6 +32,22 @@
     const list = one("#in-the-way [data-known]");
     if (list) one("#known-problems").value = list.dataset.known;
   });
+
+  // --- rows that are written into: all at once, and how many they are ---
+  const picks = () => [...document.querySelectorAll("[data-pick]")];
+  function countPicks() {
+    const picked = picks().filter((box) => box.checked).length;
+    const every = one("[data-every]");
+    if (!every) return;
+    every.checked = picked > 0 && picked === picks().length;
+    one("[data-picked]").textContent = picked || picks().length;
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-every]")) for (const box of picks()) box.checked = event.target.checked;
+    if (event.target.matches("[data-every], [data-pick]")) countPicks();
+  });
+  document.addEventListener("htmx:after:swap", countPicks);
+  countPicks();
 
   document.addEventListener("click", (event) => {
     // --- the source is in another Region: choose it and look again ---

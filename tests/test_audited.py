@@ -48,6 +48,7 @@ WITHOUT = {
     "copies.operations.tokens:keep_use": "when a token was used last",
     "copies.requests.decide:_store": "its verb tells it",
     "copies.requests.look_again:look": "when to look next; what was found is told by `_store`",
+    "copies.requests.request_sets:_store": "each request of a set is told, with the set's number",
     "copies.requests.submission_checks:new_attempt": "its verb tells it",
     "copies.requests.submission_checks:store_calls": "its verb tells it",
     "copies.voting.lone_changes:_keep": "its verb tells it",
@@ -56,7 +57,6 @@ WITHOUT = {
     "notify.models:save": "its verb tells it",
     "notify.mutes:keep": "what a person wants to be told",
     "notify.outbox": "messages follow events and have a list of their own",
-    "web.forms.presets": "a person's own form",
     "web.sign_in_limits": "counts of tries; what they come to is told by sign_in_history",
     "web.table_sweeps": "what nobody needs any more",
     "web.unsent_posts": "what nobody has handed in",
@@ -65,7 +65,9 @@ WITHOUT = {
 # `people.added` writes the user and tells all of it.
 TOLD = {"copies.operations.services:add"}
 # Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own.
-SECOND_EVENT = {f"copies.requests.verbs:{name}" for name in ("_new_round", "_tell_of", "store", "submit")}
+SECOND_EVENT = {f"copies.requests.verbs:{name}" for name in ("_new_round",)} | {
+    f"copies.requests.submission_storage:{name}" for name in ("_tell_of", "store_request")
+}
 
 
 @dataclass(frozen=True)

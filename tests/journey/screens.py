@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.journey.browsing import Window, launched
 from tests.journey.conftest import Person, Running, everything, until
+from tests.web.conftest import typed
 from tests.web.page import read
 
 # Width of the window, and its height: what is below belongs to the picture too, up to a limit.
@@ -52,7 +53,7 @@ def _filled(page: Page) -> None:
     page.locator("[name=SourceRegion]").select_option("us-east-1")
     page.locator("[name=SourceImageId]").fill("ami-0a7f3c92d41be6058")
     page.locator("[name=Name]").fill("{source}-{region}")
-    page.locator("#source-preview table").wait_for()
+    page.locator("#source-preview", has_text="52 GiB in 2 volumes").wait_for()
     page.locator("#add-destination").click()
     for row, (region, key) in enumerate((("eu-west-1", "alias/golden-images"), ("us-west-2", "alias/retired"))):
         page.locator(f"[name=destinations-{row}-DestinationRegion]").select_option(region)
@@ -81,6 +82,12 @@ def _list_of_keys(page: Page) -> None:
     page.locator("[role=option]").first.wait_for()
 
 
+def _many(page: Page) -> None:
+    """The form with two sources and eight destinations, as a link opens it."""
+    _afresh(page)
+    page.locator("#source-preview", has_text="52 GiB in 2 volumes").wait_for()
+
+
 def _looked_at(page: Page) -> None:
     if page.locator("[data-region]").count() == 0:
         page.get_by_role("button", name="Check now").click()
@@ -96,6 +103,17 @@ class Screen:
     path: str
     do: Callable[[Page], None] = lambda page: None
 
+
+TWO_SOURCES = ("ami-0a7f3c92d41be6058", "ami-0b81d5e6f0a297c34")
+MANY = "&".join(
+    (
+        "account=sandbox&SourceRegion=us-east-1&Name={{source}}-{{region}}&reason=PLAT-482:%20week%2047",
+        *(f"SourceImageId={image}" for image in TWO_SOURCES),
+        *(f"DestinationRegion={region}-1" for region in ("eu-west", "eu-central", "us-east", "sa-east", "ca-central")),
+        *(f"DestinationRegion={region}-2" for region in ("us-west", "us-east", "eu-west")),
+        "TagSpecifications=team%3Dplatform",
+    )
+)
 
 SCREENS = (
     Screen("sign-in", "", "/sign-in/"),
@@ -116,6 +134,8 @@ SCREENS = (
     Screen("new-request-filled", "requester", "/requests/new/", _filled),
     Screen("new-request-sources", "requester", "/requests/new/", _list_of_sources),
     Screen("new-request-keys", "requester", "/requests/new/", _list_of_keys),
+    Screen("new-request-many", "requester", f"/requests/new/?{MANY}", _many),
+    Screen("set", "approver", "/sets/{set}/"),
     Screen("new-request-refused", "requester", "/requests/new/", _refused),
     Screen("approvals", "approver", "/approvals/"),
     Screen("audit", "auditor", "/audit/"),
@@ -210,6 +230,13 @@ def stage(running: Running) -> dict[str, int]:
     numbers["anyway"] = ask("payments-base-2026.11.25", *regions[:2], **retired)
     ask("bastion-2026.11.25", "eu-central-1", reason="SEC-91: patched OpenSSH; the old one must be gone by Friday")
     ask("build-cache-2026.11.25", "ap-northeast-1", reason="CI-12: builds in Tokyo wait 9 minutes for their base image")
+    path, _ = requester.post(
+        "/requests/new/",
+        **typed(
+            SourceImageId=" ".join(TWO_SOURCES), Name="{source}-set", reason="PLAT-482: week 47 image for both kinds"
+        ),
+    )
+    numbers["set"] = int(path.split("/")[2])
     numbers["service"] = _service(Person(running.url, "admin"))
     until(lambda: 'data-progress="4' in requester.get(f"/requests/{numbers['running']}/"))
     until(lambda: "Waiting" in requester.get(f"/requests/{numbers['unreachable']}/"))

@@ -1,6 +1,8 @@
 """The form in a browser: look-ups while typing, rows, what survives a refresh, and four destinations to the end."""
 
 import re
+from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,6 +13,14 @@ from tests.journey.conftest import Person, until
 pytestmark = MARKS
 OUTPOST = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0a1b2c3d4e5f67890"
 SLOW = 20_000
+# Regions that the sandbox's account has, and some that it hasn't.
+TICKED = ("eu-west-1", "eu-central-1", "us-west-2", "us-east-2", "sa-east-1", "ap-southeast-2")
+TWENTY = (
+    *TICKED,
+    *("us-east-1", "us-west-1", "ca-central-1", "eu-west-2", "eu-west-3", "eu-north-1", "eu-south-1"),
+    *("ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
+    "ap-southeast-3",
+)
 
 
 def choose_source(page: Page, region: str = "us-east-1") -> None:
@@ -81,7 +91,7 @@ def test_rows_come_and_go_in_place_and_keep_what_was_typed(windows: Windows) -> 
     page.locator("#add-destination").click()
     page.locator("[name=destinations-2-DestinationRegion]").select_option("eu-west-2")
     page.get_by_role("button", name="Remove destination 1").click()
-    expect(page.locator("fieldset.dest")).to_have_count(2)
+    expect(page.locator("li.drow:not(.all)")).to_have_count(2)
     expect(page.locator("#add-destination")).to_be_focused()
     expect(page.locator("[name=destinations-0-DestinationRegion]")).to_have_value("us-west-2")
     expect(page.locator("[name=destinations-0-KmsKeyId]")).to_have_value("alias/west")
@@ -150,6 +160,65 @@ def test_the_form_is_filled_in_and_sent_by_keyboard_alone(windows: Windows) -> N
     expect(page.locator("[data-request][data-state=PENDING]")).to_be_visible(timeout=SLOW)
 
 
+def filled_in(regions: Sequence[str], tags: int = 0) -> str:
+    """A link to the form with these destinations and so many tags."""
+    fields = [("account", "sandbox"), ("SourceRegion", "us-east-1"), ("SourceImageId", "ami-0a7f3c92d41be6058")]
+    fields += [("Name", "{source}-{region}"), ("reason", "PLAT-5: everywhere")]
+    fields += [("DestinationRegion", region) for region in regions]
+    fields += [("TagSpecifications", f"key-{number}=value {number}") for number in range(tags)]
+    return f"/requests/new/?{urlencode(fields)}"
+
+
+def test_twenty_destinations_and_fifty_tags_stay_within_1800_px(windows: Windows) -> None:
+    window = windows("requester", viewport={"width": 1280, "height": 900})
+    page = window.page
+    page.goto(filled_in(TWENTY, tags=50))
+    expect(page.locator("#source-preview")).to_contain_text("52 GiB in 2 volumes", timeout=SLOW)
+    expect(page.locator("li.drow:not(.all)")).to_have_count(20)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 1800
+    for width in (320, 390, 1280, 1920, 2560):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_twenty_regions_are_ticked_by_keyboard_and_one_row_writes_into_all(windows: Windows) -> None:
+    page = windows("requester").page
+    page.goto("/requests/new/")
+    for number, region in enumerate(TICKED, 1):
+        page.locator(f"#region-{region}").press("Space")
+        expect(page.locator("li.drow:not(.all)")).to_have_count(number, timeout=SLOW)
+        expect(page.locator(f"#region-{region}")).to_be_focused()
+    page.locator("[name=KmsKeyId]").fill("alias/golden-images")
+    page.locator("[name=Encrypted]").select_option("true")
+    page.get_by_role("button", name=f"Apply to {len(TICKED)}").press("Enter")
+    last = len(TICKED) - 1
+    expect(page.locator(f"[name=destinations-{last}-KmsKeyId]")).to_have_value("alias/golden-images", timeout=SLOW)
+    expect(page.locator("[name=KmsKeyId]")).to_have_value("")
+    page.locator(f"#region-{TICKED[0]}").press("Space")
+    expect(page.locator("li.drow:not(.all)")).to_have_count(last, timeout=SLOW)
+
+
+def test_two_sources_are_sent_without_a_script_and_followed_together(windows: Windows) -> None:
+    window = windows("requester", java_script_enabled=False)
+    page = window.page
+    page.goto("/requests/new/")
+    page.locator("[name=SourceRegion]").select_option("us-east-1")
+    page.locator("[name=SourceImageId]").fill("ami-0a7f3c92d41be6058 ami-0b81d5e6f0a297c34")
+    page.locator("[name=Name]").fill("{source}-both")
+    for region in ("eu-west-1", "us-west-2"):
+        page.locator(f"#region-{region}").check()
+    page.get_by_role("button", name="Update the table below").click()
+    expect(page.locator("li.drow:not(.all)")).to_have_count(2)
+    page.locator("#paste summary").click()
+    page.locator("[name=paste]").fill("team=web")
+    page.locator("#add-pasted").click()
+    expect(page.locator("[name=tags-0-Key]")).to_have_value("team")
+    page.locator("[name=reason]").fill("PLAT-6: both kinds")
+    page.locator("#submit").click()
+    expect(page.locator("h1")).to_have_text("2 requests, 4 copies")
+    expect(page.locator("[data-request][data-state=PENDING]")).to_have_count(2)
+
+
 def test_two_regions_an_outpost_and_a_local_zone_go_through_to_the_end(windows: Windows, approver: Person) -> None:
     window = windows("requester")
     page = window.page
@@ -159,6 +228,9 @@ def test_two_regions_an_outpost_and_a_local_zone_go_through_to_the_end(windows: 
         if number:
             page.locator("#add-destination").click()
         page.locator(f"[name=destinations-{number}-DestinationRegion]").select_option(region)
+    # A Region that stands in its line is opened to make another place of it.
+    page.get_by_role("button", name="Outpost or Local Zone in us-east-1").click()
+    expect(page.locator("#f-destinations-2-kind-outpost")).to_be_attached()
     page.locator("#f-destinations-2-kind-outpost").check()
     page.locator("[name=destinations-2-DestinationOutpostArn]").fill(OUTPOST)
     page.locator("#f-destinations-3-kind-zone").check()

@@ -236,6 +236,18 @@ def test_a_clone_starts_with_the_parameters_and_without_the_token(signed_in: Sig
     assert "week-47" not in page.source
 
 
+def test_a_clone_keeps_patterns_as_patterns(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    own = {"destinations-1-DestinationRegion": "us-west-2", "destinations-1-Name": "own-{date}"}
+    client.post("/requests/new/", typed(Name="golden-{region}-{date}", **own))
+    request = CopyRequest.objects.get()
+    assert f"{datetime.now(UTC):%Y.%m.%d}" in request.Name
+    page = read(client.get(f"/requests/new/?clone={request.pk}"))
+    assert page.field("Name").value == "golden-{region}-{date}"
+    assert page.field("destinations-0-Name").value == ""
+    assert page.field("destinations-1-Name").value == "own-{date}"
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -1,10 +1,12 @@
 """Presets and what survives an ended session: nobody types a form twice."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from amicopy.audit.actor import Actor
+from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest
 from amicopy.web.forms import presets
 from amicopy.web.models import Preset, UnsentPost
@@ -68,12 +70,12 @@ def test_presets_have_a_number_and_a_size(signed_in: SignedIn) -> None:
     signed_in("requester")
     user = User.objects.get(username="requester")
     with pytest.raises(presets.Refused):
-        presets.save(user, "large", {"Description": "d" * presets.LARGEST})
+        presets.save(Actor("requester", "page", user.pk), user, "large", {"Description": "d" * presets.LARGEST})
     for number in range(presets.MOST):
-        presets.save(user, f"preset {number}", {})
-    presets.save(user, "preset 0", {"Name": "again"})
+        presets.save(Actor("requester", "page", user.pk), user, f"preset {number}", {})
+    presets.save(Actor("requester", "page", user.pk), user, "preset 0", {"Name": "again"})
     with pytest.raises(presets.Refused):
-        presets.save(user, "one more", {})
+        presets.save(Actor("requester", "page", user.pk), user, "one more", {})
 
 
 def test_what_was_sent_after_the_session_ended_is_there_again_after_signing_in(
@@ -107,3 +109,51 @@ def test_only_the_form_is_kept_for_a_sign_in_and_no_more_than_a_form_has(client:
     client.post("/approvals/decide/", {"reason": "x"})
     assert UnsentPost.objects.count() == 0
     assert Session.objects.count() == 0
+
+
+def test_a_team_has_presets_that_every_member_may_change_and_nobody_else_sees(signed_in: SignedIn) -> None:
+    team = Group.objects.create(name="platform")
+    first, second, stranger = (signed_in("requester", name=name) for name in ("first", "second", "stranger"))
+    team.user_set.add(*User.objects.filter(username__in=("first", "second")))
+    save = {"save-preset": "1", "preset-name": "weekly", "preset-team": str(team.pk)}
+    assert "“weekly” is saved for platform" in read(first.post("/requests/new/", typed(**save))).text
+    assert "weekly (platform)" in read(second.get("/requests/new/")).source
+    assert "weekly" not in read(stranger.get("/requests/new/")).source
+    second.post("/requests/new/", typed(Description="changed", **save))
+    preset = Preset.objects.get()
+    assert (preset.team, preset.person, preset.fields["Description"]) == (team, None, "changed")
+    page = read(stranger.post("/requests/new/", typed(**save)))
+    assert "Choose one of your teams" in page.text
+    first.post("/requests/new/", typed(preset=str(preset.pk), **{"delete-preset": "1"}))
+    saved, changed, deleted = AuditEvent.objects.filter(action__startswith="preset.").order_by("pk")
+    assert (saved.actor_name, changed.actor_name, deleted.action) == ("first", "second", "preset.deleted")
+    assert changed.data["team"] == "platform"
+    assert changed.data["changes"] == {"Description": ["", "changed"]}
+    # A role is no team.
+    role = {**save, "preset-team": str(Group.objects.get(name="requester").pk)}
+    assert "Choose one of your teams" in read(first.post("/requests/new/", typed(**role))).text
+
+
+def test_a_link_opens_the_form_filled_in_and_submits_nothing(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    answer = client.post("/requests/new/", typed(**TWO, **{"tags-0-Value": "a b"}, ClientToken="week-47", add="tag"))
+    link = answer.context["link"]
+    assert "week-47" not in link
+    page = read(client.get(link))
+    for name, value in {**typed(), "destinations-1-DestinationRegion": "us-west-2", "tags-0-Value": "a b"}.items():
+        assert page.field(name).value == value, name
+    short = "SourceImageId=ami-0a7f3c92d41be6058&SourceImageId=ami-0b81d5e6f0a297c34&DestinationRegion=eu-west-1"
+    short += "&DestinationRegion=us-west-2&TagSpecifications=team%3Dweb&TagSpecifications=stage%3Ddev&KmsKeyId=alias/x"
+    page = read(client.get(f"/requests/new/?{short}"))
+    assert page.field("SourceImageId").value == "ami-0a7f3c92d41be6058 ami-0b81d5e6f0a297c34"
+    assert [page.field(f"destinations-{n}-DestinationRegion").value for n in range(2)] == ["eu-west-1", "us-west-2"]
+    assert [page.field(f"tags-{n}-Key").value for n in range(2)] == ["team", "stage"]
+    assert page.field("KmsKeyId").value == "alias/x"
+    assert CopyRequest.objects.count() == 0
+
+
+@pytest.mark.parametrize("query", ["Name=%00&reason=%00", "destinations-x-y=1", "DestinationRegion=<script>", "x=y"])
+def test_a_link_of_nonsense_is_a_form(signed_in: SignedIn, query: str) -> None:
+    answer = signed_in("requester").get(f"/requests/new/?{query}")
+    assert answer.status_code == 200
+    assert "<script>" not in read(answer).source.replace("<script src", "")

@@ -1,6 +1,7 @@
 """`docs/roles.md`, cell by cell: who may do what at which address."""
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import Account, CopyRequest, ImageCopy, SeenLeftover
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy, RequestSet, SeenLeftover
 from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
@@ -176,6 +177,11 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         if name == "request-decode":
             return [row.pk], {"copy": row.copies.get().pk}
         return [row.pk], typed() if name == "request-edit" else {"content_hash": row.content_hash, "reason": "Why not"}
+    if name == "set":
+        row = make_request(owner)
+        made = RequestSet.objects.create(requester=owner, submission=uuid.uuid4(), created_at=timezone.now())
+        CopyRequest.objects.filter(pk=row.pk).update(in_set=made)
+        return [made.pk], {}
     if name in {"rule", "rule-move", "rule-switch", "rule-delete"}:
         rules = [make_rule(each, order=order) for order, each in enumerate(("first", "second"))]
         moved = {"to": "up" if name == "rule-move" else "off"}

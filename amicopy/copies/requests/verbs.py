@@ -141,6 +141,7 @@ def resubmit(
     """
     request = _own(actor, number)
     seen = _seen_before(request, calls, lookups)
+    same_names = [call.name for call in calls] == [call.name for call in request.calls()]
     handed_in = Submission(
         account or request.account,
         reason,
@@ -153,8 +154,7 @@ def resubmit(
         anyway=anyway,
         fresh=lookups or {},
         # What was a pattern at first stays one for a clone, unless the name was edited.
-        typed=typed
-        or (request.typed if [call.name for call in calls] == [each.name for each in request.calls()] else {}),
+        typed=typed or (request.typed if same_names else {}),
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 

@@ -2,7 +2,7 @@
 submitted."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from amicopy.copies.core import permissions
-from amicopy.copies.core.calls import InvalidRequest
+from amicopy.copies.core.calls import Call, InvalidRequest
 from amicopy.copies.core.models import CopyRequest, Decision
 from amicopy.copies.core.parameters import of_scope
 from amicopy.copies.core.states import RequestState
@@ -33,6 +33,8 @@ from amicopy.web.views.request_detail import find
 # Buttons that show the page again and ask AWS: what a script does without them.
 LOOK = ("look", "check", "use-region")
 SUBMITTED_SECONDS = 7 * 86400
+# For the look-ups of a set, once the names of its sources are known; the form has made most of them before.
+SET_SECONDS = 1.0
 
 
 @unsent_posts.keeps_unsent
@@ -86,7 +88,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
         calls = sources.check(form)
         asks = not form.errors and account is not None
         found = (
-            snapshot.gather_many(account, calls, until=until, ask=looks.begin)
+            snapshot.gather_many(account, calls, until=_soon(until, calls), ask=looks.begin)
             if asks and account
             else [Kept() for _ in calls]
         )
@@ -127,6 +129,12 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
             return redirect("request", form.again)
         return _page(request, form, status=422, again=again, found=found[0])
     return _page(request, form, status=422, again=again)
+
+
+def _soon(until: float, calls: Sequence[Sequence[Call]]) -> float:
+    """The moment until which look-ups of what is submitted may take: storing a set takes its time, too, and what isn't
+    known by then is looked at again, as ever."""
+    return until if len(calls) == 1 else min(until, async_queries.deadline(SET_SECONDS))
 
 
 def _submitted(request: HttpRequest, form: RequestForm, page: str, number: int, words: str) -> HttpResponse:
