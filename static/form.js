@@ -6,7 +6,7 @@
   let form = one("#request-form");
   if (!form) return;
   const KEY = `amicopy-draft-${form.dataset.person}`;
-  const NOT_KEPT = new Set(["csrfmiddlewaretoken", "submission", "checked", "preset-name"]);
+  const NOT_KEPT = new Set(["csrfmiddlewaretoken", "submission", "checked", "preset-name", "known_problems"]);
 
   // --- Regions the account can't use, told after the page was drawn: options change, the choice doesn't ---
   function applyRegions() {
@@ -26,6 +26,12 @@
     }
   }
   document.addEventListener("htmx:after:swap", applyRegions);
+
+  // --- what is known to be in the way: who submits anyway does so in spite of what stands on the page ---
+  document.addEventListener("htmx:after:swap", () => {
+    const list = one("#in-the-way [data-known]");
+    if (list) one("#known-problems").value = list.dataset.known;
+  });
 
   // --- rows that are written into: all at once, and how many they are ---
   const picks = () => [...document.querySelectorAll("[data-pick]")];

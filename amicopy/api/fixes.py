@@ -5,13 +5,13 @@ from django.urls import reverse
 from ninja.responses import Status
 from pydantic import ConfigDict, Field
 
-from amicopy.api.members import Changes, Strict, Text, changed
+from amicopy.api.members import Changes, Text, changed
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, not_found
 from amicopy.api.request_queries import BIG, find
 from amicopy.api.shown import RequestWithCopies
 from amicopy.api.source_looks import look, reached_account, refusal
-from amicopy.api.submissions import Correlation
+from amicopy.api.submissions import Anyway, Correlation
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.marks import unmarked
@@ -21,7 +21,7 @@ from amicopy.copies.core.token_models import Scope
 from amicopy.copies.requests import verbs
 
 
-class Fix(Strict):
+class Fix(Anyway):
     """What is asked for otherwise than it was."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"changes": {"KmsKeyId": "alias/golden-images"}}]})
@@ -59,6 +59,7 @@ def fix_copy(
             calls=looked.calls,
             lookups=looked.lookups,
             mends=copy.pk,
+            anyway=body.anyway,
             correlation=body.correlation,
             submission=request.kept.submission if request.kept else None,
         )

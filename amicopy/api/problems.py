@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import JsonResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -14,10 +14,11 @@ MEDIA_TYPE = "application/problem+json"
 @dataclass(frozen=True)
 class Wrong:
     """What is wrong with one member of a body, by its JSON pointer; `#` stands before it, as in the standard's own
-    example."""
+    example. `code` is there for what look-ups found in the way, see `rules.known_problems`."""
 
     pointer: str
     detail: str
+    code: str = ""
 
 
 @dataclass(eq=False)
@@ -36,6 +37,10 @@ class WrongOut(BaseModel):
 
     pointer: str
     detail: str
+    code: str = Field(
+        default="",
+        description="For what AWS said is in the way of a copy; with `submit_anyway` it is let pass. Else empty.",
+    )
 
 
 class ProblemOut(BaseModel):
@@ -57,7 +62,10 @@ def answer(problem: Problem) -> JsonResponse:
         "status": problem.status,
         "code": problem.code,
         "detail": problem.detail,
-        "errors": [asdict(wrong) for wrong in problem.errors],
+        "errors": [
+            {name: value for name, value in asdict(wrong).items() if value or name != "code"}
+            for wrong in problem.errors
+        ],
     }
     return JsonResponse(content, status=problem.status, content_type=MEDIA_TYPE, headers=dict(problem.headers))
 

@@ -14,7 +14,7 @@ from amicopy.api.submissions import Number
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.token_models import Scope
 from amicopy.copies.requests import cancel_retry, verbs, vote_withdrawal
-from amicopy.copies.requests.submission_checks import LONGEST_REASON
+from amicopy.copies.requests.submission_reasons import LONGEST_REASON
 
 Reason = Annotated[Text, no_longer_than(LONGEST_REASON, f"Shorten the reason to {LONGEST_REASON:,} characters.")]
 

@@ -79,6 +79,22 @@ class Needed(BaseModel):
     count: int
 
 
+class KnownProblem(BaseModel):
+    """What a look-up found in the way of a copy; `destination` is empty where it is in the way of all."""
+
+    code: str
+    field: str
+    destination: str
+    message: str
+
+
+class SubmittedAnyway(BaseModel):
+    """That a request was submitted in spite of what was known."""
+
+    reason: str
+    problems: list[KnownProblem]
+
+
 class RequestOut(BaseModel):
     """A request for copies, without them."""
 
@@ -111,6 +127,9 @@ class RequestOut(BaseModel):
     finished_at: datetime | None
     continues: int | None
     mends: int | None = Field(description="The failed copy of another request that this asks for again.")
+    submitted_anyway: SubmittedAnyway | None = Field(
+        description="Why it was submitted in spite of what was known, and what that was; null where nothing was."
+    )
 
     @classmethod
     def of(cls, row: CopyRequest) -> "RequestOut":
@@ -230,4 +249,5 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
         "finished_at": row.finished_at,
         "continues": row.continues_id,
         "mends": row.mends_id,
+        "submitted_anyway": SubmittedAnyway(**row.anyway) if row.anyway else None,
     }

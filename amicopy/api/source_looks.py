@@ -58,7 +58,7 @@ def refusal(
     pointer: Callable[[FieldError], str] = lambda error: f"#/{error.field}",
 ) -> Problem:
     """The problem that says what is wrong, each at its pointer."""
-    wrong = [Wrong(pointer(error), error.message) for error in worded(errors, looked)]
+    wrong = [Wrong(pointer(error), error.message, error.code) for error in worded(errors, looked)]
     return Problem(422, "invalid-request", "The request was refused. Nothing was stored.", wrong)
 
 

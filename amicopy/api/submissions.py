@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from django.http import HttpResponse
 from django.urls import reverse
 from ninja.responses import Status
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 from pydantic.config import JsonDict
 
 from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, no_longer_than, pointer_of
@@ -80,7 +80,23 @@ EXAMPLE: JsonDict = {
 }
 
 
-class NewRequest(Strict):
+class Anyway(Strict):
+    """What a body says when it asks for something in spite of what is known."""
+
+    submit_anyway: StrictBool = Field(
+        default=False, description="Ask for it although AWS said that something is in the way of a copy."
+    )
+    submit_anyway_reason: Text = Field(
+        default="", description="Why; needed with submit_anyway where something is. Who decides reads it first."
+    )
+
+    @property
+    def anyway(self) -> verbs.Anyway | None:
+        """The same as the verbs take it."""
+        return verbs.Anyway(self.submit_anyway_reason) if self.submit_anyway else None
+
+
+class NewRequest(Anyway):
     """What is asked for: one image, one or more destinations, and why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -102,7 +118,9 @@ class Checked(BaseModel):
     """What the rules say to a request that wasn't stored."""
 
     valid: bool
-    errors: list[dict[str, str]] = Field(description="What would be refused: pointer and detail, as in a problem.")
+    errors: list[dict[str, str]] = Field(
+        description="What would be refused: pointer, detail and code, as in a problem."
+    )
     warnings: list[dict[str, str]] = Field(description="What may surprise, without being refused.")
 
 
@@ -136,6 +154,7 @@ def ask(actor: Actor, body: NewRequest, looked: Looked, *, submission: uuid.UUID
             correlation=body.correlation,
             webhook=body.webhook,
             submission=submission,
+            anyway=body.anyway,
         )
     except InvalidRequest as invalid:
         raise refusal(invalid.errors, looked, lambda error: pointer_of(error, body.destinations)) from invalid
@@ -152,6 +171,10 @@ def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
         lookups=looked.lookups,
         start_not_before=body.start_not_before,
         by_machine=True,
+        in_the_way=rules.found_in_the_way(
+            looked.calls, lookups=looked.lookups, account_id=account.account_id, partition=account.partition
+        ),
+        anyway=body.anyway,
     )
     found = rules.warnings(
         looked.calls, account_id=account.account_id, partition=account.partition, lookups=looked.lookups
@@ -159,7 +182,12 @@ def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
 
     def said(errors: list[FieldError]) -> list[dict[str, str]]:
         return [
-            {"pointer": pointer_of(each, body.destinations), "detail": each.message} for each in worded(errors, looked)
+            {
+                "pointer": pointer_of(each, body.destinations),
+                "detail": each.message,
+                **({"code": each.code} if each.code else {}),
+            }
+            for each in worded(errors, looked)
         ]
 
     return Checked(valid=not errors, errors=said(errors), warnings=said(found))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from amicopy.aws.account import AwsAccount
@@ -198,6 +199,22 @@ def find_copies(
     ]
     images = listed(account, region, "describe_images", image_of, Filters=filters, Owners=["self"])
     return [image for image in images if image.Name in {"", name}]
+
+
+def list_images(
+    account: AwsAccount,
+    *,
+    region: str,
+    of: Literal["own", "shared"] | None = None,
+    owner: str = "",
+    most: int,
+    quick: bool = True,
+) -> list[Image]:
+    """The images of a Region that are the account's own, that were shared with it, or that an owner, 12 digits, lets it
+    see; deprecated and disabled ones included. No more than `most` are read, in AWS's order, which is none."""
+    query: dict[str, Any] = {"IncludeDeprecated": True, "IncludeDisabled": True}
+    query |= {"ExecutableUsers": ["self"]} if of == "shared" else {"Owners": ["self" if of == "own" else owner]}
+    return list(islice(listed(account, region, "describe_images", image_of, quick=quick, **query), most))
 
 
 def images_named(account: AwsAccount, *, region: str, names: Sequence[str], quick: bool = True) -> list[Image]:

@@ -1,6 +1,7 @@
 """KMS, as far as amicopy needs it: looking at keys. Raises the errors of `amicopy.aws.errors`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.sessions import client, typed_errors
@@ -8,7 +9,7 @@ from amicopy.aws.sessions import client, typed_errors
 
 @dataclass(frozen=True)
 class Key:
-    """API_KeyMetadata.html; KeyManager is AWS or CUSTOMER."""
+    """API_KeyMetadata.html; KeyManager is AWS or CUSTOMER, CreationDate None where AWS doesn't say it."""
 
     KeyId: str
     Arn: str
@@ -18,6 +19,8 @@ class Key:
     KeyManager: str
     MultiRegion: bool
     Enabled: bool
+    Description: str = ""
+    CreationDate: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ def describe_key(account: AwsAccount, *, region: str, key_id: str, quick: bool =
         KeyManager=raw.get("KeyManager", ""),
         MultiRegion=bool(raw.get("MultiRegion", False)),
         Enabled=bool(raw.get("Enabled", False)),
+        Description=raw.get("Description", ""),
+        CreationDate=raw.get("CreationDate"),
     )
 
 

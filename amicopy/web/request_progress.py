@@ -16,7 +16,7 @@ from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry
 from amicopy.copies.voting import left_out, voters, votes
-from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates
+from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates, submitted_anyway
 from amicopy.web.actor import signed_in
 from amicopy.web.gantt import gantt_of
 from amicopy.web.region_map import map_of
@@ -79,6 +79,7 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "may_anything": any(may.values()),
         "cancel_words": _cancel_words(len(copies), of_them=len(cancellable)),
         "failed": failed,
+        "anyway": submitted_anyway.of_request(row),
         "arrived": _arrived(copies),
         "standing": _standing(row, own=row.requester_id == user.pk),
         **decision_context(user, row),

@@ -16,11 +16,13 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
-from amicopy.copies.rules.cautions import grouped, unusable_keys
+from amicopy.copies.rules import known_problems
+from amicopy.copies.rules.cautions import grouped
 from amicopy.copies.voting import fact_table
 from amicopy.copies.voting.fact_evidence import Evidence, source_in
-from amicopy.web import costs
+from amicopy.web import costs, submitted_anyway
 from amicopy.web.forms.notes import prediction_words
+from amicopy.web.submitted_anyway import SubmittedAnyway
 
 key_changes, default_key = fact_table.BY_CODE["key-changes"], fact_table.BY_CODE["default-key"]
 
@@ -65,6 +67,7 @@ class Found:
     total: int = 0
     cost: costs.Shown | None = None
     usual: tuple[float, float] | None = None
+    anyway: SubmittedAnyway | None = None
 
 
 def names_of(rows: Iterable[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list[ImageCopy]:
@@ -84,24 +87,38 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
     usual = [place["usual_seconds"] for place in places if "usual_seconds" in place]
     volumes = source.get("volumes") or []
     gib = sum(int(volume["VolumeSize"]) for volume in volumes)
+    keys = any("KmsKeyId" in copy.parameters for copy in copies)
     return Found(
-        checks=_checks(
-            kept, source, places, _held(row, copies, names), keys=any("KmsKeyId" in c.parameters for c in copies)
-        ),
+        checks=[
+            *(Check("fail", "fail", words) for words in _in_the_way(row, calls)),
+            *_checks(kept, source, places, _held(row, copies, names), keys=keys),
+        ],
         warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls)],
         changes=_changes(row, kept, source, places, copies) if source else [],
         total=gib * len(copies),
         cost=costs.shown(row.estimate or {}),
         usual=(min(usual), max(usual)) if usual else None,
+        anyway=submitted_anyway.of_request(row),
     )
 
 
 def _cautions(row: CopyRequest, calls: Sequence[Call]) -> list[KeptWarning]:
-    """What the requester was warned of at the form; what is wrong with a key is among the checks."""
-    account, keys = row.account, unusable_keys(calls, row.lookups)
+    """What the requester was warned of at the form; what is in the way is among the checks."""
+    account = row.account
     warned = rules.warnings(calls, account_id=account.account_id, partition=account.partition, lookups=row.lookups)
-    said = grouped(calls, [warning for warning in warned if warning not in keys])
+    said = grouped(calls, warned)
     return [KeptWarning(code="form", message=caution.sentence, stops=False) for caution in said]
+
+
+def _in_the_way(row: CopyRequest, calls: Sequence[Call]) -> list[str]:
+    """What look-ups found in the way, in words; not what the request was submitted in spite of, which is said first."""
+    knew = {known_problems.key_of_kept(each) for each in row.anyway.get("problems", ())}
+    found = rules.found_in_the_way(calls, lookups=row.lookups)
+    new = [each for each in found if known_problems.key_of(each, calls) not in knew]
+    return [
+        each.message if each.destination is None else f"{calls[each.destination].destination}: {each.message}"
+        for each in new
+    ]
 
 
 def edits_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
@@ -139,9 +156,7 @@ def _checks(
         checks.append(Check("ok", "ok", "Permissions checked"))
     elif not refused:
         checks.append(Check("idle", "info", "Permissions not checked"))
-    problems = [f"{p['destination']}: {p['key']['problem']}" for p in places if "key" in p and p["key"]["problem"]]
-    checks += [Check("fail", "fail", words) for words in problems]
-    if keys and not problems:
+    if keys and not any("key" in place and place["key"]["problem"] for place in places):
         known = all("key" in place for place in places)
         checks.append(Check("ok", "ok", "KMS key usable") if known else Check("idle", "info", "KMS key not checked"))
     taken = [p for p in places if p.get("clashes")]

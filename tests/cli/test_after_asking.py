@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def failed(amicopy: Command) -> CopyRequest:
     """One copy is there, the other failed for its key."""
-    key = ("--encrypted", "--kms-key-id", "alias/retired")
+    key = ("--encrypted", "--kms-key-id", "alias/retired", "--submit-anyway", "It is enabled on Monday.")
     assert amicopy("request", *ASKED, *key, "--region", "eu-west-1", "--region", "us-west-2").code == 0
     row = filed()
     become(approve(make_person("approver", "approver"), row), "PARTIAL", {0: "AVAILABLE", 1: "FAILED"})

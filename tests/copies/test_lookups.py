@@ -101,9 +101,9 @@ def test_a_key_is_looked_at_before_aws_fails_half_an_hour_later(sandbox: Control
 
 
 def test_aliases_of_other_services_are_not_suggested(sandbox: Control) -> None:
-    found = answer(keys.aliases_question(AWS, region="eu-west-1"))
+    found = answer(keys.listed_question(AWS, region="eu-west-1"))
     assert not isinstance(found, Missing)
-    assert {alias.AliasName for alias in found} == {"alias/aws/ebs", KEY, "alias/retired"}
+    assert {key.AliasName for key in found} == {"alias/aws/ebs", KEY, "alias/retired"}
 
 
 def test_a_name_that_is_taken_in_a_destination_is_found(sandbox: Control) -> None:
@@ -208,6 +208,7 @@ def test_a_request_keeps_what_was_found_and_binds_to_the_source_as_it_was(sandbo
         reason="x",
         calls=calls,
         lookups=snapshot.gather(account, calls, until=async_queries.deadline(30)),
+        anyway=verbs.Anyway("The key is enabled before the start."),
     )
     found = request.lookups
     assert found["source"]["ImageId"] == SOURCE
@@ -234,6 +235,6 @@ def test_a_request_is_accepted_when_aws_does_not_answer_in_time(sandbox: Control
     request = verbs.submit(
         acting(make_person("requester", "requester")), account=account, reason="x", calls=calls, lookups=lookups
     )
-    assert request.lookups["missing"] == {"source": "AWS didn't answer in time."}
+    assert request.lookups["missing"] == dict.fromkeys(("account", "source"), "AWS didn't answer in time.")
     assert set(request.lookups["destinations"][0]["missing"]) == {"regions", "encryption", "clashes"}
     assert request.source_seen == {}

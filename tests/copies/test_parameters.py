@@ -8,7 +8,7 @@ from botocore.validate import ParamValidator
 
 from amicopy.copies.core.cli_command import command
 from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION, PARAMETERS
-from amicopy.copies.rules import CALL_RULES, REQUEST_RULES, WARNINGS
+from amicopy.copies.rules import CALL_RULES, FOUND, REQUEST_RULES, WARNINGS
 from tests.copies.conftest import make_call
 
 MODEL: Any = botocore.session.Session().get_service_model("ec2").operation_model("CopyImage").input_shape
@@ -64,5 +64,5 @@ def test_a_full_call_passes_botocores_validation_and_reads_as_a_command() -> Non
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:
-    names = [rule.__name__ for rule in (*CALL_RULES, *WARNINGS, *REQUEST_RULES)]
+    names = [rule.__name__ for rule in (*CALL_RULES, *FOUND, *WARNINGS, *REQUEST_RULES)]
     assert len(names) == len(set(names))

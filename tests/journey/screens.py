@@ -60,7 +60,7 @@ def _filled(page: Page) -> None:
         page.locator(f"[name=destinations-{row}-Encrypted]").select_option("true")
         page.locator(f"[name=destinations-{row}-KmsKeyId]").fill(key)
     page.locator("[name=reason]").fill("PLAT-482: week 47 image for all production Regions")
-    page.locator("#f-destinations-1-KmsKeyId-err .warn").first.wait_for()
+    page.locator("#f-destinations-1-KmsKeyId-err .fail").first.wait_for()
     page.locator("#aside dd", has_text="104 GiB").wait_for()
 
 
@@ -74,6 +74,26 @@ def _several(page: Page) -> None:
         box.check()
     page.locator("#bulk [value=approve]").click()
     page.get_by_role("button", name="Approve").first.wait_for()
+
+
+def _list_of_sources(page: Page) -> None:
+    """The form with the list of images open, one of them reached by an arrow."""
+    _afresh(page)
+    page.locator("[name=SourceRegion]").select_option("us-east-1")
+    page.locator("[name=SourceImageId]").press_sequentially("golden")
+    page.locator("[role=option]").first.wait_for()
+    page.keyboard.press("ArrowDown")
+
+
+def _list_of_keys(page: Page) -> None:
+    """The form with the list of a destination's keys open, one of which can't be used."""
+    _afresh(page)
+    page.locator("[name=destinations-0-DestinationRegion]").select_option("eu-west-1")
+    page.locator("[name=destinations-0-KmsKeyId]").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator("[role=option]").first.wait_for()
+
+
 def _many(page: Page) -> None:
     """The form with two sources and eight destinations, as a link opens it."""
     _afresh(page)
@@ -118,6 +138,7 @@ SCREENS = (
     Screen("request-partly-done", "requester", "/requests/{partial}/"),
     Screen("request-done", "requester", "/requests/{done}/"),
     Screen("request-to-decide", "approver", "/requests/{pending}/"),
+    Screen("request-submitted-anyway", "approver", "/requests/{anyway}/"),
     Screen("request-aws-unreachable", "requester", "/requests/{unreachable}/"),
     Screen("request-cancel", "requester", "/requests/{running}/cancel/"),
     Screen("request-row-unfolded", "requester", "/requests/{running}/?open=eu-central-1"),
@@ -126,6 +147,8 @@ SCREENS = (
     Screen("evidence", "auditor", "/requests/{done}/evidence/"),
     Screen("new-request", "requester", "/requests/new/"),
     Screen("new-request-filled", "requester", "/requests/new/", _filled),
+    Screen("new-request-sources", "requester", "/requests/new/", _list_of_sources),
+    Screen("new-request-keys", "requester", "/requests/new/", _list_of_keys),
     Screen("new-request-many", "requester", f"/requests/new/?{MANY}", _many),
     Screen("set", "approver", "/sets/{set}/"),
     Screen("new-request-refused", "requester", "/requests/new/", _refused),
@@ -189,10 +212,17 @@ def stage(running: Running) -> dict[str, int]:
         approver.approve(number)
         done(number)
     numbers["done"] = ask("golden-al2023-2026.11.24", *regions[:3])
+    retired = {
+        "destinations-1-KmsKeyId": "alias/retired",
+        "destinations-1-Encrypted": "true",
+        "submit_anyway": "on",
+        "submit_anyway_reason": "The key is enabled again on Monday, before the copies start.",
+        "known_problems": f"key-disabled:{regions[1]}",
+    }
     numbers["partial"] = ask(
         "golden-al2023-encrypted-2026.11.24",
         *regions[:2],
-        **{"destinations-1-KmsKeyId": "alias/retired", "destinations-1-Encrypted": "true"},
+        **retired,
     )
     for name in ("done", "partial"):
         approver.approve(numbers[name])
@@ -216,6 +246,7 @@ def stage(running: Running) -> dict[str, int]:
     numbers["pending"] = ask(
         "golden-al2023-arm64-2026.11.25", "eu-west-1", "us-west-2", SourceImageId="ami-0b81d5e6f0a297c34"
     )
+    numbers["anyway"] = ask("payments-base-2026.11.25", *regions[:2], **retired)
     ask("bastion-2026.11.25", "eu-central-1", reason="SEC-91: patched OpenSSH; the old one must be gone by Friday")
     ask("build-cache-2026.11.25", "ap-northeast-1", reason="CI-12: builds in Tokyo wait 9 minutes for their base image")
     path, _ = requester.post(

@@ -24,7 +24,8 @@ def test_a_pipeline_asks_follows_and_proves(running: Running, tmp_path: Path) ->
     deciding = terminal(running, "approver", tmp_path, "read", "decide")
     destinations = ("--region", "eu-west-1", "--destination")
     wrong = "DestinationRegion=us-west-2,Encrypted=true,KmsKeyId=alias/retired"
-    process = asking.begin("request", *ASKED, *destinations, wrong, "--follow", "--interval", "0.2s")
+    anyway = ("--submit-anyway", "The key is enabled again on Monday.")
+    process = asking.begin("request", *ASKED, *destinations, wrong, *anyway, "--follow", "--interval", "0.2s")
     number = re.findall(r"[0-9]+", line(process, "Request #"))[0]
     shown = deciding("show", number, "--output", "json").json
     assert deciding("approve", number, "--content-hash", shown["content_hash"]).code == 0

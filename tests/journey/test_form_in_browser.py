@@ -55,7 +55,6 @@ def test_source_key_and_clash_are_looked_up_while_somebody_goes_on_typing(window
     expect(page.locator("#f-Name-err")).to_contain_text("has an AMI of this name already", timeout=SLOW)
     expect(page.locator("#f-destinations-0-KmsKeyId-err")).to_contain_text("Key found in us-east-1", timeout=SLOW)
     expect(page.locator("#f-destinations-0-Encrypted-err")).to_contain_text("encrypted with alias/golden-images")
-    expect(page.locator("#keys-0 option[value='alias/golden-images']")).to_have_count(1)
     expect(page.locator("#aside pre").first).to_contain_text("--kms-key-id alias/golden-images")
     expect(page.locator("option[value='af-south-1']").first).to_be_disabled()
 
@@ -176,8 +175,9 @@ def test_twenty_destinations_and_fifty_tags_stay_within_1800_px(windows: Windows
     page.goto(filled_in(TWENTY, tags=50))
     expect(page.locator("#source-preview")).to_contain_text("52 GiB in 2 volumes", timeout=SLOW)
     expect(page.locator("li.drow:not(.all)")).to_have_count(20)
-    # The sandbox's account has ten Regions; that it lacks the others is said at each, in lines of their own.
-    page.evaluate("document.querySelectorAll('.drow .where .slot').forEach((slot) => slot.replaceChildren())")
+    # The sandbox's account lacks some of these Regions, which is said in lines of its own.
+    expect(page.locator("#in-the-way")).to_contain_text("AWS doesn't list ap-southeast-3", timeout=SLOW)
+    page.evaluate("document.querySelectorAll('.note.fail, .anyway').forEach((said) => said.remove())")
     assert page.evaluate("document.documentElement.scrollHeight") <= 1800
     for width in (390, 1280, 1920, 2560):
         page.set_viewport_size({"width": width, "height": 900})

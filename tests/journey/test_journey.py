@@ -49,6 +49,9 @@ def test_a_wrong_key_fails_one_copy_with_the_reason_and_spares_the_other(request
             "destinations-0-Encrypted": "true",
             "destinations-0-KmsKeyId": "alias/retired",
             "destinations-1-DestinationRegion": "us-west-2",
+            "submit_anyway": "on",
+            "submit_anyway_reason": "The key is enabled again on Monday.",
+            "known_problems": "key-disabled:eu-west-1",
         }
     )
     approver.approve(number)

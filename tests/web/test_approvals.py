@@ -63,7 +63,12 @@ def ask(account: Account, *, by: str = "requester", known: dict[str, Any] | None
     call = make_call(Encrypted=True, KmsKeyId="alias/golden", CopyImageTags=True, **members)
     person = make_person(by, "requester")
     return verbs.submit(
-        acting(person), account=account, reason="PLAT-1", calls=[call], lookups=lookups() if known is None else known
+        acting(person),
+        account=account,
+        reason="PLAT-1",
+        calls=[call],
+        lookups=lookups() if known is None else known,
+        anyway=verbs.Anyway("It will be put right."),
     )
 
 

@@ -166,19 +166,10 @@ def test_what_is_known_of_a_destination_stands_at_its_field(
     assert words in slot(fragment(client, "messages", **changes), field)
 
 
-def test_keys_zones_and_outposts_of_a_destination_are_suggested(signed_in: SignedIn, sandbox: Control) -> None:
-    page = fragment(signed_in("requester"), "messages", **{"destinations-0-DestinationRegion": "us-east-1"})
-    suggested = {kind: page.by_id(f"{kind}-0").marks("value") for kind in ("keys", "zones", "zone-ids", "outposts")}
-    assert "alias/golden-images" in suggested["keys"]
-    assert "us-east-1-bos-1a" in suggested["zones"]
-    assert "use1-bos1-az1" in suggested["zone-ids"]
-    assert [arn for arn in suggested["outposts"] if arn.endswith("outpost/op-0a1b2c3d4e5f67890")]
-
-
 def test_regions_that_are_not_enabled_cannot_be_chosen_and_say_why(signed_in: SignedIn, sandbox: Control) -> None:
     client = signed_in("requester")
     first = read(client.get("/requests/new/"))
-    assert [each.partition("?")[0] for each in first.marks("hx-get")] == ["/requests/new/regions/"]
+    assert [each for each in first.marks("hx-get") if each.startswith("/requests/new/regions/")]
     facts = read(client.get("/requests/new/regions/?account=sandbox", headers=HTMX))
     while facts.marks("hx-get"):
         facts = read(client.get("/requests/new/regions/?account=sandbox&turn=1", headers=HTMX))
@@ -188,7 +179,7 @@ def test_regions_that_are_not_enabled_cannot_be_chosen_and_say_why(signed_in: Si
         assert option.has("disabled")
         assert option.text == "af-south-1: Africa (Cape Town) (not enabled for this account)"
     assert len(greyed) == 2
-    assert page.marks("hx-get") == []
+    assert not [each for each in page.marks("hx-get") if each.startswith("/requests/new/regions/")]
 
 
 def test_a_message_comes_when_a_field_is_left_and_required_only_after_a_submit(

@@ -46,7 +46,9 @@ def test_f6_f7_every_warning_of_the_form_reaches_who_decides(
     fragment(requester, "source", **changes)
     told = fragment(requester, "messages", **changes)
     assert words.rpartition("af-south-1: ")[2] in told.text, "the requester is warned"
-    assert requester.post("/requests/new/", data).status_code == 302
+    anyway = {"submit_anyway": "on", "submit_anyway_reason": "It opens on Monday."}
+    anyway["known_problems"] = "region-not-enabled:af-south-1"
+    assert requester.post("/requests/new/", {**data, **anyway}).status_code == 302
     row, approver = CopyRequest.objects.get(), signed_in("approver")
     for address in ("/approvals/", f"/requests/{row.pk}/"):
         assert words in read(approver.get(address)).text, address

@@ -8,7 +8,7 @@ from amicopy_cli import members, output, progress
 from amicopy_cli.client import Client, readable
 from amicopy_cli.exits import Exit
 from amicopy_cli.request_queries import number
-from amicopy_cli.submissions import AwsCommand
+from amicopy_cli.submissions import SUBMIT_ANYWAY, AwsCommand, anyway_of
 
 OPTIONS = {member.option.removeprefix("--"): member.name for member in members.MEMBERS}
 
@@ -24,6 +24,7 @@ OPTIONS = {member.option.removeprefix("--"): member.name for member in members.M
 )
 @click.option("--reason", default=None, help="Why the copy is needed; otherwise the reason of before.")
 @click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run.")
+@SUBMIT_ANYWAY
 @click.option("--wait", is_flag=True, help="Stay until somebody has decided and the copy is there, or not.")
 @progress.options
 @click.option("--idempotency-key", default=None, metavar="KEY", help="As of amicopy request.")
@@ -44,7 +45,7 @@ def fix(
     That is a new request, which needs its own approval. What isn't named stays as it was.
     """
     client = Client.of_context()
-    body = {"changes": _changes(members.taken(given), without)}
+    body = {"changes": _changes(members.taken(given), without), **anyway_of(given)}
     body |= {name: value for name, value in given.items() if value is not None}
     row = client.post(f"requests/{number}/copies/{copy_id}/fix", body, key=idempotency_key or "")
     if not wait:

@@ -28,6 +28,12 @@ def _row(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> 
     return [members.row_of(each) for each in value]
 
 
+SUBMIT_ANYWAY = click.option(
+    "--submit-anyway",
+    default=None,
+    metavar="REASON",
+    help="Ask for it although AWS said that something is in the way, and say why: who decides reads it first.",
+)
 # What is asked for besides CopyImage's members.
 ABOUT = (
     click.option(
@@ -50,6 +56,7 @@ ABOUT = (
     ),
     click.option("--continues", type=click.INT, help="The finished request these are more destinations of."),
     click.option("--mends", type=click.INT, help="The failed copy of another request to ask for again."),
+    SUBMIT_ANYWAY,
     click.option(
         "--destination",
         "rows",
@@ -150,6 +157,7 @@ def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
     values, one = members.taken(given), dict[str, Any]()
     rows, accounts, pasted = given.pop("rows"), given.pop("accounts"), given.pop("from_command")
     own = {name: value for name in OWN if (value := given.pop(name)) is not None}
+    own |= anyway_of(given)
     if pasted is not None:
         found, left_out = aws_command.read(sys.stdin.read() if pasted == "-" else pasted)
         one, found = members.divided(found)
@@ -159,6 +167,12 @@ def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
     called = members.body_of(values, rows, otherwise=one)
     for account in dict.fromkeys(accounts):
         yield {"account": account, **own, **called}
+
+
+def anyway_of(given: dict[str, Any]) -> dict[str, Any]:
+    """What a body says of --submit-anyway, which is taken out of a command's options."""
+    reason = given.pop("submit_anyway")
+    return {} if reason is None else {"submit_anyway": True, "submit_anyway_reason": reason}
 
 
 def _filed(client: Client, bodies: list[dict[str, Any]], key: str, *, form: str) -> Iterator[dict[str, Any]]:

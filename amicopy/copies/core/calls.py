@@ -53,11 +53,12 @@ class Call:
 @dataclass(frozen=True)
 class FieldError:
     """What is wrong with one field. `destination` is the call's place in the request, None for a field of the
-    request."""
+    request. `code` says what look-ups found, see `rules.known_problems`; empty for what no look-up said."""
 
     field: str
     message: str
     destination: int | None = None
+    code: str = ""
 
 
 class InvalidRequest(Exception):

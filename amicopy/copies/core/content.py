@@ -5,7 +5,7 @@ round.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ HASH_VERSION = 2
 class Content:
     """What is asked for. `keys` has, for each call, the ARN behind its key's alias as the look-ups saw it, or "";
     `source_seen` is the source's fingerprint, empty when AWS didn't show it; `rules` are those that ask for the `plan`,
-    each with its version."""
+    each with its version; `anyway` is why it was submitted although something known is in its way, and what, empty
+    where nothing is."""
 
     account_id: str
     calls: Sequence[Call]
@@ -29,6 +30,7 @@ class Content:
     start_not_before: datetime | None
     plan: Sequence[Mapping[str, Any]]
     rules: Sequence[Mapping[str, Any]]
+    anyway: Mapping[str, Any] = field(default_factory=dict)
 
 
 def content_hash(content: Content, *, version: int = HASH_VERSION) -> str:
@@ -51,6 +53,9 @@ def hashed(content: Content, *, version: int = HASH_VERSION) -> dict[str, Any]:
             "plan": list(content.plan),
             "rules": list(content.rules),
         }
+    if content.anyway:
+        # Requests of before, and all that nothing stood in the way of, keep their hashes.
+        covered["submitted_anyway"] = dict(content.anyway)
     return covered
 
 

@@ -16,7 +16,7 @@ Section = Literal["Source", "New image", "Destinations", "Tags", "Advanced"]
 Scope = Literal["request", "destination", "both"]
 DestinationKind = Literal["region", "outpost", "zone"]
 # What an input offers: of the account, or of the destination's Region, as far as AWS was asked.
-Options = Literal["", "regions", "keys", "zones", "zone-ids", "outposts"]
+Options = Literal["", "regions", "sources", "keys", "zones", "zone-ids", "outposts"]
 
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
@@ -112,6 +112,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         pattern_words="ami- and 8 or 17 characters of 0-9 and a-f",
         mono=True,
         place=Place(width=12),
+        options="sources",
     ),
     Parameter(
         "Name",

@@ -68,6 +68,11 @@ class CopyRequest(models.Model):
     estimate = models.JSONField(default=dict)
     # The source image as it was at submission, see `source_binding`; empty when AWS didn't show it.
     source_seen = models.JSONField(default=dict)
+    # Why it was submitted although something known was in its way, and what: {"reason", "problems": [...]}, these as
+    # `rules.known_problems` keeps them; empty where nothing was.
+    anyway = models.JSONField(default=dict)
+    # What a later look found of these: {"at", "still": [keys of problems], "over": [...]}; empty before one.
+    anyway_looked = models.JSONField(default=dict)
     # The set that it was handed in with, if it was with others; no part of what is approved.
     in_set = models.ForeignKey("RequestSet", null=True, on_delete=models.PROTECT, related_name="requests")
     # Names with placeholders as they were typed, by input, for a clone; no part of what is approved.
@@ -144,6 +149,11 @@ class CopyRequest(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk} {self.Name}"
 
+    @property
+    def submitted_anyway(self) -> bool:
+        """Whether its requester knew of something in its way and submitted it all the same."""
+        return bool(self.anyway)
+
     def copies_of_round(self) -> "models.QuerySet[ImageCopy]":
         """The copies of the current round, in the order of the request."""
         return self.copies.filter(round=self.round).order_by("position")
@@ -173,6 +183,7 @@ class CopyRequest(models.Model):
             start_not_before=self.start_not_before,
             plan=self.plan,
             rules=self.rules,
+            anyway=self.anyway,
         )
 
 

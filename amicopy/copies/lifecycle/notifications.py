@@ -213,8 +213,10 @@ def _warnings(story: Story) -> str:
     request, calls = story.request, [copy.call() for copy in story.copies]
     account = request.account
     warned = rules.warnings(calls, account_id=account.account_id, partition=account.partition, lookups=request.lookups)
-    said = cautions.words_of(request.lookups, calls, warned)
-    return "\n\nTo consider:\n" + "\n".join(f"- {words}" for words in said) if said else ""
+    found = rules.found_in_the_way(calls, lookups=request.lookups)
+    said = cautions.words_of(request.lookups, calls, [*found, *warned])
+    first = f"\n\nSubmitted anyway: {quoted(request.anyway['reason'])}" if request.anyway else ""
+    return first + ("\n\nTo consider:\n" + "\n".join(f"- {words}" for words in said) if said else "")
 
 
 def _to_requester(story: Story, kind: Kind, subject: str, text: str) -> None:

@@ -11,6 +11,7 @@ from amicopy.aws.partitions import region_title, titles
 from amicopy.copies.core.calls import Call
 from amicopy.copies.lookups import async_queries
 from amicopy.copies.lookups.async_queries import Question
+from amicopy.copies.rules.known_problems import Known, words
 
 # Enabling a Region takes AWS minutes to hours.
 REGIONS_KEPT_SECONDS = 1800
@@ -78,22 +79,27 @@ def outposts_question(account: AwsAccount, *, region: str) -> Question[list[Outp
     return Question("outposts", account, (region,), lambda: outposts.outposts(account, region=region))
 
 
-def problem(call: Call, answers: Mapping[str, Any]) -> str:
-    """Why the account can't copy to a call's place, by the answers under "regions", "zones" and "outposts"; empty when
-    they say nothing against it."""
+def problem(call: Call, answers: Mapping[str, Any]) -> tuple[Known, str] | None:
+    """Why the account can't copy to a call's place, in code and words, by the answers under "regions", "zones" and
+    "outposts"; None when they say nothing against it."""
+    code = _problem(call, answers)
+    return (code, words(code, region=call.DestinationRegion, place=call.destination)) if code else None
+
+
+def _problem(call: Call, answers: Mapping[str, Any]) -> Known | None:
     regions, zones, arns = (answers.get(name) for name in ("regions", "zones", "outposts"))
     if isinstance(regions, list):
         region = next((each for each in regions if each.name == call.DestinationRegion), None)
         if region is None:
-            return f"AWS doesn't list {call.DestinationRegion} for this account."
+            return Known.REGION_UNKNOWN
         if not region.usable:
-            return f"{call.DestinationRegion} is {region.reason}. Enable it in the account's settings at AWS first."
+            return Known.REGION_NOT_ENABLED
     if isinstance(zones, list):
         zone = next((each for each in zones if call.destination in {each.name, each.id}), None)
         if zone is None:
-            return f"{call.DestinationRegion} has no Local Zone {call.destination} for this account."
+            return Known.ZONE_UNKNOWN
         if not zone.usable:
-            return f"{call.destination} is {zone.reason}. Opt in to its zone group at AWS first."
+            return Known.ZONE_NOT_ENABLED
     if isinstance(arns, list) and call.destination not in {each.OutpostArn for each in arns}:
-        return f"The account has no such Outpost in {call.DestinationRegion}."
-    return ""
+        return Known.OUTPOST_UNKNOWN
+    return None

@@ -17,7 +17,7 @@ from amicopy.copies.core import copy_speed
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import source_binding
-from amicopy.copies.lookups import async_queries, dry_run, encryption, keys, names, places, source
+from amicopy.copies.lookups import async_queries, dry_run, encryption, entry, keys, names, places, source
 from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question, begin
 
 
@@ -40,13 +40,15 @@ class KeptPrediction(TypedDict):
 
 
 class KeptKey(TypedDict):
-    """The chosen key as KMS knows it; `problem` is empty when it can encrypt the copy."""
+    """The chosen key as KMS knows it; `problem` and its `code` are empty when it can encrypt the copy. An older
+    request has no code."""
 
     asked: str
     Arn: str
     KeyState: str
     KeyManager: str
     problem: str
+    code: str
 
 
 class KeptPermission(TypedDict):
@@ -63,7 +65,8 @@ class KeptPermission(TypedDict):
 class KeptDestination(TypedDict, total=False):
     """One destination, in the order of the request's copies.
 
-    `place` says why the account can't copy there, absent when nothing speaks against it. `encrypts_by_default` and
+    `place` says why the account can't copy there and `place_code` which problem it is, absent when nothing speaks
+    against it. `encrypts_by_default` and
     `default_key` are the Region's settings; `clashes` the ids of images there that have the new name already;
     `usual_seconds` how long as much data took lately; `dry_run` is there when permissions were checked with exactly
     these parameters shortly before.
@@ -72,6 +75,7 @@ class KeptDestination(TypedDict, total=False):
     destination: str
     DestinationRegion: str
     place: str
+    place_code: str
     encrypts_by_default: bool
     default_key: str
     encryption: list[KeptPrediction]
@@ -90,6 +94,13 @@ class KeptAbsence(TypedDict):
     elsewhere: list[str]
 
 
+class KeptRefusal(TypedDict):
+    """Why amicopy doesn't get into the account."""
+
+    code: str
+    message: str
+
+
 class Kept(TypedDict, total=False):
     """`source` is the image as `source_binding.lookup_of` gives it. Sizes are of one copy: `GiB` of its volumes,
     `bytes` of their data where AWS says it; `snapshots` has each one's FullSnapshotSizeInBytes by its id.
@@ -97,6 +108,7 @@ class Kept(TypedDict, total=False):
 
     asked_at: str
     looked_again_at: str
+    account_refused: KeptRefusal
     source: dict[str, Any]
     source_not_there: KeptAbsence
     warnings: list[KeptWarning]
@@ -115,7 +127,9 @@ def gather(
     """Everything that could be found out about these calls until a deadline, side by side. Asks only what has a shape
     AWS can be asked for; never raises for what AWS does. With the `begin` of `async_queries.Looks` nothing is said of
     what is on its way. A worker enters the account by the role it copies with."""
-    return _kept(account, account.aws() if as_worker else account.read_only(), calls, ask, until)
+    aws = account.aws() if as_worker else account.read_only()
+    entering = ask(entry.question(aws)) if entry.asked_of_aws(account, as_worker=as_worker) else None
+    return _kept(account, aws, calls, ask, until, entering)
 
 
 def gather_many(account: Account, many: Sequence[Sequence[Call]], *, until: float, ask: Begin = begin) -> list[Kept]:
@@ -146,7 +160,9 @@ def recall(account: Account, calls: Sequence[Call]) -> Kept:
         answer = async_queries.known(question)
         return lambda _until: UNASKED if answer is None else answer
 
-    return _kept(account, account.read_only(), calls, remembered, 0.0)
+    aws = account.read_only()
+    entering = remembered(entry.question(aws)) if entry.asked_of_aws(account, as_worker=False) else None
+    return _kept(account, aws, calls, remembered, 0.0, entering)
 
 
 def missing_parts(kept: Mapping[str, Any]) -> set[str]:
@@ -187,7 +203,15 @@ def _completed(was: KeptDestination | None, later: KeptDestination) -> KeptDesti
     return cast("KeptDestination", {**later, **known, "missing": lacking})
 
 
-def _kept(account: Account, aws: AwsAccount, calls: Sequence[Call], ask: Begin, until: float) -> Kept:
+def _kept(
+    account: Account,
+    aws: AwsAccount,
+    calls: Sequence[Call],
+    ask: Begin,
+    until: float,
+    entering: Callable[[float], entry.Entry | Missing] | None,
+) -> Kept:
+    """`entering` waits for the answer to who knocks at the account; without it a worker's look counts."""
     first = calls[0].parameters if calls else {}
     region, image_id = str(first.get("SourceRegion", "")), str(first.get("SourceImageId", ""))
     kept: Kept = {"asked_at": timezone.now().isoformat(), "missing": {}, "destinations": []}
@@ -197,6 +221,7 @@ def _kept(account: Account, aws: AwsAccount, calls: Sequence[Call], ask: Begin, 
         else None
     )
     waits = [{name: ask(question) for name, question in _questions(aws, call).items()} for call in calls]
+    _keep_entry(kept, entering(until) if entering else entry.found_by_worker(account))
     seen = looking(until) if looking else Missing("The source's Region or ID isn't one.")
     found = seen if isinstance(seen, source.Source) else None
     if found is not None:
@@ -215,6 +240,14 @@ def _kept(account: Account, aws: AwsAccount, calls: Sequence[Call], ask: Begin, 
             row["dry_run"] = cast("KeptPermission", asdict(permission))
         kept["destinations"].append(row)
     return kept
+
+
+def _keep_entry(kept: Kept, found: entry.Entry | Missing) -> None:
+    if isinstance(found, entry.Entry):
+        if found.problem:
+            kept["account_refused"] = KeptRefusal(code=found.code, message=found.problem)
+    elif found is not UNASKED:
+        kept["missing"]["account"] = found.reason
 
 
 def _questions(account: AwsAccount, call: Call) -> dict[str, Question[Any]]:
@@ -265,7 +298,7 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
         },
     )
     if problem := places.problem(call, answers):
-        row["place"] = problem
+        row["place_code"], row["place"] = problem
     defaults = answers.get("encryption")
     if isinstance(defaults, EbsEncryption):
         row["encrypts_by_default"], row["default_key"] = defaults.by_default, defaults.KmsKeyId

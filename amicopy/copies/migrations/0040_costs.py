@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('copies', '0050_facts_of_rules'),
+        ('copies', '0039_facts_of_rules'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,8 +4,11 @@ the request waits for a decision, and when somebody asks.
 What a later look finds is added to the request's look-ups. The source and the keys as they are seen then are what an
 approval binds to, and the content hash changes with them, as long as nobody has approved: people approve what the page
 shows them. After a first approval a look only adds to what is shown, so that no vote is voided by a look.
+
+What a request was submitted in spite of is looked at too: whether it is still so.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +18,13 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
+from amicopy.copies import rules
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
 from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.rules import known_problems
 from amicopy.copies.voting import estimates
 
 # The first look comes soon; then the pauses grow with the request's age, as long as it waits.
@@ -51,7 +56,7 @@ def look(number: int, *, actor: Actor, until: float | None = None, as_worker: bo
     Makes no call while a transaction is open. Never raises for what AWS does.
     """
     request = CopyRequest.objects.select_related("account").get(pk=number)
-    if request.state != RequestState.PENDING or not snapshot.incomplete(request.lookups):
+    if request.state != RequestState.PENDING or not (snapshot.incomplete(request.lookups) or request.anyway):
         CopyRequest.objects.filter(pk=number).update(look_again_at=None)
         return False
     until = until or async_queries.deadline(SECONDS)
@@ -60,18 +65,28 @@ def look(number: int, *, actor: Actor, until: float | None = None, as_worker: bo
         locked = lock_request(number)
         if (locked.state, locked.round) != (RequestState.PENDING, request.round):
             return False
-        return _store(locked, snapshot.completed(locked.lookups, found), actor=actor)
+        return _store(locked, found, actor=actor)
 
 
-def _store(request: CopyRequest, known: snapshot.Kept, *, actor: Actor) -> bool:
-    now = timezone.now()
+def _store(request: CopyRequest, found: snapshot.Kept, *, actor: Actor) -> bool:
+    now, known = timezone.now(), request.lookups
+    if snapshot.incomplete(known):
+        known = snapshot.completed(known, found)
     before, left = snapshot.missing_parts(request.lookups), snapshot.missing_parts(known)
     pause = min(LONGEST, max(SOON, (now - request.submitted_at) / 2))
-    fields: dict[str, Any] = {"lookups": dict(known), "look_again_at": now + pause if left else None}
+    looked = _in_the_way(request, found)
+    fields: dict[str, Any] = {
+        "lookups": dict(known),
+        "anyway_looked": looked,
+        "look_again_at": now + pause if left or request.anyway else None,
+    }
     if left != before:
         # The approvals that are asked for stay those of submission; whoever decides sees what it costs by now.
         fields["estimate"] = estimates.estimate_for(request.account, request.requester, request.calls(), known)
-    if left != before:
+    changed = left != before or looked.get("over", []) != request.anyway_looked.get("over", [])
+    if bool(looked) != bool(request.anyway_looked):
+        fields["version"] = F("version") + 1
+    if changed:
         fields |= _bound(request, known) | {"version": F("version") + 1}
         record(
             "request.looked_again",
@@ -83,16 +98,32 @@ def _store(request: CopyRequest, known: snapshot.Kept, *, actor: Actor) -> bool:
             data={
                 "found": sorted(before - left),
                 "missing": sorted(left),
+                **({"in_the_way": looked["still"], "no_longer": looked["over"]} if looked else {}),
                 "source_seen": fields.get("source_seen", request.source_seen),
-                "estimate": fields["estimate"],
+                "estimate": fields.get("estimate", request.estimate),
                 "content_hash": fields.get("content_hash", request.content_hash),
             },
         )
     CopyRequest.objects.filter(pk=request.pk).update(**fields)
-    return left != before
+    return changed
 
 
-def _bound(request: CopyRequest, known: snapshot.Kept) -> dict[str, Any]:
+def _in_the_way(request: CopyRequest, found: snapshot.Kept) -> dict[str, Any]:
+    """What of a request's known problems is still so and what is over, by their keys; empty without any, or where no
+    answer came so far. What this look had no answer about stays as the last one saw it."""
+    earlier, problems = request.anyway_looked, request.anyway.get("problems", ())
+    looked = [each for each in problems if known_problems.looked_at(each, found)]
+    if not looked:
+        return dict(earlier)
+    calls = request.calls_as_asked()
+    now = {known_problems.key_of(each, calls) for each in rules.found_in_the_way(calls, lookups=found)}
+    asked = {known_problems.key_of_kept(each) for each in looked}
+    still = {*(set(earlier.get("still", ())) - asked), *(asked & now)}
+    over = {*(set(earlier.get("over", ())) - asked), *(asked - now)}
+    return {"at": timezone.now().isoformat(), "still": sorted(still), "over": sorted(over)}
+
+
+def _bound(request: CopyRequest, known: Mapping[str, Any]) -> dict[str, Any]:
     """What an approval binds to from now on, where nobody has approved; nothing where it stays. The key behind an
     alias is bound at its copy."""
     if request.decisions.filter(round__gte=request.votes_from_round).exists():

@@ -18,6 +18,7 @@ from amicopy.copies.core.permissions import person
 from amicopy.copies.core.set_models import part_of
 from amicopy.copies.lifecycle.wakeup import together
 from amicopy.copies.requests.submission_checks import Submission, refuse
+from amicopy.copies.requests.submission_reasons import Anyway
 from amicopy.copies.requests.submission_storage import store_request, twice
 from amicopy.copies.requests.verbs import TAKEN
 
@@ -50,6 +51,7 @@ def submit_set(
     parts: Sequence[Part],
     submission: uuid.UUID,
     start_not_before: datetime | None = None,
+    anyway: Anyway | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> RequestSet:
     """Stores a request for each part and returns the set that links them; a second submission returns the first.
@@ -69,6 +71,7 @@ def submit_set(
             start_not_before,
             by_machine=by_machine,
             typed=typed or {},
+            anyway=anyway,
         )
         for part in parts
     ]

@@ -20,20 +20,23 @@ from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.lookups import snapshot
 from amicopy.copies.requests import follow_ups, look_again
+from amicopy.copies.requests.submission_reasons import Anyway, not_accepted, reason_errors
+from amicopy.copies.rules import known_problems
 from amicopy.copies.rules.case import Case
 from amicopy.copies.voting import facts, left_out, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
-LONGEST_REASON = 4000
 LONGEST_NAME = 128
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a person hands in; `lookups` is what was known of source and destinations, `continues` the finished request
+    """What a person hands in; `lookups` is what was known of source and destinations, `fresh` what of it was looked up
+    for this submission, where `lookups` has older answers too; `continues` the finished request
     that these are more destinations of, `mends` the failed copy that is asked for again;
-    `by_machine`: a program hands it in; `typed` are names with placeholders, by input."""
+    `by_machine`: a program hands it in; `typed` are names with placeholders, by input; `anyway` is there when it is
+    submitted whatever is in its way."""
 
     account: Account
     reason: str
@@ -44,6 +47,24 @@ class Submission:
     mends: ImageCopy | None = None
     by_machine: bool = False
     typed: Mapping[str, str] = field(default_factory=dict)
+    anyway: Anyway | None = None
+    fresh: Mapping[str, Any] | None = None
+
+    @property
+    def in_the_way(self) -> list[FieldError]:
+        """What was looked up now and stands in its way."""
+        return rules.found_in_the_way(
+            self.calls,
+            lookups=self.lookups if self.fresh is None else self.fresh,
+            account_id=self.account.account_id,
+            partition=self.account.partition,
+        )
+
+    @property
+    def anyway_kept(self) -> dict[str, Any]:
+        """What a request keeps of being submitted anyway; empty when nothing was in its way."""
+        problems = [known_problems.kept(each, self.calls) for each in self.in_the_way]
+        return {"reason": self.anyway.reason.strip(), "problems": problems} if problems and self.anyway else {}
 
     def marked(self, submission: uuid.UUID) -> "Submission":
         """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
@@ -71,7 +92,9 @@ class Submission:
             start_not_before=self.start_not_before,
             plan=plans.plan,
             rules=plans.rules,
+            anyway=self.anyway_kept,
         )
+        incomplete = snapshot.incomplete(self.lookups)
         return {
             "reason": content.reason,
             "SourceRegion": first["SourceRegion"],
@@ -88,7 +111,9 @@ class Submission:
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
-            "look_again_at": now + look_again.SOON if snapshot.incomplete(self.lookups) else None,
+            "anyway": content.anyway,
+            "anyway_looked": {},
+            "look_again_at": now + look_again.SOON if incomplete or content.anyway else None,
             "continues": self.continues,
             "mends": self.mends,
             "by_machine": self.by_machine,
@@ -121,6 +146,8 @@ def refuse(handed_in: Submission, requester: User, again: int | None = None) -> 
         start_not_before=handed_in.start_not_before,
         again=again,
         by_machine=handed_in.by_machine,
+        in_the_way=handed_in.in_the_way,
+        anyway=handed_in.anyway,
     )
     if handed_in.continues is not None:
         errors += follow_ups.refusals(
@@ -140,12 +167,15 @@ def check_submission(
     start_not_before: datetime | None = None,
     again: int | None = None,
     by_machine: bool = False,
+    in_the_way: Sequence[FieldError] = (),
+    anyway: Anyway | None = None,
 ) -> list[FieldError]:
     """Everything that speaks against these calls, by field; the same for the form and for whoever calls `submit`.
 
-    `again` is the number of the request that is submitted again: its own unused tokens are free.
+    `again` is the number of the request that is submitted again: its own unused tokens are free. `in_the_way` is what
+    look-ups found, which is let pass where it is submitted `anyway`.
     """
-    errors = reason_errors(reason)
+    errors = reason_errors(reason) + not_accepted(in_the_way, calls, anyway)
     if not account.enabled:
         errors.append(FieldError("account", f"Choose another account. {account.name} is switched off."))
     elif requester is not None and not permissions.may_ask_in(requester, account):
@@ -174,18 +204,6 @@ def check_submission(
         )
         errors += _nobody_could(seen, calls)
     return errors
-
-
-def reason_errors(reason: str) -> list[FieldError]:
-    """What is wrong with why a copy is needed."""
-    if not reason.strip():
-        return [FieldError("reason", "Enter why this copy is needed.")]
-    if "\0" in reason:
-        return [FieldError("reason", "Remove the NUL character: it isn't text.")]
-    if len(reason) > LONGEST_REASON:
-        words = f"Shorten the reason to {LONGEST_REASON:,} characters. This has {len(reason):,}."
-        return [FieldError("reason", words)]
-    return []
 
 
 def claim_names(handed_in: Submission, again: int | None = None) -> None:

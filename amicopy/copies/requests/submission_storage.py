@@ -95,6 +95,7 @@ def event_data(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str
         "mends": columns["mends"].pk if columns.get("mends") else request.mends_id,
         "by_machine": columns["by_machine"],
         "estimate": columns["estimate"],
+        **({"submitted_anyway": columns["anyway"]} if columns["anyway"] else {}),
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }
 

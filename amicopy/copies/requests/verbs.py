@@ -38,12 +38,15 @@ from amicopy.copies.requests.submission_checks import (
     refuse,
     store_calls,
 )
+from amicopy.copies.requests.submission_reasons import Anyway
 from amicopy.copies.requests.submission_storage import event_data, store_request, twice
+from amicopy.copies.rules import known_problems
 
 # In a browser that two people share, one goes back to the other's form.
 TAKEN = "This form was sent by somebody else before. Look it through and submit it again: it is a new one now."
 
 __all__ = (
+    "Anyway",
     "approve",
     "break_glass",
     "check_submission",
@@ -73,6 +76,7 @@ def submit(
     mends: int | None = None,
     correlation: str = "",
     webhook: str = "",
+    anyway: Anyway | None = None,
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
@@ -81,7 +85,8 @@ def submit(
     placeholders, by input; `continues` is the number of the
     finished request that these are more destinations of, `mends` that of the failed copy of another request that is
     asked for again; `correlation` is what a program calls it, `webhook` the name of the one that is told of
-    this request. Raises InvalidRequest with errors by field.
+    this request; `anyway` is there when it is submitted although something is known to be in its way. Raises
+    InvalidRequest with errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
@@ -98,6 +103,7 @@ def submit(
         original,
         failed,
         by_machine=actor.token is not None,
+        anyway=anyway,
         typed=typed or {},
     )
 
@@ -125,6 +131,7 @@ def resubmit(
     account: Account | None = None,
     lookups: Mapping[str, Any] | None = None,
     start_not_before: datetime | None = None,
+    anyway: Anyway | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> CopyRequest:
     """Submits a request again that was sent back: a new round with these calls, under the rules of now.
@@ -144,6 +151,8 @@ def resubmit(
         request.continues,
         request.mends,
         by_machine=actor.token is not None,
+        anyway=anyway,
+        fresh=lookups or {},
         # What was a pattern at first stays one for a clone, unless the name was edited.
         typed=typed or (request.typed if same_names else {}),
     )
@@ -151,7 +160,8 @@ def resubmit(
 
 
 def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None) -> CopyRequest:
-    """Submits an expired request again as it is: a new round that asks for all approvals anew. Raises as `submit`."""
+    """Submits an expired request again as it is: a new round that asks for all approvals anew. What it was submitted in
+    spite of doesn't keep it. Raises as `submit`."""
     request = _own(actor, number)
     calls = request.calls_as_asked()
     seen = _seen_before(request, calls, lookups)
@@ -164,6 +174,8 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
         request.continues,
         request.mends,
         by_machine=request.by_machine,
+        anyway=_anyway_before(request),
+        fresh=lookups or {},
         typed=request.typed,
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
@@ -183,6 +195,14 @@ def _own(actor: Actor, number: int) -> CopyRequest:
     request = CopyRequest.objects.select_related("account", "requester").get(pk=number)
     permissions.check_resubmit(person(actor), request)
     return request
+
+
+def _anyway_before(request: CopyRequest) -> Anyway | None:
+    """That a request was submitted anyway, for the same problems again."""
+    if not request.anyway:
+        return None
+    known = frozenset(known_problems.key_of_kept(each) for each in request.anyway["problems"])
+    return Anyway(request.anyway["reason"], known)
 
 
 def _seen_before(request: CopyRequest, calls: Sequence[Call], lookups: Mapping[str, Any] | None) -> Mapping[str, Any]:

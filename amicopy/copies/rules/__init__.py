@@ -1,14 +1,26 @@
 """The rules of CopyImage, each a named function. They run in the form, at submission and again right before the call.
 
-Where AWS's behaviour is not documented a rule warns (its name begins with `warn_`) instead of refusing. What each says
+Where AWS's behaviour is not documented a rule warns (its name begins with `warn_`) instead of refusing. What look-ups
+found in the way of a copy refuses a submission, unless its requester says to submit it anyway. What each says
 first in its docstring, and the page of AWS it goes by, stand in docs/copyimage.md, with the test that proves it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.rules import cautions, destinations, encryption, fields, formats, requests, source, tags, timing
+from amicopy.copies.rules import (
+    destinations,
+    encryption,
+    fields,
+    formats,
+    known_problems,
+    requests,
+    source,
+    tags,
+    timing,
+)
 from amicopy.copies.rules.case import Case
 
 Rule = Callable[[Case], list[FieldError]]
@@ -28,8 +40,6 @@ CALL_RULES: tuple[Rule, ...] = (
     formats.local_zone_id_is_well_formed,
     formats.key_is_an_id_an_alias_or_an_arn,
     formats.client_token_is_ascii,
-    source.source_is_where_aws_shows_it,
-    source.source_is_available,
     destinations.at_most_one_place,
     destinations.all_is_in_the_accounts_partition,
     destinations.source_is_in_the_outposts_region,
@@ -58,6 +68,13 @@ CALL_RULES: tuple[Rule, ...] = (
     timing.duration_is_a_multiple_of_15,
     timing.duration_is_for_regions_only,
 )
+FOUND: tuple[Rule, ...] = (
+    known_problems.account_is_entered,
+    source.source_is_where_aws_shows_it,
+    source.source_is_available,
+    known_problems.place_is_open,
+    known_problems.key_can_encrypt,
+)
 WARNINGS: tuple[Rule, ...] = (
     fields.warn_of_invisible_characters,
     formats.warn_of_characters_only_some_pages_allow,
@@ -77,6 +94,8 @@ WARNINGS: tuple[Rule, ...] = (
     timing.warn_of_a_duration_that_is_too_short,
     timing.warn_of_a_duration_without_snapshots,
 )
+# What a request has once: said once, of no destination.
+ONCE = requests.SHARED | {"account"}
 REQUEST_RULES = (
     requests.has_destinations,
     requests.has_at_most_50_destinations,
@@ -107,13 +126,19 @@ def check_request(
     return errors + _said_once(CALL_RULES, cases)
 
 
+def found_in_the_way(
+    calls: Sequence[Call], *, lookups: Mapping[str, Any], account_id: str = "", partition: str = ""
+) -> list[FieldError]:
+    """What look-ups found in the way of these calls, each with its code."""
+    return _said_once(FOUND, [Case(call, account_id, partition, lookups) for call in calls])
+
+
 def warnings(
     calls: Sequence[Call], *, account_id: str = "", partition: str = "", lookups: Mapping[str, Any] | None = None
 ) -> list[FieldError]:
-    """What may surprise, without being refused: what look-ups found, then what the rules say; without an account only
-    what doesn't depend on it."""
+    """What may surprise, without being refused; without an account only what doesn't depend on it."""
     cases = [Case(call, account_id, partition, lookups or {}) for call in calls]
-    return cautions.looked_up(calls, lookups or {}) + _said_once(WARNINGS, cases)
+    return _said_once(WARNINGS, cases)
 
 
 def _said_once(rules: Sequence[Rule], cases: Sequence[Case]) -> list[FieldError]:
@@ -122,6 +147,6 @@ def _said_once(rules: Sequence[Rule], cases: Sequence[Case]) -> list[FieldError]
     for index, case in enumerate(cases):
         for rule in rules:
             for error in rule(case):
-                place = None if error.field in requests.SHARED else index
-                found[FieldError(error.field, error.message, place)] = None
+                place = None if error.field in ONCE else index
+                found[replace(error, destination=place)] = None
     return list(found)

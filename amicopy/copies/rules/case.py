@@ -40,6 +40,13 @@ class Case:
         return seen if isinstance(seen, Mapping) and seen.get("ImageId") == self.text("SourceImageId") else {}
 
     @property
+    def found(self) -> Mapping[str, Any]:
+        """What was found out about the call's destination; empty when it wasn't looked up."""
+        rows = self.lookups.get("destinations") or ()
+        place = (self.call.DestinationRegion, self.call.destination)
+        return next((row for row in rows if (row.get("DestinationRegion"), row.get("destination")) == place), {})
+
+    @property
     def source_tags(self) -> set[str]:
         """The keys of the tags that CopyImageTags takes along: never AWS's own, and of another account only what it
         shares."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.rules.destinations import PLACES
 
 
 @dataclass(frozen=True)
@@ -25,31 +24,6 @@ def known_of(calls: Sequence[Call], lookups: Mapping[str, Any], index: int) -> M
     rows = lookups.get("destinations") or ()
     row = rows[index] if index < len(rows) else {}
     return row if row.get("destination") == calls[index].destination else {}
-
-
-def looked_up(calls: Sequence[Call], lookups: Mapping[str, Any]) -> list[FieldError]:
-    """What the look-ups found against these calls: places the account can't use, and keys that can't encrypt."""
-    return unusable_places(calls, lookups) + unusable_keys(calls, lookups)
-
-
-def unusable_places(calls: Sequence[Call], lookups: Mapping[str, Any]) -> list[FieldError]:
-    """Why the account can't copy to a destination, at the member that says where it is."""
-    return [
-        FieldError(next((name for name in PLACES if call.parameters.get(name)), "DestinationRegion"), words, index)
-        for index, call in enumerate(calls)
-        if (words := known_of(calls, lookups, index).get("place"))
-    ]
-
-
-def unusable_keys(calls: Sequence[Call], lookups: Mapping[str, Any]) -> list[FieldError]:
-    """Why a chosen key can't encrypt a copy."""
-    found = []
-    for index, call in enumerate(calls):
-        key = known_of(calls, lookups, index).get("key") if call.parameters.get("KmsKeyId") else None
-        if key and key["problem"]:
-            words = f"{key['problem']} AWS would take the request and fail the copy later."
-            found.append(FieldError("KmsKeyId", words, index))
-    return found
 
 
 def words_of(lookups: Mapping[str, Any], calls: Sequence[Call], warnings: Sequence[FieldError]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from amicopy.copies.core.calls import FieldError
 from amicopy.copies.rules.case import Case
+from amicopy.copies.rules.known_problems import Known
 
 NOT_YET = frozenset({"pending", "transient"})
 
@@ -18,11 +19,11 @@ def source_is_where_aws_shows_it(case: Case) -> list[FieldError]:
     elsewhere = missing.get("elsewhere") or ()
     if elsewhere:
         words = f"Choose {' or '.join(elsewhere)}. {image_id} is in {' and '.join(elsewhere)}, not in {region}."
-        return [FieldError("SourceRegion", words)]
+        return [FieldError("SourceRegion", words, code=Known.SOURCE_NOT_THERE)]
     words = (
         f"Enter an AMI of {region}. AWS shows this account no {image_id} there, nor in any other Region that answered."
     )
-    return [FieldError("SourceImageId", words)]
+    return [FieldError("SourceImageId", words, code=Known.SOURCE_NOT_THERE)]
 
 
 def source_is_available(case: Case) -> list[FieldError]:
@@ -34,7 +35,8 @@ def source_is_available(case: Case) -> list[FieldError]:
     if state == "available" or state in NOT_YET:
         return []
     way = " Enable it first." if state == "disabled" else ""
-    return [FieldError("SourceImageId", f"The source must be available. {case.source['ImageId']} is {state}.{way}")]
+    words = f"The source must be available. {case.source['ImageId']} is {state}.{way}"
+    return [FieldError("SourceImageId", words, code=Known.SOURCE_UNAVAILABLE)]
 
 
 def warn_of_a_source_still_being_made(case: Case) -> list[FieldError]:

@@ -119,6 +119,10 @@ class Image(Resource):
         """Whether `account` may see and launch this image."""
         return account == self.owner_id or self.is_public or {"UserId": account} in self.launch_permissions
 
+    def shared_with(self, account: str) -> bool:
+        """Whether `account`, or everybody under the name `all`, was given this image explicitly."""
+        return self.is_public if account == "all" else {"UserId": account} in self.launch_permissions
+
     def view(self) -> dict[str, Any]:
         """This image as a member of DescribeImages' answer."""
         state = self.state

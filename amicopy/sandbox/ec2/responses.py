@@ -99,7 +99,7 @@ class SandboxResponse(EC2Response):
         if owners := self.named_accounts("Owners"):
             found = [image for image in found if image.owner_id in owners]
         if users := self.named_accounts("ExecutableUsers"):
-            found = [image for image in found if any(image.open_to(user) for user in users)]
+            found = [image for image in found if any(image.shared_with(user) for user in users)]
         if not wanted and not params.get("IncludeDisabled"):
             found = [image for image in found if not image.disabled]
         if not wanted and not params.get("IncludeDeprecated"):

@@ -1,6 +1,5 @@
 """What the form's page and its fragments show: one context for all of them, so that they can't disagree."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +8,6 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.aws import partitions
-from amicopy.aws.kms import Alias
-from amicopy.aws.outposts import Outpost
 from amicopy.copies.core import cli_command, explanations
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
@@ -22,10 +19,10 @@ from amicopy.copies.core.parameters import (
     of_destination,
     of_section,
 )
-from amicopy.copies.lookups import async_queries, keys, places, snapshot, source
+from amicopy.copies.lookups import async_queries, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
-from amicopy.copies.lookups.places import RegionPlace, ZonePlace
+from amicopy.copies.lookups.places import RegionPlace
 from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.requests import follow_ups
@@ -33,10 +30,10 @@ from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web import costs
-from amicopy.web.forms import tag_lines
+from amicopy.web.forms import in_the_way, tag_lines
 from amicopy.web.forms.notes import Note, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
-from amicopy.web.forms.request_form import RequestForm
+from amicopy.web.forms.request_form import RequestForm, place_of
 from amicopy.web.forms.rows import Row
 from amicopy.web.request_filters import row_number
 
@@ -60,15 +57,6 @@ class Looked:
     permissions: Sequence[Permission | Missing] = ()
     # The question for them that is on its way, or was answered.
     asked: str = ""
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What a destination's fields suggest: of its Region, as far as it is known."""
-
-    aliases: Sequence[Alias] = ()
-    zones: Sequence[ZonePlace] = ()
-    outposts: Sequence[Outpost] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +100,7 @@ def form_context(
         "picked": sum(is_picked(form, row) for row in form.destinations),
         "continents": continents(form.destinations, regions),
         "ticked": " ".join(chosen_regions(form.destinations)),
+        "accounts": in_the_way.accounts_of(form.accounts, user),
         # A long table is what somebody works in; what is above and below it says less.
         "long": len(form.destinations) >= LONG,
         "many_tags": len(form.tags) >= LONG,
@@ -120,7 +109,6 @@ def form_context(
         "regions": regions,
         "regions_known": account is None
         or async_queries.known(places.regions_question(account.read_only())) is not None,
-        "choices": [choices_for(account, call.DestinationRegion) for call in calls],
         "slots": below,
         "summary": [
             (name, place_of(name) + message)
@@ -130,6 +118,7 @@ def form_context(
         **_source_context(form, seen, looked, account),
         **_aside_context(first, calls, found, user),
         "sources": several,
+        **in_the_way.context_of(form, calls, found, {each.source[1]: known_source(each) for each in form.each[1:]}),
         "pasted": pasted,
         "copies": len(calls) * len(form.each),
         "advanced_open": bool(form.text("start_not_before"))
@@ -162,18 +151,6 @@ def regions_for(account: Account | None) -> list[RegionPlace]:
     return [RegionPlace(code, title, usable=True) for code, title in partitions.titles(partition).items()]
 
 
-def choices_for(account: Account | None, region: str) -> Choices:
-    """The suggestions of a Region that were found out lately."""
-    if account is None or not places.is_region(account.read_only(), region):
-        return Choices()
-    aws = account.read_only()
-    return Choices(
-        async_queries.known(keys.aliases_question(aws, region=region)) or (),
-        async_queries.known(places.zones_question(aws, region=region)) or (),
-        async_queries.known(places.outposts_question(aws, region=region)) or (),
-    )
-
-
 def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]]) -> dict[str, Slot]:
     """Every slot of the form by its input's name, from top to bottom; one that says nothing is empty."""
     return {name: Slot(name, form.errors.get(name, []), notes.get(name, [])) for name in inputs_of(form)}
@@ -196,7 +173,7 @@ def inputs_of(form: RequestForm) -> list[str]:
             names.append(parameter.name)
             if parameter.kind == "tags":
                 names += [*(f"tags-{index}-Key" for index in range(len(form.tags))), "paste"]
-    return [*names, "reason"]
+    return [*names, "reason", "submit_anyway_reason"]
 
 
 def destination_row(form: RequestForm, index: int, regions: Sequence[RegionPlace]) -> dict[str, Any]:
@@ -233,12 +210,6 @@ def sources_of(form: RequestForm) -> list[dict[str, Any]]:
         return []
     seen = [(each.source[1], known_source(each)) for each in form.each]
     return [{"ImageId": image_id, "found": found if isinstance(found, Source) else None} for image_id, found in seen]
-
-
-def place_of(name: str) -> str:
-    """Which destination an input belongs to, as its legend says it."""
-    row = re.match(r"destinations-([0-9]+)-", name)
-    return f"Destination {int(row[1]) + 1}: " if row else ""
 
 
 def _source_context(

@@ -17,9 +17,9 @@ from amicopy.web.forms.request_form import RequestForm
 
 @dataclass(frozen=True)
 class Note:
-    """`kind` is its colour: ok, warn, or none."""
+    """`kind` is its colour: ok, warn, fail, or none."""
 
-    kind: Literal["", "ok", "warn"]
+    kind: Literal["", "ok", "warn", "fail"]
     words: str
 
 
@@ -45,6 +45,8 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
         if call.destination and (predictions := known.get("encryption")):
             result = f"Result: {prediction_words(predictions)}"
             notes.setdefault(f"destinations-{index}-Encrypted", []).append(Note("", result))
+    for problem in rules.found_in_the_way(calls, lookups=found):
+        say(problem.field, problem.destination, Note("fail", problem.message))
     if account is not None:
         for warning in rules.warnings(
             calls, account_id=account.account_id, partition=account.partition, lookups=dict(found)
@@ -72,7 +74,7 @@ def prediction_words(predictions: Sequence[KeptPrediction]) -> str:
 
 
 def _key_note(known: Mapping[str, Any], call: Call) -> Note:
-    """That a key is good, or couldn't be looked at; what is wrong with it is among the warnings."""
+    """That a key is good, or couldn't be looked at; what is wrong with it is among what is in the way."""
     if key := known.get("key"):
         if key["problem"]:
             return Note("", "")

@@ -20,6 +20,7 @@ LARGEST = 100_000
 # What belongs to one sending of the form, or says why: another request has its own.
 NOT_KEPT = frozenset(
     {"csrfmiddlewaretoken", "submission", "checked", "reason", "ClientToken", "continues", "mends", "again", "preset"}
+    | {"submit_anyway", "submit_anyway_reason", "known_problems"}
 )
 BUTTONS = ("save-preset", "load-preset", "delete-preset", "preset-name", "preset-team")
 

@@ -28,7 +28,7 @@ from amicopy.copies.core.parameters import (
 )
 from amicopy.copies.core.set_models import part_of
 from amicopy.copies.requests import verbs
-from amicopy.copies.requests.submission_checks import reason_errors
+from amicopy.copies.requests.submission_reasons import reason_errors
 from amicopy.web.forms.member_forms import AS_SOURCE, TRUE, MemberForm, member_form
 from amicopy.web.forms.rows import MOST, Row, rows_of
 from amicopy.web.request_filters import row_number
@@ -94,6 +94,13 @@ class RequestForm:
         except ValidationError:
             return None
         return typed
+
+    @property
+    def anyway(self) -> verbs.Anyway | None:
+        """That the person submits it in spite of the problems they were shown, where the box is ticked."""
+        if self.text("submit_anyway").lower() not in TRUE:
+            return None
+        return verbs.Anyway(self.text("submit_anyway_reason"), frozenset(self.text("known_problems").split()))
 
     @property
     def names(self) -> dict[str, str]:
@@ -279,3 +286,9 @@ def _with_kind(row: Row) -> Row:
         return row
     places = [parameter for parameter in of_scope("destination") if row.get(parameter.name, "").strip()]
     return {**row, "kind": next((parameter.of_kind for parameter in places if parameter.of_kind), "region")}
+
+
+def place_of(name: str) -> str:
+    """Which destination an input belongs to, as its legend says it."""
+    row = re.match(r"destinations-([0-9]+)-", name)
+    return f"Destination {int(row[1]) + 1}: " if row else ""

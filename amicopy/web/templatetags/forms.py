@@ -8,6 +8,7 @@ from django import template
 from amicopy.copies.core.parameters import Parameter, of_section
 from amicopy.web.forms.context import Slot
 from amicopy.web.forms.member_forms import RegionSelect, region_words
+from amicopy.web.forms.pickers import inputs_about, kind_of
 from amicopy.web.forms.request_form import RequestForm
 
 register = template.Library()
@@ -44,9 +45,11 @@ def field(
     if isinstance(widget, RegionSelect):
         widget.offer(context["regions"])
     name, id_ = bound.html_name, bound.auto_id
-    lists = row is not None and parameter.options not in {"", "regions"}
+    listed = kind_of(parameter.name) != ""
     attrs = {
-        "list": f"{parameter.options}-{row}" if lists else False,
+        **({"role": "combobox", "aria-expanded": "false", "aria-autocomplete": "list"} if listed else {}),
+        # Several sources are one text, an ID each.
+        "data-many": parameter.options == "sources",
         "aria-describedby": f"{id_}-hint {id_}-err" if place.help and parameter.help else f"{id_}-err",
         "aria-invalid": "true" if name in slots and slots[name].errors else False,
         "autofocus": context.get("focus") == name,
@@ -63,6 +66,9 @@ def field(
         "help": parameter.help if place.help else "",
         "width": " ".join(filter(None, classes)),
         "slots": slots,
+        "listed": listed,
+        "over": parameter.options != "sources",
+        "about": inputs_about(name),
         "optional": parameter.kind != "three-way"
         and (not parameter.required or (row is not None and parameter.scope == "both")),
     }

@@ -6,7 +6,7 @@ own buttons show the same on the page; these wait, as submitting does, see `asyn
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.parameters import DESTINATION_REGION
-from amicopy.copies.lookups import keys, places, snapshot, source
+from amicopy.copies.lookups import places, snapshot, source
 from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.operations import permission_checks
@@ -96,7 +96,7 @@ def aside(request: HttpRequest) -> HttpResponse:
 def check_permissions(request: HttpRequest) -> HttpResponse:
     """Has a worker make a dry run of the first source for every destination, once it is known as far as it can be: its
     name may be the copies'."""
-    form, looks = form_of(request, posted(request)), looks_of(request)
+    form, looks, found = form_of(request, posted(request)), looks_of(request), None
     looked = look_at_source(form, looks)
     name_source(form)
     if form.wants_source_name and looks.unanswered:
@@ -104,9 +104,11 @@ def check_permissions(request: HttpRequest) -> HttpResponse:
     calls = sources.check(form)[0]
     form.errors.pop("reason", None)
     if not form.errors and form.account is not None:
+        # What they find is shown with the answer, and not waited for.
+        found = look_at_destinations(form, looks_of(request))
         looks = looks_of(request)
         looked = check(signed_in(request), form, calls, looks, looked)
-    return _fragment(request, CHECKED, form, looks, looked)
+    return _fragment(request, CHECKED, form, looks, looked, found)
 
 
 @require_GET
@@ -144,21 +146,11 @@ def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Lo
 
 
 def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0) -> snapshot.Kept | None:
-    """Asks for what the destinations suggest and what a request keeps; the suggestions are found by `form_context`."""
+    """Asks for what a request keeps of its look-ups."""
     account = form.account
     if account is None:
         return None
-    calls, aws = form.each[0].read(), account.read_only()
-    suggestions: list[Callable[[float], Any]] = []
-    for region in {call.DestinationRegion for call in calls}:
-        if places.is_region(aws, region):
-            suggestions.append(looks.begin(keys.aliases_question(aws, region=region)))
-            suggestions.append(looks.begin(places.zones_question(aws, region=region)))
-            suggestions.append(looks.begin(places.outposts_question(aws, region=region)))
-    found = snapshot.gather(account, calls, until=until, ask=looks.begin)
-    for wait in suggestions:
-        wait(until)
-    return found
+    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin)
 
 
 def name_source(form: RequestForm) -> None:

@@ -22,7 +22,7 @@ from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import prefilled, presets, row_buttons, sources
+from amicopy.web.forms import in_the_way, prefilled, presets, row_buttons, sources
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import clone_of, initial_again, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
@@ -49,7 +49,8 @@ def new_request(request: HttpRequest) -> HttpResponse:
         form = lookups.form_of(request, data)
         fresh = data == _blank()
         if fresh and form.accounts:
-            form = lookups.form_of(request, {**data, "account": form.accounts[0].name})
+            usual = in_the_way.usual_account(form.accounts, signed_in(request))
+            form = lookups.form_of(request, {**data, "account": usual.name})
         return _page(request, form, fresh=fresh)
     return _posted(request, {**lookups.posted(request), "again": ""})
 
@@ -96,6 +97,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
             "account": account,
             "reason": form.text("reason"),
             "start_not_before": form.start_not_before,
+            "anyway": form.anyway,
             "typed": form.typed,
         }
         try:
@@ -125,6 +127,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
         except InvalidTransition as refused:
             messages.error(request, str(refused))
             return redirect("request", form.again)
+        return _page(request, form, status=422, again=again, found=found[0])
     return _page(request, form, status=422, again=again)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from amicopy.aws.partitions import partitions, titles
 from amicopy.copies.core.parameters import DESTINATION_REGION, PARAMETERS, Parameter
-from amicopy.copies.rules import CALL_RULES, REQUEST_RULES, WARNINGS
+from amicopy.copies.rules import CALL_RULES, FOUND, REQUEST_RULES, WARNINGS
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[2] / "docs" / "copyimage.md"
@@ -39,12 +39,21 @@ a member is the same in every copy of a request. Tests are in `tests/copies/test
 ## Rules that refuse
 
 They run when the form is checked, when a request is submitted by whomever, and again right before the call
-(`tests/copies/rules/test_when_rules_run.py`). Rules about the source know what the look-ups found; without an answer
-they let the call pass. Tests are in `tests/copies/rules`. Formats hold for every Region botocore knows: {known}.
+(`tests/copies/rules/test_when_rules_run.py`). Tests are in `tests/copies/rules`. Formats hold for every Region botocore
+knows: {known}.
 
 | rule | what must be true | AWS's page | test |
 | --- | --- | --- | --- |
 {_lines(_rule(rule) for rule in CALL_RULES)}
+
+## What look-ups find in the way
+
+With a code each, see `amicopy/copies/rules/known_problems.py`. They run at submission, on what was looked up for it;
+what wasn't found out is never in the way. The requester may submit anyway with a reason, which who decides reads first.
+
+| rule | what must be true | AWS's page | test |
+| --- | --- | --- | --- |
+{_lines(_rule(rule) for rule in FOUND)}
 
 ## Rules between the copies of a request
 
@@ -132,7 +141,7 @@ def _test_of(rule: str) -> str:
 def rule_names() -> set[str]:
     """The functions of the rules' modules that take a case, or the calls of a request."""
     names = set()
-    for module in {inspect.getmodule(rule) for rule in (*CALL_RULES, *REQUEST_RULES, *WARNINGS)}:
+    for module in {inspect.getmodule(rule) for rule in (*CALL_RULES, *FOUND, *REQUEST_RULES, *WARNINGS)}:
         for name, function in inspect.getmembers(module, inspect.isfunction):
             takes = list(inspect.signature(function).parameters)
             returns = str(inspect.signature(function).return_annotation)

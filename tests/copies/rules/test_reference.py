@@ -3,7 +3,7 @@
 import pytest
 
 from amicopy.copies.core.calls import FieldError
-from amicopy.copies.rules import CALL_RULES, REQUEST_RULES, WARNINGS
+from amicopy.copies.rules import CALL_RULES, FOUND, REQUEST_RULES, WARNINGS
 from amicopy.copies.rules.case import Case
 from tests.copies.rules import reference
 
@@ -13,7 +13,7 @@ def test_the_document_is_up_to_date() -> None:
 
 
 def test_every_rule_of_the_modules_is_in_a_table() -> None:
-    listed = {rule.__name__ for rule in (*CALL_RULES, *WARNINGS, *REQUEST_RULES)}
+    listed = {rule.__name__ for rule in (*CALL_RULES, *FOUND, *WARNINGS, *REQUEST_RULES)}
     named = {name for name in reference.rule_names() if not name.startswith("_")}
     assert named == listed
 

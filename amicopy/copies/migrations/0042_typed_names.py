@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0045_request_sets'),
+        ('copies', '0041_request_sets'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0038_versions_of_processes'),
+        ('copies', '0043_submitted_anyway'),
     ]
 
     operations = [

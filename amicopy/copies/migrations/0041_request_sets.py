@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0038_versions_of_processes'),
+        ('copies', '0040_costs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
