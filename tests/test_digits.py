@@ -10,7 +10,7 @@ from django.test import Client
 from amicopy.aws import sqs
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.policy_models import ApprovalRule
-from amicopy.web.forms.context import place_of
+from amicopy.web.forms.request_form import place_of
 from amicopy.web.forms.rows import rows_of
 from tests.web.conftest import SignedIn, typed
 from tests.web.conftest import account as account  # the form needs one

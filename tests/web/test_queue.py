@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -36,12 +35,11 @@ def public(**changes: Any) -> dict[str, Any]:
     return lookups(source={**SOURCE, "Public": True, "OwnerId": "444455556666", **changes})
 
 
-def decide(client: Client, row: CopyRequest, verb: str, *others: CopyRequest, **typed: str) -> HttpResponse:
+def decide(client: Client, row: CopyRequest, verb: str, *others: CopyRequest, **typed: str) -> Any:
     """A decision in the queue with a script, where these requests are shown."""
     ids = ",".join(str(each.pk) for each in (row, *others))
     data = {"content_hash": row.content_hash, "back": "approvals", "queue": "mine", "ids": ids, **typed}
-    answer: HttpResponse = client.post(f"/requests/{row.pk}/{verb}/", data, headers={"HX-Request": "true"})
-    return answer
+    return client.post(f"/requests/{row.pk}/{verb}/", data, headers={"HX-Request": "true"})
 
 
 def opened(page: Page) -> list[int]:

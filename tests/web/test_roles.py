@@ -182,9 +182,9 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         return [row.pk], typed() if name == "request-edit" else {"content_hash": row.content_hash, "reason": "Why not"}
     if name == "set":
         row = make_request(owner)
-        made = RequestSet.objects.create(requester=owner, submission=uuid.uuid4(), created_at=timezone.now())
-        CopyRequest.objects.filter(pk=row.pk).update(in_set=made)
-        return [made.pk], {}
+        together = RequestSet.objects.create(requester=owner, submission=uuid.uuid4(), created_at=timezone.now())
+        CopyRequest.objects.filter(pk=row.pk).update(in_set=together)
+        return [together.pk], {}
     if name in {"rule", "rule-move", "rule-switch", "rule-delete"}:
         rules = [make_rule(each, order=order) for order, each in enumerate(("first", "second"))]
         moved = {"to": "up" if name == "rule-move" else "off"}
