@@ -60,7 +60,7 @@ class ApprovalRule(models.Model):
     # A machine is a program with a token, a person's or a service's.
     asked_by = models.CharField(max_length=8, blank=True, choices=AskedBy.choices, default=AskedBy.ANY)
     # Codes of named facts, see `voting.fact_table`: one of them has to hold. Empty: none has to.
-    facts = models.JSONField(default=list, blank=True)
+    facts = models.JSONField(default=list, blank=True, db_default=[])
     # What all copies of the request cost together, at most, in whole units of the price list's currency: a month, and
     # once. A cost that isn't known counts as more.
     costs_more_a_month = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_000_000)])

@@ -65,18 +65,18 @@ class CopyRequest(models.Model):
     # What the look-ups knew of the source and the destinations at submission; shown to the approver.
     lookups = models.JSONField(default=dict)
     # What it would cost, by the prices of then, as `cost.Estimate.as_dict` says it; no part of what is approved.
-    estimate = models.JSONField(default=dict)
+    estimate = models.JSONField(default=dict, db_default={})
     # The source image as it was at submission, see `source_binding`; empty when AWS didn't show it.
     source_seen = models.JSONField(default=dict)
     # Why it was submitted although something known was in its way, and what: {"reason", "problems": [...]}, these as
     # `rules.known_problems` keeps them; empty where nothing was.
-    anyway = models.JSONField(default=dict)
+    anyway = models.JSONField(default=dict, db_default={})
     # What a later look found of these: {"at", "still": [keys of problems], "over": [...]}; empty before one.
-    anyway_looked = models.JSONField(default=dict)
+    anyway_looked = models.JSONField(default=dict, db_default={})
     # The set that it was handed in with, if it was with others; no part of what is approved.
     in_set = models.ForeignKey("RequestSet", null=True, on_delete=models.PROTECT, related_name="requests")
     # Names with placeholders as they were typed, by input, for a clone; no part of what is approved.
-    typed = models.JSONField(default=dict)
+    typed = models.JSONField(default=dict, db_default={})
     # The finished request that this one adds destinations to, see `follow_ups`.
     continues = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="continued_by")
     # The failed copy of another request that this one asks for again, mended.
