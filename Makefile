@@ -25,8 +25,8 @@ run: $(VENV)/.installed ## start everything on this machine; PORT=8001 for anoth
 test: $(VENV)/.installed ## run the tests but for the slow ones, a few minutes; WORKERS=1 for one after the other
 	$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.installed ## run all tests, those in a browser and those that kill and wait too
-	$(PYTEST)
+test-all: $(VENV)/.installed ## run all tests, those in a browser and those that kill and wait too; ONLY="not browser" for some
+	$(PYTEST) $(if $(ONLY),-m "$(ONLY)")
 
 check: $(VENV)/.installed ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .
