@@ -9,7 +9,7 @@ from amicopy.aws.account import AwsAccount
 from amicopy.aws.errors import NO_IMAGE_ID, Denied, NotFound, Rejected, Unavailable
 from amicopy.aws.list_pages import chunks, listed, literal
 from amicopy.aws.sessions import client, home_region, typed_errors
-from amicopy.aws.shapes import Image, Snapshot, image_of, snapshot_of
+from amicopy.aws.shapes import Image, LaunchPermission, Snapshot, image_of, launch_permission_of, snapshot_of
 
 MADE_FOR = "Copied for DestinationAmi "
 
@@ -232,6 +232,18 @@ def describe_source(account: AwsAccount, *, region: str, image_id: str, quick: b
     if not answer["Images"]:
         raise NotFound("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist", _request_id(answer))
     return image_of(answer["Images"][0])
+
+
+@typed_errors()
+def launch_permissions(
+    account: AwsAccount, *, region: str, image_id: str, quick: bool = True
+) -> list[LaunchPermission]:
+    """Who may launch an image of the account's own, besides the account itself; a list with `all` where it is public
+    (API_LaunchPermission.html). AWS answers the owner alone."""
+    answer = client("ec2", account, region, quick=quick).describe_image_attribute(
+        ImageId=image_id, Attribute="launchPermission"
+    )
+    return [launch_permission_of(each) for each in answer.get("LaunchPermissions") or ()]
 
 
 def deregister_image(

@@ -18,6 +18,7 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
             "DeleteSnapshot",
             "DeregisterImage",
             "DescribeAvailabilityZones",
+            "DescribeImageAttribute",
             "DescribeImages",
             "DescribeRegions",
             "DescribeSnapshots",

@@ -11,9 +11,10 @@ from amicopy.aws.partitions import dns_suffix
 
 Document = dict[str, Any]
 
-# None of these can be limited to a resource.
+# Hardly any of these can be limited to a resource.
 LOOK = (
     "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeImageAttribute",
     "ec2:DescribeImages",
     "ec2:DescribeRegions",
     "ec2:DescribeSnapshots",

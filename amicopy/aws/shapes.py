@@ -64,6 +64,26 @@ class Snapshot:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class LaunchPermission:
+    """One of the four that AWS tells apart is set."""
+
+    Group: str = ""
+    UserId: str = ""
+    OrganizationArn: str = ""
+    OrganizationalUnitArn: str = ""
+
+
+def launch_permission_of(raw: Mapping[str, Any]) -> LaunchPermission:
+    """An item of DescribeImageAttribute's LaunchPermissions."""
+    return LaunchPermission(
+        Group=raw.get("Group", ""),
+        UserId=raw.get("UserId", ""),
+        OrganizationArn=raw.get("OrganizationArn", ""),
+        OrganizationalUnitArn=raw.get("OrganizationalUnitArn", ""),
+    )
+
+
 def image_of(raw: Mapping[str, Any]) -> Image:
     """An item of DescribeImages (API_Image.html) as an Image."""
     reason = raw.get("StateReason") or {}

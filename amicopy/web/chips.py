@@ -7,6 +7,7 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.voting import fact_evidence, fact_table, fact_words
 
 ICONS: Mapping[str, str] = {
+    "submitted-anyway": "fail",
     "source-unseen": "warn",
     "public-source": "person",
     "foreign-owner": "person",
@@ -15,6 +16,7 @@ ICONS: Mapping[str, str] = {
     "unencrypted": "key",
     "becomes-encrypted": "lock",
     "known-to-fail": "warn",
+    "launch-permissions": "person",
     "sensitive-tags": "warn",
     "large": "disk",
     "new-region": "pin",
@@ -35,19 +37,12 @@ class Chip:
     words: str
 
 
-@dataclass(frozen=True)
-class Chips:
-    """Those of one request; `risky`: it has to be looked at closely."""
-
-    shown: list[Chip]
-    risky: bool
-
-
-def chips_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> dict[int, Chips]:
+def chips_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> dict[int, list[Chip]]:
     """The chips of requests with these copies, by their numbers; in two statements for all of them."""
-    found: dict[int, Chips] = {}
+    found: dict[int, list[Chip]] = {}
     for (row, copies), evidence in zip(rows, fact_evidence.evidence_of(rows), strict=True):
         told = fact_table.tell([copy.call() for copy in copies], evidence)
-        shown = [Chip(each.code, each.level, ICONS[each.code], words) for each, words in fact_words.chips_of(told)]
-        found[row.pk] = Chips(shown, fact_table.risky(told))
+        found[row.pk] = [
+            Chip(each.code, each.level, ICONS[each.code], words) for each, words in fact_words.chips_of(told)
+        ]
     return found

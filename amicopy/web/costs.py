@@ -65,6 +65,33 @@ def shown(kept: Mapping[str, Any]) -> Shown | None:
 
 
 @dataclass(frozen=True)
+class CopyLine:
+    """One copy's two sums, each at most and as short as a column wants it; both empty where neither is known."""
+
+    once: str
+    month: str
+
+    @classmethod
+    def of(cls, once: Decimal | None, month: Decimal | None, currency: str) -> "CopyLine":
+        if once is None and month is None:
+            return cls("", "")
+        return cls(*("not known" if each is None else cost_words.money(each, currency) for each in (once, month)))
+
+
+def of_copy(copy: ImageCopy, estimate: Estimate | None) -> tuple[CopyLine | None, CopyLine | None]:
+    """What a copy was estimated at, by its request's estimate, and what it did cost; None where nobody has said."""
+    listed = estimate.copies if estimate else ()
+    found = listed[copy.position] if copy.position < len(listed) else None
+    asked = None
+    if estimate and found and found.extent != "nothing":
+        asked = CopyLine.of(found.once.high, found.storage.high, estimate.currency)
+    row: CopyCost | None = getattr(copy, "cost", None)
+    if row is None or row.kept_from is None:
+        return asked, None
+    return asked, CopyLine.of(row.once, row.month, row.currency)
+
+
+@dataclass(frozen=True)
 class Actual:
     """What copies that are there did cost, in words; `size` is empty where AWS didn't say it of each."""
 

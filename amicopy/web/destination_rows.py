@@ -8,12 +8,13 @@ from django.db.models import Model
 
 from amicopy.copies.core import explanations
 from amicopy.copies.core.copy_speed import size_of
+from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.progress import gib_done
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.operations.copy_records import slug
 from amicopy.copies.requests import cancel_retry
-from amicopy.web import conditional_polls, estimates
+from amicopy.web import conditional_polls, costs, estimates
 
 # So many rows that need a look are unfolded unasked.
 MOST_UNFOLDED = 3
@@ -29,6 +30,7 @@ def rows_of(
     """The rows of these copies. `asked` is which one is to be unfolded; empty: what needs a look, or the only one."""
     attempts = _attempts(request)
     usual = _usual(request)
+    estimate = Estimate.of(request.estimate)
     look = [copy for copy in copies if copy.state == CopyState.FAILED or _differences(copy)]
     unasked = {copy.pk for copy in copies} if len(copies) == 1 else {copy.pk for copy in look[:MOST_UNFOLDED]}
     return [
@@ -41,6 +43,7 @@ def rows_of(
             manage=manage,
             attempts=attempts.get(copy.pk, []),
             expected=usual.get(copy.destination),
+            cost=costs.of_copy(copy, estimate),
         )
         for copy in copies
     ]
@@ -70,6 +73,7 @@ def _row(
     manage: bool,
     attempts: list[Attempt],
     expected: float | None,
+    cost: tuple[costs.CopyLine | None, costs.CopyLine | None],
 ) -> dict[str, Any]:
     """One copy with all that its row says of it, and the fingerprint of that."""
     failed, copying = copy.state == CopyState.FAILED, copy.state == CopyState.COPYING
@@ -87,6 +91,8 @@ def _row(
         "name": own_name if own_name != request.Name else "",
         "key": copy.parameters.get("KmsKeyId", ""),
         "keyless": _without_key(copy),
+        "cost": cost[0],
+        "did_cost": cost[1],
         "gib": size_of(copy),
         "gib_done": gib_done([copy]),
         "left": estimates.words(left),

@@ -1,6 +1,7 @@
 """Pages by key: a page begins after a row, not after a number of rows, so nothing shifts under its reader and the
 thousandth page costs what the first does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -36,19 +37,22 @@ def page_by(
     query: QueryDict,
     size: int,
     anchors: CopyRequestQuerySet | None = None,
+    above: str = "",
 ) -> Page:
     """The page that `after` or `before` in an address ask for, in the order of a column and then of the number; the
     first one when they name no row.
 
-    `anchors` are the rows they may name, where the column is one that not every request has.
+    `anchors` are the rows they may name, where the column is one that not every request has. `above` is a flag:
+    whatever has it comes before all that hasn't.
     """
     named = CopyRequest.objects.all() if anchors is None else anchors
     after, before = _row(named, query.get("after")), _row(named, query.get("before"))
     anchor = after or before
     backwards = after is None and before is not None
-    ordered = rows.order_by(*_order(column, down=down != backwards))
+    columns = [*([(above, not backwards)] if above else []), *((name, down != backwards) for name in _keys(column))]
+    ordered = rows.order_by(*(f"-{name}" if sinks else name for name, sinks in columns))
     if anchor is not None:
-        ordered = ordered.filter(_beyond(anchor, column, down=down != backwards))
+        ordered = ordered.filter(_beyond(anchor, columns))
     found = list(ordered[: size + 1])
     more, found = len(found) > size, found[:size]
     if backwards:
@@ -61,17 +65,18 @@ def page_by(
     )
 
 
-def _order(column: str, *, down: bool) -> list[str]:
-    sign = "-" if down else ""
-    return [f"{sign}pk"] if column == "pk" else [f"{sign}{column}", f"{sign}pk"]
+def _keys(column: str) -> list[str]:
+    return ["pk"] if column == "pk" else [column, "pk"]
 
 
-def _beyond(anchor: CopyRequest, column: str, *, down: bool) -> Q:
-    side = "lt" if down else "gt"
-    if column == "pk":
-        return Q(**{f"pk__{side}": anchor.pk})
-    value = attrgetter(column.replace("__", "."))(anchor)
-    return Q(**{f"{column}__{side}": value}) | Q(**{column: value, f"pk__{side}": anchor.pk})
+def _beyond(anchor: CopyRequest, columns: Sequence[tuple[str, bool]]) -> Q:
+    """The rows after this one in the order of the columns, each with whether it goes down."""
+    found, same = Q(), Q()
+    for column, down in columns:
+        value = attrgetter(column.replace("__", "."))(anchor)
+        found |= same & Q(**{f"{column}__{'lt' if down else 'gt'}": value})
+        same &= Q(**{column: value})
+    return found
 
 
 def _row(rows: CopyRequestQuerySet, text: str | None) -> CopyRequest | None:

@@ -65,8 +65,7 @@ def entries_of(user: User, rows: Sequence[CopyRequest]) -> list[Entry]:
             {
                 "row": row,
                 "copies": copies,
-                "chips": found[row.pk].shown,
-                "risky": found[row.pk].risky,
+                "chips": found[row.pk],
                 "may_approve": vote is not None,
                 "may_decide": pending
                 and permissions.may_decide(user, row)

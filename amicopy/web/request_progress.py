@@ -30,7 +30,7 @@ MOST_LEFT_OUT = 3
 def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     """What page and fragment both show. The copies are those of the current round, in their order."""
     user = signed_in(request)
-    copies = list(row.copies_of_round())
+    copies = list(row.copies_of_round().select_related("cost"))
     for copy_id, standing in slots.standings(copies).items():
         # For the page only: who is before whom changes with every copy that starts.
         next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from pytest_django import Settings
 
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from tests.api.conftest import token_of
@@ -88,6 +89,18 @@ def test_approving_names_the_content_that_was_read(deciding: Command, row: CopyR
     # Once more it isn't possible, and says so.
     again = deciding("approve", row.pk, "--content-hash", row.content_hash)
     assert (again.code, again.out) == (6, "")
+
+
+def test_an_approval_is_taken_back_before_anything_starts(
+    deciding: Command, row: CopyRequest, settings: Settings
+) -> None:
+    settings.APPROVAL_UNDO_SECONDS = 300.0
+    assert deciding("approve", row.pk, "--content-hash", row.content_hash).code == 0
+    run = deciding("withdraw-vote", row.pk, "--output", "json")
+    assert (run.code, run.json["state"], run.json["decided_by"]) == (0, "PENDING", None)
+    again = deciding("withdraw-vote", row.pk)
+    assert (again.code, again.out) == (7, "")
+    assert "You can take back only an approval of your own." in again.err
 
 
 def test_in_a_terminal_the_request_is_shown_and_asked_about(deciding: Command, row: CopyRequest) -> None:

@@ -11,11 +11,13 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
+from amicopy.copies import tasks
 from amicopy.copies.core import actual_cost
 from amicopy.copies.core.cost import Estimate, Extent
+from amicopy.copies.core.engine_models import SeenLeftover
 from amicopy.copies.core.models import Account, Budget, CopyCost, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import ami_events
+from amicopy.copies.engine import ami_events, leftover_jobs
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.operations import proposal_decisions, proposals
 from amicopy.copies.requests import verbs
@@ -190,6 +192,31 @@ def test_an_image_that_is_gone_costs_nothing_more(
     assert heard is not None
     assert heard.state == "deregistered"
     actual_cost.ended([(heard.account_id, heard.region, heard.image_id)], at=timezone.now())
+    assert CopyCost.objects.get(copy=copy).kept_until is not None
+
+
+def test_the_engine_keeps_what_a_copy_did_cost_until_its_image_is_removed(
+    sandbox: Control, account: Account, requester: User, approver: User
+) -> None:
+    request = approve(approver, ask(account, requester))
+    assert not CopyCost.objects.filter(kept_from__isnull=False).exists()
+    tasks.start_due(wake=False)
+    sandbox("advance", seconds=900)
+    ImageCopy.objects.update(next_step_at=timezone.now())
+    tasks.track_due()
+    copy = request.copies.get()
+    row = copy.cost
+    assert (copy.state, row.kept_from, row.kept_until) == ("AVAILABLE", copy.finished_at, None)
+    estimated = estimate_of(request).copies[0]
+    assert (row.bytes, row.once, row.month) == (estimated.bytes, estimated.once.high, estimated.storage.high)
+    event = AuditEvent.objects.get(copy=copy.pk, action="copy.available")
+    assert event.data["cost"]["bytes"] == row.bytes
+    # As after a backup of before was restored: the image is there, and the row says that it failed.
+    ImageCopy.objects.update(state=CopyState.FAILED)
+    tasks.look_for_leftovers()
+    left = SeenLeftover.objects.get(ImageId=copy.ImageId)
+    leftover_jobs.choose(acting(make_person("administrator", "administrator")), [left.pk])
+    tasks.remove_leftovers()
     assert CopyCost.objects.get(copy=copy).kept_until is not None
 
 

@@ -90,6 +90,9 @@ def seen(account: Account, found: dict[str, Any], call: Call | None = None) -> d
             {},
             False,
         ),
+        ("launch-permissions", lookups() | {"shared_with": {"accounts": 0, "organizations": 1}}, {}, True),
+        ("launch-permissions", lookups() | {"shared_with": {"accounts": 0, "organizations": 0}}, {}, False),
+        ("launch-permissions", lookups(), {}, False),
         ("sensitive-tags", lookups(tags={"class": "Confidential"}), {}, True),
         (
             "sensitive-tags",
@@ -108,6 +111,18 @@ def test_a_fact_is_told_of_what_was_stored(
     code: str, found: dict[str, Any], parameters: dict[str, Any], holds: bool, account: Account
 ) -> None:
     assert (code in seen(account, found, make_call(**parameters))) is holds
+
+
+def test_what_was_submitted_anyway_says_so_first(account: Account, requester: User) -> None:
+    kept = {"reason": "It will be there.", "problems": [{"code": "key-disabled"}]}
+    evidence = fact_evidence.Evidence(account=account, lookups=lookups(Public=True), anyway=kept)
+    told = fact_table.tell([make_call()], evidence)[0]
+    assert (told.code, told.level, fact_words.chip_of(told)) == (
+        "submitted-anyway",
+        fact_table.Level.HIGH,
+        "Submitted anyway",
+    )
+    assert "submitted-anyway" not in seen(account, lookups(Public=True))
 
 
 def test_the_size_is_that_of_all_copies_and_stands_out_from_a_tebibyte_a_copy(account: Account) -> None:

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import boto3
 import pytest
 from django.utils import timezone
 
@@ -13,6 +14,8 @@ from amicopy.copies.core.models import Account
 from amicopy.copies.lookups import async_queries, encryption, keys, names, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question, T
 from amicopy.copies.requests import verbs
+from amicopy.copies.voting import fact_evidence, fact_table, fact_words
+from amicopy.sandbox.server import Server
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, make_call, make_person
 
@@ -40,7 +43,30 @@ def test_a_source_is_seen_with_its_volumes_and_their_snapshots(sandbox: Control)
     assert found.image.Name == "golden-al2023-x86_64-2026.11.18"
     assert found.size == 52
     assert found.unreadable == []
+    assert found.shared == (0, 0)
     assert codes(found) == set()
+
+
+@pytest.mark.django_db
+def test_whom_an_own_source_is_shared_with_is_seen(sandbox: Control, server: Server, account: Account) -> None:
+    session = boto3.Session("AKIASANDBOX000000000", "not-checked", region_name="us-east-1")
+    session.client("ec2", endpoint_url=server.url).modify_image_attribute(
+        ImageId=SOURCE, LaunchPermission={"Add": [{"UserId": "444455556666"}, {"UserId": "777788889999"}]}
+    )
+    kept = snapshot.gather(account, [make_call()], until=async_queries.deadline(30))
+    assert kept["shared_with"] == {"accounts": 2, "organizations": 0}
+    assert "launch permissions of 2 accounts" in kept["not_copied"]
+    evidence = fact_evidence.Evidence(account=account, lookups=kept)
+    told = {each.code: each for each in fact_table.tell([make_call()], evidence)}["launch-permissions"]
+    assert (told.level, fact_words.chip_of(told)) == (fact_table.Level.NONE, "Source shared with 2 accounts")
+
+
+def test_a_source_is_seen_without_whom_it_is_shared_with(sandbox: Control) -> None:
+    sandbox("faults", kind="error", code="UnauthorizedOperation", status=403, action="DescribeImageAttribute")
+    assert source_of(SOURCE).shared is None
+    # AWS tells the owner alone: others aren't asked about.
+    assert source_of("ami-027e9a5d1f3b8c460").shared is None
+    assert len(sandbox("calls?action=DescribeImageAttribute")) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ that a page showed them or that was mailed to a mailbox of theirs. Of the others
 import logging
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -37,23 +38,24 @@ from hypothesis.stateful import (
 from pytest_django import Settings
 
 from amicopy.copies.core.calls import InvalidRequest
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, CopyRequest, Decision
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import tokens
-from amicopy.copies.requests import verbs
+from amicopy.copies.requests import request_sets, verbs
+from amicopy.copies.requests.vote_withdrawal import withdraw_vote
 from amicopy.notify import mail
 from amicopy.notify.models import Message
-from tests.copies.conftest import acting, make_call, make_person, make_rule
+from tests.copies.conftest import SOURCE, acting, make_call, make_person, make_rule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
 PROGRAMS = int(os.environ.get("ATTACKER_PROGRAMS", "0"))
 STEPS = 30
-REFUSED = (NotAllowed, InvalidTransition, InvalidRequest, ValidationError)
+REFUSED = (NotAllowed, InvalidTransition, InvalidRequest, request_sets.InvalidSet, ValidationError)
 LINK = re.compile(r"/set-password/[\w-]+/[\w:-]+/")
 PASSWORD = "correct horse battery"  # a test's
 ROLE_SETS = (
@@ -65,12 +67,16 @@ ROLE_SETS = (
 )
 SERVICE_ROLES: tuple[list[str], ...] = (["requester"], ["requester", "auditor"], [])
 any_of = st.integers(0, 10_000)
+# What look-ups say of a source that isn't there, which refuses a request unless it is submitted anyway.
+IN_THE_WAY = {"source_not_there": {"ImageId": SOURCE, "Region": "us-east-1", "elsewhere": []}}
 
 
 @pytest.fixture
 def _quick_passwords(settings: Settings) -> Iterator[None]:
     """How long a password takes to hash is not what this is about."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # As it ships: an approval can be taken back while nothing starts by it.
+    settings.APPROVAL_UNDO_SECONDS = 10.0
     # Nearly every step is refused.
     logging.disable(logging.WARNING)
     yield
@@ -83,6 +89,10 @@ def waiting(machine: "Attack") -> bool:
 
 def sent_back(machine: "Attack") -> bool:
     return machine.there_is("sent back", CopyRequest.objects.filter(state=RequestState.CHANGES_REQUESTED))
+
+
+def has_votes(machine: "Attack") -> bool:
+    return machine.there_is("votes", Decision.objects.filter(kind=Decision.Kind.APPROVE))
 
 
 def has_rules(machine: "Attack") -> bool:
@@ -183,6 +193,25 @@ class Attack(RuleBasedStateMachine):
         user = self.one_of(who)
         calls = [make_call(DryRun=True) if dry_run else make_call()]
         self.tries(verbs.submit, acting(user), account=self.account, reason="PLAT-1", calls=calls)
+
+    @rule(who=any_of)
+    def asks_anyway(self, who: int) -> None:
+        """In spite of what is known, which another reason can't be put in place of later."""
+        anyway = verbs.Anyway(f"reason {CopyRequest.objects.count()}")
+        asked = {"reason": "PLAT-1", "calls": [make_call()], "lookups": IN_THE_WAY, "anyway": anyway}
+        self.tries(verbs.submit, acting(self.one_of(who)), account=self.account, **asked)
+
+    @rule(who=any_of, count=st.integers(2, 3))
+    def asks_for_a_set(self, who: int, count: int) -> None:
+        parts = [request_sets.Part([make_call(SourceImageId=f"ami-{each:017x}")], {}) for each in range(count)]
+        asked = {"reason": "PLAT-1", "parts": parts, "submission": uuid.uuid4()}
+        self.tries(request_sets.submit_set, acting(self.one_of(who)), account=self.account, **asked)
+
+    @precondition(has_votes)
+    @rule(who=any_of, which=any_of)
+    def takes_a_vote_back(self, who: int, which: int) -> None:
+        if found := list(Decision.objects.filter(kind=Decision.Kind.APPROVE).order_by("pk")):
+            self.tries(withdraw_vote, acting(self.one_of(who)), found[which % len(found)].request_id)
 
     @precondition(waiting)
     @rule(who=any_of, which=any_of)

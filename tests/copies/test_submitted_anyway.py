@@ -15,8 +15,9 @@ from amicopy.copies.core.models import Account, AccountCheck, CopyRequest
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.requests import look_again, verbs
 from amicopy.copies.requests.verbs import Anyway
+from amicopy.copies.voting import facts, rulebook
 from tests.conftest import Control
-from tests.copies.conftest import acting, approve, make_call, make_person
+from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 CALLS = [
@@ -111,6 +112,20 @@ def test_a_reason_is_needed_and_kept_with_what_was_known(sandbox: Control, accou
     assert row.anyway == {"reason": "The key is enabled on Monday.", "problems": [problem]}
     event = AuditEvent.objects.get(action="request.submitted")
     assert event.data["submitted_anyway"] == row.anyway
+
+
+def test_a_rule_can_ask_more_of_it_while_it_is_submitted_and_later(sandbox: Control, account: Account) -> None:
+    rule = make_rule("In spite", facts=["submitted-anyway"], requirements=[{"group": "approver", "count": 2}])
+    plain = ask(account, calls=CALLS[:1])
+    assert [each["id"] for each in plain.rules] == [None]
+    # Too few could give what it asks for: that is said before anything is stored.
+    assert refused(account, Anyway("Monday."))[0][:2] == ("account", "")
+    make_person("other-approver", "approver")
+    row = ask(account, Anyway("Monday."))
+    assert ([each["id"] for each in row.rules], row.plan) == ([rule.pk], [{"group": "approver", "count": 2}])
+    for each, applies in ((plain, False), (row, True)):
+        found = rulebook.plan_for(each.calls(), facts.facts_of(each), [rule])
+        assert found.verdicts[0].applies is applies
 
 
 def test_what_the_person_was_not_shown_still_refuses(sandbox: Control, account: Account) -> None:

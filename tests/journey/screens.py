@@ -16,8 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.journey.browsing import Window, launched
-from tests.journey.conftest import Person, Running, everything, until
-from tests.web.conftest import typed
+from tests.journey.conftest import Person, Running, everything, typed, until
 from tests.web.page import read
 
 # Width of the window, and its height: what is below belongs to the picture too, up to a limit.

@@ -307,6 +307,23 @@ def test_more_that_wait_are_news_on_the_last_page_only(approver: Client, account
     assert "more request" not in polled(shown)
 
 
+def test_what_has_to_be_looked_at_closely_comes_first_of_all_pages(approver: Client, account: Account) -> None:
+    row = ask(account)
+    row.risky = False
+    row.save()
+    later = many(row, 57)
+    CopyRequest.objects.filter(pk__in=later[-3:]).update(risky=True)
+    first = read(approver.get("/approvals/"))
+    assert shown_in(first) == [*later[-3:], row.pk, *later[:46]]
+    second = read(approver.get(following(first)))
+    assert shown_in(second) == later[46:-3]
+    assert shown_in(read(approver.get(following(second, "prev")))) == shown_in(first)
+    # A page may begin among the first of them, too.
+    beyond = read(approver.get(f"/approvals/?after={later[-2]}"))
+    assert shown_in(beyond) == [later[-1], row.pk, *later[:48]]
+    assert shown_in(read(approver.get(f"/approvals/?before={row.pk}"))) == later[-3:]
+
+
 def test_a_page_on_which_nothing_is_left_shows_the_first_one(approver: Client, account: Account) -> None:
     row = ask(account)
     later = many(row, 50)

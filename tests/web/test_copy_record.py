@@ -225,7 +225,11 @@ def test_one_search_finds_a_copy_by_whatever_is_known_of_it(signed_in: SignedIn,
     today = f"{timezone.localdate():%Y-%m-%d}"
     assert found(signed_in, q=first.ImageId) == [one]
     assert found(signed_in, image=second.ImageId) == [two]
-    assert {one, two} < set(found(signed_in, q=SOURCE))
+    listed = found(signed_in, q=SOURCE)
+    assert {one, two} < set(listed)
+    numbers = [int(address.split("/")[2]) for address in listed]
+    assert numbers == sorted(numbers, reverse=True), "the newest first"
+    assert len(set(numbers)) > 1
     assert found(signed_in, q=f"{SOURCE} eu-west-1") == [one]
     assert found(signed_in, q=SOURCE, region="sa-east-1", since=today, until=today) == [two]
     assert found(signed_in, q=f"#{done.pk}") == [one, two]

@@ -1,10 +1,12 @@
 """What copies cost, on pages: the form, a request, the queue, the dashboard, budgets, and the page of costs."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -15,7 +17,7 @@ from amicopy.copies.operations.health.price_age import prices_in_use
 from amicopy.copies.operations.health.words import words_of
 from amicopy.copies.requests import verbs
 from tests.conftest import Control
-from tests.copies.conftest import acting, make_person
+from tests.copies.conftest import acting, approve, make_person
 from tests.copies.test_cost_rules import arrived, ask, team
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
@@ -71,6 +73,36 @@ def test_a_request_and_the_queue_say_what_it_costs_and_then_did(
     page = " ".join(read(client.get(f"/requests/{request.pk}/")).text.split())
     assert "Did cost, once At most US$ 0.40 20 GiB copied" in page
     assert "Kept less than a month, at most" in page
+
+
+def test_each_destination_says_what_it_would_cost_and_then_did(
+    signed_in: SignedIn, sandbox: Control, patient: None, account: Account, asks: User, approver: User
+) -> None:
+    client, request = signed_in("approver"), ask(account, asks)
+    waiting = approve(approver, request)
+
+    def cost(tag: str = "") -> tuple[int, str, str]:
+        headers = {"HX-Request": "true", "If-None-Match": f'"{tag}"'}
+        answer = client.get(f"/requests/{request.pk}/", headers=headers)
+        said = ""
+        if answer.status_code == 200:
+            table = read(answer).table(f"Destinations of #{request.pk} and how far they are")
+            said = table.rows[0][[head.text for head in table.heads].index("Cost")]
+        return answer.status_code, said, answer.headers["ETag"].strip('"')
+
+    _, said, tag = cost()
+    assert said.startswith("Up to US$ ")
+    assert "once US$ " in said
+    assert said.endswith("a month")
+    assert cost(tag)[0] == 304
+    arrived(waiting)
+    CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
+    status, said, _ = cost(tag)
+    assert status == 200
+    assert re.fullmatch(r"US\$ 0\.40 of US\$ \S+ once US\$ 1\.00 of US\$ \S+ a month", said), said
+    CopyCost.objects.update(once=None, month=None)
+    CopyRequest.objects.filter(pk=request.pk).update(version=F("version") + 1)
+    assert cost()[1] == "Cost not known"
 
 
 def test_a_team_over_its_budget_is_said(

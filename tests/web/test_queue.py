@@ -1,14 +1,18 @@
 """The queue of approvals: riskiest first, a row a request, one of them open; decided in place, with undo."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from pytest_django import Settings
 
+from amicopy.audit.actor import worker
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.requests import verbs
+from amicopy.copies.lifecycle.transitions import lock_request
+from amicopy.copies.lookups.snapshot import Kept
+from amicopy.copies.requests import look_again, verbs
 from tests.copies.conftest import acting, approve, make_call, make_person
 from tests.web.conftest import SignedIn
 from tests.web.page import Page, read
@@ -44,6 +48,19 @@ def decide(client: Client, row: CopyRequest, verb: str, *others: CopyRequest, **
 
 def opened(page: Page) -> list[int]:
     return [int(number) for number in page.marks("data-panel")]
+
+
+@pytest.mark.usefixtures("used")
+def test_a_request_keeps_whether_it_has_to_be_looked_at_closely(account: Account) -> None:
+    routine, risky, unseen = ask(account), ask(account, known=public()), ask(account, known={})
+    assert [row.risky for row in (routine, risky, unseen)] == [False, True, True]
+    # What is found out later counts, in both ways.
+    for found, expected in ((lookups(asked_at=""), False), ({**public(), "asked_at": ""}, True)):
+        with transaction.atomic():
+            look_again._store(lock_request(unseen.pk), cast("Kept", found), actor=worker("look_again"))
+        unseen.refresh_from_db()
+        assert unseen.risky is expected
+        CopyRequest.objects.filter(pk=unseen.pk).update(lookups={})
 
 
 @pytest.mark.usefixtures("used")

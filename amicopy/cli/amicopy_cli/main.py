@@ -103,6 +103,7 @@ for command in (
     ),
     *(
         request_actions.approve,
+        request_actions.withdraw_vote,
         request_actions.reject,
         request_actions.request_changes,
         request_actions.withdraw,

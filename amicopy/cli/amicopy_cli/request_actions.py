@@ -1,4 +1,4 @@
-"""`amicopy approve`, `reject`, `request-changes`, `cancel`, `withdraw` and `retry`."""
+"""`amicopy approve`, `withdraw-vote`, `reject`, `request-changes`, `cancel`, `withdraw` and `retry`."""
 
 import sys
 from typing import Any
@@ -26,6 +26,14 @@ copy_option = click.option("--copy", "copy_id", type=click.INT, help="One copy, 
 def approve(number: int, content_hash: str | None, reason: str, form: str) -> None:
     """Approve exactly what you read: when anything has changed since, nothing is approved."""
     _decide("approve", number, content_hash, reason, form)
+
+
+@click.command("withdraw-vote")
+@number
+@output.option
+def withdraw_vote(number: int, form: str) -> None:
+    """Take an approval of your own back before anything starts by it."""
+    output.request(Client.of_context().post(f"requests/{number}/withdraw-vote"), form)
 
 
 @click.command("reject")

@@ -71,6 +71,9 @@ class CopyRequest(models.Model):
     # Why it was submitted although something known was in its way, and what: {"reason", "problems": [...]}, these as
     # `rules.known_problems` keeps them; empty where nothing was.
     anyway = models.JSONField(default=dict, db_default={})
+    # Whether a fact of it has to be looked at closely, as it was submitted or last looked at: that comes first in the
+    # queue. Of a request that is older than this column, nobody has said that it is routine.
+    risky = models.BooleanField(default=True, db_default=True)
     # What a later look found of these: {"at", "still": [keys of problems], "over": [...]}; empty before one.
     anyway_looked = models.JSONField(default=dict, db_default={})
     # The set that it was handed in with, if it was with others; no part of what is approved.

@@ -16,6 +16,8 @@ from amicopy.copies.voting.fact_table import Told
 
 # A reason is quoted up to here; all of it is on the page.
 QUOTED = 1000
+# Facts that a message has lines of its own for, unless they stand out.
+OWN_LINES = frozenset({"large", "costs"})
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class RequestSummary:
     @property
     def lines(self) -> list[str]:
         """A line each, as "Size: 40 GiB"; what isn't known is left out."""
-        apart = fact_words.in_words([each for each in self.told if each.code != "large" or each.level])
+        apart = fact_words.in_words([each for each in self.told if each.level or each.code not in OWN_LINES])
         return [
             f"Source: {self.request.SourceImageId} in {self.request.SourceRegion}",
             *([f"Size: {fact_words.size(self.size)} for all copies"] if self.size else []),

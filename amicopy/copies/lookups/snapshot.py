@@ -94,6 +94,13 @@ class KeptAbsence(TypedDict):
     elsewhere: list[str]
 
 
+class KeptSharing(TypedDict):
+    """With how many a source is shared; absent where AWS doesn't say it. `organizations` are these and their units."""
+
+    accounts: int
+    organizations: int
+
+
 class KeptRefusal(TypedDict):
     """Why amicopy doesn't get into the account."""
 
@@ -113,6 +120,7 @@ class Kept(TypedDict, total=False):
     source_not_there: KeptAbsence
     warnings: list[KeptWarning]
     not_copied: list[str]
+    shared_with: KeptSharing
     tags_copied: dict[str, str]
     tags_left: dict[str, str]
     size: dict[str, int | None]
@@ -183,7 +191,8 @@ def completed(kept: Mapping[str, Any], later: Kept) -> Kept:
     """What a request keeps, with what a later look found of what was missing; what was known stays as it was."""
     merged = cast("Kept", dict(kept))
     if not kept.get("source"):
-        parts = ("source", "warnings", "not_copied", "tags_copied", "tags_left", "size", "snapshots", "missing")
+        about_tags = ("tags_copied", "tags_left")
+        parts = ("source", "warnings", "not_copied", "shared_with", *about_tags, "size", "snapshots", "missing")
         merged.update(cast("Kept", {name: later[name] for name in parts if name in later}))  # type: ignore[literal-required]
     was = {row["destination"]: row for row in kept.get("destinations") or ()}
     merged["destinations"] = [_completed(was.get(row["destination"]), row) for row in later["destinations"]]
@@ -277,6 +286,8 @@ def _keep_source(kept: Kept, found: source.Source, *, account_id: str, calls: Se
         for each in source.warnings(found, account_id=account_id, now=timezone.now())
     ]
     kept["not_copied"] = source.not_copied(found)
+    if found.shared is not None:
+        kept["shared_with"] = KeptSharing(accounts=found.shared[0], organizations=found.shared[1])
     if any(call.parameters.get("CopyImageTags") for call in calls):
         kept["tags_copied"], kept["tags_left"] = source.tags_carried(found.image, account_id=account_id)
     kept["snapshots"] = {

@@ -11,10 +11,11 @@ from datetime import datetime
 from amicopy.aws import ec2, errors
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import titles
-from amicopy.aws.shapes import Image, Snapshot, Volume, carried_tags
+from amicopy.aws.shapes import Image, LaunchPermission, Snapshot, Volume, carried_tags
 from amicopy.copies.core.parameters import AMI_ID
 from amicopy.copies.lookups import async_queries, places
 from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question
+from amicopy.copies.voting import fact_words
 
 # What an image is may change. One that isn't there, which is asked for in every Region, is remembered no longer: AWS's
 # lists leave out what was made a moment ago.
@@ -23,10 +24,20 @@ KEPT_SECONDS = 15
 
 @dataclass(frozen=True)
 class Source:
-    """`snapshots`: those of its volumes that the account may read, by id."""
+    """`snapshots`: those of its volumes that the account may read, by id. `permissions`: who else may launch it, None
+    where AWS doesn't say it, as of an image of somebody else's."""
 
     image: Image
     snapshots: Mapping[str, Snapshot]
+    permissions: Sequence[LaunchPermission] | None = None
+
+    @property
+    def shared(self) -> tuple[int, int] | None:
+        """With how many accounts, and with how many organizations and their units; None: not known."""
+        if self.permissions is None:
+            return None
+        accounts = sum(bool(each.UserId) for each in self.permissions)
+        return accounts, sum(bool(each.OrganizationArn or each.OrganizationalUnitArn) for each in self.permissions)
 
     @property
     def size(self) -> int:
@@ -69,9 +80,20 @@ def question(account: AwsAccount, *, region: str, image_id: str) -> Question[Sou
         except errors.NotFound:
             return NotThere(image_id, region)
         wanted = [volume.SnapshotId for volume in image.volumes if volume.SnapshotId]
-        return Source(image, ec2.source_snapshots(account, region=region, snapshot_ids=wanted))
+        snapshots = ec2.source_snapshots(account, region=region, snapshot_ids=wanted)
+        return Source(image, snapshots, _permissions(account, region, image))
 
     return Question("source", account, (region, image_id), ask, KEPT_SECONDS)
+
+
+def _permissions(account: AwsAccount, region: str, image: Image) -> list[LaunchPermission] | None:
+    """Who may launch an image of the account's own. That it isn't said keeps nothing else of a source back."""
+    if image.OwnerId != account.account_id:
+        return None
+    try:
+        return ec2.launch_permissions(account, region=region, image_id=image.ImageId)
+    except errors.AwsError:
+        return None
 
 
 def elsewhere(
@@ -142,7 +164,8 @@ def warnings(source: Source, *, account_id: str, now: datetime) -> list[Warning]
 def not_copied(source: Source) -> list[str]:
     """What AWS leaves behind, in words that end no sentence."""
     image = source.image
-    lost = ["launch permissions", "tags of the snapshots"]
+    shared = fact_words.shared(*source.shared) if source.shared else ""
+    lost = [f"launch permissions of {shared}" if shared else "launch permissions", "tags of the snapshots"]
     if image.DeprecationTime:
         lost.append(f"the deprecation date, {image.DeprecationTime:%-d %b %Y}")
     return lost

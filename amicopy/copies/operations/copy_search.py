@@ -27,7 +27,9 @@ def copies_of(visible: QuerySet[CopyRequest], asked: Filter) -> Sequence[ImageCo
         )
     copies = ImageCopy.objects.filter(request__in=requests).filter(_of_copies(asked))
     rows = copies.select_related("request__requester", "request__decided_by", "account").order_by(
-        "-request", "position"
+        # By its number: as a row it would be in the order of requests, and that turned round.
+        "-request_id",
+        "position",
     )
     return [copy for copy in rows[: 4 * MOST] if copy.round == copy.request.round][: MOST + 1]
 

@@ -25,7 +25,7 @@ from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.rules import known_problems
-from amicopy.copies.voting import estimates
+from amicopy.copies.voting import estimates, fact_evidence, fact_table
 
 # The first look comes soon; then the pauses grow with the request's age, as long as it waits.
 SOON = timedelta(seconds=5)
@@ -83,6 +83,7 @@ def _store(request: CopyRequest, found: snapshot.Kept, *, actor: Actor) -> bool:
     if left != before:
         # The approvals that are asked for stay those of submission; whoever decides sees what it costs by now.
         fields["estimate"] = estimates.estimate_for(request.account, request.requester, request.calls(), known)
+        fields["risky"] = _risky(request, known, fields["estimate"])
     changed = left != before or looked.get("over", []) != request.anyway_looked.get("over", [])
     if bool(looked) != bool(request.anyway_looked):
         fields["version"] = F("version") + 1
@@ -106,6 +107,14 @@ def _store(request: CopyRequest, found: snapshot.Kept, *, actor: Actor) -> bool:
         )
     CopyRequest.objects.filter(pk=request.pk).update(**fields)
     return changed
+
+
+def _risky(request: CopyRequest, known: Mapping[str, Any], estimate: Mapping[str, Any]) -> bool:
+    """Whether it has to be looked at closely, by what is known now."""
+    request.lookups, request.estimate = dict(known), dict(estimate)
+    copies = list(request.copies_of_round())
+    evidence = fact_evidence.evidence_of([(request, copies)])[0]
+    return fact_table.risky(fact_table.tell([copy.call() for copy in copies], evidence))
 
 
 def _in_the_way(request: CopyRequest, found: snapshot.Kept) -> dict[str, Any]:

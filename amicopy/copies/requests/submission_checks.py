@@ -19,11 +19,10 @@ from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.lookups import snapshot
-from amicopy.copies.requests import follow_ups, look_again
+from amicopy.copies.requests import follow_ups, look_again, submission_reasons
 from amicopy.copies.requests.submission_reasons import Anyway, not_accepted, reason_errors
-from amicopy.copies.rules import known_problems
 from amicopy.copies.rules.case import Case
-from amicopy.copies.voting import facts, left_out, rulebook, voters, votes
+from amicopy.copies.voting import fact_table, facts, left_out, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
@@ -63,8 +62,7 @@ class Submission:
     @property
     def anyway_kept(self) -> dict[str, Any]:
         """What a request keeps of being submitted anyway; empty when nothing was in its way."""
-        problems = [known_problems.kept(each, self.calls) for each in self.in_the_way]
-        return {"reason": self.anyway.reason.strip(), "problems": problems} if problems and self.anyway else {}
+        return submission_reasons.kept(self.in_the_way, self.calls, self.anyway)
 
     def marked(self, submission: uuid.UUID) -> "Submission":
         """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
@@ -74,6 +72,7 @@ class Submission:
     def columns(self, requester: User) -> dict[str, Any]:
         """What a request keeps of it, with the plan that the rules of this moment ask for."""
         first, now = self.calls[0].parameters, timezone.now()
+        anyway = self.anyway_kept
         seen = facts.facts_for(
             self.account,
             requester,
@@ -81,6 +80,7 @@ class Submission:
             calls=self.calls,
             start_not_before=self.start_not_before,
             by_machine=self.by_machine,
+            anyway=anyway,
         )
         plans = rulebook.plan_for(self.calls, seen)
         content = Content(
@@ -92,7 +92,7 @@ class Submission:
             start_not_before=self.start_not_before,
             plan=plans.plan,
             rules=plans.rules,
-            anyway=self.anyway_kept,
+            anyway=anyway,
         )
         incomplete = snapshot.incomplete(self.lookups)
         return {
@@ -111,6 +111,7 @@ class Submission:
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
+            "risky": seen.evidence is None or fact_table.risky(fact_table.tell(self.calls, seen.evidence)),
             "anyway": content.anyway,
             "anyway_looked": {},
             "look_again_at": now + look_again.SOON if incomplete or content.anyway else None,
@@ -201,6 +202,7 @@ def check_submission(
             calls=calls,
             start_not_before=start_not_before,
             by_machine=by_machine,
+            anyway=submission_reasons.kept(in_the_way, calls, anyway),
         )
         errors += _nobody_could(seen, calls)
     return errors

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.rules import known_problems
@@ -29,6 +30,12 @@ def reason_errors(
     if len(reason) > LONGEST_REASON:
         return [FieldError(field, f"Shorten the reason to {LONGEST_REASON:,} characters. This has {len(reason):,}.")]
     return []
+
+
+def kept(in_the_way: Sequence[FieldError], calls: Sequence[Call], anyway: Anyway | None) -> dict[str, Any]:
+    """What a request keeps of being submitted anyway; empty when nothing was in its way."""
+    problems = [known_problems.kept(each, calls) for each in in_the_way]
+    return {"reason": anyway.reason.strip(), "problems": problems} if problems and anyway else {}
 
 
 def not_accepted(in_the_way: Sequence[FieldError], calls: Sequence[Call], anyway: Anyway | None) -> list[FieldError]:

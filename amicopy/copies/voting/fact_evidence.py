@@ -58,6 +58,8 @@ class Evidence:
     at: datetime = field(default_factory=timezone.now)
     # What it would cost, as `CopyRequest.estimate` keeps it.
     estimate: Mapping[str, Any] = field(default_factory=dict)
+    # What it is submitted in spite of, as `CopyRequest.anyway` keeps it; empty where nothing is known in its way.
+    anyway: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Mapping[str, Any]:
@@ -90,6 +92,7 @@ def evidence_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list
             start_not_before=row.start_not_before,
             at=row.submitted_at,
             estimate=row.estimate or {},
+            anyway=row.anyway,
         )
         for row, _ in rows
     ]

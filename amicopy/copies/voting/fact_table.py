@@ -116,6 +116,10 @@ def _together(fact: Fact, values: Sequence[tuple[Call, Value]], held: Sequence[t
     return True
 
 
+def _submitted_anyway(call: Call, evidence: Evidence) -> bool:
+    return bool(evidence.anyway)
+
+
 def _source_unseen(call: Call, evidence: Evidence) -> bool:
     return not evidence.source
 
@@ -250,6 +254,16 @@ def _age(call: Call, evidence: Evidence) -> int | None:
     return max(0, math.floor((evidence.at - datetime.fromisoformat(made)) / timedelta(days=1)))
 
 
+def _launch_permissions(call: Call, evidence: Evidence) -> str | None:
+    """With how many accounts, and organizations or their units, the source is shared, which no copy is; empty where
+    it is with nobody."""
+    shared = evidence.lookups.get("shared_with")
+    if shared is None:
+        return None
+    numbers = (int(shared["accounts"]), int(shared["organizations"]))
+    return "{} {}".format(*numbers) if any(numbers) else ""
+
+
 def _starts_later(call: Call, evidence: Evidence) -> str:
     wish = evidence.start_not_before
     return wish.isoformat() if wish is not None and wish > evidence.at else ""
@@ -263,6 +277,7 @@ def _any(answers: Sequence[bool | None]) -> bool | None:
 
 
 FACTS: tuple[Fact, ...] = (
+    Fact("submitted-anyway", Kind.BOOLEAN, Level.HIGH, _submitted_anyway),
     Fact("source-unseen", Kind.BOOLEAN, Level.SOME, _source_unseen),
     Fact("public-source", Kind.BOOLEAN, Level.HIGH, _public_source),
     Fact("foreign-owner", Kind.TEXT, Level.HIGH, _foreign_owner),
@@ -271,6 +286,7 @@ FACTS: tuple[Fact, ...] = (
     Fact("unencrypted", Kind.BOOLEAN, Level.SOME, _unencrypted),
     Fact("becomes-encrypted", Kind.BOOLEAN, Level.LESS, _becomes_encrypted),
     Fact("known-to-fail", Kind.BOOLEAN, Level.HIGH, _known_to_fail),
+    Fact("launch-permissions", Kind.TEXT, Level.NONE, _launch_permissions),
     Fact("sensitive-tags", Kind.TEXT, Level.SOME, _sensitive_tags),
     Fact("large", Kind.NUMBER, Level.SOME, _size, least=LARGE, always=True, total=True),
     Fact("new-region", Kind.BOOLEAN, Level.SOME, _new_region),

@@ -51,6 +51,21 @@ def size(gib: int) -> str:
     return f"{gib} GiB" if gib < 1024 else f"{gib / 1024:.1f} TiB".replace(".0 ", " ")
 
 
+def shared(accounts: int, organizations: int) -> str:
+    """With how many something is shared; empty where with nobody."""
+    said = [
+        f"{count} {name}{'s' if count > 1 else ''}"
+        for count, name in ((accounts, "account"), (organizations, "organization"))
+        if count
+    ]
+    return " and ".join(said)
+
+
+def _shared(said: str) -> str:
+    accounts, organizations = map(int, said.split(" "))
+    return f"Source shared with {shared(accounts, organizations)}"
+
+
 def _age(days: int) -> str:
     return f"{days // 365} year{'s' if days >= 730 else ''} old" if days >= 365 else f"{days} days old"
 
@@ -74,6 +89,7 @@ def _said(words: str) -> Callable[[Any], str]:
 ABSORBED: Mapping[str, str] = {"default-key": "key-changes"}
 MORE: Mapping[str, str] = {"default-key": "to the default one"}
 WORDS: Mapping[str, Words] = {
+    "submitted-anyway": Words("it was submitted in spite of what is known", _said("Submitted anyway")),
     "source-unseen": Words("the source wasn’t looked at", _said("Source not looked at")),
     "public-source": Words("the source is public", _said("Public AMI")),
     "foreign-owner": Words("the source’s owner isn’t an account of amicopy’s", "Owner {}".format),
@@ -82,6 +98,7 @@ WORDS: Mapping[str, Words] = {
     "unencrypted": Words("the copy isn’t encrypted", _said("Not encrypted")),
     "becomes-encrypted": Words("the copy is encrypted and the source isn’t", _said("Becomes encrypted")),
     "known-to-fail": Words("something is known that makes the copy fail", _said("Known to fail")),
+    "launch-permissions": Words("the source is shared with others, which the copy isn’t", _shared),
     "sensitive-tags": Words("a tag is sensitive", "Tag {}".format),
     "large": Words("a copy has 1 TiB or more", size),
     "new-region": Words("nothing was copied to the Region before", _said("New Region")),

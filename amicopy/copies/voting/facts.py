@@ -68,9 +68,11 @@ def facts_for(
     start_not_before: datetime | None = None,
     by_machine: bool = False,
     estimate: Mapping[str, Any] | None = None,
+    anyway: Mapping[str, Any] | None = None,
 ) -> Facts:
     """The facts of a request with these calls that this person, or a program of theirs, makes in this account now;
-    `lookups` is what was found out at AWS, `estimate` what it costs, where that was kept already."""
+    `lookups` is what was found out at AWS, `estimate` what it costs, where that was kept already;
+    `anyway` what the request is submitted in spite of, as it keeps it."""
     if estimate is None:
         estimate = estimates.estimate_for(account, requester, calls, lookups)
     costs = Estimate.of(estimate)
@@ -90,6 +92,7 @@ def facts_for(
             history=History((account.pk, call.DestinationRegion) for call in calls),
             start_not_before=start_not_before,
             estimate=estimate,
+            anyway=anyway or {},
         ),
         month=costs.month.high if costs else None,
         once=costs.once.high if costs else None,
@@ -106,6 +109,7 @@ def facts_of(request: CopyRequest) -> Facts:
         start_not_before=request.start_not_before,
         by_machine=request.by_machine,
         estimate=request.estimate,
+        anyway=request.anyway,
     )
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.aws import partitions
+from amicopy.copies import rules
 from amicopy.copies.core import cli_command, explanations
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
@@ -25,7 +26,7 @@ from amicopy.copies.lookups.dry_run import Permission
 from amicopy.copies.lookups.places import RegionPlace
 from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.lookups.source import NotThere, Source
-from amicopy.copies.requests import follow_ups
+from amicopy.copies.requests import follow_ups, submission_reasons
 from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
@@ -254,7 +255,14 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     usual = [row["usual_seconds"] for row in rows if "usual_seconds" in row]
     plan, cost = None, None
     if account is not None and _calls_hold(form):
-        known = facts.facts_for(account, user, found, calls=calls, start_not_before=form.start_not_before)
+        known = facts.facts_for(
+            account,
+            user,
+            found,
+            calls=calls,
+            start_not_before=form.start_not_before,
+            anyway=submission_reasons.kept(rules.found_in_the_way(calls, lookups=found), calls, form.anyway),
+        )
         plan = votes.words(rulebook.plan_for(calls, known).plan)
         # An empty form has no cost, known or not.
         if known.evidence and any(form.source) and all(call.destination for call in calls):

@@ -66,9 +66,6 @@ def queue_page(
         # All that was there is decided; what is left is before it.
         return redirect(reverse("approvals") + search.address(queue=queue))
     entries = entries_of(user, page.rows)
-    if queue != "decided":
-        # What has to be looked at closely comes first; of the same kind the oldest.
-        entries.sort(key=lambda entry: not entry["risky"])
     numbers_shown = [entry["row"].pk for entry in entries]
     conditional_polls.tag(request, _stamps(numbers_shown))
     place = _place(request.GET) | {"more": "1" if page.following else ""}
@@ -164,7 +161,8 @@ def queue_fragment(
     context = _shown(request, entries, queue=queue, search=search, place=place, opened=opened, problem=problem)
     context["said"] = said
     if queue == "mine" and not place["more"]:
-        # The oldest come first: what is new comes after the last page.
+        # Of the same kind the oldest come first: what is new comes after the last page, or among those that have to be
+        # looked at closely.
         others = approval_queue.waiting_for(user, approval_queue.waiting_numbers(user)).exclude(pk__in=numbers)
         context["newer"] = len(_page(search.apply(others, user), queue, user, asked).rows)
     return render(request, "_approvals.html", context)
@@ -177,7 +175,9 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     check_may_see(user)
     kind = "reject" if request.POST.get("bulk") == "reject" else "approve"
     numbers = _numbers(request.POST.getlist("pick"))
-    rows = list(drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers)).order_by("submitted_at", "pk"))
+    rows = list(
+        drawn(CopyRequest.objects.visible_to(user).filter(pk__in=numbers)).order_by("-risky", "submitted_at", "pk")
+    )
     if not rows:
         return redirect("approvals")
     context: dict[str, Any] = {"kind": kind, **_WORDS[kind], "entries": entries_of(user, rows)}
@@ -199,11 +199,12 @@ def decide_many(request: HttpRequest) -> HttpResponse:
 
 
 def _page(rows: CopyRequestQuerySet, queue: str, user: User, query: QueryDict) -> Page:
-    """The page of a queue that an address asks for: of what is pending the oldest first, of decisions the latest."""
+    """The page of a queue that an address asks for: of what is pending what has to be looked at closely
+    first, and of the same kind the oldest; of decisions the latest."""
     if queue == "decided":
         anchors = approval_queue.decided_by(user)
         return page_by(drawn(rows), "my_decision_at", down=True, query=query, size=PAGE, anchors=anchors)
-    return page_by(drawn(rows), "submitted_at", down=False, query=query, size=PAGE)
+    return page_by(drawn(rows), "submitted_at", down=False, query=query, size=PAGE, above="risky")
 
 
 def _place(asked: QueryDict) -> dict[str, str]:
@@ -239,8 +240,8 @@ def _shown(
         "queue": queue,
         "grouped": queue != "decided",
         "over": queue == "decided",
-        "closely": sum(entry["risky"] for entry in entries),
-        "routine": sum(not entry["risky"] for entry in entries),
+        "closely": sum(entry["row"].risky for entry in entries),
+        "routine": sum(not entry["row"].risky for entry in entries),
         "undo": max(undoable, key=lambda entry: entry["own_decision"].decided_at, default=None),
         "live": not paused and queue != "decided",
         "paused": paused,
