@@ -33,6 +33,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "journey-password-1"
 # Longer than any page or control takes.
 ANSWER_SECONDS = 60.0
+# Besides the catalogue's ten, so that 20 Regions can be asked for at once.
+OPTED_IN = (
+    *("us-west-1", "eu-west-3", "eu-north-1", "eu-south-1", "eu-south-2", "ap-east-1"),
+    *("ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
+)
 T = TypeVar("T")
 
 
@@ -76,6 +81,7 @@ class Running:
         port = str(urlsplit(self.sandbox).port)
         own = [sys.executable, "manage.py", "sandbox", "--port", port, "--copy-seconds", "6"]
         own += ["--journal", f"{self.environ['AMICOPY_VAR_DIR']}/sandbox.jsonl"]
+        own += ["--opt-in", *OPTED_IN]
         commands["worker-2"] = [*commands["worker"], "--hostname", "second@%h"]
         commands["beat-2"] = commands["beat"]
         motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]
