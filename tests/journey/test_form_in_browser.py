@@ -190,7 +190,7 @@ def test_twenty_destinations_are_ticked_filled_in_and_sent_by_keyboard(windows: 
     press = page.keyboard.press
 
     def tab_to(selector: str) -> None:
-        for _ in range(120):
+        for _ in range(300):
             if page.evaluate("selector => document.activeElement.matches(selector)", selector):
                 return
             press("Tab")

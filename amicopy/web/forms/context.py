@@ -157,9 +157,7 @@ def regions_for(account: Account | None) -> list[RegionPlace]:
     return [RegionPlace(code, title, usable=True) for code, title in partitions.titles(partition).items()]
 
 
-def slots(
-    form: RequestForm, notes: Mapping[str, Sequence[Any]], below: Collection[str] = ()
-) -> dict[str, Slot]:
+def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]], below: Collection[str] = ()) -> dict[str, Slot]:
     """Every slot of the form by its input's name, from top to bottom; one that says nothing is empty. `below` is said
     under rows."""
     return {name: Slot(name, form.errors.get(name, []), notes.get(name, []), below) for name in inputs_of(form)}
