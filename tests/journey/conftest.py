@@ -27,17 +27,13 @@ from playwright.sync_api import Browser
 from amicopy.local import broker, processes
 from tests.journey import browsing
 from tests.ports import free_port
+from tests.twenty_regions import OPTED_IN
 from tests.web.page import Page, read
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "journey-password-1"
 # Longer than any page or control takes.
 ANSWER_SECONDS = 60.0
-# Besides the catalogue's ten, so that 20 Regions can be asked for at once.
-OPTED_IN = (
-    *("us-west-1", "eu-west-3", "eu-north-1", "eu-south-1", "eu-south-2", "ap-east-1"),
-    *("ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
-)
 T = TypeVar("T")
 
 

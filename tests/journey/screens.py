@@ -16,8 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.journey.browsing import Window, launched
-from tests.journey.conftest import Person, Running, everything, until
-from tests.web.conftest import typed
+from tests.journey.conftest import Person, Running, everything, typed, until
 from tests.web.page import read
 
 # Width of the window, and its height: what is below belongs to the picture too, up to a limit.
@@ -60,7 +59,7 @@ def _filled(page: Page) -> None:
         page.locator(f"[name=destinations-{row}-Encrypted]").select_option("true")
         page.locator(f"[name=destinations-{row}-KmsKeyId]").fill(key)
     page.locator("[name=reason]").fill("PLAT-482: week 47 image for all production Regions")
-    page.locator("#f-destinations-1-KmsKeyId-err .fail").first.wait_for()
+    page.locator("#destination-1-problems .problem").first.wait_for()
     page.locator("#aside dd", has_text="104 GiB").wait_for()
 
 

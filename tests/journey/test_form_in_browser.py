@@ -9,17 +9,11 @@ from playwright.sync_api import Page, expect
 
 from tests.journey.browsing import MARKS, Windows
 from tests.journey.conftest import Person, until
+from tests.twenty_regions import TWENTY
 
 pytestmark = MARKS
 OUTPOST = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0a1b2c3d4e5f67890"
 SLOW = 20_000
-# Regions that the sandbox's account has: the catalogue's, and those it opts in besides.
-TWENTY = (
-    *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1"),
-    *("eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1", "eu-south-1", "eu-south-2"),
-    *("ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
-    "ap-southeast-2",
-)
 
 
 def choose_source(page: Page, region: str = "us-east-1") -> None:
