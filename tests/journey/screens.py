@@ -28,9 +28,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 
 def _afresh(page: Page) -> None:
-    """The form without what was typed for the picture before."""
+    """The form without what was typed for the picture before, which it keeps when it is left."""
+    address = page.url
+    page.goto("/help/")
     page.evaluate("sessionStorage.clear()")
-    page.reload()
+    page.goto(address)
 
 
 def _refused(page: Page) -> None:
