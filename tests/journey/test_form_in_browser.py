@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journey.browsing import MARKS, Windows
-from tests.journey.conftest import Person, until
+from tests.journey.conftest import Person, typed, until
 from tests.twenty_regions import TWENTY
 
 pytestmark = MARKS
@@ -164,8 +164,12 @@ def filled_in(regions: Sequence[str], tags: int = 0) -> str:
 
 def test_twenty_destinations_and_fifty_tags_stay_within_1800_px(windows: Windows) -> None:
     window = windows("requester", viewport={"width": 1280, "height": 900})
+    # Somebody who has a preset has a line more.
+    preset = typed(**{"save-preset": "1", "preset-name": "Weekly", "destinations-1-DestinationRegion": "us-west-2"})
+    Person(window.running.url, "requester").post("/requests/new/", **preset)
     page = window.page
     page.goto(filled_in(TWENTY, tags=50))
+    expect(page.locator("#f-preset")).to_be_visible()
     expect(page.locator("#source-preview")).to_contain_text("52 GiB in 2 volumes", timeout=SLOW)
     expect(page.locator("li.drow:not(.all)")).to_have_count(20)
     # Every look-up was answered, and nothing is in the way.
