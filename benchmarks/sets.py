@@ -13,7 +13,7 @@ from pathlib import Path
 from amicopy.sandbox.catalogue import CATALOGUE
 from benchmarks.figures import Figure
 from tests.journey.conftest import Person, everything, typed
-from tests.web.test_sets import TWENTY
+from tests.twenty_regions import TWENTY
 
 ROUNDS, SOURCES = 3, 10
 FIGURES = (

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,16 @@ KEYS: list[dict[str, str]] = CATALOGUE["keys"]
 def enabled(region: str) -> bool:
     """Whether the sample accounts may use `region`; False for a Region that does not exist as well."""
     return REGIONS.get(region, "not-opted-in") != "not-opted-in"
+
+
+def opt_in(regions: Iterable[str]) -> None:
+    """Enables Regions for the sample accounts besides the catalogue's, as an account's owner does at AWS. Raises
+    ValueError for what isn't written as a Region."""
+    for region in regions:
+        if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]", region):
+            raise ValueError(f"{region} is no Region.")
+        if not enabled(region):
+            REGIONS[region] = "opted-in"
 
 
 def key_id(account: str, region: str, alias: str) -> str:

@@ -27,6 +27,7 @@ from playwright.sync_api import Browser
 from amicopy.local import broker, processes
 from tests.journey import browsing
 from tests.ports import free_port
+from tests.twenty_regions import OPTED_IN
 from tests.web.page import Page, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,7 @@ class Running:
         port = str(urlsplit(self.sandbox).port)
         own = [sys.executable, "manage.py", "sandbox", "--port", port, "--copy-seconds", "6"]
         own += ["--journal", f"{self.environ['AMICOPY_VAR_DIR']}/sandbox.jsonl"]
+        own += ["--opt-in", *OPTED_IN]
         commands["worker-2"] = [*commands["worker"], "--hostname", "second@%h"]
         commands["beat-2"] = commands["beat"]
         motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]

@@ -28,9 +28,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 
 def _afresh(page: Page) -> None:
-    """The form without what was typed for the picture before."""
+    """The form without what was typed for the picture before, which it keeps when it is left."""
+    address = page.url
+    page.goto("/help/")
     page.evaluate("sessionStorage.clear()")
-    page.reload()
+    page.goto(address)
 
 
 def _refused(page: Page) -> None:
@@ -59,7 +61,7 @@ def _filled(page: Page) -> None:
         page.locator(f"[name=destinations-{row}-Encrypted]").select_option("true")
         page.locator(f"[name=destinations-{row}-KmsKeyId]").fill(key)
     page.locator("[name=reason]").fill("PLAT-482: week 47 image for all production Regions")
-    page.locator("#f-destinations-1-KmsKeyId-err .fail").first.wait_for()
+    page.locator("#destination-1-problems .problem").first.wait_for()
     page.locator("#aside dd", has_text="104 GiB").wait_for()
 
 

@@ -31,11 +31,12 @@ def test_source_and_key_are_chosen_by_keyboard_alone(windows: Windows) -> None:
     page.keyboard.press("Tab")
     source = page.locator("[name=SourceImageId]")
     expect(source).to_be_focused()
-    page.keyboard.type("golden")
+    # Copies of other tests may have the rest of such a name.
+    page.keyboard.type("golden-al")
     expect(options(page, "SourceImageId")).to_have_count(3, timeout=SLOW)
     expect(source).to_have_attribute("aria-expanded", "true")
     expect(source).to_have_attribute("aria-controls", "f-SourceImageId-list")
-    expect(page.locator("#f-SourceImageId-count")).to_have_text("3 of 8 AMIs in us-east-1 fit.")
+    expect(page.locator("#f-SourceImageId-count")).to_have_text(re.compile(r"^3 of \d+ AMIs in us-east-1 fit\.$"))
     assert barriers(page, "form") == []
     page.keyboard.press("ArrowDown")
     expect(source).to_have_attribute("aria-activedescendant", "f-SourceImageId-option-1")
@@ -117,6 +118,13 @@ def test_a_disabled_key_stops_and_is_submitted_anyway_and_the_approver_reads_it_
     part = page.get_by_role("region", name="Known to fail")
     expect(part).to_contain_text("This key is disabled", timeout=SLOW)
     expect(anyway).to_be_visible()
+    # Under its row, where there is room for it, with a way out of it.
+    row = page.locator("#destination-0 .problem")
+    expect(row).to_contain_text("This key is disabled")
+    expect(row).to_be_visible()
+    row.get_by_role("link", name="Choose another key").click()
+    expect(page.locator(KEY)).to_be_focused()
+    page.keyboard.press("Escape")
     page.locator("#submit").click()
     expect(page.locator(".errors")).to_contain_text("This key is disabled", timeout=SLOW)
     page.get_by_label("Submit anyway").check()

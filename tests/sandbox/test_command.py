@@ -56,6 +56,27 @@ def control(port: int, name: str = "", *, method: str | None = None, **values: A
         return json.load(answer)
 
 
+def test_regions_are_opted_in_besides_those_of_the_catalogue() -> None:
+    port = free_port()
+    with running(port, "--opt-in", "us-west-1", "af-south-1", "eu-west-1"):
+        session = boto3.Session(KEY, "x")
+        ec2 = session.client("ec2", "us-west-1", endpoint_url=f"http://127.0.0.1:{port}")
+        listed = {row["RegionName"]: row["OptInStatus"] for row in ec2.describe_regions(AllRegions=True)["Regions"]}
+    assert [listed[name] for name in ("us-west-1", "af-south-1", "eu-west-1")] == [
+        "opted-in",
+        "opted-in",
+        "opt-in-not-required",
+    ]
+    done = subprocess.run(
+        [sys.executable, str(MANAGE), "sandbox", "--opt-in", "everywhere"],
+        env={**os.environ, "AMICOPY_AWS": "sandbox"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "CommandError: everywhere is no Region.\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_cleanly(number: signal.Signals) -> None:
     with running(free_port(), "--limit", "7", "--copy-seconds", "3", "--no-leave-snapshots") as process:

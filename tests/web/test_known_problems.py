@@ -34,6 +34,32 @@ def test_the_form_says_it_at_the_field_and_above_the_button(requester: Client) -
     assert free.marks("data-known") == [""]
 
 
+def test_it_stands_under_its_row_with_the_ways_out(requester: Client, sandbox: Control) -> None:
+    second = {"destinations-1-DestinationRegion": "af-south-1"}
+    page = fragment(requester, "messages", **DISABLED, **second)
+    first = page.by_id("destination-0-problems")
+    assert WORDS in first.text
+    assert first.link("Choose another key").attribute("href") == "#f-destinations-0-KmsKeyId"
+    assert "Choose another key" not in page.by_id("destination-1-problems").text
+    away = page.by_id("destination-1-problems").button("Take the Region out")
+    assert (away.attribute("name"), away.attribute("value")) == ("remove-destination", "1")
+    assert "af-south-1 is not enabled" in page.by_id("destination-1-problems").text
+    # The only destination stays; and without a script the same stands in the page, a refused one too.
+    (answer,) = [requester.post("/requests/new/", typed(**DISABLED))]
+    only = read(answer).by_id("destination-0-problems")
+    assert WORDS in only.text
+    assert "Take the Region out" not in only.text
+
+
+def test_a_name_that_is_taken_is_said_at_the_row(requester: Client, sandbox: Control) -> None:
+    second = {"destinations-1-DestinationRegion": "us-east-1", "destinations-0-Name": ""}
+    page = fragment(requester, "messages", Name="bastion-encrypted-3.2", **second)
+    said = page.by_id("destination-1-problems")
+    assert "us-east-1 has an AMI of this name already" in said.text
+    assert said.link("Use a name of its own").attribute("href") == "#f-destinations-1-Name"
+    assert page.by_id("destination-0-problems").text == ""
+
+
 def test_the_check_says_it_and_what_a_dry_run_cannot_know(requester: Client) -> None:
     page = fragment(requester, "permissions", **DISABLED)
     assert "eu-west-1: allowed" in page.text

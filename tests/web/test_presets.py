@@ -34,6 +34,31 @@ def test_a_preset_keeps_the_form_but_for_reason_and_token(signed_in: SignedIn) -
     assert CopyRequest.objects.count() == 0
 
 
+def test_the_regions_of_a_preset_and_of_the_last_request_are_sets_to_tick(signed_in: SignedIn) -> None:
+    client = signed_in("requester")
+    outpost = {"destinations-2-DestinationRegion": "us-east-1", "destinations-2-kind": "outpost"}
+    client.post("/requests/new/", typed(**TWO, **outpost, **{"save-preset": "1", "preset-name": "Production"}))
+    client.post("/requests/new/", typed(**{"destinations-0-DestinationRegion": "eu-central-1"}))
+    number = CopyRequest.objects.get().pk
+    page = read(client.get("/requests/new/"))
+    words = {button.text: (button.attribute("name"), button.attribute("value")) for button in page.buttons()}
+    named = f"preset-{Preset.objects.get().pk}"
+    # The places of an Outpost are no Regions to tick.
+    assert words["Production (2)"] == ("tick-set", named)
+    assert words[f"As in #{number} (1)"] == ("tick-set", f"request-{number}")
+    typed_before = {"Name": "kept", "ticked": "us-east-2", "region": "us-east-2"}
+    typed_before |= {"destinations-0-DestinationRegion": "us-east-2", "tick-set": named}
+    page = read(client.post("/requests/new/", typed_before))
+    chosen = [page.field(f"destinations-{number}-DestinationRegion").value for number in range(3)]
+    assert chosen == ["us-east-2", "eu-west-1", "us-west-2"]
+    assert page.field("Name").value == "kept"
+    # Nobody else's set ticks anything.
+    other = signed_in("requester", name="requester-2")
+    page = read(other.post("/requests/new/", {"tick-set": named, "Name": "x"}))
+    assert page.field("destinations-0-DestinationRegion").value == ""
+    assert "Tick a set" not in page.text
+
+
 def test_a_preset_is_overwritten_by_name_and_deleted(signed_in: SignedIn) -> None:
     client, named = signed_in("requester"), {"save-preset": "1", "preset-name": "weekly"}
     for description in ("first", "second"):

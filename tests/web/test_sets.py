@@ -9,6 +9,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, RequestSet
 from amicopy.copies.core.set_models import part_of
 from amicopy.sandbox.catalogue import CATALOGUE
+from tests.twenty_regions import TWENTY
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 
@@ -128,27 +129,6 @@ def test_the_page_of_a_set_follows_all_and_an_approver_decides_them_together(sig
     assert "wait for you" not in read(approver.get(place)).text
     assert read(approver.get(f"/requests/?set={RequestSet.objects.get().pk}")).source.count("data-request=") == 2
     assert signed_in("requester", name="stranger").get(place).status_code == 404
-
-
-# Regions that botocore knows; the sandbox's account has half of them.
-TWENTY = [
-    f"{area}-{number}"
-    for area, numbers in {
-        "us-east": "12",
-        "us-west": "12",
-        "ca-central": "1",
-        "sa-east": "1",
-        "eu-west": "123",
-        "eu-central": "1",
-        "eu-north": "1",
-        "eu-south": "12",
-        "ap-east": "1",
-        "ap-northeast": "123",
-        "ap-south": "1",
-        "ap-southeast": "12",
-    }.items()
-    for number in numbers
-]
 
 
 @pytest.mark.usefixtures("patient", "sandbox")

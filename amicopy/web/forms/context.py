@@ -1,6 +1,6 @@
 """What the form's page and its fragments show: one context for all of them, so that they can't disagree."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,8 @@ from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web import costs
-from amicopy.web.forms import in_the_way, tag_lines
-from amicopy.web.forms.notes import Note, notes_of, prediction_words
+from amicopy.web.forms import in_the_way, row_problems, tag_lines
+from amicopy.web.forms.notes import Note, names_taken, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
 from amicopy.web.forms.request_form import RequestForm, place_of
 from amicopy.web.forms.rows import Row
@@ -62,11 +62,12 @@ class Looked:
 
 @dataclass(frozen=True)
 class Slot:
-    """The place below an input: errors and notes."""
+    """The place below an input: errors and notes; `below` are those that stand under the row, too."""
 
     name: str
     errors: Sequence[str] = field(default_factory=list)
     notes: Sequence[Any] = field(default_factory=list)
+    below: Collection[str] = ()
 
 
 def form_context(
@@ -91,13 +92,18 @@ def form_context(
         )
     pasted = tag_lines.read(form.text("paste"))
     notes.setdefault("paste", []).extend(Note("warn", problem) for problem in pasted.problems)
-    below = slots(form, notes)
+    problems = in_the_way.problems_of(calls, found, {each.source[1]: known_source(each) for each in form.each[1:]})
+    against = row_problems.by_row(first, calls, problems, names_taken(first, calls, found, account))
+    below = slots(form, notes, {problem.words for row in against for problem in row})
     several = sources_of(form)
     return {
         "form": form,
         "mended": mended,
         "mended_why": explanation,
-        "rows": [destination_row(form, index, regions) for index in range(len(form.destinations))],
+        "rows": [
+            {**destination_row(form, index, regions), "problems": against[index]}
+            for index in range(len(form.destinations))
+        ],
         "picked": sum(is_picked(form, row) for row in form.destinations),
         "continents": continents(form.destinations, regions),
         "ticked": " ".join(chosen_regions(form.destinations)),
@@ -119,7 +125,7 @@ def form_context(
         **_source_context(form, seen, looked, account),
         **_aside_context(first, calls, found, user),
         "sources": several,
-        **in_the_way.context_of(form, calls, found, {each.source[1]: known_source(each) for each in form.each[1:]}),
+        **in_the_way.context_of(form, calls, found, problems),
         "pasted": pasted,
         "copies": len(calls) * len(form.each),
         "advanced_open": bool(form.text("start_not_before"))
@@ -152,9 +158,10 @@ def regions_for(account: Account | None) -> list[RegionPlace]:
     return [RegionPlace(code, title, usable=True) for code, title in partitions.titles(partition).items()]
 
 
-def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]]) -> dict[str, Slot]:
-    """Every slot of the form by its input's name, from top to bottom; one that says nothing is empty."""
-    return {name: Slot(name, form.errors.get(name, []), notes.get(name, [])) for name in inputs_of(form)}
+def slots(form: RequestForm, notes: Mapping[str, Sequence[Any]], below: Collection[str] = ()) -> dict[str, Slot]:
+    """Every slot of the form by its input's name, from top to bottom; one that says nothing is empty. `below` is said
+    under rows."""
+    return {name: Slot(name, form.errors.get(name, []), notes.get(name, []), below) for name in inputs_of(form)}
 
 
 def inputs_of(form: RequestForm) -> list[str]:

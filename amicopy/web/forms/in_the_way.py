@@ -22,12 +22,10 @@ def context_of(
     form: RequestForm,
     calls: Sequence[Call],
     found: Kept,
-    others: Mapping[str, Source | NotThere | None],
+    problems: Sequence[FieldError],
 ) -> dict[str, Any]:
-    """What page and fragments show: `calls` are the first source's, of which this was `found`, `others` what is known
-    of the other sources, by ID."""
+    """What page and fragments show of these problems: `calls` are the first source's, of which this was `found`."""
     first = form.each[0]
-    problems = _problems(calls, found, others)
     keys = [index for index, call in enumerate(calls) if call.parameters.get("KmsKeyId")]
     return {
         "in_the_way": [(first.input_of(each), place_of(first.input_of(each)) + each.message) for each in problems],
@@ -58,8 +56,9 @@ def _used_last(user: User) -> int | None:
     return CopyRequest.objects.filter(requester=user).order_by("-pk").values_list("account_id", flat=True).first()
 
 
-def _problems(calls: Sequence[Call], found: Kept, others: Mapping[str, Source | NotThere | None]) -> list[FieldError]:
-    """What look-ups found in the way of the first source's calls, and what of the other sources is."""
+def problems_of(calls: Sequence[Call], found: Kept, others: Mapping[str, Source | NotThere | None]) -> list[FieldError]:
+    """What look-ups found in the way of the first source's calls, and what of the other sources is: `others` is what is
+    known of them, by ID."""
     problems = rules.found_in_the_way(calls, lookups=found)
     for image_id, seen in others.items():
         these = [Call(call.DestinationRegion, {**call.parameters, "SourceImageId": image_id}) for call in calls]

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from amicopy.copies import rules
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.models import Account, ImageCopy
+from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptPrediction
 from amicopy.copies.rules.cautions import known_of
@@ -32,16 +32,13 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
         if note not in at:
             at.append(note)
 
-    held = _name_holders(form, calls, found, account)
+    taken = names_taken(form, calls, found, account)
     for index, call in enumerate(calls):
         known = known_of(calls, found, index)
         if call.parameters.get("KmsKeyId"):
             say("KmsKeyId", index, _key_note(known, call))
-        if settings.NAME_CLASH != "allow" and (clashes := known.get("clashes")):
-            words = f"{call.DestinationRegion} has an AMI of this name already: {', '.join(clashes)}."
-            say("Name", index, Note("warn", words))
-        if held[index]:
-            say("Name", index, Note("warn", f"{name_holders.words(call, held[index])}."))
+        for note in taken.get(index, ()):
+            say("Name", index, note)
         if call.destination and (predictions := known.get("encryption")):
             result = f"Result: {prediction_words(predictions)}"
             notes.setdefault(f"destinations-{index}-Encrypted", []).append(Note("", result))
@@ -55,13 +52,21 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
     return {name: [note for note in found_notes if note.words] for name, found_notes in notes.items()}
 
 
-def _name_holders(
+def names_taken(
     form: RequestForm, calls: Sequence[Call], found: Kept, account: Account | None
-) -> list[list[ImageCopy]]:
-    """For each call the copies of other requests that have its name, unless nobody minds."""
+) -> dict[int, list[Note]]:
+    """By destination what has a call's name already, an AMI or a copy of another request, unless nobody minds."""
     if account is None or settings.NAME_CLASH == "allow":
-        return [[] for _ in calls]
-    return name_holders.holders(account.pk, calls, found, besides=form.again)
+        return {}
+    notes: dict[int, list[Note]] = {}
+    held = name_holders.holders(account.pk, calls, found, besides=form.again)
+    for index, (call, copies) in enumerate(zip(calls, held, strict=True)):
+        if clashes := known_of(calls, found, index).get("clashes"):
+            words = f"{call.DestinationRegion} has an AMI of this name already: {', '.join(clashes)}."
+            notes.setdefault(index, []).append(Note("warn", words))
+        if copies:
+            notes.setdefault(index, []).append(Note("warn", f"{name_holders.words(call, copies)}."))
+    return notes
 
 
 def prediction_words(predictions: Sequence[KeptPrediction]) -> str:

@@ -3,11 +3,11 @@
 Each takes the form's data and returns it changed; nothing that was typed is lost but what is taken away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.parameters import DESTINATION_REGION, Parameter, of_destination, of_scope
-from amicopy.web.forms import tag_lines
+from amicopy.web.forms import region_sets, tag_lines
 from amicopy.web.forms.context import is_picked, regions_for
 from amicopy.web.forms.region_ticks import continent_of, with_ticks
 from amicopy.web.forms.request_form import SOURCE, RequestForm
@@ -17,12 +17,14 @@ from amicopy.web.forms.rows import MOST, Row, written
 AS_TICKED, NONE = "1", "none"
 
 
-def pressed(data: Mapping[str, str], account: Account | None) -> tuple[dict[str, str], str, bool]:
+def pressed(
+    data: Mapping[str, str], account: Account | None, more: Sequence[str] = ()
+) -> tuple[dict[str, str], str, bool]:
     """The data after the button that was pressed, the input that the person goes on with, and whether the page is only
-    to be drawn again. The boxes of Regions count whatever was pressed."""
+    to be drawn again. The boxes of Regions count whatever was pressed; `more` are those of a set that is ticked."""
     tick = data.get("tick", "")
     continent = [each.name for each in regions_for(account) if each.usable and continent_of(each.name) == tick]
-    ticked = with_ticks(data, more=continent, none=tick == NONE)
+    ticked = with_ticks(data, more=[*continent, *more], none=tick == NONE)
     form = RequestForm.of(ticked, [])
     rows = {"destinations": form.destinations, "tags": form.tags}
     focus = ""
@@ -53,7 +55,7 @@ def pressed(data: Mapping[str, str], account: Account | None) -> tuple[dict[str,
         focus = f"destinations-{number}-{DESTINATION_REGION.name}"
     elif "apply" in ticked:
         rows["destinations"], ticked = _applied(form), _cleared(ticked)
-    elif not {"add", "tick", "restore"} & set(ticked):
+    elif not {"add", "tick", region_sets.BUTTON, "restore"} & set(ticked):
         return ticked, "", False
     for prefix, changed in rows.items():
         ticked = written(ticked, prefix, changed)

@@ -188,10 +188,11 @@ def looks_of(request: HttpRequest) -> Looks:
 
 
 def turn_after(request: HttpRequest, looks: Looks, name: str = "looking") -> dict[str, Any]:
-    """When a fragment is to be asked for again, which it is where `name` is true. The number of the turn names the
-    element that asks, so that it is a new one each time."""
+    """When a fragment is to be asked for again, which it is where `name` is true. `asker` names the element that asks.
+    It is a new one in every answer: one that stayed from an answer before might have asked already."""
     turn = turn_of(request)
-    return {name: looks.unanswered, "turn": turn + 1, "pause": PAUSES[min(turn, len(PAUSES) - 1)]}
+    pause = PAUSES[min(turn, len(PAUSES) - 1)]
+    return {name: looks.unanswered, "turn": turn + 1, "asker": uuid.uuid4().hex, "pause": pause}
 
 
 def _fragment(

@@ -22,7 +22,7 @@ from amicopy.copies.lookups.snapshot import Kept
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import in_the_way, prefilled, presets, row_buttons, sources
+from amicopy.web.forms import in_the_way, prefilled, presets, region_sets, row_buttons, sources
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import clone_of, initial_again, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
@@ -69,7 +69,8 @@ def edit_request(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None = None) -> HttpResponse:
-    data, focus, redrawn = row_buttons.pressed(data, lookups.form_of(request, data).account)
+    more = region_sets.regions_of(signed_in(request), data.get(region_sets.BUTTON, ""))
+    data, focus, redrawn = row_buttons.pressed(data, lookups.form_of(request, data).account, more)
     if redrawn:
         return _page(request, lookups.form_of(request, data), focus=focus, again=again)
     if any(button in data for button in presets.BUTTONS[:3]):
@@ -240,6 +241,7 @@ def _page(
         "link": lookups.link_to(request, form),
         "focus": focus,
         "fresh": fresh,
+        "region_sets": region_sets.sets_for(signed_in(request)),
         "presets": presets.open_to(signed_in(request)),
         "teams": presets.teams_of(signed_in(request)),
         "latest": CopyRequest.objects.filter(requester=signed_in(request)).order_by("-pk").first() if fresh else None,

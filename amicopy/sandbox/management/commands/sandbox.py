@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from amicopy.sandbox import catalogue
 from amicopy.sandbox.server import start
 
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=5, help="copies at once per account and Region")
         parser.add_argument("--leave-snapshots", action=BooleanOptionalAction, default=True)
         parser.add_argument("--buckets", type=float, default=0.0, help="AWS's token buckets, so many times as fast")
+        parser.add_argument("--opt-in", nargs="+", default=(), metavar="REGION", help="Regions enabled besides")
 
     def handle(self, **options: Any) -> None:
         done = threading.Event()
@@ -32,6 +34,7 @@ class Command(BaseCommand):
         names = ("copy_seconds", "limit", "leave_snapshots", "buckets")
         host, port = options["host"], options["port"]
         try:
+            catalogue.opt_in(options["opt_in"])
             server = start(host, port, journal=options["journal"], **{name: options[name] for name in names})
         except OSError as error:
             what = f"use {error.filename}" if error.filename else f"listen on {host}:{port}"
