@@ -45,6 +45,10 @@ LABELS = {
     "ends_at": "Ends",
     "roles": "Roles",
     "owners": "Owners",
+    "teams": "Teams that own it",
+    "members": "Members",
+    "joining gives power": "Being in it gives power",
+    "leaving gives power": "Leaving it gives power",
     "switched on": "Switched on",
     "superuser": "Superuser",
     "account_id": "Account ID",
@@ -56,6 +60,8 @@ LABELS = {
 # What an empty value means, where that is something.
 EMPTY = {
     "roles": "none",
+    "teams": "none",
+    "members": "nobody",
     "account": "any",
     "DestinationRegion": "all",
     "SourceAccount": "any",

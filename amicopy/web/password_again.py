@@ -32,6 +32,7 @@ ASKS = frozenset(
         *("budgets", "budget-delete"),
         *("people", "person-email", "person-roles", "person-switch", "person-link", "person-confirm"),
         *("services", "service-owners"),
+        *("teams", "team", "team-join", "team-leave", "team-delete"),
         *("account-new", "account-edit"),
         "change-confirm",
         *("webhook-new", "webhook", "webhook-delete", "webhook-key"),

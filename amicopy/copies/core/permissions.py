@@ -124,7 +124,7 @@ def check_remove_leftovers(user: User) -> None:
 
 def check_manage_people(user: User) -> None:
     """Raises NotAllowed unless the person may add people, give roles and switch people off."""
-    if not user.is_active or not user.has_perm("copies.manage_people"):
+    if not may_manage_people(user):
         raise NotAllowed("You can't manage people. Ask an administrator for the administrator role.")
 
 
@@ -183,6 +183,10 @@ def may_ask_in(user: User, account: Account) -> bool:
 
 def may_manage_rules(user: User) -> bool:
     return user.is_active and user.has_perm("copies.manage_rules")
+
+
+def may_manage_people(user: User) -> bool:
+    return user.is_active and user.has_perm("copies.manage_people")
 
 
 def may_break_glass(user: User, request: CopyRequest) -> bool:
