@@ -32,7 +32,7 @@ LABELS = {
     "dry_runs": "Kind of call",
     "larger_than": "Larger than, in GiB",
     "at_most": "At most, in GiB",
-    "requester_group": "Requester’s group",
+    "requester_group": "Requester’s role or team",
     "asked_by": "Asked for by",
     "costs_more_a_month": "Above USD a month",
     "costs_more_once": "Above USD once",

@@ -30,7 +30,7 @@ ASKS = frozenset(
         *("rule-new", "rule", "rule-move", "rule-switch", "rule-delete"),
         *("freeze-new", "freeze", "freeze-end", "freeze-delete"),
         *("budgets", "budget-delete"),
-        *("people", "person-email", "person-roles", "person-switch", "person-link", "person-confirm"),
+        *("people", "people-many", "person-email", "person-roles", "person-switch", "person-link", "person-confirm"),
         *("services", "service-owners"),
         *("teams", "team", "team-join", "team-leave", "team-delete"),
         *("account-new", "account-edit"),

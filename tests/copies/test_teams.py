@@ -153,7 +153,7 @@ def test_joining_a_team_that_is_asked_takes_two(boss: User, second: User, ann: U
     outcome = proposals.join_team(acting(boss), security, ann)
     assert in_team(security) == []
     assert outcome.proposal
-    assert outcome.proposal.title == "Put somebody in team “security”"
+    assert outcome.proposal.title == "Put people in team “security”"
     assert outcome.proposal.changes == {"members": [[], ["ann"]]}
     with pytest.raises(NotAllowed, match="You proposed it"):
         proposal_decisions.confirm(acting(boss), outcome.proposal.pk)
@@ -349,5 +349,5 @@ def test_a_proposal_waits_for_its_team(boss: User, second: User, ann: User, secu
     assert proposals.join_team(acting(boss), security, ann).proposal
     with pytest.raises(InvalidTransition, match="Decide on that first"):
         proposals.join_team(acting(boss), security, make_person("other", "approver"))
-    with pytest.raises(NotAllowed, match="the change “Put somebody in team “security”” that waits went by this one"):
+    with pytest.raises(NotAllowed, match="the change “Put people in team “security”” that waits went by this one"):
         teams.save(acting(boss), security.pk, name="guards", description="", owners=[])

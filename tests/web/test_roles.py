@@ -266,6 +266,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "access-keys": {"name": "nightly", "account": "111122223333", "days": "30"},
         "people": {"username": "newcomer", "roles": ["auditor"]},
         "services": {"username": "pipeline", "owners": [owner.pk]},
+        "people-many": {"lines": "newcomer,,auditor", "do": "add"},
         "teams": {"name": "builders"},
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),

@@ -31,7 +31,8 @@ class Grant(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="grants_held"
     )
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    # The role or the team, where it is one; the fingerprint of what a change of the rules left, or of a freeze's window.
+    # The role or the team, where it is one; the fingerprint of what a change of the rules left, or of a freeze's
+    # window.
     detail = models.CharField(max_length=150, blank=True)
     # The rules that were on, or the window, before the giver changed them, by their columns, see `voting.lone_changes`;
     # None where it wasn't kept yet.

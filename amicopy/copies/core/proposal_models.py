@@ -26,7 +26,7 @@ TITLES: Mapping[str, str] = {
     "person.roles": "Give {name} roles",
     "person.owners": "Change who owns {name}",
     "person.on": "Switch {name} on",
-    "team.join": "Put somebody in team “{name}”",
+    "team.join": "Put people in team “{name}”",
     "team.leave": "Take somebody out of team “{name}”",
     "account.add": "Add account “{name}”",
     "account.save": "Change account “{name}”",

@@ -160,9 +160,9 @@ def switch_person(actor: Actor, user_id: int, *, on: bool) -> Outcome:
     return _change(actor, "person.on", user_id, User.objects.get(pk=user_id).username)
 
 
-def join_team(actor: Actor, team: Group, user: User) -> Outcome:
-    """Puts somebody in a team. Raises as `teams.join`, and InvalidTransition while a change waits."""
-    return _change_members(actor, "team.join", team, user)
+def join_team(actor: Actor, team: Group, *users: User) -> Outcome:
+    """Puts people in a team. Raises as `teams.join`, and InvalidTransition while a change waits."""
+    return _change_members(actor, "team.join", team, *users)
 
 
 def leave_team(actor: Actor, team: Group, user: User) -> Outcome:
@@ -170,8 +170,8 @@ def leave_team(actor: Actor, team: Group, user: User) -> Outcome:
     return _change_members(actor, "team.leave", team, user)
 
 
-def _change_members(actor: Actor, kind: str, team: Group, user: User) -> Outcome:
-    values: Values = {"person": user.pk}
+def _change_members(actor: Actor, kind: str, team: Group, *users: User) -> Outcome:
+    values: Values = {"people": [user.pk for user in users]}
     if not permissions.may_manage_people(person(actor)):
         # An owner can do only what gives nobody power: that is for the verb to say.
         return Outcome(CHANGES[kind].run(actor, team.pk, values))

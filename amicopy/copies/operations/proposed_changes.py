@@ -193,11 +193,11 @@ def _team(target: int | None) -> Look:
 
 
 def _join(actor: Actor, target: int | None, values: Values) -> int:
-    return teams.join(actor, target or 0, values["person"]).pk
+    return teams.join(actor, target or 0, *values["people"]).pk
 
 
 def _leave(actor: Actor, target: int | None, values: Values) -> int:
-    return teams.leave(actor, target or 0, values["person"]).pk
+    return teams.leave(actor, target or 0, *values["people"]).pk
 
 
 def _gives(power: str) -> Callable[[Look, Look], bool]:

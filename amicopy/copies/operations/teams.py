@@ -80,19 +80,20 @@ def delete(actor: Actor, group_id: int) -> None:
         group.delete()
 
 
-def join(actor: Actor, group_id: int, user_id: int) -> Group:
-    """Puts somebody in a team; nothing where they are in it. Raises NotAllowed, Group.DoesNotExist and
+def join(actor: Actor, group_id: int, *user_ids: int) -> Group:
+    """Puts people in a team; nothing for those who are in it. Raises NotAllowed, Group.DoesNotExist and
     User.DoesNotExist."""
     with transaction.atomic():
         group = _locked(group_id)
         used = team_power.uses(group)
-        user = _member(actor, group, user_id, used)
-        if not user.groups.filter(pk=group.pk).exists():
-            user.groups.add(group)
-            people.tell("person.team_joined", user, actor=actor, team=group.name)
-            if used.joining_gives_power:
-                power.give(user, Grant.Kind.TEAM, by=actor, detail=group.name)
-            services.joined(actor, group, user)
+        for user_id in user_ids:
+            user = _member(actor, group, user_id, used)
+            if not user.groups.filter(pk=group.pk).exists():
+                user.groups.add(group)
+                people.tell("person.team_joined", user, actor=actor, team=group.name)
+                if used.joining_gives_power:
+                    power.give(user, Grant.Kind.TEAM, by=actor, detail=group.name)
+                services.joined(actor, group, user)
     return group
 
 

@@ -2,8 +2,8 @@
 
 Being in a team is power where its members are asked for approvals, where a rule or an account treats them otherwise
 than others, and where they own a service account. Being out of it is power where a rule or a budget is for its members.
-Rules name the teams they ask by name, and so do the plans of requests and the changes that wait: a name that no team has
-any more counts, too, so that nobody gets in by taking it.
+Rules name the teams they ask by name, and so do the plans of requests and the changes that wait: a name that no team
+has any more counts, too, so that nobody gets in by taking it.
 """
 
 from collections import defaultdict

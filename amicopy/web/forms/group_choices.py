@@ -13,16 +13,11 @@ from amicopy.copies.voting import voters
 Choices = list[tuple[str, list[tuple[str, str]]]]
 
 
-class GroupField(forms.ModelChoiceField):
-    """One role or team, by its number."""
-
-    def __init__(self, *, empty_label: str, label: str) -> None:
-        super().__init__(Group.objects.order_by("name"), required=False, empty_label=empty_label, label=label)
-
-    def _get_choices(self) -> object:
-        return [("", self.empty_label), *_under_headings(_counted(), by_name=False)]
-
-    choices = property(_get_choices, forms.ModelChoiceField.choices.fset)
+def offer(field: forms.Field) -> None:
+    """Has a field offer roles and teams under headings, each with how many people are in it."""
+    assert isinstance(field, forms.ModelChoiceField)  # noqa: S101, the forms say so
+    empty = [] if field.empty_label is None else [("", field.empty_label)]
+    field.widget.choices = [*empty, *by_number()]  # type: ignore[attr-defined]
 
 
 def by_number() -> Choices:
