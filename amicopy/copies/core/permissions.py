@@ -81,10 +81,12 @@ def check_break_glass(user: User, request: CopyRequest) -> None:
 
 
 def check_resubmit(user: User, request: CopyRequest) -> None:
-    """Raises NotAllowed unless the request is the person's own and they may still ask for copies."""
-    if request.requester_id != user.pk:
+    """Raises NotAllowed unless the request is the person's own, or their service's, and whoever it is of may still ask
+    for copies."""
+    if not answers_for(user, request):
         raise NotAllowed("Only the person who made a request can submit it again.")
-    check_submit(user)
+    check_role(user)
+    check_submit(user if request.requester_id == user.pk else request.requester)
 
 
 def check_manage_rules(user: User) -> None:
