@@ -35,7 +35,7 @@ AT_ONCE = 2
 @dataclass(frozen=True)
 class Notice:
     """What there is to tell. `event` is the audit event's number, `payload` what a signed webhook gets, `callback` the
-    primary key of the webhook that the request names."""
+    primary key of the webhook that the request names, `requester` that of who asked."""
 
     event: int
     kind: Kind
@@ -46,6 +46,7 @@ class Notice:
     path: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     callback: int | None = None
+    requester: int | None = None
 
 
 class Unsent(Exception):
@@ -105,10 +106,18 @@ def put(
     if webhooks:
         messages += [
             Message(endpoint=endpoint, payload=dict(notice.payload), **common)
-            for endpoint in Endpoint.objects.filter(enabled=True)
-            if notice.kind in endpoint.kinds or (endpoint.pk == notice.callback and notice.kind in FOR_CALLBACKS)
+            for endpoint in Endpoint.objects.filter(enabled=True).annotate(hears=_is_of_team(notice))
+            if (notice.kind in endpoint.kinds and endpoint.hears)
+            or (endpoint.pk == notice.callback and notice.kind in FOR_CALLBACKS)
         ]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
+
+
+def _is_of_team(notice: Notice) -> ExpressionWrapper:
+    """Whether what there is to tell is of a request that somebody in a webhook's team asked for; of one without a team
+    all is."""
+    members = User.groups.through.objects.filter(group=OuterRef("team"), user=notice.requester)
+    return ExpressionWrapper(Q(team=None) | Exists(members), output_field=BooleanField())
 
 
 def put_test(notice: Notice, *, person: int | None = None, endpoint: Endpoint | None = None) -> Message:
