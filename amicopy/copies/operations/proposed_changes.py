@@ -142,7 +142,9 @@ def _person(target: int | None) -> Look:
         return {}
     look: Look = {"roles": roles_of(user.pk), "switched on": user.is_active, "superuser": user.is_superuser}
     if permissions.service_of(user):
-        look |= {"owners": services.owners_of(user.pk), "teams": services.teams_of(user.pk)}
+        look |= {"owners": services.owners_of(user.pk)}
+        # Left out where there are none, so that what was proposed before teams could own isn't out of date.
+        look |= {"teams": owning} if (owning := services.teams_of(user.pk)) else {}
     return look
 
 
@@ -167,7 +169,8 @@ def _set_owners(actor: Actor, target: int | None, values: Values) -> int:
 
 
 def _fewer_owners(before: Look, after: Look) -> bool:
-    return set(after["owners"]) <= set(before["owners"]) and set(after["teams"]) <= set(before["teams"])
+    teams_now, teams_then = before.get("teams", ()), after.get("teams", ())
+    return set(after["owners"]) <= set(before["owners"]) and set(teams_then) <= set(teams_now)
 
 
 def _never(before: Look, after: Look) -> bool:
