@@ -106,18 +106,18 @@ def put(
     if webhooks:
         messages += [
             Message(endpoint=endpoint, payload=dict(notice.payload), **common)
-            for endpoint in Endpoint.objects.filter(enabled=True).annotate(hears=_is_of_team(notice))
-            if (notice.kind in endpoint.kinds and endpoint.hears)
+            for endpoint in Endpoint.objects.filter(enabled=True)
+            if (notice.kind in endpoint.kinds and _hears(endpoint, notice))
             or (endpoint.pk == notice.callback and notice.kind in FOR_CALLBACKS)
         ]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
 
 
-def _is_of_team(notice: Notice) -> ExpressionWrapper:
-    """Whether what there is to tell is of a request that somebody in a webhook's team asked for; of one without a team
-    all is."""
-    members = User.groups.through.objects.filter(group=OuterRef("team"), user=notice.requester)
-    return ExpressionWrapper(Q(team=None) | Exists(members), output_field=BooleanField())
+def _hears(endpoint: Endpoint, notice: Notice) -> bool:
+    """Whether a webhook has no team, or it is the team of whoever asked for the notice's request."""
+    team = endpoint.team_id
+    members = User.groups.through.objects.filter(group=team, user=notice.requester)
+    return team is None or members.exists()
 
 
 def put_test(notice: Notice, *, person: int | None = None, endpoint: Endpoint | None = None) -> Message:

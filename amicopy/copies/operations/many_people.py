@@ -127,7 +127,7 @@ def _add_one(actor: Actor, line: Line, *, mail: bool) -> None:
     try:
         with transaction.atomic():
             outcome = proposals.add_person(actor, name=line.name, email=line.email, roles=line.roles)
-            user = User.objects.get(pk=outcome.target)
+            user = User.objects.get(pk=outcome.target or 0)
             # A link that can't be mailed would be seen by nobody.
             if mail and settings.EMAIL_ON and user.email:
                 people.password_link(actor, user.pk)

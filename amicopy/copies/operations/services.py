@@ -5,6 +5,7 @@ Nobody signs in as one. Who owns it, or ever did, counts as one with it, see `vo
 """
 
 from collections.abc import Collection
+from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
@@ -28,7 +29,7 @@ def add(actor: Actor, *, name: str, owners: Collection[User], teams: Collection[
     permissions.check_manage_people(person(actor))
     with transaction.atomic():
         everybody = _everybody(owners, teams)
-        more = {"teams": _team_names(teams)} if teams else {}
+        more: dict[str, Any] = {"teams": _team_names(teams)} if teams else {}
         user = people.added(actor, name=name, action="service.added", owners=_names(everybody), **more)
         service = ServiceAccount.objects.create(user=user, made_at=timezone.now())
         service.teams.set(teams)

@@ -141,7 +141,7 @@ def _numbers_in(values: Mapping[str, Any]) -> set[int]:
 def _rules_before() -> list[dict[str, Any]]:
     """The rules that still hold for whoever changed them alone."""
     kept = Grant.objects.filter(kind=Grant.Kind.RULES, confirmed_at__isnull=True, before__isnull=False)
-    return [row for before in kept.values_list("before", flat=True) for row in before]
+    return [row for before in kept.values_list("before", flat=True) for row in before or ()]
 
 
 def _others(groups: Collection[int]) -> Iterator[tuple[str, int, int]]:

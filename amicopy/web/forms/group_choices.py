@@ -17,7 +17,7 @@ def offer(field: forms.Field) -> None:
     """Has a field offer roles and teams under headings, each with how many people are in it."""
     assert isinstance(field, forms.ModelChoiceField)  # noqa: S101, the forms say so
     empty = [] if field.empty_label is None else [("", field.empty_label)]
-    field.widget.choices = [*empty, *by_number()]  # type: ignore[attr-defined]
+    field.widget.choices = [*empty, *by_number()]
 
 
 def by_number() -> Choices:
