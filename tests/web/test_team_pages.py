@@ -168,7 +168,7 @@ def test_a_rule_offers_roles_and_teams_and_says_which_are_empty_or_gone(signed_i
     ApprovalRule.objects.update(enabled=False)
     assert not list(rules_check())
     account = Account.objects.get(name="sandbox")
-    assert "platform, nobody" in client.get(f"/accounts/{account.pk}/edit/").content.decode()
+    assert "Platform, nobody" in client.get(f"/accounts/{account.pk}/edit/").content.decode()
 
 
 def test_a_webhook_of_a_team_hears_of_its_members_requests_alone(

@@ -86,7 +86,7 @@ class ServiceForm(PersonForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if not self.errors and not cleaned["owners"] and not cleaned["teams"]:
+        if not {"owners", "teams"} & set(self.errors) and not cleaned["owners"] and not cleaned["teams"]:
             self.add_error("owners", "Choose who owns it.")
         return cleaned
 
