@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1] / "amicopy"
 FOLDERS = ("copies", "web", "notify", "api")
 ALWAYS = {"save", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
 # Sets and dictionaries have these too; those that end like this are of rows.
-OF_ROWS, MANY = {"update", "add", "set", "remove"}, ("groups", "owners")
+OF_ROWS, MANY = {"update", "add", "set", "remove"}, ("groups", "owners", ".teams")
 TELL = {
     "audit.log:record",
     "audit.log:record_all",
@@ -68,7 +68,9 @@ WITHOUT = {
 TOLD = {"copies.operations.services:add"}
 # Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own. And an
 # approval that is taken back is told in one way or the other; tests/copies/test_vote_withdrawal.py asks for both.
+# A team that is deleted is told, and each who was in it; tests/copies/test_teams.py asks for both.
 SECOND_EVENT = {
+    "copies.operations.teams:delete",
     "copies.requests.verbs:_new_round",
     "copies.requests.submission_storage:_tell_of",
     "copies.requests.submission_storage:store_request",

@@ -65,7 +65,7 @@ def delete(actor: Actor, endpoint_id: int) -> int:
         endpoint = _locked(endpoint_id)
         was = endpoint.as_dict()
         dropped = outbox.call_off(Message.objects.filter(endpoint=endpoint), DELETED)
-        endpoint.deleted_at, endpoint.enabled = timezone.now(), False
+        endpoint.deleted_at, endpoint.enabled, endpoint.team = timezone.now(), False, None
         endpoint.url = endpoint.key = endpoint.sealed_headers = ""
         endpoint.save()
         record("webhook.deleted", actor=actor, data={"id": endpoint.pk, "webhook": was, "messages_dropped": dropped})

@@ -91,8 +91,9 @@ class Endpoint(models.Model):
     sealed_headers = models.TextField(blank=True, editable=False)
     # The header of a second signature, over the body alone, for receivers that know no other; empty: none.
     body_signature = models.CharField(max_length=64, blank=True)
-    # The kinds of message it gets, of all requests.
+    # The kinds of message it gets, of all requests, or of those that people of one team or role asked for.
     kinds = models.JSONField(default=list, blank=True)
+    team = models.ForeignKey("auth.Group", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     # Whether whoever asks through the API may name it, and it is told of that request too.
     for_requests = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
@@ -102,6 +103,7 @@ class Endpoint(models.Model):
 
     class Meta:
         ordering = ("name",)
+        verbose_name_plural = "webhooks"
         default_permissions = ()
         permissions = (("manage_endpoints", "Can set up webhooks and see what was sent"),)
         constraints = (
@@ -183,6 +185,7 @@ class Endpoint(models.Model):
             "headers": self.header_names,
             "body_signature": self.body_signature,
             "kinds": self.kinds,
+            "team": self.team.name if self.team else "",
             "for_requests": self.for_requests,
             "enabled": self.enabled,
         }

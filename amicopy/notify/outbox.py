@@ -35,7 +35,7 @@ AT_ONCE = 2
 @dataclass(frozen=True)
 class Notice:
     """What there is to tell. `event` is the audit event's number, `payload` what a signed webhook gets, `callback` the
-    primary key of the webhook that the request names."""
+    primary key of the webhook that the request names, `requester` that of who asked."""
 
     event: int
     kind: Kind
@@ -46,6 +46,7 @@ class Notice:
     path: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     callback: int | None = None
+    requester: int | None = None
 
 
 class Unsent(Exception):
@@ -106,9 +107,17 @@ def put(
         messages += [
             Message(endpoint=endpoint, payload=dict(notice.payload), **common)
             for endpoint in Endpoint.objects.filter(enabled=True)
-            if notice.kind in endpoint.kinds or (endpoint.pk == notice.callback and notice.kind in FOR_CALLBACKS)
+            if (notice.kind in endpoint.kinds and _hears(endpoint, notice))
+            or (endpoint.pk == notice.callback and notice.kind in FOR_CALLBACKS)
         ]
     Message.objects.bulk_create(messages, ignore_conflicts=True)
+
+
+def _hears(endpoint: Endpoint, notice: Notice) -> bool:
+    """Whether a webhook has no team, or it is the team of whoever asked for the notice's request."""
+    team = endpoint.team_id
+    members = User.groups.through.objects.filter(group=team, user=notice.requester)
+    return team is None or members.exists()
 
 
 def put_test(notice: Notice, *, person: int | None = None, endpoint: Endpoint | None = None) -> Message:

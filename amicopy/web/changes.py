@@ -32,7 +32,7 @@ LABELS = {
     "dry_runs": "Kind of call",
     "larger_than": "Larger than, in GiB",
     "at_most": "At most, in GiB",
-    "requester_group": "Requester’s group",
+    "requester_group": "Requester’s role or team",
     "asked_by": "Asked for by",
     "costs_more_a_month": "Above USD a month",
     "costs_more_once": "Above USD once",
@@ -45,6 +45,10 @@ LABELS = {
     "ends_at": "Ends",
     "roles": "Roles",
     "owners": "Owners",
+    "teams": "Teams that own it",
+    "members": "Members",
+    "joining gives power": "Being in it gives power",
+    "leaving gives power": "Leaving it gives power",
     "switched on": "Switched on",
     "superuser": "Superuser",
     "account_id": "Account ID",
@@ -56,6 +60,8 @@ LABELS = {
 # What an empty value means, where that is something.
 EMPTY = {
     "roles": "none",
+    "teams": "none",
+    "members": "nobody",
     "account": "any",
     "DestinationRegion": "all",
     "SourceAccount": "any",

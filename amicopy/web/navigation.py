@@ -50,7 +50,7 @@ _ADMINISTRATION = (
     Entry("changes", "Changes", "shield", "copies.manage_rules"),
     Entry("accounts", "Accounts", "cloud", "copies.manage_accounts", covers=("account",)),
     Entry("leftovers", "Leftovers", "trash", "copies.remove_leftovers", covers=("leftover",)),
-    Entry("people", "People", "person", "copies.manage_people", covers=("person", "service")),
+    Entry("people", "People", "person", "copies.manage_people", covers=("person", "service", "team")),
     Entry("messages", "Messages", "bell", "notify.manage_endpoints", covers=("message", "webhook")),
 )
 

@@ -77,6 +77,14 @@ def _several(page: Page) -> None:
     page.get_by_role("button", name="Approve").first.wait_for()
 
 
+def _many_people(page: Page) -> None:
+    """Pasted lines, one of them wrong, looked at."""
+    lines = "new-approver,,approver,platform\nnew-auditor,auditor@people.example,auditor\nadmin,,king,elsewhere"
+    page.locator("[name=lines]").fill(lines)
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("table").wait_for()
+
+
 def _list_of_sources(page: Page) -> None:
     """The form with the list of images open, one of them reached by an arrow."""
     _afresh(page)
@@ -162,6 +170,9 @@ SCREENS = (
     Screen("account-edit", "admin", "/accounts/2/edit/"),
     Screen("people", "admin", "/people/"),
     Screen("person", "admin", "/people/2/"),
+    Screen("people-many", "admin", "/people/many/", _many_people),
+    Screen("teams", "admin", "/people/teams/"),
+    Screen("team", "admin", "/people/teams/{team}/"),
     Screen("services", "admin", "/people/services/"),
     Screen("service", "admin", "/people/{service}/"),
     Screen("changes", "admin", "/changes/"),
@@ -258,9 +269,17 @@ def stage(running: Running) -> dict[str, int]:
     )
     numbers["set"] = int(path.split("/")[2])
     numbers["service"] = _service(Person(running.url, "admin"))
+    numbers["team"] = _team(Person(running.url, "admin"))
     until(lambda: 'data-progress="4' in requester.get(f"/requests/{numbers['running']}/"))
     until(lambda: "Waiting" in requester.get(f"/requests/{numbers['unreachable']}/"))
     return numbers
+
+
+def _team(admin: Person) -> int:
+    """The number of a team with a member."""
+    path, _ = admin.post("/people/teams/", name="platform", description="Builds the images of the week")
+    admin.post(f"{path}join/", page=admin.get(path), username="requester")
+    return int(path.split("/")[3])
 
 
 def _service(admin: Person) -> int:

@@ -39,7 +39,7 @@ def add_rule(admin: Window, name: str) -> None:
     page.locator("[name=DestinationRegion]").fill(REGION)
     page.locator("[name=requirements-0-count]").fill("2")
     page.locator("[name=requirements-0-group]").select_option("security")
-    page.get_by_role("button", name="Add group").click()
+    page.get_by_role("button", name="Add role or team").click()
     page.locator("[name=requirements-1-group]").select_option("approver")
     page.locator("[name=try-account]").select_option(index=1)
     page.locator("[name=try-region]").fill(REGION)

@@ -22,7 +22,7 @@ from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.roles import PERMISSIONS, ROLES
-from amicopy.copies.operations import accounts, people, services, tokens
+from amicopy.copies.operations import accounts, people, services, teams, tokens
 from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
 from amicopy.notify.models import State as MessageState
@@ -217,6 +217,14 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name == "service-owners":
         pipeline = services.add(acting(somebody("boss", "administrator")), name="pipeline", owners=[owner])
         return [pipeline.pk], {"owners": [owner.pk, somebody("newcomer", "auditor").pk]}
+    if name in {"team", "team-join", "team-leave", "team-delete"}:
+        boss, newcomer = somebody("boss", "administrator"), somebody("newcomer", "auditor")
+        group = teams.add(acting(boss), name="platform", owners=[owner])
+        if name == "team-leave":
+            teams.join(acting(boss), group.pk, newcomer.pk)
+        if name == "team":
+            return [group.pk], {"name": "platform", "description": "Builds images"}
+        return [group.pk], {"username": "newcomer", "person": newcomer.pk}
     if name == "person-email":
         return [owner.pk], {"email": "somebody@new.example"}
     if name.startswith("person"):
@@ -258,6 +266,8 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "access-keys": {"name": "nightly", "account": "111122223333", "days": "30"},
         "people": {"username": "newcomer", "roles": ["auditor"]},
         "services": {"username": "pipeline", "owners": [owner.pk]},
+        "people-many": {"lines": "newcomer,,auditor", "do": "add"},
+        "teams": {"name": "builders"},
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),
     }

@@ -91,7 +91,7 @@ def test_a_rule_deleted_meanwhile_is_said_and_not_made_anew(admin: Client) -> No
         ({"larger_than": "9" * 5000}, "Enter a whole number"),
         ({"requirements-0-count": "0"}, "Enter 1 to 10 approvals"),
         ({"requirements-0-count": "x"}, "Enter 1 to 10 approvals"),
-        ({"requirements-0-group": ""}, "Choose a group, or choose that nobody"),
+        ({"requirements-0-group": ""}, "Choose a role or team, or choose that nobody"),
         ({"requirements-0-group": "nonesuch"}, "There is no nonesuch"),
         ({"requirements-1-group": "approver", "requirements-1-count": "1"}, "Name each group once"),
         ({"dry_runs": "never"}, "Select a valid choice"),

@@ -24,6 +24,7 @@ from amicopy.copies.core.power_models import Grant, PasswordLink, ServiceAccount
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.request_models import CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.core.set_models import RequestSet
+from amicopy.copies.core.team_models import Team
 from amicopy.copies.core.token_models import ApiToken
 
 __all__ = (
@@ -57,4 +58,5 @@ __all__ = (
     "RequestSet",
     "SeenLeftover",
     "ServiceAccount",
+    "Team",
 )

@@ -81,10 +81,12 @@ def check_break_glass(user: User, request: CopyRequest) -> None:
 
 
 def check_resubmit(user: User, request: CopyRequest) -> None:
-    """Raises NotAllowed unless the request is the person's own and they may still ask for copies."""
-    if request.requester_id != user.pk:
+    """Raises NotAllowed unless the request is the person's own, or their service's, and whoever it is of may still ask
+    for copies."""
+    if not answers_for(user, request):
         raise NotAllowed("Only the person who made a request can submit it again.")
-    check_submit(user)
+    check_role(user)
+    check_submit(user if request.requester_id == user.pk else request.requester)
 
 
 def check_manage_rules(user: User) -> None:
@@ -124,7 +126,7 @@ def check_remove_leftovers(user: User) -> None:
 
 def check_manage_people(user: User) -> None:
     """Raises NotAllowed unless the person may add people, give roles and switch people off."""
-    if not user.is_active or not user.has_perm("copies.manage_people"):
+    if not may_manage_people(user):
         raise NotAllowed("You can't manage people. Ask an administrator for the administrator role.")
 
 
@@ -183,6 +185,10 @@ def may_ask_in(user: User, account: Account) -> bool:
 
 def may_manage_rules(user: User) -> bool:
     return user.is_active and user.has_perm("copies.manage_rules")
+
+
+def may_manage_people(user: User) -> bool:
+    return user.is_active and user.has_perm("copies.manage_people")
 
 
 def may_break_glass(user: User, request: CopyRequest) -> bool:

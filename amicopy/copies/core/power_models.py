@@ -18,6 +18,8 @@ class Grant(models.Model):
         ACCOUNT = "account", "The account"
         ADDRESS = "address", "The e-mail address"
         ROLE = "role", "A role"
+        # One that is asked for approvals, or whose members rules or accounts treat otherwise.
+        TEAM = "team", "A team"
         PASSWORD = "password", "A password, by a link"
         SWITCHED_ON = "switched-on", "Switching on"
         RULES = "rules", "The approval rules, changed alone"
@@ -29,7 +31,8 @@ class Grant(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="grants_held"
     )
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    # The role, where it is one; the fingerprint of what a change of the rules left, or of a freeze's window.
+    # The role or the team, where it is one; the fingerprint of what a change of the rules left, or of a freeze's
+    # window.
     detail = models.CharField(max_length=150, blank=True)
     # The rules that were on, or the window, before the giver changed them, by their columns, see `voting.lone_changes`;
     # None where it wasn't kept yet.
@@ -76,7 +79,10 @@ class ServiceAccount(models.Model):
     counts as one with each of its owners, see `voting.power`."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="service")
+    # Everybody who owns it, for themselves or as a member of one of the teams.
     owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="services")
+    # Whoever joins one of these owns it, and whoever leaves it doesn't any more.
+    teams = models.ManyToManyField("auth.Group", blank=True, related_name="services_owned")
     made_at = models.DateTimeField()
 
     class Meta:

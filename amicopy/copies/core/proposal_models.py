@@ -26,6 +26,8 @@ TITLES: Mapping[str, str] = {
     "person.roles": "Give {name} roles",
     "person.owners": "Change who owns {name}",
     "person.on": "Switch {name} on",
+    "team.join": "Put people in team “{name}”",
+    "team.leave": "Take somebody out of team “{name}”",
     "account.add": "Add account “{name}”",
     "account.save": "Change account “{name}”",
 }
@@ -46,8 +48,8 @@ class Proposal(models.Model):
 
     # One of TITLES.
     kind = models.CharField(max_length=16)
-    # What it is done to: `rule`, `freeze`, `budget`, `person` or `account`, and the row's number; None: one to be
-    # made.
+    # What it is done to: `rule`, `freeze`, `budget`, `person`, `team` or `account`, and the row's number; None: one
+    # to be made.
     subject = models.CharField(max_length=8)
     target = models.BigIntegerField(null=True)
     name = models.CharField(max_length=150)

@@ -258,6 +258,7 @@ def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:
         path=reverse("request", args=[request.pk]),
         payload={**_payload(story), **({"about": story.summary.values} if kind in TO_DECIDE else {})},
         callback=request.webhook_id,
+        requester=request.requester_id,
     )
 
 

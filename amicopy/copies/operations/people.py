@@ -36,10 +36,14 @@ CHANGES = (
     "person.email_changed",
     "person.role_given",
     "person.role_taken",
+    "person.team_joined",
+    "person.team_left",
     "person.switched_off",
     "person.switched_on",
     "service.added",
 )
+# A team's new name is that of its members, too.
+RENAMES = "team.changed"
 
 
 def add(actor: Actor, *, name: str, email: str, roles: Collection[str]) -> User:
@@ -258,6 +262,10 @@ def _state(user: User) -> State:
     }
 
 
+def _with_team_named(state: State, old: str, new: str) -> State:
+    return {**state, "roles": sorted(new if name == old else name for name in state["roles"])}
+
+
 def _words(state: Mapping[str, Any] | None) -> str | None:
     if state is None:
         return None
@@ -270,8 +278,11 @@ def _known() -> dict[str, State]:
     """How everybody stands by the events: the last look at all, and the changes since."""
     look = AuditEvent.objects.filter(action=BASELINE).order_by("-id").first()
     known: dict[str, State] = dict(look.data["people"]) if look else {}
-    since = AuditEvent.objects.filter(action__in=CHANGES, id__gt=look.pk if look else 0).order_by("id")
-    for data in since.values_list("data", flat=True):
-        known[data["person"]] = data["state"]
+    since = AuditEvent.objects.filter(action__in=(*CHANGES, RENAMES), id__gt=look.pk if look else 0).order_by("id")
+    for action, data in since.values_list("action", "data"):
+        if action != RENAMES:
+            known[data["person"]] = data["state"]
+        elif name := data["changes"].get("name"):
+            known = {person: _with_team_named(state, *name) for person, state in known.items()}
     # Older events say nothing of addresses.
     return {name: {"email": "", **state} for name, state in known.items()}

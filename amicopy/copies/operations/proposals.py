@@ -125,17 +125,19 @@ def add_person(actor: Actor, *, name: str, email: str, roles: Collection[str]) -
     return Outcome(added.pk, alone=how is Mode.ALONE)
 
 
-def add_service(actor: Actor, *, name: str, owners: Collection[User], roles: Collection[str]) -> Outcome:
+def add_service(
+    actor: Actor, *, name: str, owners: Collection[User], roles: Collection[str], teams: Collection[Group] = ()
+) -> Outcome:
     """Adds a service account, at once; its roles are given as those of anybody. Raises as `services.add`."""
     with transaction.atomic():
-        user = services.add(actor, name=name, owners=owners)
+        user = services.add(actor, name=name, owners=owners, teams=teams)
         return set_roles(actor, user.pk, roles)
 
 
-def set_owners(actor: Actor, user_id: int, owners: Collection[User]) -> Outcome:
+def set_owners(actor: Actor, user_id: int, owners: Collection[User], teams: Collection[Group] = ()) -> Outcome:
     """Makes these the owners of a service. Raises as `services.set_owners`, and InvalidTransition while a change
     waits."""
-    values = {"owners": sorted(owner.pk for owner in owners)}
+    values: Values = {"owners": sorted(owner.pk for owner in owners), "teams": sorted(team.pk for team in teams)}
     return _change(actor, "person.owners", user_id, User.objects.get(pk=user_id).username, values)
 
 
@@ -156,6 +158,24 @@ def switch_person(actor: Actor, user_id: int, *, on: bool) -> Outcome:
     if not on:
         return Outcome(people.switch(actor, user_id, on=False).pk)
     return _change(actor, "person.on", user_id, User.objects.get(pk=user_id).username)
+
+
+def join_team(actor: Actor, team: Group, *users: User) -> Outcome:
+    """Puts people in a team. Raises as `teams.join`, and InvalidTransition while a change waits."""
+    return _change_members(actor, "team.join", team, *users)
+
+
+def leave_team(actor: Actor, team: Group, user: User) -> Outcome:
+    """Takes somebody out of a team. Raises as `teams.leave`, and InvalidTransition while a change waits."""
+    return _change_members(actor, "team.leave", team, user)
+
+
+def _change_members(actor: Actor, kind: str, team: Group, *users: User) -> Outcome:
+    values: Values = {"people": [user.pk for user in users]}
+    if not permissions.may_manage_people(person(actor)):
+        # An owner can do only what gives nobody power: that is for the verb to say.
+        return Outcome(CHANGES[kind].run(actor, team.pk, values))
+    return _change(actor, kind, team.pk, team.name, values)
 
 
 def save_account(actor: Actor, account: Account, *, groups: Collection[Group], seen: str = "") -> Outcome:

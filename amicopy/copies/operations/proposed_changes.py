@@ -13,9 +13,9 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, Budget
 from amicopy.copies.core.policy_models import ApprovalRule, FreezeWindow
 from amicopy.copies.core.roles import ROLES
-from amicopy.copies.operations import accounts, people, services
+from amicopy.copies.operations import accounts, people, services, teams
 from amicopy.copies.requests import budget_actions, policy_actions
-from amicopy.copies.voting import lone_changes
+from amicopy.copies.voting import lone_changes, team_power
 
 Values = dict[str, Any]
 # A target by its fields, as events have them; empty where there is none.
@@ -141,7 +141,11 @@ def _person(target: int | None) -> Look:
     if user is None:
         return {}
     look: Look = {"roles": roles_of(user.pk), "switched on": user.is_active, "superuser": user.is_superuser}
-    return {**look, "owners": services.owners_of(user.pk)} if permissions.service_of(user) else look
+    if permissions.service_of(user):
+        look |= {"owners": services.owners_of(user.pk)}
+        # Left out where there are none, so that what was proposed before teams could own isn't out of date.
+        look |= {"teams": owning} if (owning := services.teams_of(user.pk)) else {}
+    return look
 
 
 def roles_of(user_id: int) -> list[str]:
@@ -158,15 +162,49 @@ def _switch_on(actor: Actor, target: int | None, _: Values) -> int:
 
 
 def _set_owners(actor: Actor, target: int | None, values: Values) -> int:
-    return services.set_owners(actor, target or 0, User.objects.filter(pk__in=values["owners"])).pk
+    # What was proposed before teams could own leaves them as they are.
+    owning = Group.objects.filter(services_owned__user=target)
+    teams_then = Group.objects.filter(pk__in=values["teams"]) if "teams" in values else owning
+    return services.set_owners(actor, target or 0, User.objects.filter(pk__in=values["owners"]), list(teams_then)).pk
 
 
 def _fewer_owners(before: Look, after: Look) -> bool:
-    return set(after["owners"]) <= set(before["owners"])
+    teams_now, teams_then = before.get("teams", ()), after.get("teams", ())
+    return set(after["owners"]) <= set(before["owners"]) and set(teams_then) <= set(teams_now)
 
 
 def _never(before: Look, after: Look) -> bool:
     return False
+
+
+# --- teams ---
+
+
+def _team(target: int | None) -> Look:
+    """Who is in it, and what that is for."""
+    group = Group.objects.filter(pk=target or 0).first()
+    if group is None:
+        return {}
+    members = sorted(group.user_set.values_list("username", flat=True))
+    used = team_power.uses(group)
+    return {
+        "team": group.name,
+        "members": members,
+        "joining gives power": used.joining_gives_power,
+        "leaving gives power": used.leaving_gives_power,
+    }
+
+
+def _join(actor: Actor, target: int | None, values: Values) -> int:
+    return teams.join(actor, target or 0, *values["people"]).pk
+
+
+def _leave(actor: Actor, target: int | None, values: Values) -> int:
+    return teams.leave(actor, target or 0, *values["people"]).pk
+
+
+def _gives(power: str) -> Callable[[Look, Look], bool]:
+    return lambda before, after: not before[power]
 
 
 # --- accounts ---
@@ -238,6 +276,12 @@ CHANGES: dict[str, Change] = {
         "copies.manage_people", permissions.check_manage_people, _set_owners, _person, _fewer_owners
     ),
     "person.on": Change("copies.manage_people", permissions.check_manage_people, _switch_on, _person, _never),
+    "team.join": Change(
+        "copies.manage_people", permissions.check_manage_people, _join, _team, _gives("joining gives power")
+    ),
+    "team.leave": Change(
+        "copies.manage_people", permissions.check_manage_people, _leave, _team, _gives("leaving gives power")
+    ),
     "account.add": _ACCOUNT,
     "account.save": _ACCOUNT,
 }

@@ -150,7 +150,7 @@ def resubmit(
         start_not_before,
         request.continues,
         request.mends,
-        by_machine=actor.token is not None,
+        by_machine=actor.token is not None or permissions.service_of(request.requester) is not None,
         anyway=anyway,
         fresh=lookups or {},
         # What was a pattern at first stays one for a clone, unless the name was edited.
@@ -219,7 +219,8 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         request = lock_request(number)
         if request.state != expected:
             raise InvalidTransition(f"Request #{number} is {request.get_state_display().lower()} already.")
-        before, user = request.calls(), person(actor)
+        # An owner who edits what a service asked for does so in its name.
+        before, user = request.calls(), request.requester
         cancel_held(request, actor=actor)
         # What was never sent to AWS used no token.
         Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()

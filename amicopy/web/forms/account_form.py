@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 
 from amicopy.aws import partitions
 from amicopy.copies.core.models import Account
+from amicopy.web.forms import group_choices
 from amicopy.web.forms.rule_form import PlainForm
 
 COLUMNS = ("name", "account_id", "partition", "role_arn", "read_only_role_arn", "enabled")
@@ -59,9 +60,9 @@ class AccountForm(PlainForm):
 
     @property
     def groups(self) -> list[tuple[int, str, bool]]:
-        """Every group with whether it is chosen."""
+        """Every role and team, with how many people are in it, and whether it is chosen."""
         chosen = {str(pk) for pk in self["requester_groups"].value() or ()}
-        return [(group.pk, group.name, str(group.pk) in chosen) for group in Group.objects.order_by("name")]
+        return [(int(pk), words, pk in chosen) for _, choices in group_choices.by_number() for pk, words in choices]
 
     def changed_account(self) -> Account:
         """The account with what was typed, not stored. Needs a valid form."""

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import Group
 
 from amicopy.notify import static_headers
 from amicopy.notify.models import FOR_WEBHOOKS, Endpoint
+from amicopy.web.forms import group_choices
 from amicopy.web.forms.rule_form import PlainForm
 
 # The columns that are typed and shown as they are.
-COLUMNS = ("name", "format", "body_signature", "kinds", "for_requests", "enabled")
+COLUMNS = ("name", "format", "body_signature", "kinds", "team", "for_requests", "enabled")
 LONGEST_HEADERS = 8000
 
 
@@ -46,7 +48,15 @@ class EndpointForm(PlainForm):
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocomplete": "off"}),
     )
     kinds = forms.MultipleChoiceField(
-        choices=tuple(FOR_WEBHOOKS.items()), required=False, label="What it gets of all requests"
+        choices=tuple(FOR_WEBHOOKS.items()), required=False, label="What it gets of requests"
+    )
+    team = forms.ModelChoiceField(
+        Group.objects.order_by("name"),
+        required=False,
+        empty_label="Everybody’s requests",
+        label="Of whose requests",
+        help_text="Of a team’s or a role’s it gets what its members asked for, and nothing else.",
+        error_messages={"invalid_choice": "Choose a role or team that is there."},
     )
     for_requests = forms.BooleanField(
         required=False,
@@ -60,6 +70,7 @@ class EndpointForm(PlainForm):
         if endpoint.pk is None:
             initial["kinds"] = list(FOR_WEBHOOKS)
         super().__init__(data, initial=initial)
+        group_choices.offer(self.fields["team"])
         self.endpoint = endpoint
         if endpoint.pk is not None:
             self.fields["url"].help_text = f"Leave it empty to keep the one at {endpoint.shown}"

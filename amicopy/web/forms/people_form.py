@@ -1,11 +1,15 @@
 """The form that adds a person, and the one that changes their address."""
 
 from collections.abc import Collection
+from typing import Any
 
 from django import forms
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 
+from amicopy.copies.core.power_models import ServiceAccount
 from amicopy.copies.core.roles import OF_SERVICES, ROLES
+from amicopy.copies.core.team_models import team_groups
+from amicopy.web import role_words
 from amicopy.web.forms.rule_form import PlainForm
 
 
@@ -44,6 +48,11 @@ class PersonForm(PlainForm):
     def summary(self) -> list[tuple[str, str]]:
         return [(f"id_{name}", str(message)) for name, messages in self.errors.items() for message in messages]
 
+    @property
+    def role_boxes(self) -> list[tuple[str, str, str, bool]]:
+        """Each role with its name in words, what it is for, and whether it is ticked."""
+        return [(value, words, role_words.WORDS[value], on) for value, words, on in self.boxes("roles")]
+
 
 class ServiceForm(PersonForm):
     """A service account to be, as typed."""
@@ -64,9 +73,22 @@ class ServiceForm(PersonForm):
     )
     owners = forms.ModelMultipleChoiceField(
         User.objects.filter(is_active=True, service=None).order_by("username"),
-        error_messages={"required": "Choose who owns it.", "invalid_choice": "Choose people who are switched on."},
+        required=False,
+        error_messages={"invalid_choice": "Choose people who are switched on."},
         widget=forms.CheckboxSelectMultiple,
     )
+    teams = forms.ModelMultipleChoiceField(
+        team_groups(),
+        required=False,
+        error_messages={"invalid_choice": "Choose teams that are there."},
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not {"owners", "teams"} & set(self.errors) and not cleaned["owners"] and not cleaned["teams"]:
+            self.add_error("owners", "Choose who owns it.")
+        return cleaned
 
     @property
     def owner_boxes(self) -> list[tuple[str, str, bool]]:
@@ -74,8 +96,8 @@ class ServiceForm(PersonForm):
         return self.boxes("owners")
 
     @property
-    def role_boxes(self) -> list[tuple[str, str, bool]]:
-        return self.boxes("roles")
+    def team_boxes(self) -> list[tuple[str, str, bool]]:
+        return self.boxes("teams")
 
 
 def owner_boxes(owners: Collection[User]) -> list[tuple[User, bool]]:
@@ -83,3 +105,9 @@ def owner_boxes(owners: Collection[User]) -> list[tuple[User, bool]]:
     held = {owner.pk for owner in owners}
     people = User.objects.filter(is_active=True, service=None) | User.objects.filter(pk__in=held)
     return [(person, person.pk in held) for person in people.order_by("username")]
+
+
+def owning_boxes(service: ServiceAccount) -> list[tuple[Group, bool]]:
+    """Every team, each with whether whoever is in it owns the service."""
+    held = {team.pk for team in service.teams.all()}
+    return [(team, team.pk in held) for team in team_groups()]

@@ -13,6 +13,7 @@ from amicopy.copies.core.policy_models import ACCOUNT_ID, ApprovalRule
 from amicopy.copies.requests.policy_actions import MOST_APPROVALS
 from amicopy.copies.voting import fact_table, fact_words, rule_trials
 from amicopy.copies.voting.facts import Facts
+from amicopy.web.forms import group_choices
 from amicopy.web.forms.rows import Row, rows_of
 from amicopy.web.request_filters import BIG
 
@@ -120,7 +121,7 @@ class RuleForm(PlainForm):
         required=False, max_value=LARGEST, label="At most, in GiB", widget=forms.TextInput({"inputmode": "numeric"})
     )
     requester_group = forms.ModelChoiceField(
-        Group.objects.order_by("name"), required=False, empty_label="Anybody", label="Requester’s group"
+        Group.objects.order_by("name"), required=False, empty_label="Anybody", label="Requester’s role or team"
     )
     asked_by = forms.ChoiceField(
         choices=ApprovalRule.AskedBy.choices,
@@ -146,7 +147,7 @@ class RuleForm(PlainForm):
     )
     facts = facts_field("When any of these is so", "One of them has to be so. None ticked: none has to.")
     who = forms.ChoiceField(
-        choices=(("groups", "These groups"), ("nobody", "Nobody, approved at once")),
+        choices=(("groups", "These roles and teams"), ("nobody", "Nobody, approved at once")),
         label="Who has to approve",
         error_messages={"required": "Choose whether anybody has to approve."},
     )
@@ -156,6 +157,7 @@ class RuleForm(PlainForm):
         initial |= {"who": "nobody" if rule.pk and not rule.requirements else "groups"}
         super().__init__(data, initial=initial)
         self.rule = rule
+        group_choices.offer(self.fields["requester_group"])
         typed = rows_of(data, "requirements") if data is not None else []
         stored = [{"group": each["group"], "count": str(each["count"])} for each in rule.requirements]
         self.rows: list[Row] = (typed if data is not None else stored) or [{"group": "", "count": "1"}]
@@ -185,7 +187,7 @@ class RuleForm(PlainForm):
         if cleaned.get("who") == "nobody":
             requirements = []
         elif not requirements:
-            self._wrong("Choose a group, or choose that nobody has to approve.")
+            self._wrong("Choose a role or team, or choose that nobody has to approve.")
         cleaned["requirements"] = requirements
         return cleaned
 
@@ -235,7 +237,7 @@ class TrialForm(PlainForm):
         widget=forms.TextInput(attrs={"class": "mono", "inputmode": "numeric", "autocomplete": "off"}),
     )
     group = forms.ModelChoiceField(
-        Group.objects.order_by("name"), required=False, empty_label="None", label="Requester’s group"
+        Group.objects.order_by("name"), required=False, empty_label="None", label="Requester’s role or team"
     )
     dry_run = forms.BooleanField(required=False, label="A dry run")
     by_machine = forms.BooleanField(required=False, label="Asked for by a machine")
@@ -257,6 +259,7 @@ class TrialForm(PlainForm):
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, user: User) -> None:
         super().__init__(data, prefix="try")
+        group_choices.offer(self.fields["group"])
         self.user = user
 
     @property

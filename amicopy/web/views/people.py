@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import SetPasswordForm
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -26,12 +26,12 @@ from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.roles import OF_SERVICES, ROLES
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import confirmations, password_links, people, proposal_queries, proposals
+from amicopy.copies.operations import confirmations, password_links, people, proposal_queries, proposals, services
 from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
-from amicopy.web import changes, sessions, undo_links
+from amicopy.web import changes, role_words, sessions, undo_links
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms.people_form import EmailForm, PersonForm, owner_boxes
+from amicopy.web.forms.people_form import EmailForm, PersonForm, owner_boxes, owning_boxes
 from amicopy.web.request_filters import BIG
 from amicopy.web.undo_links import Undo
 
@@ -48,6 +48,7 @@ class PersonRow:
     user: User
     own: bool
     roles: list[str]
+    teams: list[Group]
     waits_for: str
     # What they changed alone: the rules, a freeze.
     changed_alone: bool
@@ -83,7 +84,12 @@ def people_list(request: HttpRequest) -> HttpResponse:
             givers.setdefault(grant.person_id, []).append(grant.given_by.username)
     everybody = [
         PersonRow(
-            user, user == reader, _roles(user), ", ".join(dict.fromkeys(givers.get(user.pk, ()))), user.pk in alone
+            user,
+            user == reader,
+            _roles(user),
+            _teams(user),
+            ", ".join(dict.fromkeys(givers.get(user.pk, ()))),
+            user.pk in alone,
         )
         for user in users
     ]
@@ -97,8 +103,12 @@ def people_list(request: HttpRequest) -> HttpResponse:
 
 
 def _roles(user: User) -> list[str]:
-    names = [group.name[:1].upper() + group.name[1:] for group in user.groups.all()]
+    names = [group.name[:1].upper() + group.name[1:] for group in user.groups.all() if group.name in ROLES]
     return ["Superuser", *names] if user.is_superuser else names
+
+
+def _teams(user: User) -> list[Group]:
+    return [group for group in user.groups.all() if group.name not in ROLES]
 
 
 @require_GET
@@ -231,9 +241,11 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "way_out": power.way_out(user) if waiting else "",
         "may_confirm": user != reader and confirmations.could(reader, user, waiting),
         "mailed": settings.EMAIL_ON and bool(user.email),
-        "roles": [(role, role in held) for role in (OF_SERVICES if service else ROLES)],
+        "roles": [(role, role_words.WORDS[role], role in held) for role in (OF_SERVICES if service else ROLES)],
+        "teams": user.groups.exclude(name__in=ROLES).order_by("name"),
         "service": service,
-        "owners": owner_boxes(service.owners.all()) if service else [],
+        "owners": owner_boxes(services.owners_themselves(service)) if service else [],
+        "owning": owning_boxes(service) if service else [],
         "link": link,
         "waits": proposal_queries.waiting_on("person", [user.pk]).get(user.pk),
         "form": form or EmailForm(initial={"email": user.email}),
@@ -243,7 +255,8 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
 
 def _words(grant: Grant) -> str:
     """What somebody was given."""
-    return f"The role {grant.detail}" if grant.kind == Grant.Kind.ROLE else grant.get_kind_display()
+    nouns = {Grant.Kind.ROLE.value: "The role", Grant.Kind.TEAM.value: "Being in team"}
+    return f"{nouns[grant.kind]} {grant.detail}" if grant.kind in nouns else grant.get_kind_display()
 
 
 def done(request: HttpRequest, verb: Callable[[], T]) -> T | None:

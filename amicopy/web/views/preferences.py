@@ -8,7 +8,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from amicopy.copies.operations import proposal_queries
+from amicopy.copies.operations import proposal_queries, teams
 from amicopy.notify import mutes
 from amicopy.notify.models import MUTABLE, Kind
 from amicopy.web import preferences
@@ -35,6 +35,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         wanted = mutes.wanted(user)
         context = {
             "kinds": [(kind.value, kind.label, kind in wanted) for kind in _kinds_for(user)],
+            "owns_teams": bool(teams.owned_by(user)),
             "theme": preferences.theme_of(request),
             "themes": [("", "Like the system"), ("light", "Light"), ("dark", "Dark")],
             "time_zone": preferences.chosen_time_zone_of(request),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,9 +17,10 @@ from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import proposal_queries, proposals
 from amicopy.copies.requests import policy_actions
-from amicopy.copies.voting import rule_trials, rulebook, voters, votes
+from amicopy.copies.voting import rule_faults, rule_trials, rulebook, voters, votes
 from amicopy.web import changes
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.forms import group_choices
 from amicopy.web.forms.rule_form import MOST_GROUPS, RuleForm, TrialForm
 from amicopy.web.request_filters import BIG
 from amicopy.web.status import Status
@@ -42,7 +42,10 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     trial = rule_trials.try_rules(trial_form.case(), rules) if trial_form.is_valid() else None
     waiting = proposal_queries.waiting_on("rule")
     context = {
-        "entries": [{**_entry(rule), "waits": waiting.get(rule.pk)} for rule in rules],
+        "entries": [
+            {**_entry(rule), "faults": faults, "waits": waiting.get(rule.pk)}
+            for rule, faults in zip(rules, rule_faults.of_rules(rules), strict=True)
+        ],
         "how": changes.how(user, "copies.manage_rules"),
         "default": votes.words(rulebook.DEFAULT_PLAN),
         **_trial_context(request, trial_form),
@@ -178,13 +181,16 @@ def _page(
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
+    groups = group_choices.who_approve()
     context = {
         "form": form,
         "rule": form.rule,
         "new": new,
         "seen": seen,
         "waits": proposal_queries.waiting_on("rule", [form.rule.pk]).get(form.rule.pk) if form.rule.pk else None,
-        "groups": list(Group.objects.order_by("name").values_list("name", flat=True)),
+        "groups": groups,
+        "group_names": [name for _, choices in groups for name, _ in choices],
+        "faults": rule_faults.of_rules([form.rule])[0],
         **_trial_context(request, trial_form),
         **more,
     }

@@ -2,7 +2,7 @@
 the page of each, as for people."""
 
 from django.contrib import messages
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -29,7 +29,11 @@ def service_list(request: HttpRequest) -> HttpResponse:
         owners = list(typed["owners"])
         try:
             outcome = proposals.add_service(
-                actor_of(request), name=typed["username"], owners=owners, roles=typed["roles"]
+                actor_of(request),
+                name=typed["username"],
+                owners=owners,
+                roles=typed["roles"],
+                teams=list(typed["teams"]),
             )
         except ValidationError as refused:
             form.refuse(refused)
@@ -37,7 +41,7 @@ def service_list(request: HttpRequest) -> HttpResponse:
             words = f"{typed['username']} is added. Its owners make its tokens under Settings, API tokens."
             changes.say(request, outcome, words)
             return redirect("person", User.objects.get(username=typed["username"]).pk)
-    rows = ServiceAccount.objects.select_related("user").prefetch_related("owners", "user__groups")
+    rows = ServiceAccount.objects.select_related("user").prefetch_related("owners", "teams", "user__groups")
     context = {"form": form, "services": rows, "how": changes.how(reader, "copies.manage_people")}
     return render(request, "people/services.html", context, status=422 if form.errors else 200)
 
@@ -47,13 +51,18 @@ def set_owners(request: HttpRequest, pk: int) -> HttpResponse:
     """Makes those who are ticked the owners."""
     permissions.check_manage_people(signed_in(request))
     user = find(pk)
-    numbers = [number for text in request.POST.getlist("owners") if (number := row_number(text))]
-    owners = list(User.objects.filter(pk__in=numbers))
+    owners = list(User.objects.filter(pk__in=_numbers(request, "owners")))
+    owning = list(Group.objects.filter(pk__in=_numbers(request, "teams")))
     try:
-        outcome = done(request, lambda: proposals.set_owners(actor_of(request), pk, owners))
+        outcome = done(request, lambda: proposals.set_owners(actor_of(request), pk, owners, owning))
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
         return redirect("person", pk)
     if outcome:
         changes.say(request, outcome, f"{user.username} is saved.")
     return redirect("person", pk)
+
+
+def _numbers(request: HttpRequest, name: str) -> list[int]:
+    """The rows that were ticked."""
+    return [number for text in request.POST.getlist(name) if (number := row_number(text))]

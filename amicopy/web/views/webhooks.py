@@ -34,7 +34,7 @@ class WebhookRow:
 @require_GET
 def webhook_list(request: HttpRequest) -> HttpResponse:
     endpoints.check_manage(signed_in(request))
-    rows = Endpoint.objects.existing()
+    rows = Endpoint.objects.existing().select_related("team")
     counted = rows.order_by().annotate(
         waiting=Count("messages", filter=Q(messages__state__in=(State.WAITING, State.SENDING))),
         undelivered=Count("messages", filter=Q(messages__state=State.FAILED)),

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.operations.health import channels, history, machinery, places, price_age, queue_ages
 from amicopy.copies.operations.health.finding import Finding, Part, look
+from amicopy.copies.voting import rule_faults
 
 # A check takes a moment; one that takes this long hangs.
 SECONDS = 6.0
@@ -28,6 +30,14 @@ def two_people() -> Iterator[Finding]:
         yield look(Part.CHANGES, "changes-by-one")
 
 
+def rules() -> Iterator[Finding]:
+    """Whether the roles and teams that rules name are there, with people in them who count."""
+    on = list(ApprovalRule.objects.filter(enabled=True).select_related("requester_group"))
+    for faults in rule_faults.of_rules(on):
+        for fault in faults:
+            yield look(Part.RULES, f"rule-group-{fault.code}", rule=fault.rule, group=fault.group)
+
+
 # What every face shows: nothing here calls AWS or writes.
 CHECKS = (
     Check(Part.DATABASE, machinery.database),
@@ -47,6 +57,7 @@ CHECKS = (
     Check(Part.DISK, machinery.disk, asks_database=False),
     Check(Part.SESSIONS, machinery.sessions),
     Check(Part.TOKENS, places.tokens, asks_database=False),
+    Check(Part.RULES, rules),
     Check(Part.CHANGES, two_people, asks_database=False),
 )
 # What doctor does besides, at the same time: it sends a message.

@@ -34,6 +34,7 @@ class Part(StrEnum):
     ACCESS_KEYS = "access keys"
     HISTORY = "history"
     HEADS = "heads"
+    RULES = "rules"
     CHANGES = "changes"
     TOKENS = "tokens"
     EVENTS = "events"

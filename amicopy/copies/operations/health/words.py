@@ -235,6 +235,19 @@ WORDS: dict[str, Words] = {
     "head-kept": Words("{words}"),
     "head-not-kept": Words("{words}", "Copies go on; the end of the history could be cut off unseen."),
     # power
+    "rule-group-gone": Words(
+        "“{rule}” asks {group}, which isn't there any more.",
+        "What it fits is refused when it is submitted.",
+        "Choose another role or team in the rule, or make the team again.",
+    ),
+    "rule-group-empty": Words(
+        "“{rule}” asks {group}, in which nobody is who may approve.",
+        "What it fits is refused when it is submitted.",
+        "Put approvers in {group}, or choose another role or team in the rule.",
+    ),
+    "rule-group-nobody": Words(
+        "“{rule}” is for requests of {group}, in which nobody is.", "It fits none.", "Put people in {group}."
+    ),
     "changes-by-one": Words("TWO_PERSON_CHANGES is off: one administrator alone can change rules, roles and accounts."),
     # AWS
     "tokens-of-global-endpoint": Words(
