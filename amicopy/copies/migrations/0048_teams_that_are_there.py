@@ -12,6 +12,6 @@ def forwards(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("copies", "0067_teams"), ("auth", "0012_alter_user_first_name_max_length")]
+    dependencies = [("copies", "0047_teams"), ("auth", "0012_alter_user_first_name_max_length")]
 
     operations = [migrations.RunPython(forwards, migrations.RunPython.noop)]

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('copies', '0045_correlation_of_copies'),
+        ('copies', '0046_risk_first'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
