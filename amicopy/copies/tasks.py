@@ -29,7 +29,7 @@ from amicopy.copies.engine import (
 )
 from amicopy.copies.engine.places import Place
 from amicopy.copies.lifecycle.wakeup import send
-from amicopy.copies.operations import account_checks, head_upload, heartbeat, permission_checks, startup_audit
+from amicopy.copies.operations import account_checks, head_upload, heartbeat, permission_checks, sign_on, startup_audit
 from amicopy.copies.requests import expire, look_again
 
 logger = logging.getLogger(__name__)
@@ -184,6 +184,14 @@ def remove_leftovers() -> None:
 def notice_changes() -> None:
     """Records changes of settings and of people that were made past amicopy."""
     startup_audit.notice("worker")
+
+
+@shared_task
+def take_back_groups() -> None:
+    """Takes what a provider's groups gave from whoever hasn't signed on for SIGN_ON_ROLE_DAYS. Sent twice, it does so
+    once."""
+    for provider in settings.OIDC_PROVIDERS.values() if settings.SIGN_ON_ROLE_DAYS else ():
+        sign_on.take_back(provider, days=settings.SIGN_ON_ROLE_DAYS, actor=worker("take_back_groups"))
 
 
 @shared_task

@@ -137,7 +137,7 @@ class Password:
     template = "_password_again.html"
 
     def fits(self, user: User) -> bool:
-        return user.has_usable_password()
+        return user.has_usable_password() and sign_in_limits.opens(user.get_username())
 
     def sent(self, request: HttpRequest) -> bool:
         return FIELD in request.POST
