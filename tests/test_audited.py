@@ -64,8 +64,11 @@ WITHOUT = {
 }
 # `people.added` writes the user and tells all of it.
 TOLD = {"copies.operations.services:add"}
-# Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own.
-SECOND_EVENT = {f"copies.requests.verbs:{name}" for name in ("_new_round", "_tell_of", "store", "submit")}
+# Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own. A person who
+# signs on for the first time is added, and then linked: tests/web/test_sign_on.py asks for both.
+SECOND_EVENT = {f"copies.requests.verbs:{name}" for name in ("_new_round", "_tell_of", "store", "submit")} | {
+    "copies.operations.sign_on:_added"
+}
 
 
 @dataclass(frozen=True)

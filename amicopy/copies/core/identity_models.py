@@ -16,7 +16,7 @@ class Identity(models.Model):
     # When the provider last said that it is them.
     seen_at = models.DateTimeField(db_index=True)
     # Since when it has said nothing of their groups; None while it does.
-    absent_since = models.DateTimeField(null=True)
+    absent_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("person", "issuer")

@@ -1,5 +1,3 @@
-
-
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -21,7 +19,7 @@ class Migration(migrations.Migration):
                 ('subject', models.CharField(max_length=255)),
                 ('made_at', models.DateTimeField()),
                 ('seen_at', models.DateTimeField(db_index=True)),
-                ('absent_since', models.DateTimeField(null=True)),
+                ('absent_since', models.DateTimeField(blank=True, null=True)),
                 ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identities', to=settings.AUTH_USER_MODEL)),
             ],
             options={
