@@ -58,7 +58,8 @@ class Provider:
                 return Missing.REFERENCE if self._refers(claims) else Missing.ABSENT
             value = value[part]
         if isinstance(value, str):
-            value = value.split(self.groups_separator) if self.groups_separator else [value]
+            # Amazon Cognito writes a list as a text in brackets.
+            value = value.strip("[] ").split(self.groups_separator) if self.groups_separator else [value]
         if not isinstance(value, list) or len(value) > MOST_GROUPS or not all(isinstance(each, str) for each in value):
             return Missing.UNREADABLE
         return frozenset(group for each in value if (group := each.strip()))

@@ -105,7 +105,8 @@ def _finish(provider: Provider, browser: Any) -> Arrival:
             email=email,
             groups=provider.groups(claims),
         ),
-        authenticated_at=float(authenticated_at) if authenticated_at else None,
+        # Authlib has refused what is no number.
+        authenticated_at=min(max(0.0, authenticated_at), time.time()) if authenticated_at else None,
         id_token=str(token["id_token"]),
         end_session=str(app.server_metadata.get("end_session_endpoint") or ""),
     )

@@ -113,6 +113,7 @@ def test_no_administrator_by_default() -> None:
         ({"groups": ["a", " b "]}, {}, {"a", "b"}),
         ({"groups": "a b"}, {}, {"a b"}),
         ({"groups": "a, b,"}, {"groups_separator": ","}, {"a", "b"}),
+        ({"custom:groups": "[a, b]"}, {"groups_claim": ("custom:groups",), "groups_separator": ","}, {"a", "b"}),
         ({"groups": []}, {}, set()),
         ({"groups": ""}, {}, set()),
         ({"realm_access": {"roles": ["a"]}}, {"groups_claim": ("realm_access", "roles")}, {"a"}),

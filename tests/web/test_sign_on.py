@@ -387,6 +387,25 @@ def test_passwords_are_hidden_and_one_administrator_stays(
     assert signed_in(client)
 
 
+def test_what_gives_power_asks_at_the_provider_unless_it_asked_just_now(client: Client, made: OwnProvider) -> None:
+    made.claims = {"groups": ["heads"], "auth_time": int(time.time()) - 3600}
+    sign_on(client, made)
+    newcomer = {"username": "newcomer", "roles": ["auditor"]}
+    page = client.post("/people/", newcomer)
+    assert page.status_code == 403
+    assert 'href="/sign-on/sample/?how=again"' in page.content.decode()
+    assert 'value="newcomer"' in page.content.decode()
+    # Signed on again without a word of when the provider asked: whoever sits there could have done so.
+    made.left_out = {"auth_time"}
+    sign_on(client, made, how="again")
+    assert (made.asked["prompt"], made.asked["max_age"]) == ("login", "0")
+    assert client.post("/people/", newcomer).status_code == 403
+    made.left_out, made.claims = set(), {"groups": ["heads"], "auth_time": int(time.time())}
+    sign_on(client, made, how="again")
+    assert client.post("/people/", newcomer).status_code == 302
+    assert User.objects.filter(username="newcomer").exists()
+
+
 def test_no_secret_of_a_provider_stands_on_a_page_or_in_the_history(client: Client, made: OwnProvider) -> None:
     pages = [client.get("/sign-in/"), sign_on(client, made), client.get("/help/"), client.post("/sign-out/")]
     assert not [page for page in pages if SECRET in page.content.decode()]

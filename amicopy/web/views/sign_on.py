@@ -83,31 +83,27 @@ def come_back(request: HttpRequest, name: str) -> HttpResponse:
 
 def _sign_in(request: HttpRequest, provider: Provider, arrival: Arrival, user: User) -> None:
     """Begins the person's session, or goes on with theirs, under another key."""
-    shown = _shown(arrival)
     if request.user == user and sign_on_sessions.of(request) is not None:
         # The same person, asked again: the session goes on, and ends when it would have. Its pages' tokens stay good.
         request.session.cycle_key()
-        before = sessions.moment(request, sessions.SHOWN)
-        if before is None or shown > before:
-            request.session[sessions.SHOWN] = shown.isoformat()
     else:
         login(request, user, backend=BACKEND)
         sessions.begin(request)
-        request.session[sessions.SHOWN] = shown.isoformat()
         with transaction.atomic():
             record("person.signed_in", actor=actor_of(request), data={"provider": provider.name})
+    request.session[sessions.SHOWN] = _shown(arrival)
     sign_on_sessions.keep(request, provider, end_session=arrival.end_session, id_token=arrival.id_token)
     if isinstance(arrival.said.groups, Missing) and provider.mapped:
         said = sign_on.WORDS[arrival.said.groups]
         messages.warning(request, f"{provider.label} said nothing of your groups: {said} Administrators are told.")
 
 
-def _shown(arrival: Arrival) -> datetime:
-    """When the person showed who they are: at the provider, if it says so; it may have been this morning."""
-    now = timezone.now()
+def _shown(arrival: Arrival) -> str:
+    """When the person showed who they are at the provider, which may have been this morning; empty where it doesn't
+    say so, and then it doesn't count: whoever sits at their screen could have signed on."""
     if arrival.authenticated_at is None:
-        return now
-    return min(now, datetime.fromtimestamp(arrival.authenticated_at, UTC))
+        return ""
+    return min(timezone.now(), datetime.fromtimestamp(arrival.authenticated_at, UTC)).isoformat()
 
 
 def _failed(request: HttpRequest, provider: Provider, reason: str, *, how: str, to: str) -> HttpResponse:

@@ -27,7 +27,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 class Command(BaseCommand):
-    help = "Start the sandbox, a provider of sign-on, the broker, a worker, beat and the web server, and stop them with Ctrl-C."
+    help = "Start everything on this machine: the sandbox, the broker, a worker, beat, the web server; Ctrl-C stops it."
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
