@@ -35,6 +35,7 @@ from amicopy.copies.operations import (
     head_upload,
     heartbeat,
     permission_checks,
+    sign_on,
     startup_audit,
 )
 from amicopy.copies.requests import expire, look_again
@@ -201,6 +202,14 @@ def remove_leftovers() -> None:
 def notice_changes() -> None:
     """Records changes of settings and of people that were made past amicopy."""
     startup_audit.notice("worker")
+
+
+@shared_task
+def take_back_groups() -> None:
+    """Takes what a provider's groups gave from whoever hasn't signed on for SIGN_ON_ROLE_DAYS. Sent twice, it does so
+    once."""
+    for provider in settings.OIDC_PROVIDERS.values() if settings.SIGN_ON_ROLE_DAYS else ():
+        sign_on.take_back(provider, days=settings.SIGN_ON_ROLE_DAYS, actor=worker("take_back_groups"))
 
 
 @shared_task

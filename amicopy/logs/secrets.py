@@ -39,6 +39,10 @@ FORMS = (
     r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|aws4-hmac-sha256)?\s*)[^\s\"',}]+",
     r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{16,}",
     r"(?i)((?:sessionid|csrftoken|csrfmiddlewaretoken|password)[\"']?\s*[=:]\s*[\"']?)[^\s;,\"'&}]+",
+    # what a provider of single sign-on sends, and is sent
+    r"(?i)((?:client_secret|id_token|id_token_hint|access_token|refresh_token|code_verifier)[\"']?\s*[=:]\s*[\"']?)"
+    r"[A-Za-z0-9%._~+/=-]{8,}",
+    r"(/return\?(?:[^\s\"']*&)?code=)[^\s&\"']+",
     # links that set a password
     r"(/set-password/[^/\s]+/)[^/\s\"']+",
 )
@@ -65,6 +69,7 @@ def _values() -> Iterator[str]:
     for name in SETTINGS:
         value = getattr(settings, name, "")
         yield from [value] if isinstance(value, str) else map(str, value)
+    yield from (provider.client_secret for provider in settings.OIDC_PROVIDERS.values())
     yield urlsplit(settings.CELERY_BROKER_URL).password or ""
     yield str(settings.DATABASES["default"].get("PASSWORD") or "")
 

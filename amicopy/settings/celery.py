@@ -74,6 +74,10 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "amicopy.copies.tasks.notice_changes",
         "schedule": 3600.0,
     },
+    "take-back-groups": {
+        "task": "amicopy.copies.tasks.take_back_groups",
+        "schedule": 3600.0,
+    },
     "audit-verify": {
         "task": "amicopy.audit.tasks.verify",
         "schedule": AUDIT_VERIFY_SECONDS,

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError, validate
 
 from amicopy.audit import signing_keys
+from amicopy.providers import Provider
+from amicopy.settings.sign_on import password_names, providers
 from amicopy.settings.values import (
     broker_url,
     database,
@@ -148,6 +150,17 @@ try:
     SESSION_HOURS: int = env.int("SESSION_HOURS", 12, validate=validate.Range(min=1))
     # How long a password counts before what needs one asks again.
     PASSWORD_AGAIN_MINUTES: int = env.int("PASSWORD_AGAIN_MINUTES", 15, validate=validate.Range(min=1))
+    # --- single sign-on ---
+    # Providers of OpenID Connect with what their groups give, and the secret that each gave amicopy.
+    OIDC_PROVIDERS: dict[str, Provider] = providers(
+        env.json("OIDC_PROVIDERS", []), env.json("OIDC_CLIENT_SECRETS", {}), sandbox=SANDBOX
+    )
+    # How old a sign-on may be before the provider is asked again; 0: never.
+    SIGN_ON_CHECK_MINUTES: int = env.int("SIGN_ON_CHECK_MINUTES", 60, validate=validate.Range(min=0))
+    # For how many days what a provider's groups gave lasts without another sign-on; 0: for ever.
+    SIGN_ON_ROLE_DAYS: int = env.int("SIGN_ON_ROLE_DAYS", 14, validate=validate.Range(min=0))
+    # Who alone may sign in with a password, so that one administrator stays when a provider fails; none: everybody.
+    PASSWORD_SIGN_IN: list[str] = password_names(env.list("PASSWORD_SIGN_IN", []), OIDC_PROVIDERS)
     # --- the API ---
     API_ENABLED: bool = env.bool("API_ENABLED", True)
     # How many calls a token may make in a minute.
@@ -181,7 +194,8 @@ try:
     AUDITED_SETTINGS: dict[str, Any] = {
         name: value
         for name, value in env.dump().items()
-        if name in {"MARK_TAG_KEY", "AUDIT_PUBLIC_KEYS"} or not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
+        if name in {"MARK_TAG_KEY", "AUDIT_PUBLIC_KEYS", "PASSWORD_SIGN_IN"}
+        or not re.search("KEY|SECRET|PASSWORD|TOKEN|URL", name)
     }
 except EnvError as error:
     refuse(str(error).rstrip(".") + ".")

@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Closed by default; also answers polls that change nothing.
+    "amicopy.web.sign_on_sessions.ChecksSignOn",
     "amicopy.web.sign_in_required.SignInRequired",
     "amicopy.web.sessions.KeepsSessions",
     "amicopy.web.password_again.AsksAgain",

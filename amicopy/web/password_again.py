@@ -2,7 +2,7 @@
 
 One table says which addresses ask; a middleware does, so that no view can forget it. The page that asks carries all
 that was posted, so nothing is kept anywhere and nothing has to be typed again. `MEANS` are the ways to show it: a
-password now; single sign-on or a second factor are one class each.
+password, here or at the provider of single sign-on; a second factor is one class more.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,8 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from amicopy.audit.log import record
-from amicopy.web import sessions, sign_in_limits
+from amicopy.copies.core.models import Identity
+from amicopy.web import sessions, sign_in_limits, sign_on_sessions
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.sign_in_limits import Place, Resting
 
@@ -117,6 +118,7 @@ def _page(
         "posted": _pairs(request),
         "action": request.get_full_path(),
         "minutes": settings.PASSWORD_AGAIN_MINUTES,
+        "provider": sign_on.provider if (sign_on := sign_on_sessions.of(request)) else None,
         "came_from": came_from if safe else "/",
     }
     answer = render(request, "password_again.html", context, status=status)
@@ -139,7 +141,7 @@ class Password:
     template = "_password_again.html"
 
     def fits(self, user: User) -> bool:
-        return user.has_usable_password()
+        return user.has_usable_password() and sign_in_limits.opens(user.get_username())
 
     def sent(self, request: HttpRequest) -> bool:
         return FIELD in request.POST
@@ -159,4 +161,21 @@ class Password:
         raise Refused("That isn't your password. Try again.")
 
 
-MEANS: tuple[Means, ...] = (Password(),)
+class SignOn:
+    """Their password at the provider where they signed on, which says when it asked for it."""
+
+    template = "_sign_on_again.html"
+
+    def fits(self, user: User) -> bool:
+        issuers = [provider.issuer for provider in settings.OIDC_PROVIDERS.values()]
+        return Identity.objects.filter(person=user, issuer__in=issuers).exists()
+
+    def sent(self, request: HttpRequest) -> bool:
+        """Never with the post: it is in the session by then."""
+        return False
+
+    def check(self, request: HttpRequest, user: User) -> None:
+        raise Refused("Sign in at your provider again.", tried=False)
+
+
+MEANS: tuple[Means, ...] = (Password(), SignOn())

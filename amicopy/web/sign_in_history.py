@@ -36,6 +36,17 @@ def failed(name: str, address: str, reached: Iterable[str]) -> None:
             record("person.locked_out", actor=actor, data={**who, "limit": kind})
 
 
+def refused(provider: str, reason: str, address: str) -> None:
+    """Records that nobody was signed on who came from a provider, or only counts it."""
+    with transaction.atomic():
+        row = _window(KINDS[1])
+        row.tries += 1
+        row.save(update_fields=["tries"])
+        if row.tries <= MOST_EVENTS:
+            actor = Actor(name="nobody", source="page", address=address)
+            record("person.sign_in_failed", actor=actor, data={"provider": provider, "why": reason})
+
+
 def sum_up() -> None:
     """Ends windows that are over, each with an event for what was only counted."""
     with transaction.atomic():

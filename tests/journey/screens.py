@@ -15,8 +15,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from amicopy.local import sample_provider
 from tests.journey.browsing import Window, launched
 from tests.journey.conftest import Person, Running, everything, typed, until
+from tests.journey.providers import sample, sign_on
 from tests.web.page import read
 
 # Width of the window, and its height: what is below belongs to the picture too, up to a limit.
@@ -45,6 +47,19 @@ def _wrong_password(page: Page) -> None:
     page.get_by_label("User name").fill("nobody-of-that-name")
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
+    page.locator(".errors").wait_for()
+
+
+def _signed_out(page: Page) -> None:
+    """By somebody who signed on at a provider, and is still signed in there."""
+    sign_on(page, "provider-requester")
+    # Where the window is narrow it is in the menu.
+    page.locator("[formaction='/sign-out/']").evaluate("button => button.click()")
+    page.get_by_role("link", name="Stay signed in there").wait_for()
+
+
+def _without_role(page: Page) -> None:
+    sign_on(page, "provider-nobody")
     page.locator(".errors").wait_for()
 
 
@@ -139,6 +154,8 @@ MANY = "&".join(
 SCREENS = (
     Screen("sign-in", "", "/sign-in/"),
     Screen("sign-in-refused", "", "/sign-in/", _wrong_password),
+    Screen("sign-on-without-role", "", "/sign-in/", _without_role),
+    Screen("signed-out", "", "/sign-in/", _signed_out),
     Screen("dashboard", "approver", "/"),
     Screen("dashboard-requester", "requester", "/"),
     Screen("requests", "approver", "/requests/"),
@@ -346,7 +363,8 @@ def main() -> None:
     folder = Path(os.environ.get("SCREENSHOTS", FOLDER))
     with (
         tempfile.TemporaryDirectory() as var,
-        everything(Path(var), "amicopy_screens") as running,
+        sample() as provider,
+        everything(Path(var), "amicopy_screens", changed=sample_provider.environ(provider.url)) as running,
         launched() as browser,
     ):
         take(browser, running, screens, folder)

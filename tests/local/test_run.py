@@ -171,3 +171,42 @@ def test_the_web_server_listens_where_the_environment_says() -> None:
     said = serve.arguments({"PORT": "8001"})
     assert {"--port=8001", "--host=127.0.0.1", "--workers=1"} <= set(said)
     assert said[-1] == "amicopy.rsgi:application"
+
+
+OKTA = '{"name": "okta", "issuer": "https://okta.example", "client_id": "x"%s}'
+
+
+@pytest.mark.parametrize(
+    ("providers", "secrets", "cure"),
+    [
+        ("{}", "{}", "JSON list"),
+        (f"[{OKTA % ''}, {OKTA % ''}]", "{}", "twice"),
+        ('[{"name": "Okta!"}]', "{}", "small letters"),
+        ('[{"name": "okta", "client_id": "x", "issuer": "http://okta.example"}]', "{}", "https"),
+        ('[{"name": "okta", "issuer": "https://okta.example"}]', "{}", "client_id"),
+        (f"""[{OKTA % ', "client_secret": "hush-hush"'}]""", "{}", "OIDC_CLIENT_SECRETS"),
+        (f"""[{OKTA % ', "rolls": {}'}]""", "{}", "rolls"),
+        (f"""[{OKTA % ', "roles": {"a": "approver"}'}]""", "{}", "a list of what it gives"),
+        (f"""[{OKTA % ', "scope": "profile"'}]""", "{}", "openid"),
+        (f"""[{OKTA % ', "groups_claim": []'}]""", "{}", "groups_claim"),
+        (f"[{OKTA % ''}]", '{"other": "hush-hush"}', "doesn't name"),
+        (f"""[{OKTA % ', "roles": {"a": ["boss"]}'}]""", "{}", "boss"),
+        (f"""[{OKTA % ', "teams": {"a": ["approver"]}'}]""", "{}", "among its teams"),
+    ],
+)
+def test_a_provider_that_cannot_be_one_is_refused_with_its_cure(providers: str, secrets: str, cure: str) -> None:
+    answer = manage("check", **{**PRODUCTION, "OIDC_PROVIDERS": providers, "OIDC_CLIENT_SECRETS": secrets})
+    assert answer.returncode != 0
+    assert "OIDC_" in answer.stderr
+    assert cure in answer.stderr
+    assert "hush-hush" not in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_hiding_passwords_needs_a_provider() -> None:
+    answer = manage("check", **{**PRODUCTION, "PASSWORD_SIGN_IN": "admin"})
+    assert "PASSWORD_SIGN_IN" in answer.stderr
+    assert (
+        manage("check", **{**PRODUCTION, "PASSWORD_SIGN_IN": "admin", "OIDC_PROVIDERS": f"[{OKTA % ''}]"}).returncode
+        == 0
+    )

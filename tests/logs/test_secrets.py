@@ -33,6 +33,9 @@ def _samples() -> dict[str, tuple[str, str]]:
         "webhook": (f"signed with {key}", key.removeprefix("whsec_")),
         "cookie": ("Cookie: sessionid=abcdefgh12345678; theme=dark", "abcdefgh12345678"),
         "form": ("username=requester&password=correct-horse&next=/", "correct-horse"),
+        "way back": ("GET /sign-on/okta/return?state=x&code=SplxlOBeZQQYbYS6WxSbIA", "SplxlOBeZQQYbYS6WxSbIA"),
+        "id token": ("id_token_hint=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "eyJhbGciOiJSUzI1NiJ9"),
+        "client": ("client_secret=of-a-provider", "of-a-provider"),
         "link": ("GET /set-password/Mg/c8z1ab-0123456789abcdef/ HTTP/1.1", "c8z1ab-0123456789abcdef"),
     }
 

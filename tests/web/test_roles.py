@@ -271,7 +271,8 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "audit-export": {"format": "csv"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),
     }
-    return ([50] if name == "progress-icon" else []), posted.get(name, {})
+    arguments: dict[str, list[Any]] = {"progress-icon": [50], "sign-on": ["none"], "sign-on-return": ["none"]}
+    return arguments.get(name, []), posted.get(name, {})
 
 
 def outcome(client: Client, name: str, verb: str, arguments: list[Any], data: Posted) -> str:

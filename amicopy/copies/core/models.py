@@ -17,6 +17,7 @@ from amicopy.copies.core.engine_models import (
     RegionCheck,
     SeenLeftover,
 )
+from amicopy.copies.core.identity_models import Identity
 from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.minute_counts import MinuteCount
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation, FreezeWindow
@@ -45,6 +46,7 @@ __all__ = (
     "EventSource",
     "FreezeWindow",
     "Grant",
+    "Identity",
     "ImageCopy",
     "Installation",
     "LeftoverLook",

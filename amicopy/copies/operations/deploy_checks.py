@@ -4,7 +4,9 @@ import os
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning
+from django.core.checks import CheckMessage, Error, Warning
+
+from amicopy.copies.core.roles import ROLES
 
 
 def two_person_changes(**kwargs: Any) -> list[CheckMessage]:
@@ -33,3 +35,17 @@ def nothing_outside(**kwargs: Any) -> list[CheckMessage]:
         return []
     words = f"{settings.VAR_DIR} can't be written: a database restored from a backup wouldn't be noticed."
     return [Warning(words, hint="Let AMICOPY_VAR_DIR be a folder that workers can write.", id="amicopy.W005")]
+
+
+def given_by_groups(**kwargs: Any) -> list[CheckMessage]:
+    """Refuses a table of groups that gives a role which there isn't, or a role as if it were a team."""
+    found: list[CheckMessage] = []
+    for name, provider in settings.OIDC_PROVIDERS.items():
+        unknown = {role for given in provider.roles.values() for role in given} - set(ROLES)
+        if unknown:
+            words = f"OIDC_PROVIDERS: {name} gives roles that there aren't: {', '.join(sorted(unknown))}."
+            found.append(Error(words, hint=f"There are {', '.join(ROLES)}.", id="amicopy.E001"))
+        if teams := {team for given in provider.teams.values() for team in given} & set(ROLES):
+            words = f"OIDC_PROVIDERS: {name} has roles among its teams: {', '.join(sorted(teams))}."
+            found.append(Error(words, hint="Put them among its roles.", id="amicopy.E002"))
+    return found

@@ -90,24 +90,12 @@ def set_email(actor: Actor, user_id: int, email: str) -> User:
     ValidationError by field."""
     me = person(actor)
     permissions.check_manage_people(me)
-    field = User._meta.get_field("email")
     with transaction.atomic():
-        user = _locked(user_id)
+        user = locked(user_id)
         _check_superuser(me, user)
         if permissions.service_of(user):
             raise NotAllowed(f"{user.username} is a service account. amicopy writes to its owners.")
-        old = user.email
-        try:
-            user.email = field.clean(email.strip(), user)
-        except ValidationError as refused:
-            raise ValidationError({"email": refused.messages}) from None
-        if user.email != old:
-            _check_address(user)
-            user.save(update_fields=["email"])
-            password_links.end(user, "The person has another address.")
-            power.give(user, Grant.Kind.ADDRESS, by=actor)
-            event = tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
-            _tell_both(user, old, event, actor=actor)
+        changed_email(user, email, actor=actor)
     return user
 
 
@@ -179,6 +167,30 @@ def added(
     return user
 
 
+def changed_email(user: User, email: str, *, actor: Actor) -> None:
+    """Makes this the address of a person, who is locked; for who checked that the actor may. Raises ValidationError by
+    field."""
+    old = user.email
+    try:
+        user.email = User._meta.get_field("email").clean(email.strip(), user)
+    except ValidationError as refused:
+        raise ValidationError({"email": refused.messages}) from None
+    if user.email == old:
+        return
+    _check_address(user)
+    user.save(update_fields=["email"])
+    password_links.end(user, "The person has another address.")
+    power.give(user, Grant.Kind.ADDRESS, by=actor)
+    event = tell("person.email_changed", user, actor=actor, changes={"email": [old, user.email]})
+    _tell_both(user, old, event, actor=actor)
+
+
+def locked(user_id: int) -> User:
+    """The person. One change at a time: the chain is locked until the transaction ends."""
+    lock_chain()
+    return User.objects.select_for_update().get(pk=user_id)
+
+
 def changeable(actor: Actor, user_id: int) -> User:
     """The person, locked with the history until the transaction ends. Raises NotAllowed where the actor may not manage
     people, or not this one: themselves, or a superuser without being one."""
@@ -186,7 +198,7 @@ def changeable(actor: Actor, user_id: int) -> User:
     permissions.check_manage_people(me)
     if user_id == me.pk:
         raise NotAllowed("You can't change your own roles or account. Somebody else has to.")
-    user = _locked(user_id)
+    user = locked(user_id)
     _check_superuser(me, user)
     return user
 
@@ -210,12 +222,6 @@ def _check_name(user: User) -> None:
         )
     if same := like(user.username, User.objects.values_list("username", flat=True)):
         raise ValidationError({"username": [f"Choose another name. This one looks like “{same}”."]})
-
-
-def _locked(user_id: int) -> User:
-    """The person. One change at a time: the chain is locked until the transaction ends."""
-    lock_chain()
-    return User.objects.select_for_update().get(pk=user_id)
 
 
 def _check_somebody_is_left() -> None:

@@ -89,11 +89,9 @@ def join(actor: Actor, group_id: int, *user_ids: int) -> Group:
         for user_id in user_ids:
             user = _member(actor, group, user_id, used)
             if not user.groups.filter(pk=group.pk).exists():
-                user.groups.add(group)
-                people.tell("person.team_joined", user, actor=actor, team=group.name)
+                put_in(actor, group, user)
                 if used.joining_gives_power:
                     power.give(user, Grant.Kind.TEAM, by=actor, detail=group.name)
-                services.joined(actor, group, user)
     return group
 
 
@@ -104,12 +102,24 @@ def leave(actor: Actor, group_id: int, user_id: int) -> Group:
         used = team_power.uses(group)
         user = _member(actor, group, user_id, used)
         if user.groups.filter(pk=group.pk).exists():
-            services.left(actor, group, user)
-            user.groups.remove(group)
-            people.tell("person.team_left", user, actor=actor, team=group.name)
+            take_out(actor, group, user)
             if used.leaving_gives_power:
                 power.give(user, Grant.Kind.TEAM, by=actor, detail=group.name)
     return group
+
+
+def put_in(actor: Actor, group: Group, user: User, **about: Any) -> None:
+    """Writes that somebody is in a team, as its events tell; who may say so is the caller's to know."""
+    user.groups.add(group)
+    people.tell("person.team_joined", user, actor=actor, team=group.name, **about)
+    services.joined(actor, group, user)
+
+
+def take_out(actor: Actor, group: Group, user: User, **about: Any) -> None:
+    """As `put_in`, out of it."""
+    services.left(actor, group, user)
+    user.groups.remove(group)
+    people.tell("person.team_left", user, actor=actor, team=group.name, **about)
 
 
 def why_not_members(user: User, group: Group, used: Uses) -> str:

@@ -13,13 +13,19 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from amicopy.audit.log import record
-from amicopy.web import sessions, sign_in_history, sign_in_limits
+from amicopy.copies.core import permissions
+from amicopy.notify import outbox
+from amicopy.notify.models import Kind
+from amicopy.notify.outbox import Notice
+from amicopy.web import sessions, sign_in_history, sign_in_limits, sign_on_sessions
 from amicopy.web.actor import actor_of
 from amicopy.web.sign_in_limits import Outcome, Place, Resting
 
@@ -67,7 +73,9 @@ class SignIn(LoginView):
         login(self.request, user)
         sessions.begin(self.request)
         with transaction.atomic():
-            record("person.signed_in", actor=actor_of(self.request))
+            event = record("person.signed_in", actor=actor_of(self.request))
+            if settings.PASSWORD_SIGN_IN:
+                _tell_of_password(user, event.pk)
         answer = redirect(self.get_success_url())
         answer.set_cookie(
             sign_in_limits.BROWSER,
@@ -78,6 +86,11 @@ class SignIn(LoginView):
             samesite="Lax",
         )
         return answer
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        hidden = bool(settings.PASSWORD_SIGN_IN) and self.request.method == "GET" and "password" not in self.request.GET
+        providers = settings.OIDC_PROVIDERS.values()
+        return super().get_context_data(**kwargs) | {"providers": providers, "passwords_hidden": hidden}
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         assert isinstance(form, SignInForm)  # noqa: S101, named above
@@ -106,10 +119,36 @@ def _ended(why: str) -> str:
     }.get(why, "")
 
 
+def _tell_of_password(user: User, event: int) -> None:
+    """Tells administrators that the way in was used that stays for the day the provider fails."""
+    notice = Notice(
+        event=event,
+        kind=Kind.ACCOUNT,
+        request=0,
+        round=0,
+        subject=f"[amicopy] {user.username} signed in with a password",
+        text=f"{user.username} signed in with a password, which is hidden for everybody else. If nobody expects it, "
+        "end their sessions by switching them off.",
+        path=reverse("person", args=[user.pk]),
+    )
+    outbox.put(notice, people=permissions.administrators().values_list("pk", flat=True), webhooks=False)
+
+
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the person's session."""
+    """Ends the person's session here; where they signed on at a provider that offers it, with the way to do so there.
+    That is a link: browsers follow no form of ours to another site."""
+    sign_on = sign_on_sessions.of(request)
     with transaction.atomic():
         record("person.signed_out", actor=actor_of(request))
     logout(request)
-    return redirect(settings.LOGOUT_REDIRECT_URL)
+    if sign_on is None or not sign_on.end_session:
+        return redirect(settings.LOGOUT_REDIRECT_URL)
+    asked = {"post_logout_redirect_uri": request.build_absolute_uri(reverse("sign-in"))}
+    asked |= {"client_id": sign_on.provider.client_id} | (
+        {"id_token_hint": sign_on.id_token} if sign_on.id_token else {}
+    )
+    address = f"{sign_on.end_session}{'&' if '?' in sign_on.end_session else '?'}{urlencode(asked)}"
+    answer = render(request, "signed_out.html", {"provider": sign_on.provider, "address": address})
+    answer["Cache-Control"] = "private, no-store"
+    return answer

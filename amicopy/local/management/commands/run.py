@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from amicopy.local import broker, processes, samples
+from amicopy.local import broker, processes, sample_provider, samples
 
 READY_SECONDS = 60.0
 
@@ -27,11 +27,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 class Command(BaseCommand):
-    help = "Start the sandbox, the broker, a worker, beat and the web server, and stop them with Ctrl-C."
+    help = "Start everything on this machine: the sandbox, the broker, a worker, beat, the web server; Ctrl-C stops it."
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
-        for wanted in [port, port + 10000] if settings.SANDBOX else [port]:
+        more = [10000, *([20000] if sample_provider.is_wanted() else [])] if settings.SANDBOX else []
+        for wanted in [port, *(port + offset for offset in more)]:
             if not processes.port_is_free(host, wanted):
                 raise CommandError(f"Port {wanted} is in use. Choose another with PORT=8001.")
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -60,6 +61,9 @@ class Command(BaseCommand):
                     ],
                     environ,
                 )
+                if sample_provider.is_wanted():
+                    environ |= sample_provider.environ(f"http://{host}:{port + 20000}")
+                    started["provider"] = processes.start(sample_provider.command(host, port + 20000), environ)
             call_command("migrate", verbosity=0)
             password = samples.password() if settings.SANDBOX else ""
             if settings.SANDBOX:
@@ -96,4 +100,6 @@ class Command(BaseCommand):
         if password:
             people = ", ".join(samples.PEOPLE)
             self.stdout.write(f"Sign in as {people}. The password of each is {password}")
+            if sample_provider.is_wanted():
+                self.stdout.write("Or sign in with the sample provider, which knows people and their groups too.")
         self.stdout.write("Ctrl-C stops everything.\n")
