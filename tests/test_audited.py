@@ -68,8 +68,8 @@ WITHOUT = {
 TOLD = {"copies.operations.services:add"}
 # Another event follows in these, of `approve_if_satisfied`; tests/copies/test_verbs.py asks for their own. And an
 # approval that is taken back is told in one way or the other; tests/copies/test_vote_withdrawal.py asks for both.
-# A team that is deleted is told, and each who was in it; tests/copies/test_teams.py asks for both. A person who signs on
-# for the first time is added, and then linked: tests/web/test_sign_on.py asks for both.
+# A team that is deleted is told, and each who was in it; tests/copies/test_teams.py asks for both. Who signs on for
+# the first time is added, and then linked: tests/web/test_sign_on.py asks for both.
 SECOND_EVENT = {
     "copies.operations.sign_on:_added",
     "copies.operations.teams:delete",
