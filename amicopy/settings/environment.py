@@ -24,6 +24,7 @@ from amicopy.settings.values import (
     head_keys,
     metrics_addresses,
     required_tags,
+    roles,
     socket_path,
     trusted_proxies,
 )
@@ -144,6 +145,8 @@ try:
     SESSION_HOURS: int = env.int("SESSION_HOURS", 12, validate=validate.Range(min=1))
     # How long a password counts before what needs one asks again.
     PASSWORD_AGAIN_MINUTES: int = env.int("PASSWORD_AGAIN_MINUTES", 15, validate=validate.Range(min=1))
+    # Whose sign-in needs a second factor: roles, comma-separated.
+    SECOND_FACTOR_ROLES: list[str] = roles(env.list("SECOND_FACTOR_ROLES", []))
     # --- the API ---
     API_ENABLED: bool = env.bool("API_ENABLED", True)
     # How many calls a token may make in a minute.

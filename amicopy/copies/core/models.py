@@ -15,6 +15,7 @@ from amicopy.copies.core.engine_models import (
     RegionCheck,
     SeenLeftover,
 )
+from amicopy.copies.core.factor_models import RecoveryCode, SecondFactor
 from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.minute_counts import MinuteCount
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation, FreezeWindow
@@ -46,7 +47,9 @@ __all__ = (
     "PermissionCheck",
     "Proposal",
     "Pulse",
+    "RecoveryCode",
     "RegionCheck",
+    "SecondFactor",
     "SeenLeftover",
     "ServiceAccount",
 )

@@ -60,6 +60,12 @@ class ApprovalRule(models.Model):
     # A machine is a program with a token, a person's or a service's.
     asked_by = models.CharField(max_length=8, blank=True, choices=AskedBy.choices, default=AskedBy.ANY)
     requirements = models.JSONField(default=list, blank=True)
+    # What whoever approves has to have shown of who they are: a sign-in, or a password or second factor given again, at
+    # most so many minutes ago; and that it was a second factor.
+    sign_in_minutes = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1440)]
+    )
+    second_factor = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("order", "id")
@@ -94,6 +100,8 @@ class ApprovalRule(models.Model):
             "requester_group": self.requester_group.name if self.requester_group else "",
             "asked_by": self.asked_by,
             "requirements": self.requirements,
+            "sign_in_minutes": self.sign_in_minutes,
+            "second_factor": self.second_factor,
         }
 
     @property

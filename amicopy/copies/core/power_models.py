@@ -19,6 +19,8 @@ class Grant(models.Model):
         ADDRESS = "address", "The e-mail address"
         ROLE = "role", "A role"
         PASSWORD = "password", "A password, by a link"
+        # Taken away, so that whoever knows the password gets in with it, and sets up another.
+        SECOND_FACTOR = "factor", "A reset of the second factors"
         SWITCHED_ON = "switched-on", "Switching on"
         RULES = "rules", "The approval rules, changed alone"
         FREEZE = "freeze", "A freeze, lifted alone"
