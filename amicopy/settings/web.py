@@ -43,6 +43,7 @@ MIDDLEWARE = [
     # Closed by default; also answers polls that change nothing.
     "amicopy.web.sign_in_required.SignInRequired",
     "amicopy.web.sessions.KeepsSessions",
+    "amicopy.web.second_step.LeadsToSetUp",
     "amicopy.web.password_again.AsksAgain",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -115,8 +115,8 @@ def _check_name(factor: SecondFactor) -> None:
 
 
 def remove(actor: Actor, number: int) -> SecondFactor:
-    """Removes one of the acting person's own; with the last one go the recovery codes. Raises DoesNotExist of its model,
-    and NotAllowed for the last one while a role demands one."""
+    """Removes one of the acting person's own; with the last one go the recovery codes. Raises DoesNotExist of the
+    model, and NotAllowed for the last one while a role demands one."""
     user = person(actor)
     with transaction.atomic():
         lock_chain()

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import login, logout
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
@@ -19,7 +19,8 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from amicopy.audit.log import record
-from amicopy.web import sessions, sign_in_history, sign_in_limits
+from amicopy.copies.operations import second_factors
+from amicopy.web import second_step, sign_in_history, sign_in_limits
 from amicopy.web.actor import actor_of
 from amicopy.web.sign_in_limits import Outcome, Place, Resting
 
@@ -61,11 +62,12 @@ class SignIn(LoginView):
         assert isinstance(form, SignInForm)  # noqa: S101, named above
         user = form.get_user()
         assert isinstance(user, User)  # noqa: S101, AUTH_USER_MODEL is Django's own
-        login(self.request, user)
-        sessions.begin(self.request)
-        with transaction.atomic():
-            record("person.signed_in", actor=actor_of(self.request))
-        answer = redirect(self.get_success_url())
+        if second_factors.has(user):
+            second_step.begin(self.request, user, to=self.get_success_url())
+            answer = redirect("sign-in-second")
+        else:
+            second_step.sign_in(self.request, user)
+            answer = redirect(self.get_success_url())
         answer.set_cookie(
             sign_in_limits.BROWSER,
             form.place.browser,
