@@ -15,11 +15,13 @@ from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.factor_models import SecondFactor
+from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.operations import second_factors
 from amicopy.web.models import Session
-from tests.copies.conftest import acting, make_person
+from tests.copies.conftest import acting, make_person, make_rule
 from tests.copies.test_second_factors import SECRET, code, with_app
-from tests.web.conftest import SignedIn
+from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 from tests.web.test_password_again import later
 from tests.web.test_rules import rule_typed
@@ -320,3 +322,92 @@ def test_no_passkey_is_offered_where_the_site_has_no_name(ann: User, settings: S
 
 def test_the_secret_is_that_of_the_app(ann: User) -> None:
     assert SECRET in second_factors.address(ann, SECRET)
+
+
+@pytest.fixture
+def row(ann: User, signed_in: SignedIn) -> CopyRequest:
+    """What waits under a rule that wants a second factor of who approves."""
+    make_rule("Production", requirements=[{"group": "approver", "count": 1}], second_factor=True)
+    signed_in("requester").post("/requests/new/", typed())
+    return CopyRequest.objects.get()
+
+
+def approval(row: CopyRequest) -> dict[str, str]:
+    return {"content_hash": row.content_hash, "reason": "Seen with <care>", "back": "approvals"}
+
+
+def test_an_approval_is_asked_for_the_second_factor_and_keeps_the_reason(row: CopyRequest) -> None:
+    client = signed_in_with_app()
+    shown = read(client.get(f"/requests/{row.pk}/")).region("Your decision")
+    assert "“Production” asks whoever approves for a second factor in the last 15 minutes." in shown.text
+    session = client.session
+    session["factor_at"] = (timezone.now() - timedelta(minutes=20)).isoformat()
+    session.save()
+    address = f"/requests/{row.pk}/approve/"
+    asked = client.post(address, approval(row))
+    page = read(asked)
+    assert asked.status_code == 403
+    assert "“Production” asks whoever approves" in page.text
+    values = page.form(to=address).values
+    assert values["reason"] == "Seen with <care>"
+    assert client.post(address, values | {"second-factor": "000000"}).status_code == 422
+    SecondFactor.objects.update(counter=1)
+    assert client.post(address, values | {"second-factor": code()})["Location"] == "/approvals/"
+    row.refresh_from_db()
+    assert row.state == "APPROVED"
+    assert row.decisions.get().reason == "Seen with <care>"
+
+
+def test_who_has_none_is_led_to_one_and_goes_on(row: CopyRequest) -> None:
+    with_password(make_person("bob", "approver"))
+    client = first_step("bob")
+    address = f"/requests/{row.pk}/approve/"
+    page = read(client.post(address, approval(row)))
+    assert page.link("Second factors (in another tab)").address == FACTORS
+    values = page.form(to=address).values
+    add_app(client)
+    assert client.post(address, values).status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.decisions.get().reason) == ("APPROVED", "Seen with <care>")
+
+
+def test_many_at_once_say_which_have_to_be_approved_alone(row: CopyRequest) -> None:
+    with_password(make_person("bob", "approver"))
+    client = first_step("bob")
+    data = {"pick": row.pk, f"seen-{row.pk}": row.content_hash, "bulk": "approve", "confirm": "yes"}
+    assert (
+        "asks whoever approves for a second factor" in read(client.post("/approvals/decide/", data, follow=True)).text
+    )
+    row.refresh_from_db()
+    assert row.state == "PENDING"
+
+
+def test_a_rule_is_saved_with_what_it_wants_and_says_so(signed_in: SignedIn) -> None:
+    client = signed_in("administrator")
+    client.post("/rules/new/", rule_typed(sign_in_minutes="10", second_factor="on"))
+    rule = ApprovalRule.objects.get()
+    assert (rule.sign_in_minutes, rule.second_factor) == (10, True)
+    assert "signed in at most 10 min ago, with a second factor" in read(client.get("/rules/")).text
+    for wrong in ("0", "2000", "x", "-1"):
+        answer = client.post("/rules/new/", rule_typed(name="Other", sign_in_minutes=wrong))
+        assert answer.status_code == 422, wrong
+        assert read(answer).field("sign_in_minutes").said, wrong
+
+
+def test_an_attacker_who_resets_takes_over_and_votes_is_not_counted(ann: User, signed_in: SignedIn) -> None:
+    """An administrator resets an approver's factor, sets their password by a link, signs in as them with a factor of
+    their own, and approves what they asked for themselves."""
+    boss = signed_in("administrator", name="boss")
+    boss.post("/requests/new/", typed())
+    row = CopyRequest.objects.get()
+    boss.post(f"/people/{ann.pk}/second-factors/reset/")
+    link = read(boss.post(f"/people/{ann.pk}/password-link/")).by_id("password-link").text
+    browser = Client()
+    path = browser.get(link.removeprefix("http://testserver"), follow=True).redirect_chain[-1][0]
+    browser.post(path, {"new_password1": PASSWORD, "new_password2": PASSWORD})
+    taken = first_step()
+    add_app(taken)
+    taken.post(f"/requests/{row.pk}/approve/", {"content_hash": row.content_hash})
+    row.refresh_from_db()
+    assert row.state == "PENDING"
+    assert "Your approval doesn’t count here" in read(taken.get(f"/requests/{row.pk}/")).text

@@ -29,6 +29,8 @@ COLUMNS = (
     "at_most",
     "requester_group",
     "asked_by",
+    "sign_in_minutes",
+    "second_factor",
 )
 MOST_GROUPS = 20
 LARGEST = 1_000_000
@@ -110,6 +112,14 @@ class RuleForm(PlainForm):
         label="Asked for by",
         help_text="A machine is a program with a token, a person’s or a service account’s.",
     )
+    sign_in_minutes = forms.IntegerField(
+        required=False,
+        max_value=1440,
+        label="Signed in at most so many minutes ago",
+        help_text="Giving the password or a second factor once more counts as well. Empty: at any time.",
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    second_factor = forms.BooleanField(required=False, label="Approved with a second factor, shown at the decision")
     who = forms.ChoiceField(
         choices=(("groups", "These groups"), ("nobody", "Nobody, approved at once")),
         label="Who has to approve",

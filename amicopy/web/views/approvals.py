@@ -16,7 +16,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.requests import verbs
-from amicopy.copies.voting import left_out, voters, votes
+from amicopy.copies.voting import demands, left_out, voters, votes
 from amicopy.web import approval_queue, conditional_polls
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.pagination import Page, page_by
@@ -252,6 +252,7 @@ def _entries(user: User, rows: Sequence[CopyRequest]) -> list[dict[str, Any]]:
                 "needed": votes.words(votes.missing(row.plan, given[row.pk].groups)) if pending else "",
                 "rules": ", ".join(rule["name"] for rule in row.rules),
                 "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
+                "wants": demands.of(row.rules).words if vote else "",
                 "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
                 "pending": pending,
                 "found": found_of(row, copies, names),

@@ -14,6 +14,8 @@ from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.requests import cancel_retry, look_again, verbs
+from amicopy.copies.voting import demands
+from amicopy.web import password_again
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.request_filters import row_number
 from amicopy.web.views.lookups import CHECK_SECONDS
@@ -28,6 +30,9 @@ def _verb(request: HttpRequest, number: int, do: Callable[[], str]) -> HttpRespo
     except InvalidTransition as overtaken:
         # Somebody was faster, or it was done already: news, no mistake of this person's.
         messages.info(request, str(overtaken))
+    except demands.NotShown:
+        # They can show it: the page that asks keeps what was typed.
+        raise
     except permissions.NotAllowed as refused:
         messages.error(request, str(refused))
     except InvalidRequest as invalid:
@@ -52,7 +57,10 @@ def approve(request: HttpRequest, number: int) -> HttpResponse:
             return f"Your approval of request #{number} counts. It waits for more approvals."
         return f"Request #{number} is approved. Its copies start by themselves."
 
-    return _verb(request, number, do)
+    try:
+        return _verb(request, number, do)
+    except demands.NotShown as wants:
+        return password_again.ask(request, why=str(wants), factor=wants.second_factor)
 
 
 @require_POST
