@@ -50,13 +50,13 @@ def check(request: HttpRequest, actor: Actor, user: User, *, what: str) -> str:
     if not request.POST.get(CODE, "").strip() and not request.POST.get(passkeys.FIELD):
         raise Refused("Enter a code, or use a passkey.", tried=False)
     try:
-        kind = sign_in_limits.try_code(user.get_username(), lambda: _taken(request, actor, user))
+        kind, rests = sign_in_limits.try_code(user.get_username(), lambda: _taken(request, actor, user))
     except Resting as resting:
         raise Refused(TOO_MANY, status=HTTPStatus.TOO_MANY_REQUESTS, tried=False) from resting
     except Unreadable as lost:
         raise Refused("Your app's secret can't be read. Use another second factor, or ask an administrator.") from lost
     if not kind:
-        second_factors.failed(actor, user, what=what)
+        second_factors.failed(actor, user, what=what, rests=rests)
         raise Refused(WRONG_PASSKEY if request.POST.get(passkeys.FIELD) else WRONG_CODE)
     return kind
 

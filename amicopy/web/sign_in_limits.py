@@ -113,18 +113,16 @@ def try_password(request: HttpRequest, name: str, password: str, place: Place) -
     return Outcome(user, left, {})
 
 
-def try_code(name: str, check: Callable[[], str]) -> str:
-    """What a check of somebody's second factor says, empty for a wrong one. Raises Resting, without the check, while it
-    rests."""
+def try_code(name: str, check: Callable[[], str]) -> tuple[str, bool]:
+    """What a check of somebody's second factor says, empty for a wrong one, and whether a rest began with it. Raises
+    Resting, without the check, while one lasts."""
     keys = {"code": f"code:{digest(name)}"}
     rows = _count(keys)
     found = check()
     if found:
         with transaction.atomic():
             _take_back(keys)
-    elif rows["code"].tries >= LIMITS["code"].tries:
-        logger.warning("Second factors rest for a while: %s", rows["code"].key)
-    return found
+    return found, not found and rows["code"].tries >= LIMITS["code"].tries
 
 
 def digest(text: str) -> str:

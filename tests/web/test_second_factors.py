@@ -18,6 +18,7 @@ from amicopy.copies.core.factor_models import SecondFactor
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.operations import second_factors
+from amicopy.notify.models import Message
 from amicopy.web.models import Session
 from tests.copies.conftest import acting, make_person, make_rule
 from tests.copies.test_second_factors import SECRET, code, with_app
@@ -41,7 +42,9 @@ def _quick_passwords(settings: Settings) -> None:
 @pytest.fixture
 def ann(db: None) -> User:
     """Somebody with a password and an app."""
-    return with_app(with_password(make_person("ann", "approver")))
+    user = with_app(with_password(make_person("ann", "approver")))
+    User.objects.filter(pk=user.pk).update(email="ann@people.example")
+    return user
 
 
 def with_password(user: User) -> User:
@@ -101,6 +104,10 @@ def test_a_wrong_code_is_told_counted_and_after_five_none_is_looked_at(ann: User
     assert first_step().post(SECOND, {"second-factor": code()}).status_code == 429
     assert not is_in(client)
     assert actions().count("person.second_factor_failed") == 5
+    # Whose password it is hears of it.
+    event = AuditEvent.objects.get(action="person.locked_out")
+    assert event.data == {"username": "ann", "limit": "code"}
+    assert "knows your password" in Message.objects.get(event=event.pk, person=ann).text
 
 
 def test_an_empty_code_is_said_so_and_not_counted(ann: User) -> None:
@@ -367,6 +374,20 @@ def test_who_has_none_is_led_to_one_and_goes_on(row: CopyRequest) -> None:
     values = page.form(to=address).values
     add_app(client)
     assert client.post(address, values).status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.decisions.get().reason) == ("APPROVED", "Seen with <care>")
+
+
+def test_an_approval_is_asked_for_the_password_where_a_sign_in_is_too_long_ago(signed_in: SignedIn) -> None:
+    make_rule("Production", requirements=[{"group": "approver", "count": 1}], sign_in_minutes=1)
+    signed_in("requester").post("/requests/new/", typed())
+    row = CopyRequest.objects.get()
+    with_password(make_person("bob", "approver"))
+    client = later(first_step("bob"), minutes=2)
+    address = f"/requests/{row.pk}/approve/"
+    values = read(client.post(address, approval(row))).form(to=address).values
+    assert client.post(address, values | {"password-again": "not-it"}).status_code == 422
+    assert client.post(address, values | {"password-again": PASSWORD}).status_code == 302
     row.refresh_from_db()
     assert (row.state, row.decisions.get().reason) == ("APPROVED", "Seen with <care>")
 

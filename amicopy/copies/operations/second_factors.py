@@ -186,10 +186,15 @@ def take_passkey(actor: Actor, factor: SecondFactor, counter: int) -> bool:
     return True
 
 
-def failed(actor: Actor, user: User, *, what: str) -> None:
-    """Records a second factor that wasn't one, and `what` it was given for."""
+def failed(actor: Actor, user: User, *, what: str, rests: bool) -> None:
+    """Records a second factor that wasn't one, and `what` it was given for. With `rests` none is looked at for a while
+    now, and the person is told: whoever tried knows their password."""
     with transaction.atomic():
         record("person.second_factor_failed", actor=actor, data={**_about(user), "for": what})
+        if rests:
+            event = record("person.locked_out", actor=actor, data={"username": user.username, "limit": "code"})
+            said = "Somebody who knows your password, or has a session of yours, gave five wrong second factors."
+            _tell(user, event, f"{said} If it wasn't you, change your password.")
 
 
 def reset(actor: Actor, user_id: int) -> User:
@@ -291,7 +296,7 @@ def _about(user: User) -> dict[str, object]:
 
 def _tell(user: User, event: AuditEvent, said: str) -> None:
     text = f"{said} If you don't expect it, tell somebody else who runs amicopy."
-    subject = "[amicopy] Your second factors changed"
+    subject = "[amicopy] Your second factors"
     notice = Notice(
         event=event.pk, kind=Kind.ACCOUNT, request=0, round=0, subject=subject, text=text, path=reverse("sign-in")
     )
