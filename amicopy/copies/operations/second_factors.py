@@ -13,7 +13,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from pyotp.exceptions import OTPVerificationError
@@ -225,49 +224,6 @@ def _reset(actor: Actor, user: User) -> None:
     event = record("person.second_factor_reset", actor=actor, data={**_about(user), "removed": removed})
     by = actor.name if actor.id is not None else "Whoever operates amicopy"
     _tell(user, event, f"{by} removed all second factors from your account. Your password alone opens it now.")
-
-
-def seal_again(actor: Actor) -> tuple[int, list[str]]:
-    """Encrypts secrets anew where the first of ENCRYPTION_KEYS didn't; returns how many those are, and whose apps none
-    of the keys decrypts, which stay as they are."""
-    count, lost = 0, []
-    with transaction.atomic():
-        lock_chain()
-        for app in _apps().select_for_update(of=("self",)):
-            if sealing.is_current(app.sealed_secret):
-                continue
-            try:
-                app.sealed_secret = sealing.seal(sealing.unseal(app.sealed_secret))
-            except sealing.Unreadable:
-                lost.append(f"the authenticator app of {app.person.username}")
-                continue
-            app.save(update_fields=["sealed_secret"])
-            count += 1
-        if count:
-            record("second_factor.sealed_again", actor=actor, data={"apps": count})
-    return count, lost
-
-
-def unreadable() -> list[str]:
-    """Whose authenticator apps none of ENCRYPTION_KEYS decrypts."""
-    return [app.person.username for app in _apps() if not _readable(app)]
-
-
-def sealed_before() -> int:
-    """How many secrets the first of ENCRYPTION_KEYS didn't encrypt."""
-    return sum(not sealing.is_current(app.sealed_secret) for app in _apps())
-
-
-def _apps() -> QuerySet[SecondFactor]:
-    return SecondFactor.objects.filter(kind=SecondFactor.Kind.TOTP).select_related("person")
-
-
-def _readable(app: SecondFactor) -> bool:
-    try:
-        sealing.unseal(app.sealed_secret)
-    except sealing.Unreadable:
-        return False
-    return True
 
 
 def _step(secret: str, code: str) -> int | None:

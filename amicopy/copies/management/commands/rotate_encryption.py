@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from amicopy.audit.actor import Actor
-from amicopy.copies.operations import access_keys, second_factors
+from amicopy.copies.operations import access_keys, app_secrets
 from amicopy.notify import endpoints
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         for what, seal_again in (
             ("webhooks", endpoints.seal_again),
             ("access keys", access_keys.seal_again),
-            ("authenticator apps", second_factors.seal_again),
+            ("authenticator apps", app_secrets.seal_again),
         ):
             count, left = seal_again(actor)
             unreadable += left

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from amicopy.copies.operations import access_keys, second_factors
+from amicopy.copies.operations import access_keys, app_secrets
 from amicopy.copies.operations.health.finding import Finding, Part, down, look, well
 from amicopy.copies.operations.health.queue_ages import OVERDUE
 from amicopy.copies.voting import voters
@@ -76,9 +76,9 @@ def sealed_keys() -> Iterator[Finding]:
 
 def sealed_apps() -> Iterator[Finding]:
     """Whether secrets of authenticator apps can be decrypted, and with the newest key."""
-    if lost := second_factors.unreadable():
+    if lost := app_secrets.unreadable():
         yield down(Part.SECOND_FACTORS, "apps-unreadable", names=lost)
-    elif former := second_factors.sealed_before():
+    elif former := app_secrets.sealed_before():
         yield look(Part.SECOND_FACTORS, "apps-former-key", count=former)
 
 
