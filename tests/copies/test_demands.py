@@ -1,7 +1,7 @@
 """A rule wants a recent sign-in, or a second factor, of whoever approves; what was shown stands in the vote's event."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -25,7 +25,7 @@ ONE = [{"group": "approver", "count": 1}]
 def shown(user: User, *, signed_in: float | None = None, factor: float | None = None) -> Actor:
     """The person, who showed so many minutes ago who they are."""
 
-    def ago(minutes: float | None) -> object:
+    def ago(minutes: float | None) -> datetime | None:
         return timezone.now() - timedelta(minutes=minutes) if minutes is not None else None
 
     return replace(acting(user), shown_at=ago(signed_in), factor_at=ago(factor))
