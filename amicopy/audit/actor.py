@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from amicopy.logs import correlation
@@ -23,7 +24,8 @@ class UsedToken:
 class Actor:
     """`id` is the person's primary key, None for amicopy itself; `correlation_id` is shared by all events of one
     action, and is that of what is under way, see `logs.correlation`; `also` is what each of them says of how it came
-    about, such as who confirmed it."""
+    about, such as who confirmed it; `shown_at` is when they last showed on a page who they are, `factor_at` when with a
+    second factor."""
 
     name: str
     source: Source
@@ -32,6 +34,8 @@ class Actor:
     correlation_id: uuid.UUID = field(default_factory=correlation.current)
     also: Mapping[str, Any] = field(default_factory=dict, compare=False)
     token: UsedToken | None = None
+    shown_at: datetime | None = field(default=None, compare=False)
+    factor_at: datetime | None = field(default=None, compare=False)
 
 
 def worker(task: str) -> Actor:

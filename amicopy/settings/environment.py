@@ -26,6 +26,7 @@ from amicopy.settings.values import (
     head_keys,
     metrics_addresses,
     required_tags,
+    roles,
     socket_path,
     trusted_proxies,
 )
@@ -161,6 +162,8 @@ try:
     SIGN_ON_ROLE_DAYS: int = env.int("SIGN_ON_ROLE_DAYS", 14, validate=validate.Range(min=0))
     # Who alone may sign in with a password, so that one administrator stays when a provider fails; none: everybody.
     PASSWORD_SIGN_IN: list[str] = password_names(env.list("PASSWORD_SIGN_IN", []), OIDC_PROVIDERS)
+    # Whose sign-in needs a second factor: roles, comma-separated.
+    SECOND_FACTOR_ROLES: list[str] = roles(env.list("SECOND_FACTOR_ROLES", []))
     # --- the API ---
     API_ENABLED: bool = env.bool("API_ENABLED", True)
     # How many calls a token may make in a minute.

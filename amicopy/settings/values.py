@@ -47,6 +47,17 @@ def database(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+# Those of `copies.core.roles`, which needs the settings; a test compares.
+ROLES = ("requester", "approver", "auditor", "administrator", "break-glass")
+
+
+def roles(names: list[str]) -> list[str]:
+    """Names of roles. Raises EnvError for what is none."""
+    if unknown := [name for name in names if name not in ROLES]:
+        raise EnvError(f"SECOND_FACTOR_ROLES must be roles, of {', '.join(ROLES)}; {unknown[0]!r} is none")
+    return names
+
+
 def required_tags(entries: list[str]) -> dict[str, tuple[str, ...]]:
     """Keys with their allowed values, none for any, of entries such as `team` and `stage=dev|prod`. Raises EnvError for
     what can't be a tag of AWS."""

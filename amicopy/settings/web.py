@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "amicopy.web.sign_on_sessions.ChecksSignOn",
     "amicopy.web.sign_in_required.SignInRequired",
     "amicopy.web.sessions.KeepsSessions",
+    "amicopy.web.second_step.LeadsToSetUp",
     "amicopy.web.password_again.AsksAgain",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

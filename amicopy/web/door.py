@@ -4,14 +4,14 @@ import codecs
 from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from amicopy.client_address import address_of, client_address, is_proxy
 
 View = Callable[[HttpRequest], HttpResponseBase]
 FROM_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
-# No page of amicopy uses any of these, so no script that got into one can.
+# No page of amicopy uses any of these, so no script that got into one can; but for passkeys, where a page says so.
 NOT_USED = (
     "accelerometer",
     "autoplay",
@@ -30,13 +30,21 @@ NOT_USED = (
     "payment",
     "picture-in-picture",
     "publickey-credentials-create",
+    "publickey-credentials-get",
     "screen-wake-lock",
     "serial",
     "usb",
     "web-share",
     "xr-spatial-tracking",
 )
-PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in NOT_USED)
+
+
+def policy(*allowed: str) -> str:
+    """What browsers are told of these, where a page uses some of them."""
+    return ", ".join(f"{feature}=({'self' if feature in allowed else ''})" for feature in NOT_USED)
+
+
+PERMISSIONS_POLICY = policy()
 
 
 def permissions_policy(get_response: View) -> View:
@@ -44,9 +52,15 @@ def permissions_policy(get_response: View) -> View:
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response["Permissions-Policy"] = PERMISSIONS_POLICY
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
 
+    return answer
+
+
+def allow(answer: HttpResponse, *features: str) -> HttpResponse:
+    """Lets the page that this answers with use some of what others can't."""
+    answer["Permissions-Policy"] = policy(*features)
     return answer
 
 

@@ -2,10 +2,11 @@
 
 One table says which addresses ask; a middleware does, so that no view can forget it. The page that asks carries all
 that was posted, so nothing is kept anywhere and nothing has to be typed again. `MEANS` are the ways to show it: a
-password, here or at the provider of single sign-on; a second factor is one class more.
+second factor for who has one, else a password, here or at the provider of single sign-on. Of some addresses only the
+verb knows whether to ask: it refuses, their view answers with `ask`, and what is posted then is looked at here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -20,8 +21,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from amicopy.audit.log import record
 from amicopy.copies.core.models import Identity
-from amicopy.web import sessions, sign_in_limits, sign_on_sessions
+from amicopy.copies.operations import second_factors
+from amicopy.web import door, passkeys, second_factor, sessions, sign_in_limits, sign_on_sessions
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.second_factor import Refused
 from amicopy.web.sign_in_limits import Place, Resting
 
 # A post to one of these asks. docs/roles.md lists them, and a test compares.
@@ -38,34 +41,32 @@ ASKS = frozenset(
         "change-confirm",
         *("webhook-new", "webhook", "webhook-delete", "webhook-key"),
         *("tokens", "access-keys", "audit-export"),
+        "password-change",
+        *("second-factor-app", "second-factor-passkey", "second-factor-remove", "recovery-codes", "person-factors"),
     }
 )
+# And to these, where a rule wants it of whoever approves, see `voting.demands`.
+ON_DEMAND = frozenset({"request-approve"})
 FIELD = "password-again"
 TOO_MANY = "Too many wrong passwords. Wait some minutes, and try again then. Nothing is lost meanwhile."
-NOT_KEPT = frozenset({"csrfmiddlewaretoken", FIELD})
-
-
-class Refused(Exception):
-    """It isn't them, or can't be looked at now; the words are fit to be shown. `tried` is whether it was looked at."""
-
-    def __init__(self, words: str, *, status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY, tried: bool = True) -> None:
-        self.status, self.tried = status, tried
-        super().__init__(words)
+NOT_KEPT = frozenset({"csrfmiddlewaretoken", FIELD, *second_factor.FIELDS})
 
 
 class Means(Protocol):
-    """A way in which somebody shows that it is still them. `template` draws its inputs."""
+    """A way in which somebody shows that it is still them. `template` draws its inputs, with what `offer` says."""
 
     template: str
 
     def fits(self, user: User) -> bool:
         """Whether this person can show it this way."""
 
+    def offer(self, request: HttpRequest, user: User) -> Mapping[str, Any]: ...
+
     def sent(self, request: HttpRequest) -> bool:
         """Whether the post has it."""
 
     def check(self, request: HttpRequest, user: User) -> None:
-        """Raises Refused, and counts the try."""
+        """Takes what was sent, counts the try and records what came of it. Raises Refused."""
 
 
 class AsksAgain:
@@ -79,26 +80,35 @@ class AsksAgain:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         match = request.resolver_match
-        if request.method != "POST" or match is None or match.url_name not in ASKS or _just_shown(request):
+        if request.method != "POST" or match is None or match.url_name not in ASKS | ON_DEMAND:
+            return None
+        on_demand = match.url_name in ON_DEMAND
+        if not on_demand and _just_shown(request):
             return None
         user = signed_in(request)
-        means = next((each for each in MEANS if each.fits(user)), None)
+        means = _means_of(user)
         if means is None or not means.sent(request):
-            return _page(request, means)
+            return None if on_demand else _page(request, means)
         try:
             means.check(request, user)
         except Refused as refused:
-            if refused.tried:
-                with transaction.atomic():
-                    record("person.password_wrong", actor=actor_of(request), data={"for": match.url_name})
             return _page(request, means, said=str(refused), status=refused.status)
-        with transaction.atomic():
-            record("person.password_given", actor=actor_of(request), data={"for": match.url_name})
-        request.session[sessions.SHOWN] = timezone.now().isoformat()
         posted = request.POST.copy()
-        posted.pop(FIELD, None)
+        for name in NOT_KEPT - {"csrfmiddlewaretoken"}:
+            posted.pop(name, None)
         request.POST = posted  # type: ignore[assignment]  # no view sees what it was shown with
         return None
+
+
+def ask(request: HttpRequest, *, why: str, factor: bool) -> HttpResponse:
+    """The page that asks who it is before what was posted here is done, and says why; with `factor`, for a second
+    factor and nothing less."""
+    user = signed_in(request)
+    return _page(request, _means_of(user), why=why, lacks=factor and not second_factors.has(user))
+
+
+def _means_of(user: User) -> Means | None:
+    return next((each for each in MEANS if each.fits(user)), None)
 
 
 def _just_shown(request: HttpRequest) -> bool:
@@ -107,14 +117,23 @@ def _just_shown(request: HttpRequest) -> bool:
 
 
 def _page(
-    request: HttpRequest, means: Means | None, *, said: str = "", status: HTTPStatus = HTTPStatus.FORBIDDEN
+    request: HttpRequest,
+    means: Means | None,
+    *,
+    said: str = "",
+    status: HTTPStatus = HTTPStatus.FORBIDDEN,
+    why: str = "",
+    lacks: bool = False,
 ) -> HttpResponse:
-    """Asks, with all that was posted on the page."""
+    """Asks, with all that was posted on the page. `lacks`: they have no second factor, and need one."""
     came_from = request.headers.get("Referer", "")
     safe = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
     context = {
         "means": means,
         "said": said,
+        "why": why,
+        "lacks": lacks,
+        **(means.offer(request, signed_in(request)) if means and not lacks else {}),
         "posted": _pairs(request),
         "action": request.get_full_path(),
         "minutes": settings.PASSWORD_AGAIN_MINUTES,
@@ -123,7 +142,7 @@ def _page(
     }
     answer = render(request, "password_again.html", context, status=status)
     answer["Cache-Control"] = "private, no-store"
-    return answer
+    return door.allow(answer, passkeys.GET)
 
 
 def _pairs(request: HttpRequest) -> Sequence[tuple[str, str]]:
@@ -143,6 +162,9 @@ class Password:
     def fits(self, user: User) -> bool:
         return user.has_usable_password() and sign_in_limits.opens(user.get_username())
 
+    def offer(self, request: HttpRequest, user: User) -> Mapping[str, Any]:
+        return {}
+
     def sent(self, request: HttpRequest) -> bool:
         return FIELD in request.POST
 
@@ -154,7 +176,13 @@ class Password:
             outcome = sign_in_limits.try_password(request, name, password, Place.of(request))
         except Resting as resting:
             raise Refused(TOO_MANY, status=HTTPStatus.TOO_MANY_REQUESTS, tried=False) from resting
-        if outcome.user == user:
+        what = request.resolver_match.url_name if request.resolver_match else ""
+        right = outcome.user == user
+        with transaction.atomic():
+            action = "person.password_given" if right else "person.password_wrong"
+            record(action, actor=actor_of(request), data={"for": what})
+        if right:
+            request.session[sessions.SHOWN] = timezone.now().isoformat()
             return
         if outcome.reached:
             raise Refused(TOO_MANY, status=HTTPStatus.TOO_MANY_REQUESTS)
@@ -170,6 +198,9 @@ class SignOn:
         issuers = [provider.issuer for provider in settings.OIDC_PROVIDERS.values()]
         return Identity.objects.filter(person=user, issuer__in=issuers).exists()
 
+    def offer(self, request: HttpRequest, user: User) -> Mapping[str, Any]:
+        return {}
+
     def sent(self, request: HttpRequest) -> bool:
         """Never with the post: it is in the session by then."""
         return False
@@ -178,4 +209,24 @@ class SignOn:
         raise Refused("Sign in at your provider again.", tried=False)
 
 
-MEANS: tuple[Means, ...] = (Password(), SignOn())
+class SecondFactor:
+    """A second factor, of who has one."""
+
+    template = "_second_factor.html"
+
+    def fits(self, user: User) -> bool:
+        return second_factors.has(user)
+
+    def offer(self, request: HttpRequest, user: User) -> Mapping[str, Any]:
+        return second_factor.offer(request, user)
+
+    def sent(self, request: HttpRequest) -> bool:
+        return second_factor.sent(request)
+
+    def check(self, request: HttpRequest, user: User) -> None:
+        what = request.resolver_match.url_name if request.resolver_match else ""
+        second_factor.check(request, actor_of(request), user, what=what or "")
+        second_factor.note(request)
+
+
+MEANS: tuple[Means, ...] = (SecondFactor(), Password(), SignOn())

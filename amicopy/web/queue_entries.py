@@ -16,7 +16,7 @@ from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, Decision, ImageCopy
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle import holds
-from amicopy.copies.voting import left_out, voters, votes
+from amicopy.copies.voting import demands, left_out, voters, votes
 from amicopy.web import approval_queue, chips
 from amicopy.web.call_members import calls_of
 from amicopy.web.review_summary import edits_of, found_of, names_of
@@ -79,6 +79,7 @@ def entries_of(user: User, rows: Sequence[CopyRequest]) -> list[Entry]:
                 "vote": (wanted - sum(each["count"] for each in missing), wanted) if pending else None,
                 "rules": ", ".join(rule["name"] for rule in row.rules),
                 "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
+                "wants": demands.of(row.rules).words if vote else "",
                 "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
                 "pending": pending,
                 "expires_soon": row.expires_at is not None and row.expires_at - timezone.now() < SOON,

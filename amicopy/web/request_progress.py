@@ -15,7 +15,7 @@ from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import slots
 from amicopy.copies.requests import cancel_retry
-from amicopy.copies.voting import left_out, voters, votes
+from amicopy.copies.voting import demands, left_out, voters, votes
 from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates, submitted_anyway
 from amicopy.web.actor import signed_in
 from amicopy.web.gantt import gantt_of
@@ -169,6 +169,7 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
         "may_decide": may_decide,
         "may_approve": vote is not None,
         "asked_by": ", ".join(vote.asked_by(row.rules)) if vote else "",
+        "wants": demands.of(row.rules).words if vote else "",
         "for_whom": vote.owner.get_username() if vote and vote.owner.pk != user.pk else "",
         "may_break_glass": permissions.may_break_glass(user, row) and not bound,
         "not_counted": bound or beside,

@@ -27,6 +27,8 @@ from amicopy.web.session_store import ADDRESS, BEGAN, BROWSER, SEEN
 
 # When the person last showed that it is them, see `password_again`.
 SHOWN = "shown_at"
+# When they last showed a second factor, see `second_factor`.
+FACTOR = "factor_at"
 # A click within this much of the one before moves nothing on: pages cost no write.
 EVERY = timedelta(minutes=1)
 # What a browser says of itself, in words: the first that fits. Each also says the names of those below it.

@@ -8,7 +8,7 @@ it longer. What is counted stands under keyed digests, in rows of which there ar
 import ipaddress
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,6 +45,8 @@ LIMITS = {
     "name": Limit(30, timedelta(minutes=15)),
     # A name from an address or a browser it signed in from before: nothing else counts there, and a rest is short.
     "known": Limit(10, timedelta(minutes=1)),
+    # A person's second factor, wherever from: whoever tries one knows the password, so a right one takes nothing back.
+    "code": Limit(5, timedelta(minutes=30)),
 }
 MOST_ROWS = 20_000
 # The cookie that knows a browser again.
@@ -115,6 +117,18 @@ def try_password(request: HttpRequest, name: str, password: str, place: Place) -
 def opens(name: str) -> bool:
     """Whether a password of this person's opens anything; no others do while passwords are hidden."""
     return not settings.PASSWORD_SIGN_IN or name in settings.PASSWORD_SIGN_IN
+
+
+def try_code(name: str, check: Callable[[], str]) -> tuple[str, bool]:
+    """What a check of somebody's second factor says, empty for a wrong one, and whether a rest began with it. Raises
+    Resting, without the check, while one lasts."""
+    keys = {"code": f"code:{digest(name)}"}
+    rows = _count(keys)
+    found = check()
+    if found:
+        with transaction.atomic():
+            _take_back(keys)
+    return found, not found and rows["code"].tries >= LIMITS["code"].tries
 
 
 def digest(text: str) -> str:
@@ -191,7 +205,7 @@ def _take_back(keys: dict[str, str]) -> None:
     other addresses or for other names, stay counted: else whoever has an account could guess for ever, with their own
     in between."""
     for row in SignInTries.objects.select_for_update().filter(pk__in=keys.values()).order_by("key"):
-        row.tries = 0 if _kind(row) in {"place", "known"} else max(0, row.tries - 1)
+        row.tries = 0 if _kind(row) in {"place", "known", "code"} else max(0, row.tries - 1)
         row.save(update_fields=["tries"])
 
 

@@ -44,7 +44,7 @@ from amicopy.copies.core.policy_models import ApprovalRule, Delegation
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import tokens
+from amicopy.copies.operations import second_factors, tokens
 from amicopy.copies.requests import request_sets, verbs
 from amicopy.copies.requests.vote_withdrawal import withdraw_vote
 from amicopy.notify import mail
@@ -135,6 +135,7 @@ class Attack(RuleBasedStateMachine):
         for name, roles in self.others.items():
             user = make_person(name, *roles)
             User.objects.filter(pk=user.pk).update(email=f"{name}@people.example")
+            second_factors.add_passkey(acting(user), name="key", credential="x", counter=0)
         # Whom the attackers can act as, with a signed-in browser for each.
         self.browsers: dict[int, Client] = {}
         for user in self.own:
@@ -281,6 +282,10 @@ class Attack(RuleBasedStateMachine):
     def makes_a_link(self, who: int, whom: int) -> None:
         answer = self.post(who, "person-link", self.anybody(whom).pk)
         self.follows(answer.content.decode())
+
+    @rule(who=any_of, whom=any_of)
+    def resets_second_factors(self, who: int, whom: int) -> None:
+        self.post(who, "person-factors", self.anybody(whom).pk)
 
     @rule()
     def reads_mail(self) -> None:

@@ -31,7 +31,7 @@ Exit codes:
 \b
 Environment:
   {login.SERVER}      where amicopy is, such as https://amicopy.example
-  {login.TOKEN}       a token, from its page Settings, API tokens; never an argument
+  {login.TOKEN}       a token, from its page My account, API tokens; never an argument
   {login.CA_BUNDLE}   certificates to trust instead of the system's
 """
 

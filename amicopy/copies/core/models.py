@@ -17,6 +17,7 @@ from amicopy.copies.core.engine_models import (
     RegionCheck,
     SeenLeftover,
 )
+from amicopy.copies.core.factor_models import RecoveryCode, SecondFactor
 from amicopy.copies.core.identity_models import Identity
 from amicopy.copies.core.installation import Installation
 from amicopy.copies.core.minute_counts import MinuteCount
@@ -56,8 +57,10 @@ __all__ = (
     "PriceList",
     "Proposal",
     "Pulse",
+    "RecoveryCode",
     "RegionCheck",
     "RequestSet",
+    "SecondFactor",
     "SeenLeftover",
     "ServiceAccount",
     "Team",

@@ -66,6 +66,12 @@ class ApprovalRule(models.Model):
     costs_more_a_month = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_000_000)])
     costs_more_once = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_000_000)])
     requirements = models.JSONField(default=list, blank=True)
+    # What whoever approves has to have shown of who they are: a sign-in, or a password or second factor given again, at
+    # most so many minutes ago; and that it was a second factor.
+    sign_in_minutes = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1440)]
+    )
+    second_factor = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("order", "id")
@@ -103,6 +109,8 @@ class ApprovalRule(models.Model):
             "costs_more_a_month": self.costs_more_a_month,
             "costs_more_once": self.costs_more_once,
             "requirements": self.requirements,
+            "sign_in_minutes": self.sign_in_minutes,
+            "second_factor": self.second_factor,
         }
 
     @property

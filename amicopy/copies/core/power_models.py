@@ -21,6 +21,8 @@ class Grant(models.Model):
         # One that is asked for approvals, or whose members rules or accounts treat otherwise.
         TEAM = "team", "A team"
         PASSWORD = "password", "A password, by a link"
+        # Taken away, so that whoever knows the password gets in with it, and sets up another.
+        SECOND_FACTOR = "factor", "A reset of the second factors"
         SWITCHED_ON = "switched-on", "Switching on"
         RULES = "rules", "The approval rules, changed alone"
         FREEZE = "freeze", "A freeze, lifted alone"

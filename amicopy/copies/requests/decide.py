@@ -21,7 +21,7 @@ from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle import holds, name_holders, notifications
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
 from amicopy.copies.lifecycle.wakeup import nudge, together
-from amicopy.copies.voting import approvals, voters, votes
+from amicopy.copies.voting import approvals, demands, voters, votes
 from amicopy.copies.voting.votes import Voters
 
 Kind = Decision.Kind
@@ -30,6 +30,7 @@ NEEDS_REASON: Mapping[str, str] = {
     Kind.REQUEST_CHANGES: "Enter why the request is sent back.",
     Kind.BREAK_GLASS: "Enter what the emergency is.",
 }
+NOTHING: Mapping[str, str] = {}
 
 
 def approve(
@@ -37,7 +38,8 @@ def approve(
 ) -> CopyRequest:
     """One person's approval of exactly the content they saw; starts the copies when it is the last one needed.
 
-    `decider` is the acting person, where they were looked at already.
+    `decider` is the acting person, where they were looked at already. Raises demands.NotShown, among others, where a
+    rule wants more of who they are than they have shown.
     """
     with transaction.atomic():
         request = lock_request(number)
@@ -49,10 +51,11 @@ def approve(
         if vote is None:
             needed = votes.words(votes.missing(request.plan, given.groups))
             raise NotAllowed(f"Your approval isn't needed. Request #{number} waits for {needed}.")
+        shown = demands.check(request, actor)
         behalf = vote.owner if vote.owner != me.user else None
         decision = _store(request, me.user, Kind.APPROVE, reason, on_behalf_of=behalf)
         now = {**given.groups, vote.owner.pk: set(vote.groups)}
-        approve_if_satisfied(request, actor=actor, by=decision, given=now, copies=copies)
+        approve_if_satisfied(request, actor=actor, by=decision, given=now, copies=copies, shown=shown)
     return request
 
 
@@ -134,13 +137,14 @@ def approve_if_satisfied(
     by: Decision | None = None,
     given: Voters | None = None,
     copies: Sequence[ImageCopy] | None = None,
+    shown: Mapping[str, str] = NOTHING,
 ) -> None:
     """Approves a locked, pending request when its plan is fulfilled, and queues its copies; else records the vote `by`
     alone, if there is one. `given` are the votes that count and `copies` those of the round, where they are at
-    hand."""
+    hand. `shown` is what the event says of how its giver showed who they are."""
     given = voters.counted([request])[request.pk].groups if given is None else given
     needed = votes.missing(request.plan, given)
-    vote = {"reason": by.reason, **_behalf(by)} if by else {}
+    vote = {"reason": by.reason, **_behalf(by), **shown} if by else {}
     if needed:
         if by is not None:
             event = record(

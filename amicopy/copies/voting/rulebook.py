@@ -8,15 +8,15 @@ What amicopy doesn't know counts against the request: while a condition can't be
 and the search goes on below it. So neither an outage of the look-ups nor one more destination gets round a rule.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.policy_models import ApprovalRule
-from amicopy.copies.voting import fact_words
+from amicopy.copies.voting import demands, fact_words
 from amicopy.copies.voting.facts import Facts, encrypted
 from amicopy.copies.voting.votes import Plan, merged
 
@@ -37,12 +37,15 @@ class Verdict:
     requirements: Plan
     # Of the rule as it was looked at; empty where there is no rule.
     version: str = ""
+    # What it wants whoever approves to have shown, see `demands`.
+    at_decision: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plans:
     """`plan` is what the request needs; `rules` those that ask, for the request's own record: [{"id", "name",
-    "version", "destinations", "requirements"}, ...]; `verdicts` say how it came about, in the order of looking."""
+    "version", "destinations", "requirements"}, ...], with "at_decision" where one wants something of who approves;
+    `verdicts` say how it came about, in the order of looking."""
 
     plan: Plan
     rules: list[dict[str, Any]]
@@ -68,6 +71,7 @@ def plan_for(calls: Sequence[Call], facts: Facts, rules: Iterable[ApprovalRule] 
                 "version": verdict.version,
                 "destinations": [],
                 "requirements": verdict.requirements,
+                **({"at_decision": dict(verdict.at_decision)} if verdict.at_decision else {}),
             },
         )
         entry["destinations"].append(verdict.destination)
@@ -97,7 +101,9 @@ def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterab
         requirements: Plan = list(rule.requirements)
         if not requirements and not call.dry_run and facts.own_rules:
             requirements = DEFAULT_PLAN
-        yield Verdict(rule.name, rule.pk, call.destination, applies, why, requirements, rule.version)
+        yield Verdict(
+            rule.name, rule.pk, call.destination, applies, why, requirements, rule.version, demands.of_rule(rule)
+        )
         if applies:
             return
     if call.dry_run:
@@ -223,6 +229,15 @@ def conditions_in_words(rule: ApprovalRule) -> list[str]:
         (rule.dry_runs != ApprovalRule.DryRuns.COPIES, str(rule.get_dry_runs_display()).lower()),
     ]
     return [words for wanted, words in found if wanted]
+
+
+def wants_in_words(rule: ApprovalRule) -> str:
+    """What a rule wants whoever approves to have shown; empty for nothing."""
+    found = [
+        f"signed in at most {rule.sign_in_minutes} min ago" if rule.sign_in_minutes else "",
+        "with a second factor" if rule.second_factor else "",
+    ]
+    return ", ".join(filter(None, found))
 
 
 def region_fits(patterns: str, name: str) -> bool:

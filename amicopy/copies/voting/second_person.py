@@ -19,7 +19,7 @@ from amicopy.copies.voting import power
 
 # With these one person gets into another's account.
 MADE = (Grant.Kind.ACCOUNT,)
-LET_IN = (*MADE, Grant.Kind.PASSWORD, Grant.Kind.ADDRESS, Grant.Kind.SWITCHED_ON)
+LET_IN = (*MADE, Grant.Kind.PASSWORD, Grant.Kind.ADDRESS, Grant.Kind.SECOND_FACTOR, Grant.Kind.SWITCHED_ON)
 TAKEN = ("person.switched_off", "person.role_taken")
 
 

@@ -33,6 +33,8 @@ COLUMNS = (
     "facts",
     "costs_more_a_month",
     "costs_more_once",
+    "sign_in_minutes",
+    "second_factor",
 )
 MOST_GROUPS = 20
 LARGEST = 1_000_000
@@ -146,6 +148,14 @@ class RuleForm(PlainForm):
         widget=forms.TextInput({"inputmode": "numeric"}),
     )
     facts = facts_field("When any of these is so", "One of them has to be so. None ticked: none has to.")
+    sign_in_minutes = forms.IntegerField(
+        required=False,
+        max_value=1440,
+        label="Signed in at most so many minutes ago",
+        help_text="Giving the password or a second factor once more counts as well. Empty: at any time.",
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    second_factor = forms.BooleanField(required=False, label="Approved with a second factor, shown at the decision")
     who = forms.ChoiceField(
         choices=(("groups", "These roles and teams"), ("nobody", "Nobody, approved at once")),
         label="Who has to approve",

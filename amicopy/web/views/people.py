@@ -26,7 +26,15 @@ from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.roles import OF_SERVICES, ROLES
 from amicopy.copies.lifecycle.transitions import InvalidTransition
-from amicopy.copies.operations import confirmations, password_links, people, proposal_queries, proposals, services
+from amicopy.copies.operations import (
+    confirmations,
+    password_links,
+    people,
+    proposal_queries,
+    proposals,
+    second_factors,
+    services,
+)
 from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
 from amicopy.web import changes, role_words, sessions, undo_links
@@ -180,6 +188,20 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def reset_factors(request: HttpRequest, pk: int) -> HttpResponse:
+    """Takes all second factors from somebody who has lost theirs, and ends their sessions."""
+    permissions.check_manage_people(signed_in(request))
+    user = find(pk)
+    with transaction.atomic():
+        if done(request, lambda: second_factors.reset(actor_of(request), pk)):
+            sessions.end_all(actor_of(request), user)
+            messages.success(
+                request, f"{user.username} has no second factor any more: the password alone lets them in."
+            )
+    return redirect("person", pk)
+
+
+@require_POST
 def password_link(request: HttpRequest, pk: int) -> HttpResponse:
     """Has the link mailed to the person, or shows it once where they can't be written to; it is stored nowhere."""
     permissions.check_manage_people(signed_in(request))
@@ -240,6 +262,8 @@ def _page(request: HttpRequest, user: User, *, link: str = "", form: EmailForm |
         "changed_alone": len(given) < len(waiting),
         "way_out": power.way_out(user) if waiting else "",
         "may_confirm": user != reader and confirmations.could(reader, user, waiting),
+        "factors": second_factors.of(user),
+        "codes_left": second_factors.codes_left(user),
         "mailed": settings.EMAIL_ON and bool(user.email),
         "roles": [(role, role_words.WORDS[role], role in held) for role in (OF_SERVICES if service else ROLES)],
         "teams": user.groups.exclude(name__in=ROLES).order_by("name"),

@@ -19,7 +19,8 @@ from amicopy.copies.lifecycle import holds
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.requests import cancel_retry, look_again, verbs, vote_withdrawal
-from amicopy.web import undo_links
+from amicopy.copies.voting import demands
+from amicopy.web import password_again, undo_links
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.queue_entries import Problem
 from amicopy.web.request_filters import row_number
@@ -49,6 +50,9 @@ def _verb(request: HttpRequest, number: int, do: Callable[[], str | Done]) -> Ht
     except InvalidTransition as overtaken:
         # Somebody was faster, or it was done already: news, no mistake of this person's.
         say, refused = messages.info, Problem(number, str(overtaken), reason_of(request))
+    except demands.NotShown:
+        # They can show it: the page that asks keeps what was typed.
+        raise
     except permissions.NotAllowed as not_allowed:
         say, refused = messages.error, Problem(number, str(not_allowed), reason_of(request))
     except InvalidRequest as invalid:
@@ -93,7 +97,10 @@ def approve(request: HttpRequest, number: int) -> HttpResponse:
             f"Request #{number} is approved. Nothing starts before {timezone.localtime(until):%H:%M:%S %Z}.", undo
         )
 
-    return _verb(request, number, do)
+    try:
+        return _verb(request, number, do)
+    except demands.NotShown as wants:
+        return password_again.ask(request, why=str(wants), factor=wants.second_factor)
 
 
 @require_POST

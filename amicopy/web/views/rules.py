@@ -236,4 +236,5 @@ def _entry(rule: ApprovalRule) -> dict[str, Any]:
         "conditions": rulebook.conditions_in_words(rule),
         "asked": votes.words(rule.requirements),
         "missing": votes.words(missing) if missing else "",
+        "wants": rulebook.wants_in_words(rule),
     }

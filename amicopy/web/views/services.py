@@ -38,7 +38,7 @@ def service_list(request: HttpRequest) -> HttpResponse:
         except ValidationError as refused:
             form.refuse(refused)
         else:
-            words = f"{typed['username']} is added. Its owners make its tokens under Settings, API tokens."
+            words = f"{typed['username']} is added. Its owners make its tokens under My account, API tokens."
             changes.say(request, outcome, words)
             return redirect("person", User.objects.get(username=typed["username"]).pk)
     rows = ServiceAccount.objects.select_related("user").prefetch_related("owners", "teams", "user__groups")

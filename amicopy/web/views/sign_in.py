@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import login, logout
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
@@ -21,11 +21,8 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from amicopy.audit.log import record
-from amicopy.copies.core import permissions
-from amicopy.notify import outbox
-from amicopy.notify.models import Kind
-from amicopy.notify.outbox import Notice
-from amicopy.web import sessions, sign_in_history, sign_in_limits, sign_on_sessions
+from amicopy.copies.operations import second_factors
+from amicopy.web import second_step, sign_in_history, sign_in_limits, sign_on_sessions
 from amicopy.web.actor import actor_of
 from amicopy.web.sign_in_limits import Outcome, Place, Resting
 
@@ -63,20 +60,16 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"ended": _ended(self.request.GET.get("ended", ""))}
-
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         assert isinstance(form, SignInForm)  # noqa: S101, named above
         user = form.get_user()
         assert isinstance(user, User)  # noqa: S101, AUTH_USER_MODEL is Django's own
-        login(self.request, user)
-        sessions.begin(self.request)
-        with transaction.atomic():
-            event = record("person.signed_in", actor=actor_of(self.request))
-            if settings.PASSWORD_SIGN_IN:
-                _tell_of_password(user, event.pk)
-        answer = redirect(self.get_success_url())
+        if second_factors.has(user):
+            second_step.begin(self.request, user, to=self.get_success_url())
+            answer = redirect("sign-in-second")
+        else:
+            second_step.sign_in(self.request, user)
+            answer = redirect(self.get_success_url())
         answer.set_cookie(
             sign_in_limits.BROWSER,
             form.place.browser,
@@ -90,7 +83,11 @@ class SignIn(LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         hidden = bool(settings.PASSWORD_SIGN_IN) and self.request.method == "GET" and "password" not in self.request.GET
         providers = settings.OIDC_PROVIDERS.values()
-        return super().get_context_data(**kwargs) | {"providers": providers, "passwords_hidden": hidden}
+        return super().get_context_data(**kwargs) | {
+            "providers": providers,
+            "passwords_hidden": hidden,
+            "ended": _ended(self.request.GET.get("ended", "")),
+        }
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         assert isinstance(form, SignInForm)  # noqa: S101, named above
@@ -117,21 +114,6 @@ def _ended(why: str) -> str:
         "age": f"You were signed out. A session lasts {settings.SESSION_HOURS} hours at most.",
         "ended": "You were signed out. The session was ended elsewhere, by a new password, or some time ago.",
     }.get(why, "")
-
-
-def _tell_of_password(user: User, event: int) -> None:
-    """Tells administrators that the way in was used that stays for the day the provider fails."""
-    notice = Notice(
-        event=event,
-        kind=Kind.ACCOUNT,
-        request=0,
-        round=0,
-        subject=f"[amicopy] {user.username} signed in with a password",
-        text=f"{user.username} signed in with a password, which is hidden for everybody else. If nobody expects it, "
-        "end their sessions by switching them off.",
-        path=reverse("person", args=[user.pk]),
-    )
-    outbox.put(notice, people=permissions.administrators().values_list("pk", flat=True), webhooks=False)
 
 
 @require_POST

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from amicopy.copies.operations import access_keys
+from amicopy.copies.operations import access_keys, app_secrets
 from amicopy.copies.operations.health.finding import Finding, Part, down, look, well
 from amicopy.copies.operations.health.queue_ages import OVERDUE
 from amicopy.copies.voting import voters
@@ -72,6 +72,14 @@ def sealed_keys() -> Iterator[Finding]:
         yield down(Part.ACCESS_KEYS, "access-keys-unreadable", names=lost)
     elif former := access_keys.sealed_before():
         yield look(Part.ACCESS_KEYS, "access-keys-former-key", count=former)
+
+
+def sealed_apps() -> Iterator[Finding]:
+    """Whether secrets of authenticator apps can be decrypted, and with the newest key."""
+    if lost := app_secrets.unreadable():
+        yield down(Part.SECOND_FACTORS, "apps-unreadable", names=lost)
+    elif former := app_secrets.sealed_before():
+        yield look(Part.SECOND_FACTORS, "apps-former-key", count=former)
 
 
 def _minutes() -> int:

@@ -48,6 +48,7 @@ CHECKS = (
     Check(Part.EMAIL, channels.email),
     Check(Part.WEBHOOKS, channels.webhooks),
     Check(Part.ACCESS_KEYS, channels.sealed_keys),
+    Check(Part.SECOND_FACTORS, channels.sealed_apps),
     Check(Part.HISTORY, history.chain),
     Check(Part.HISTORY, history.append_only),
     Check(Part.HEADS, history.heads),

@@ -32,6 +32,7 @@ class Part(StrEnum):
     EMAIL = "e-mail"
     WEBHOOKS = "webhooks"
     ACCESS_KEYS = "access keys"
+    SECOND_FACTORS = "second factors"
     HISTORY = "history"
     HEADS = "heads"
     RULES = "rules"

@@ -209,6 +209,16 @@ WORDS: dict[str, Words] = {
         "Add their key to ENCRYPTION_KEYS or revoke them.",
     ),
     "access-keys-former-key": Words("{count} are encrypted with a former key.", "", "Run manage.py rotate_encryption."),
+    "apps-unreadable": Words(
+        "The authenticator apps of {names} can't be decrypted.",
+        "They sign in with a passkey or a recovery code only.",
+        "Add their key to ENCRYPTION_KEYS or reset their second factors.",
+    ),
+    "apps-former-key": Words(
+        "{count|secret|secrets} of authenticator apps are encrypted with a former key.",
+        "",
+        "Run manage.py rotate_encryption.",
+    ),
     # history
     "chain-verified": Words("The chain of {count|event|events} was verified."),
     "chain-never-verified": Words(
