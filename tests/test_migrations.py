@@ -20,7 +20,12 @@ def operations() -> Iterator[tuple[str, object]]:
             yield from ((f"{app} {name}", operation) for operation in migration.operations)
 
 
-@pytest.mark.parametrize(("where", "operation"), list(operations()), ids=lambda each: str(each))
+def str_of(each: object) -> str:
+    """The same in every process."""
+    return each if isinstance(each, str) else type(each).__name__
+
+
+@pytest.mark.parametrize(("where", "operation"), list(operations()), ids=str_of)
 def test_the_web_server_of_before_can_write_its_rows(where: str, operation: object) -> None:
     assert not isinstance(operation, GOING), where
     if isinstance(operation, (migrations.AddField, migrations.AlterField)):

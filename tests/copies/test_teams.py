@@ -1,5 +1,7 @@
 """Teams: who makes them and says who is in them, what that gives, and that nobody gets power by it alone."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
@@ -52,7 +54,7 @@ def security(boss: User, owner: User) -> Group:
     return teams.add(acting(boss), name="security", description="Looks at  production", owners=[owner])
 
 
-def asks(team: str, name: str = "Production", **more: object) -> ApprovalRule:
+def asks(team: str, name: str = "Production", **more: Any) -> ApprovalRule:
     return make_rule(name, requirements=[{"group": team, "count": 1}], **more)
 
 
