@@ -71,7 +71,7 @@ class ApprovalRule(models.Model):
     sign_in_minutes = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1440)]
     )
-    second_factor = models.BooleanField(default=False)
+    second_factor = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ("order", "id")
