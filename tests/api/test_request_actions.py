@@ -30,15 +30,20 @@ WITHOUT = {
     "operations.app_secrets": "whoever operates amicopy does it, at the command line",
     "operations.confirmations": "that somebody is a person of their own is for another person to say",
     "operations.head_upload": "beat does it",
+    "operations.many_people": "power is given by people, two of them",
     "operations.password_links": "people sign in, programs don't",
     "operations.people": "power is given by people, two of them",
+    "operations.price_refresh": "whoever operates amicopy does it, at the command line",
     "operations.proposal_decisions": "power is given by people, two of them",
     "operations.proposals": "power is given by people, two of them",
     "operations.restored_backup": "whoever operates amicopy does it, at the command line",
     "operations.second_factors": "people sign in, programs don't",
     "operations.services": "power is given by people, two of them",
+    "operations.sign_on": "people sign on, programs don't",
     "operations.startup_audit": "noticed at start",
+    "operations.teams": "power is given by people, two of them",
     "operations.tokens": "a token makes and ends no token: one that leaked would outlive itself",
+    "requests.budget_actions": "budgets are set by people, two of them",
     "requests.decide:approve_if_satisfied": "what verbs are made of",
     "requests.decide:cancel_held": "what verbs are made of",
     "requests.decide:break_glass": "an emergency is declared by a person, alone and on the page",
@@ -47,6 +52,8 @@ WITHOUT = {
     "requests.expire": "beat does it",
     "requests.look_again": "it happens by itself while a request waits",
     "requests.policy_actions": "rules and freezes are set by people, two of them",
+    "requests.request_sets:submit_set": "a program asks once for each image",
+    "requests.submission_storage": "what verbs are made of",
     "requests.verbs:renew": "whether an expired request is still wanted is a person's to say",
     "requests.verbs:resubmit": "what was sent back is edited by a person, in the form; a program asks anew",
 }
@@ -182,6 +189,9 @@ def test_an_approval_is_taken_back_until_it_starts(submit: Submit, settings: Set
     assert starts - decided == timedelta(seconds=10)
     back = said(caller.post(f"/requests/{row.pk}/withdraw-vote"))
     assert (back["state"], back["decided_by"], back["starts_at"]) == ("PENDING", None, None)
+    event = AuditEvent.objects.filter(request=row.pk, action="request.vote_withdrawn").last()
+    assert event is not None
+    assert (event.source, event.data["token"]["name"]) == ("api", "nightly")
     again = caller.post(f"/requests/{row.pk}/withdraw-vote")
     assert (again.status_code, said(again)["code"]) == (403, "not-allowed")
     settings.APPROVAL_UNDO_SECONDS = 0.0

@@ -56,7 +56,8 @@ def test_something_is_left_out_and_another_place_taken(amicopy: Command, failed:
 
 def test_fixing_can_wait_for_the_end(amicopy: Command, failed: CopyRequest) -> None:
     copy = failed.copies.get(state="FAILED")
-    run = amicopy("fix", failed.pk, "--copy", copy.pk, "--name", "golden-2", "--wait", "--timeout", "0")
+    mended = ("--name", "golden-2", "--kms-key-id", "alias/golden-images")
+    run = amicopy("fix", failed.pk, "--copy", copy.pk, *mended, "--wait", "--timeout", "0")
     assert run.code == 3
     assert f"Request #{CopyRequest.objects.latest('pk').pk}: " in run.err
 

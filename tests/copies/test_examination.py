@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from celery import current_app
@@ -25,6 +26,7 @@ from amicopy.copies.operations.health import channels, checks, examination, hist
 from amicopy.copies.operations.health.checks import Check
 from amicopy.copies.operations.health.finding import Finding, Part, State, well
 from amicopy.copies.operations.health.words import WORDS, words_of
+from amicopy.copies.voting import rule_faults
 from amicopy.notify.models import Endpoint, Kind, Message
 from amicopy.notify.models import State as MessageState
 from amicopy.notify.sealing import seal
@@ -69,6 +71,7 @@ def test_every_finding_has_words_and_there_are_no_others() -> None:
     source = "".join(path.read_text() for path in HEALTH.glob("*.py") if path.name != "words.py")
     used = set(re.findall(r'"([a-z][a-z-]+-[a-z-]+)"', source)) - {"maxmemory-policy", "access-keys", "e-mail"}
     used -= {"not-opted-in", "check-"}
+    used |= {f"rule-group-{code}" for code in get_args(rule_faults.Code)}
     assert used == set(WORDS)
 
 

@@ -16,7 +16,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import LeftoverLook, SeenLeftover
-from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.models import Account, Attempt, CopyCost, CopyRequest, ImageCopy
 from amicopy.copies.engine import aws_removal, claims, copy_call, leases, leftover_jobs, recovery
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry
@@ -410,6 +410,7 @@ def test_an_image_that_no_row_knows_is_a_leftover_by_its_mark(
     image_id = copy.ImageId
     lost, kept = copy.request, approved(make_call("us-west-2"))
     Attempt.objects.filter(copy=copy).delete()
+    CopyCost.objects.filter(copy=copy).delete()
     copy.delete()
     CopyRequest.objects.filter(pk=lost.pk).update(state="WITHDRAWN")
     ImageCopy.objects.create(

@@ -141,7 +141,7 @@ def own_provider() -> Iterator[OwnProvider]:
 def leave(client: Client, made: OwnProvider, *, name: str = "sample", **asked: str) -> str:
     """Begins a sign-on; returns the address that the provider sends the browser back to."""
     answer = client.get(f"/sign-on/{name}/", asked)
-    assert answer.status_code == 302, answer.content.decode()
+    assert answer.status_code == 302, answer.text
     made.asked = {key: values[0] for key, values in parse_qs(urlsplit(answer["Location"]).query).items()}
     path = urlsplit(made.asked["redirect_uri"]).path
     return f"{path}?code=a-code&state={made.asked['state']}"

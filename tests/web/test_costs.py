@@ -132,7 +132,7 @@ def test_the_dashboard_sums_by_team_and_region_and_links_to_the_list(
     page = read(client.get("/"))
     # 100 GiB at 0.02 once and 0.05 a month.
     assert "At most US$ 7.00 US$ 2.00 once, US$ 5.00 for storage" in " ".join(page.text.split())
-    assert 'href="/costs/?team=platform"' in client.get("/").content.decode()
+    assert 'href="/costs/?team=platform"' in client.get("/").text
     listed = " ".join(read(client.get("/costs/?team=platform&region=eu-west-1")).text.split())
     assert f"#{request.pk} to eu-west-1" in listed
     assert "platform US$ 2.00 US$ 5.00 US$ 7.00" in listed

@@ -36,7 +36,7 @@ LONG = blob(more="x" * (2910 - len(json.dumps({"allowed": False, "context": {"pr
 
 
 @pytest.fixture
-def refused(signed_in: SignedIn) -> ImageCopy:
+def refused(signed_in: SignedIn, sandbox: Control) -> ImageCopy:
     signed_in("requester").post("/requests/new/", typed())
     copy = CopyRequest.objects.latest("pk").copies.get()
     message = f"You are not authorized to perform this operation. Encoded authorization failure message: {BLOB}"

@@ -47,7 +47,8 @@ def fragment(client: Client, name: str, **changes: str) -> Page:
     while again := [each for each in page.marks("hx-trigger") if each.startswith("load delay")]:
         assert time.monotonic() < end, again
         tasks.check_permissions()
-        (sent,) = page.marks("hx-vals")
+        (asks,) = [each for each in page.marked("hx-vals") if each.attribute("hx-trigger").startswith("load delay")]
+        sent = asks.attribute("hx-vals")
         page = once(client, name, **{**changes, **json.loads(sent), "turn": "1"})
     return page
 

@@ -184,7 +184,7 @@ def test_an_app_is_added_on_the_page_and_its_recovery_codes_are_shown_once() -> 
     assert "no-store" in answer["Cache-Control"]
     assert not is_in(elsewhere), "Signed in without one, it is signed in no more."
     page = client.get(FACTORS)
-    assert codes[0] not in page.content.decode()
+    assert codes[0] not in page.text
     assert "10 are left" in read(page).text
     assert first_step().get("/help/").status_code == 302
     assert second_factors.take_code(acting(user), user, codes[3]) == "recovery-code"

@@ -44,13 +44,13 @@ def signed_in(client: Client) -> bool:
 
 def said(answer: Any) -> str:
     """The title of why nobody was signed on."""
-    text = answer.content.decode()
+    text = answer.text
     return next(reason for reason, words in WORDS.items() if words.about("the sample provider").title in text)
 
 
 def test_somebody_signs_on_and_gets_to_where_they_wanted(client: Client, made: OwnProvider) -> None:
     page = client.get("/requests/?q=golden")
-    assert 'href="/sign-on/sample/?next=%2Frequests%2F%3Fq%3Dgolden"' in client.get(page["Location"]).content.decode()
+    assert 'href="/sign-on/sample/?next=%2Frequests%2F%3Fq%3Dgolden"' in client.get(page["Location"]).text
     answer = sign_on(client, made, next="/requests/?q=golden")
     assert answer["Location"] == "/requests/?q=golden"
     assert signed_in(client)
@@ -180,7 +180,7 @@ def test_a_provider_that_sends_nonsense_gets_a_page(
     made.instead[path] = (status, body)
     answer = client.get("/sign-on/sample/")
     assert (answer.status_code, said(answer)) == (502, reason)
-    assert "Traceback" not in answer.content.decode()
+    assert "Traceback" not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_the_provider_says_no(client: Client, made: OwnProvider) -> None:
     back = leave(client, made).replace("code=a-code", "error=access_denied&error_description=<b>no</b>")
     answer = client.get(back)
     assert said(answer) == "refused"
-    assert "<b>no</b>" not in answer.content.decode()
+    assert "<b>no</b>" not in answer.text
 
 
 def test_an_unknown_provider_is_not_found(client: Client, made: OwnProvider) -> None:
@@ -307,9 +307,9 @@ def test_signing_out_here_and_there(client: Client, made: OwnProvider) -> None:
     assert made.issuer in json.dumps(row.get_decoded())
     assert "eyJ" not in json.dumps(row.get_decoded())
     answer = client.post("/sign-out/")
-    assert f'href="{made.issuer}/end?x=1&amp;post_logout_redirect_uri=' in answer.content.decode()
-    assert "id_token_hint=eyJ" in answer.content.decode()
-    assert SECRET not in answer.content.decode()
+    assert f'href="{made.issuer}/end?x=1&amp;post_logout_redirect_uri=' in answer.text
+    assert "id_token_hint=eyJ" in answer.text
+    assert SECRET not in answer.text
     assert not signed_in(client)
     made.metadata = {}
     sign_on(client, made)
@@ -349,7 +349,7 @@ def test_a_session_that_ended_at_the_provider_ends_here(client: Client, made: Ow
     answer = client.get(back)
     assert answer["Location"] == "/sign-in/?next=%2Frequests%2F"
     assert not signed_in(client)
-    assert "has ended.</strong> Sign in again." in client.get(answer["Location"]).content.decode()
+    assert "has ended.</strong> Sign in again." in client.get(answer["Location"]).text
 
 
 def test_a_provider_that_is_away_ends_no_session_at_once_but_in_the_end(client: Client, made: OwnProvider) -> None:
@@ -378,8 +378,8 @@ def test_passwords_are_hidden_and_one_administrator_stays(
         person = make_person(name, "administrator")
         person.set_password("a-long-password-1")
         person.save()
-    assert 'name="password"' not in client.get("/sign-in/").content.decode()
-    assert 'name="password"' in client.get("/sign-in/?password").content.decode()
+    assert 'name="password"' not in client.get("/sign-in/").text
+    assert 'name="password"' in client.get("/sign-in/?password").text
     refused = client.post("/sign-in/", {"username": "other", "password": "a-long-password-1"})
     assert refused.status_code == 422
     assert not signed_in(client)
@@ -393,8 +393,8 @@ def test_what_gives_power_asks_at_the_provider_unless_it_asked_just_now(client: 
     newcomer = {"username": "newcomer", "roles": ["auditor"]}
     page = client.post("/people/", newcomer)
     assert page.status_code == 403
-    assert 'href="/sign-on/sample/?how=again"' in page.content.decode()
-    assert 'value="newcomer"' in page.content.decode()
+    assert 'href="/sign-on/sample/?how=again"' in page.text
+    assert 'value="newcomer"' in page.text
     # Signed on again without a word of when the provider asked: whoever sits there could have done so.
     made.left_out = {"auth_time"}
     sign_on(client, made, how="again")
@@ -408,6 +408,6 @@ def test_what_gives_power_asks_at_the_provider_unless_it_asked_just_now(client: 
 
 def test_no_secret_of_a_provider_stands_on_a_page_or_in_the_history(client: Client, made: OwnProvider) -> None:
     pages = [client.get("/sign-in/"), sign_on(client, made), client.get("/help/"), client.post("/sign-out/")]
-    assert not [page for page in pages if SECRET in page.content.decode()]
+    assert not [page for page in pages if SECRET in page.text]
     assert SECRET not in json.dumps(list(AuditEvent.objects.values_list("data", flat=True)))
     assert "OIDC_CLIENT_SECRETS" not in settings.AUDITED_SETTINGS

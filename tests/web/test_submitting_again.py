@@ -1,6 +1,7 @@
 """A request that was sent back is edited in the form with everything kept; and the start a requester wishes for."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.http import HttpResponseBase
@@ -44,10 +45,11 @@ def send_back(signed_in: SignedIn, row: CopyRequest) -> None:
     signed_in("approver").post(f"/requests/{row.pk}/request-changes/", {"reason": "Which ticket is it?"})
 
 
-def shown(answer: HttpResponseBase) -> dict[str, str]:
-    """What a browser would send of the form on a page."""
+def shown(answer: HttpResponseBase) -> dict[str, Any]:
+    """What a browser would send of the form on a page, with all Regions that are ticked."""
     (form,) = [form for form in read(answer).forms() if form.has_field("SourceImageId")]
-    return form.values
+    ticked = [field.value for field in form.fields() if field.is_box and field.sent_as == "region" and field.is_on]
+    return {**form.values, "region": ticked}
 
 
 @pytest.fixture

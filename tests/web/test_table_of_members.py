@@ -73,10 +73,10 @@ def submitted(client: Client) -> CopyRequest:
 
 def test_it_is_on_the_form_for_the_request_and_for_each_destination(signed_in: SignedIn) -> None:
     page = read(signed_in("requester").post("/requests/new/", {**TWO, "ExampleMember": "x" * 21}))
-    assert page.region("Advanced").field("Example of a member").value == "x" * 21
+    assert page.group("Start, dry run and token").field("Example of a member").value == "x" * 21
     assert page.group("Destination 1").field("Example of a member").value == ""
     assert page.group("Destination 2").field("Example of a member").value == "its own"
-    assert "Only this test knows it." in page.region("Advanced").text
+    assert "Only this test knows it." in page.text
     # What the rules say stands at it, and in the summary.
     assert "at most 20 characters" in page.by_id("f-ExampleMember-err").text
     assert "at most 20 characters" in page.alert().text

@@ -155,7 +155,7 @@ def test_a_rule_offers_roles_and_teams_and_says_which_are_empty_or_gone(signed_i
         assert "It asks vanished, which isn’t there any more." in text
         assert "It asks platform, in which nobody is who may approve." in text
         assert "It is for requests of platform, in which nobody is" in text
-    page = client.get(f"/rules/{rule.pk}/").content.decode()
+    page = client.get(f"/rules/{rule.pk}/").text
     assert '<option value="vanished" selected>vanished, isn’t there any more</option>' in page
     assert "approver, 1 person, 1 may approve" in page
     assert "platform, nobody" in page
@@ -168,7 +168,7 @@ def test_a_rule_offers_roles_and_teams_and_says_which_are_empty_or_gone(signed_i
     ApprovalRule.objects.update(enabled=False)
     assert not list(rules_check())
     account = Account.objects.get(name="sandbox")
-    assert "Platform, nobody" in client.get(f"/accounts/{account.pk}/edit/").content.decode()
+    assert "Platform, nobody" in client.get(f"/accounts/{account.pk}/edit/").text
 
 
 def test_a_webhook_of_a_team_hears_of_its_members_requests_alone(

@@ -51,7 +51,6 @@ EXCEPTIONS = {
     ("requests/list.html", "more"): "a disclosure within the filter bar, whose arrow is the bar's own icon",
     ("requests/new/_check.html", "callout"): "its title names it, and is no heading between the form's",
     ("requests/new/_tag_rows.html", "field"): "a group of inputs, which has a name but no label",
-    ("people/list.html", "check"): "Django draws the box and names it",
     ("rules/_requirements.html", "field"): "a group of rows, named by the panel",
 }
 

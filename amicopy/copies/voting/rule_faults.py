@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 from django.contrib.auth.models import Group, User
 
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.voting import team_power, voters
+
+Code = Literal["gone", "empty", "nobody"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Fault:
 
     rule: str
     group: str
-    code: str
+    code: Code
 
 
 def of_rules(rules: Collection[ApprovalRule]) -> list[list[Fault]]:
