@@ -1,13 +1,24 @@
-"""Texts that the database holds encrypted: addresses and signing keys of webhooks.
+"""Texts that the database holds encrypted: what webhooks need, secrets of access keys and of authenticator apps.
 
 Fernet (AES-128-CBC with an HMAC) of `cryptography`, with the keys in ENCRYPTION_KEYS: the first encrypts, all decrypt.
 Whoever reads the database, or a backup of it, without the settings learns none of them.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any, Protocol, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+
+
+class Sealed(Protocol):
+    """A row of the database with one secret."""
+
+    sealed_secret: Any
+
+
+Row = TypeVar("Row", bound=Sealed)
 
 
 class Unreadable(Exception):
@@ -38,6 +49,31 @@ def is_current(sealed: str) -> bool:
     except InvalidToken:
         return False
     return True
+
+
+def is_readable(sealed: str) -> bool:
+    """Whether any of the keys decrypts it."""
+    try:
+        unseal(sealed)
+    except Unreadable:
+        return False
+    return True
+
+
+def sealed_again(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+    """Of these rows, those whose secret the first key didn't encrypt, with it encrypted anew, to be stored; and those
+    that none of the keys decrypts."""
+    anew, lost = [], []
+    for row in rows:
+        if is_current(row.sealed_secret):
+            continue
+        try:
+            row.sealed_secret = seal(unseal(row.sealed_secret))
+        except Unreadable:
+            lost.append(row)
+        else:
+            anew.append(row)
+    return anew, lost
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ revoked. Everything else, whose it is, its end, its addresses, its revocation, i
 from collections.abc import Collection
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
@@ -64,37 +65,25 @@ def _today(row: ApiToken) -> bool:
 def seal_again(actor: Actor) -> tuple[int, list[str]]:
     """Encrypts secrets anew where the first of ENCRYPTION_KEYS didn't; returns how many those are, and the names of
     the access keys that none of the keys decrypts, which stay as they are."""
-    count, unreadable = 0, []
     with transaction.atomic():
         lock_chain()
-        for row in ApiToken.objects.exclude(sealed_secret="").select_for_update():
-            if sealing.is_current(row.sealed_secret):
-                continue
-            try:
-                row.sealed_secret = sealing.seal(sealing.unseal(row.sealed_secret))
-            except sealing.Unreadable:
-                unreadable.append(row.shown_id)
-                continue
+        anew, lost = sealing.sealed_again(_keys().select_for_update())
+        for row in anew:
             row.save(update_fields=["sealed_secret"])
-            count += 1
-        if count:
-            record("access_key.sealed_again", actor=actor, data={"access_keys": count})
-    return count, unreadable
+        if anew:
+            record("access_key.sealed_again", actor=actor, data={"access_keys": len(anew)})
+    return len(anew), [row.shown_id for row in lost]
 
 
 def unreadable() -> list[str]:
     """The names of the access keys whose secrets none of ENCRYPTION_KEYS decrypts."""
-    return [row.shown_id for row in ApiToken.objects.exclude(sealed_secret="") if not _readable(row)]
+    return [row.shown_id for row in _keys() if not sealing.is_readable(row.sealed_secret)]
 
 
 def sealed_before() -> int:
     """How many secrets the first of ENCRYPTION_KEYS didn't encrypt."""
-    return sum(not sealing.is_current(row.sealed_secret) for row in ApiToken.objects.exclude(sealed_secret=""))
+    return sum(not sealing.is_current(row.sealed_secret) for row in _keys())
 
 
-def _readable(row: ApiToken) -> bool:
-    try:
-        sealing.unseal(row.sealed_secret)
-    except sealing.Unreadable:
-        return False
-    return True
+def _keys() -> QuerySet[ApiToken]:
+    return ApiToken.objects.exclude(sealed_secret="")

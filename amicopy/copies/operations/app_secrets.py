@@ -12,27 +12,19 @@ from amicopy.notify import sealing
 def seal_again(actor: Actor) -> tuple[int, list[str]]:
     """Encrypts secrets anew where the first of ENCRYPTION_KEYS didn't; returns how many those are, and whose apps none
     of the keys decrypts, which stay as they are."""
-    count, lost = 0, []
     with transaction.atomic():
         lock_chain()
-        for app in _apps().select_for_update(of=("self",)):
-            if sealing.is_current(app.sealed_secret):
-                continue
-            try:
-                app.sealed_secret = sealing.seal(sealing.unseal(app.sealed_secret))
-            except sealing.Unreadable:
-                lost.append(f"the authenticator app of {app.person.username}")
-                continue
+        anew, lost = sealing.sealed_again(_apps().select_for_update(of=("self",)))
+        for app in anew:
             app.save(update_fields=["sealed_secret"])
-            count += 1
-        if count:
-            record("second_factor.sealed_again", actor=actor, data={"apps": count})
-    return count, lost
+        if anew:
+            record("second_factor.sealed_again", actor=actor, data={"apps": len(anew)})
+    return len(anew), [f"the authenticator app of {app.person.username}" for app in lost]
 
 
 def unreadable() -> list[str]:
     """Whose authenticator apps none of ENCRYPTION_KEYS decrypts."""
-    return [app.person.username for app in _apps() if not _readable(app)]
+    return [app.person.username for app in _apps() if not sealing.is_readable(app.sealed_secret)]
 
 
 def sealed_before() -> int:
@@ -42,11 +34,3 @@ def sealed_before() -> int:
 
 def _apps() -> QuerySet[SecondFactor]:
     return SecondFactor.objects.filter(kind=SecondFactor.Kind.TOTP).select_related("person")
-
-
-def _readable(app: SecondFactor) -> bool:
-    try:
-        sealing.unseal(app.sealed_secret)
-    except sealing.Unreadable:
-        return False
-    return True
