@@ -48,6 +48,11 @@ class Notice:
     callback: int | None = None
     requester: int | None = None
 
+    @classmethod
+    def of_account(cls, event: int, *, subject: str, text: str, path: str, kind: Kind = Kind.ACCOUNT) -> "Notice":
+        """Of how somebody signs in, which is about no request."""
+        return cls(event=event, kind=kind, request=0, round=0, subject=f"[amicopy] {subject}", text=text, path=path)
+
 
 class Unsent(Exception):
     """A try failed; the words are fit for an administrator's page and hold no secret.

@@ -22,7 +22,6 @@ from amicopy.audit.log import record
 from amicopy.copies.core import permissions
 from amicopy.copies.operations import second_factors
 from amicopy.notify import outbox
-from amicopy.notify.models import Kind
 from amicopy.notify.outbox import Notice
 from amicopy.web import second_factor, sessions, sign_on_sessions
 from amicopy.web.actor import actor_of, signed_in
@@ -79,12 +78,9 @@ def sign_in(request: HttpRequest, user: User, *, backend: str | None = None) -> 
 
 def _tell_of_password(user: User, event: int) -> None:
     """Tells administrators that the way in was used that stays for the day the provider fails."""
-    notice = Notice(
-        event=event,
-        kind=Kind.ACCOUNT,
-        request=0,
-        round=0,
-        subject=f"[amicopy] {user.username} signed in with a password",
+    notice = Notice.of_account(
+        event,
+        subject=f"{user.username} signed in with a password",
         text=f"{user.username} signed in with a password, which is hidden for everybody else. If nobody expects it, "
         "end their sessions by switching them off.",
         path=reverse("person", args=[user.pk]),

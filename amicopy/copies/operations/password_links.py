@@ -98,7 +98,7 @@ def _still_open(user: User) -> QuerySet[PasswordLink]:
 
 
 def _tell(user: User, event: int, kind: Kind, subject: str, text: str, path: str) -> None:
-    notice = Notice(event=event, kind=kind, request=0, round=0, subject=f"[amicopy] {subject}", text=text, path=path)
+    notice = Notice.of_account(event, kind=kind, subject=subject, text=text, path=path)
     outbox.put(notice, people=[user.pk], webhooks=False)
 
 

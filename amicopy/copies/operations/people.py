@@ -25,7 +25,6 @@ from amicopy.copies.operations import password_links
 from amicopy.copies.operations.names import like, mixed
 from amicopy.copies.voting import power
 from amicopy.notify import outbox
-from amicopy.notify.models import Kind
 from amicopy.notify.outbox import Notice
 
 # What an event says of a person; together the events say how everybody stands.
@@ -242,15 +241,7 @@ def _tell_both(user: User, old: str, event: AuditEvent, *, actor: Actor) -> None
         f"{actor.name} changed the e-mail address of your account {user.username} in amicopy. What amicopy has to tell "
         "you goes to the new one from now on. If you don't expect it, tell somebody else who runs amicopy."
     )
-    notice = Notice(
-        event=event.pk,
-        kind=Kind.ACCOUNT,
-        request=0,
-        round=0,
-        subject="[amicopy] Your e-mail address was changed",
-        text=text,
-        path=reverse("sign-in"),
-    )
+    notice = Notice.of_account(event.pk, subject="Your e-mail address was changed", text=text, path=reverse("sign-in"))
     outbox.put(notice, people=[user.pk], webhooks=False, also_to={user.pk: old})
 
 

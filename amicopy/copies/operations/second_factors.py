@@ -28,7 +28,6 @@ from amicopy.copies.core.token_models import digest_of
 from amicopy.copies.operations import people
 from amicopy.copies.voting import power
 from amicopy.notify import outbox, sealing
-from amicopy.notify.models import Kind
 from amicopy.notify.outbox import Notice
 
 ISSUER = "amicopy"
@@ -252,8 +251,5 @@ def _about(user: User) -> dict[str, object]:
 
 def _tell(user: User, event: AuditEvent, said: str) -> None:
     text = f"{said} If you don't expect it, tell somebody else who runs amicopy."
-    subject = "[amicopy] Your second factors"
-    notice = Notice(
-        event=event.pk, kind=Kind.ACCOUNT, request=0, round=0, subject=subject, text=text, path=reverse("sign-in")
-    )
+    notice = Notice.of_account(event.pk, subject="Your second factors", text=text, path=reverse("sign-in"))
     outbox.put(notice, people=[user.pk], webhooks=False)

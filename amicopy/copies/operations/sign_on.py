@@ -27,7 +27,6 @@ from amicopy.copies.core.models import Identity
 from amicopy.copies.core.roles import ROLES
 from amicopy.copies.operations import people, teams
 from amicopy.notify import outbox
-from amicopy.notify.models import Kind
 from amicopy.notify.outbox import Notice
 from amicopy.providers import Missing, Provider
 
@@ -195,12 +194,9 @@ def _tell_administrators(provider: Provider, user: User, event: int, why: Missin
         "give, and so will everybody who signs on until it does. docs/sign-on.md says what to set there.\n\n"
         f"Why: {WORDS[why]}"
     )
-    notice = Notice(
-        event=event,
-        kind=Kind.ACCOUNT,
-        request=0,
-        round=0,
-        subject=f"[amicopy] {provider.label} says nothing of people's groups",
+    notice = Notice.of_account(
+        event,
+        subject=f"{provider.label} says nothing of people's groups",
         text=text,
         path=reverse("person", args=[user.pk]),
     )
