@@ -6,6 +6,7 @@ So that whoever changes a file has to change an event, and whoever changes that 
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -40,7 +41,7 @@ def bundle(events: QuerySet[AuditEvent], *, files: Mapping[str, str], about: Ent
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     with transaction.atomic():
-        (event,) = record_all([_told(about, {"files": hashes})])
+        (event,) = record_all([replace(about, action=ACTION, data={"files": hashes})])
     rows = exports.Counted(lines.merged([events.order_by().filter(id__lte=event.pk)], oldest_first=True))
     first = events.order_by("id").values_list("id", flat=True).first() or event.pk
     pieces = exports.zipped(
@@ -51,17 +52,3 @@ def bundle(events: QuerySet[AuditEvent], *, files: Mapping[str, str], about: Ent
     )
     said: dict[str, Any] = {"format": "bundle", "request": about.request, "copy": about.copy, "newest": event.pk}
     return exports.told(pieces, rows, about=said, actor=about.actor)
-
-
-def _told(about: Entry, data: Mapping[str, Any]) -> Entry:
-    return Entry(
-        action=ACTION,
-        actor=about.actor,
-        request=about.request,
-        copy=about.copy,
-        requester=about.requester,
-        account=about.account,
-        region=about.region,
-        image_id=about.image_id,
-        data=data,
-    )

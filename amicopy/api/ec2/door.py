@@ -2,7 +2,6 @@
 happens. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html"""
 
 import uuid
-from dataclasses import replace
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -17,6 +16,7 @@ from amicopy.aws.query_protocol import Unfit, members_of
 from amicopy.client_address import address_of
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.operations import tokens
+from amicopy.logs import correlation
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -25,7 +25,7 @@ FORM = "application/x-www-form-urlencoded"
 @login_not_required
 def ec2(request: HttpRequest) -> HttpResponse:
     """One call. Its id in the answer is that of its events in the history."""
-    request_id = uuid.uuid4()
+    request_id = correlation.current()
     try:
         said = _said(request, request_id)
     except Unfit as unfit:
@@ -42,7 +42,7 @@ def ec2(request: HttpRequest) -> HttpResponse:
 def _said(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     _check(request)
     key, region = signer_of(request)
-    actor = replace(tokens.actor_with(key, address=address_of(request)), correlation_id=request_id)
+    actor = tokens.actor_with(key, address=address_of(request))
     members = members_of(request.body)
     if members.get("DryRun"):
         copy_requests.check(key, region, members)

@@ -68,25 +68,16 @@ def of(copy: ImageCopy, sizes: Iterable[int] | None) -> Actual:
 
 def keep(copy: ImageCopy, actual: Actual, *, at: datetime) -> None:
     """Fills in the row of a copy that is there now; in the transaction that tells it."""
+    found = {
+        "currency": actual.currency,
+        "bytes": actual.bytes,
+        "less": actual.less,
+        "once": actual.once,
+        "month": actual.month,
+        "kept_from": at,
+    }
     CopyCost.objects.update_or_create(
-        copy=copy,
-        defaults={
-            "currency": actual.currency,
-            "bytes": actual.bytes,
-            "less": actual.less,
-            "once": actual.once,
-            "month": actual.month,
-            "kept_from": at,
-        },
-        create_defaults={
-            "currency": actual.currency,
-            "bytes": actual.bytes,
-            "less": actual.less,
-            "once": actual.once,
-            "month": actual.month,
-            "kept_from": at,
-            "approved_at": copy.queued_at or at,
-        },
+        copy=copy, defaults=found, create_defaults={**found, "approved_at": copy.queued_at or at}
     )
 
 
@@ -104,9 +95,7 @@ def ended(places: Iterable[tuple[str, str, str]], *, at: datetime) -> None:
 
 def band(row: CopyCost) -> Amount:
     """What a copy did cost once: all of it, or less where that isn't known."""
-    if row.once is None:
-        return Amount(None, None)
-    return Amount(Decimal(0) if row.less else row.once, row.once)
+    return _band(row, row.once)
 
 
 def estimated(amount: Decimal | None) -> Amount:
@@ -116,6 +105,8 @@ def estimated(amount: Decimal | None) -> Amount:
 
 def month_band(row: CopyCost) -> Amount:
     """The same of a month of storage."""
-    if row.month is None:
-        return Amount(None, None)
-    return Amount(Decimal(0) if row.less else row.month, row.month)
+    return _band(row, row.month)
+
+
+def _band(row: CopyCost, most: Decimal | None) -> Amount:
+    return Amount(most, most) if most is None or not row.less else Amount(Decimal(0), most)
