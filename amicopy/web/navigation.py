@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
 from django.urls import reverse
 
 from amicopy.copies.operations import proposal_queries
-from amicopy.web.approval_queue import waiting_numbers
+from amicopy.web import approval_queue
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ _ADMINISTRATION = (
 )
 
 
+# More than this isn't counted: the menu is on every page.
+MOST = 99
+
+
 @dataclass(frozen=True)
 class Line:
     """An entry as a page shows it: `here` while the page belongs to it, `waiting` is how many wait there."""
@@ -67,7 +72,12 @@ class Line:
     @property
     def number(self) -> str:
         """How many wait, as far as there is room."""
-        return "99+" if self.waiting > 99 else str(self.waiting)
+        return f"{MOST}+" if self.waiting > MOST else str(self.waiting)
+
+    @property
+    def words(self) -> str:
+        """The same for whoever hears it."""
+        return f"more than {MOST}" if self.waiting > MOST else str(self.waiting)
 
 
 @dataclass(frozen=True)
@@ -79,11 +89,15 @@ class Navigation:
     may_submit: bool
 
 
-def navigation_of(user: User | AnonymousUser, name: str) -> Navigation:
-    """The menu as this person sees it on the page whose address has this name; empty for a page without one."""
+def navigation_of(request: HttpRequest | None, name: str) -> Navigation:
+    """The menu as whoever asks sees it on the page whose address has this name; empty for a page without one."""
+    user = getattr(request, "user", None) or AnonymousUser()
     waiting = {}
-    if isinstance(user, User):
-        waiting = {"approvals": len(waiting_numbers(user)), "changes": proposal_queries.waiting_for(user)}
+    if request is not None and isinstance(user, User):
+        waiting = {
+            "approvals": approval_queue.wanted(request).count(MOST + 1),
+            "changes": proposal_queries.waiting_for(user),
+        }
     return Navigation(
         _lines(_DAILY, user, name, waiting),
         _lines(_ADMINISTRATION, user, name, waiting),

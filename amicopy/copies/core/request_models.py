@@ -60,6 +60,9 @@ class CopyRequest(models.Model):
     hash_version = models.PositiveSmallIntegerField(default=HASH_VERSION)
     # Who has to approve: [{"group": name, "count": n}, ...], frozen at submission. Empty: nobody has to.
     plan = models.JSONField(default=list)
+    # A digest of the plan while nobody has voted on it, so that those which wait alike are looked at as one, see
+    # `voting.pending_votes`; empty: each is looked at by itself.
+    unvoted_plan = models.CharField(max_length=16, blank=True, db_default="")
     # Whose rules ask for it: [{"id", "name", "version", "destinations", "requirements"}, ...].
     rules = models.JSONField(default=list)
     # What the look-ups knew of the source and the destinations at submission; shown to the approver.
@@ -142,6 +145,12 @@ class CopyRequest(models.Model):
             models.Index(fields=("SourceImageId",), name="request_by_source"),
             models.Index(fields=("Name",), name="request_by_name"),
             models.Index(fields=("correlation", "-id"), name="request_by_correlation"),
+            # What waits for a decision, in the order of the queue, with all that says for whom.
+            models.Index(
+                fields=("-risky", "submitted_at", "id", "unvoted_plan", "requester"),
+                condition=Q(state=RequestState.PENDING),
+                name="request_to_decide_on",
+            ),
             models.Index(
                 fields=("look_again_at",),
                 condition=Q(look_again_at__isnull=False),
@@ -217,6 +226,7 @@ class Decision(models.Model):
     class Meta:
         ordering = ("decided_at", "id")
         default_permissions = ()
+        indexes = (models.Index(fields=("decided_by", "-decided_at", "-request"), name="decision_by_person"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("request", "round", "decided_by"),

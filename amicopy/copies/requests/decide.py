@@ -289,6 +289,9 @@ def _has_decided(request: CopyRequest, user: User, kind: Kind) -> bool:
 
 
 def _store(request: CopyRequest, user: User, kind: Kind, reason: str, *, on_behalf_of: User | None = None) -> Decision:
+    if request.unvoted_plan:
+        CopyRequest.objects.filter(pk=request.pk).update(unvoted_plan="")
+        request.unvoted_plan = ""
     return Decision.objects.create(
         request=request,
         round=request.round,

@@ -22,7 +22,7 @@ from amicopy.copies.lookups import snapshot
 from amicopy.copies.requests import follow_ups, look_again, submission_reasons
 from amicopy.copies.requests.submission_reasons import Anyway, not_accepted, reason_errors
 from amicopy.copies.rules.case import Case
-from amicopy.copies.voting import fact_table, facts, left_out, rulebook, voters, votes
+from amicopy.copies.voting import fact_table, facts, left_out, pending_votes, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
@@ -104,6 +104,7 @@ class Submission:
             "content_hash": content_hash(content),
             "hash_version": HASH_VERSION,
             "plan": plans.plan,
+            "unvoted_plan": pending_votes.key_of(plans.plan),
             "rules": plans.rules,
             "lookups": dict(self.lookups),
             "estimate": dict(seen.evidence.estimate) if seen.evidence else {},

@@ -232,6 +232,8 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         request.round += 1
         voided = edited or expected == RequestState.EXPIRED
         request.account = handed_in.account
+        if not voided and request.decisions.filter(round__gte=request.votes_from_round).exists():
+            columns["unvoted_plan"] = ""
         event = move_request(
             request,
             RequestState.PENDING,

@@ -6,7 +6,6 @@ from functools import cache, lru_cache
 from typing import Any
 
 from django import template
-from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
@@ -291,7 +290,7 @@ def navigation(context: Mapping[str, Any]) -> Navigation:
     """The menu of the person on the page that is drawn."""
     request: HttpRequest | None = context.get("request")
     match = request.resolver_match if request else None
-    return navigation_of(context.get("user") or AnonymousUser(), (match and match.url_name) or "")
+    return navigation_of(request, (match and match.url_name) or "")
 
 
 @register.simple_tag

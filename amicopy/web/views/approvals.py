@@ -54,10 +54,10 @@ def queue_page(
     queue = request.GET.get("queue", "")
     queue = queue if queue in QUEUES else "mine"
     search = Search.of(request.GET)
-    numbers = approval_queue.waiting_numbers(user)
+    waits = approval_queue.wanted(request)
     rows_in = {
-        "mine": approval_queue.waiting_for(user, numbers),
-        "others": approval_queue.waiting_for_others(user, numbers),
+        "mine": approval_queue.waiting_for(waits),
+        "others": approval_queue.waiting_for_others(waits),
         "decided": approval_queue.decided_by(user),
     }
     found = search.apply(rows_in[queue], user)
@@ -163,7 +163,7 @@ def queue_fragment(
     if queue == "mine" and not place["more"]:
         # Of the same kind the oldest come first: what is new comes after the last page, or among those that have to be
         # looked at closely.
-        others = approval_queue.waiting_for(user, approval_queue.waiting_numbers(user)).exclude(pk__in=numbers)
+        others = approval_queue.waiting_for(approval_queue.wanted(request)).exclude(pk__in=numbers)
         context["newer"] = len(_page(search.apply(others, user), queue, user, asked).rows)
     return render(request, "_approvals.html", context)
 

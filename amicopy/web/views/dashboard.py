@@ -21,6 +21,7 @@ from amicopy.copies.core.reasons import NEEDS
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.web import approval_queue, charts, conditional_polls, estimates
 from amicopy.web.actor import signed_in
+from amicopy.web.request_filters import MOST_COUNTED
 from amicopy.web.status import first_wait
 from amicopy.web.views.costs import month_of
 from amicopy.web.views.requests import drawn
@@ -53,14 +54,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     copies = ImageCopy.objects.filter(request__in=visible, round=F("request__round"))
     paused = request.GET.get("live") == "off"
     decides = user.has_perm("copies.decide_request")
-    numbers = approval_queue.waiting_numbers(user)
+    waits = approval_queue.wanted(request)
     waiting_now = list(
-        approval_queue.waiting_for(user, numbers)
+        approval_queue.waiting_for(waits)
         .select_related("requester__service")
         .prefetch_related("requester__service__owners")[:MOST]
     )
     tiles = _tiles(user, visible, copies) | {
-        "waiting": len(numbers),
+        "waiting": waits.count(MOST_COUNTED + 1),
         "oldest": waiting_now[0].submitted_at if waiting_now else None,
     }
     context = {

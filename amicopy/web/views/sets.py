@@ -23,7 +23,7 @@ def set_page(request: HttpRequest, number: int) -> HttpResponse:
     if made is None or not rows:
         raise Http404
     conditional_polls.tag(request, stamps_of([row.pk for row in rows]))
-    waiting = approval_queue.waiting_for(user, approval_queue.waiting_numbers(user))
+    waiting = approval_queue.waiting_for(approval_queue.wanted(request))
     context: dict[str, Any] = {
         "made": made,
         "total": len(rows),
