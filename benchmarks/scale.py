@@ -55,9 +55,7 @@ def _people(count: int) -> list[User]:
     made = User.objects.bulk_create(User(username=f"person-{number}", password="!") for number in range(count))
     membership = User.groups.through
     requesters = Group.objects.get(name="requester")
-    membership.objects.bulk_create(
-        membership(user=user, group=group) for user in made for group in (team, requesters)
-    )
+    membership.objects.bulk_create(membership(user=user, group=group) for user in made for group in (team, requesters))
     return made
 
 
@@ -191,5 +189,3 @@ def _decisions(rows: Sequence[CopyRequest], everything: User, approver: User) ->
 def _finish() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-
-

@@ -96,6 +96,9 @@ class ImageCopy(Missable):
             ),
             models.Index(fields=("lease_id",), condition=Q(lease_id__isnull=False), name="copy_by_lease"),
             models.Index(fields=("finished_at",), name="copy_by_finish"),
+            models.Index(fields=("state", "finished_at"), name="copy_by_outcome"),
+            # What only a person can bring on, among all that is there.
+            models.Index(fields=("wait_code",), condition=Q(next_step_at__isnull=False), name="copy_by_wait"),
             models.Index(fields=("mark",), name="copy_by_mark"),
             models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),
         )

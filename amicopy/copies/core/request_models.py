@@ -25,14 +25,19 @@ if TYPE_CHECKING:
     from amicopy.copies.core.copy_models import ImageCopy
 
 
+def requesters_seen_by(user: "User") -> list[int] | None:
+    """Whose requests this person may see; None: everybody's. As numbers, so that their index is used."""
+    if user.has_perm("copies.view_all_requests"):
+        return None
+    return [user.pk, *user.services.values_list("user", flat=True)]
+
+
 class CopyRequestQuerySet(models.QuerySet["CopyRequest"]):
     def visible_to(self, user: "User") -> "CopyRequestQuerySet":
         """The requests this person may see: all with the permission for that, otherwise their own and those of services
         they own."""
-        if user.has_perm("copies.view_all_requests"):
-            return self
-        # As numbers, so that their index is used.
-        return self.filter(requester__in=[user.pk, *user.services.values_list("user", flat=True)])
+        seen = requesters_seen_by(user)
+        return self if seen is None else self.filter(requester__in=seen)
 
 
 class CopyRequest(models.Model):
@@ -147,8 +152,7 @@ class CopyRequest(models.Model):
             models.Index(fields=("correlation", "-id"), name="request_by_correlation"),
             # What waits for a decision, in the order of the queue, with all that says for whom.
             models.Index(
-                fields=("-risky", "submitted_at", "id", "unvoted_plan", "requester"),
-                condition=Q(state=RequestState.PENDING),
+                fields=("state", "-risky", "submitted_at", "id", "unvoted_plan", "requester"),
                 name="request_to_decide_on",
             ),
             models.Index(

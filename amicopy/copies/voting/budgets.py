@@ -4,7 +4,7 @@ A team's month is what AWS would bill for its copies at most: what was approved 
 storage for every copy that is kept. A team is a group that is no role; a person may be in several, and counts for each.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -52,6 +52,42 @@ def spent(costs: QuerySet[CopyCost], begin: datetime, end: datetime) -> Spent:
         unknown=Count("pk", filter=(approved & Q(o__isnull=True)) | (kept & Q(m__isnull=True))),
     )
     return Spent(found["once"] or Decimal(0), found["month"] or Decimal(0), found["unknown"])
+
+
+def spent_by(
+    costs: QuerySet[CopyCost], months: Sequence[tuple[datetime, datetime]]
+) -> dict[tuple[int, str], list[Spent]]:
+    """The same for each of several months, by who asked and the Region it went to; in one statement."""
+    sums: dict[str, Sum | Count] = {}
+    for at, (begin, end) in enumerate(months):
+        approved = Q(approved_at__gte=begin, approved_at__lt=end)
+        kept = Q(approved_at__lt=end) & (Q(kept_until__isnull=True) | Q(kept_until__gte=begin))
+        sums |= {
+            f"once_{at}": Sum("o", filter=approved),
+            f"month_{at}": Sum("m", filter=kept),
+            f"unknown_{at}": Count("pk", filter=(approved & Q(o__isnull=True)) | (kept & Q(m__isnull=True))),
+        }
+    priced = costs.annotate(o=Coalesce("once", "estimated_once"), m=Coalesce("month", "estimated_month"))
+    key = ("copy__request__requester", "copy__DestinationRegion")
+    return {
+        (requester, region): [Spent(*_amounts(values[3 * at : 3 * at + 3])) for at in range(len(months))]
+        for requester, region, *values in priced.order_by().values_list(*key).annotate(**sums)
+    }
+
+
+def _amounts(values: Sequence[Any]) -> tuple[Decimal, Decimal, int]:
+    once, month, unknown = values
+    return once or Decimal(0), month or Decimal(0), unknown
+
+
+def total_of(parts: Iterable[Spent]) -> Spent:
+    """Several of them together."""
+    found = list(parts)
+    return Spent(
+        sum((each.once for each in found), Decimal(0)),
+        sum((each.month for each in found), Decimal(0)),
+        sum(each.unknown for each in found),
+    )
 
 
 def month_of(moment: datetime) -> tuple[datetime, datetime]:

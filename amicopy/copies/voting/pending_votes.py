@@ -7,7 +7,7 @@ is looked at once, however many they are. Those with a vote that may count are f
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from django.contrib.auth.models import User
@@ -34,6 +34,7 @@ class Wanted:
 
     user: User
     pending: CopyRequestQuerySet
+    _counted: dict[str, int] = field(default_factory=dict, compare=False)
 
     @cached_property
     def condition(self) -> Q:
@@ -42,8 +43,12 @@ class Wanted:
 
     def count(self, most: int) -> int:
         """How much of it there is; stops at `most`. Looks at votes only where those without one are fewer."""
-        unvoted = self.pending.filter(self._unvoted).order_by()[:most].count() if self._unvoted != NOBODY else 0
-        return unvoted if unvoted == most else min(most, unvoted + len(self._voted))
+        looked_for, found = self._counted.get("up to", 0), self._counted.get("found", 0)
+        if found == looked_for < most:
+            found = self.pending.filter(self._unvoted).order_by()[:most].count() if self._unvoted != NOBODY else 0
+            found = found if found == most else min(most, found + len(self._voted))
+            self._counted.update({"up to": most, "found": found})
+        return min(most, found)
 
     @cached_property
     def _of_others(self) -> CopyRequestQuerySet:
@@ -52,10 +57,14 @@ class Wanted:
         return self.pending.exclude(requester=self.user)
 
     @cached_property
+    def _me(self) -> Decider:
+        return voters.decider(self.user)
+
+    @cached_property
     def _voted(self) -> frozenset[int]:
         """The numbers of those with a vote, and of those that nothing is known of without looking."""
-        rows = self._of_others.filter(unvoted_plan="").only(*COLUMNS)
-        return frozenset(voters.waiting_for(self.user, rows))
+        rows = list(self._of_others.filter(unvoted_plan="").only(*COLUMNS).order_by())
+        return frozenset(voters.votes_of(self.user, rows, me=self._me) if rows else ())
 
     @cached_property
     def _unvoted(self) -> Q:
@@ -69,7 +78,7 @@ class Wanted:
         return self._fitting(plans, {requester for _, requester, _ in kinds})
 
     def _fitting(self, plans: dict[str, Plan], requesters: Collection[int]) -> Q:
-        me = voters.decider(self.user)
+        me = self._me
         hands = power.hands_in({*requesters, *(each.pk for each in me.people)})
         found = NOBODY
         for person in me.people:

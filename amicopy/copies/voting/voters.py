@@ -178,13 +178,13 @@ def decider(user: User) -> Decider:
     return Decider(user, people, groups_of(deciders().filter(pk__in=[person.pk for person in people])))
 
 
-def votes_of(user: User, requests: Iterable[CopyRequest]) -> dict[int, Vote]:
+def votes_of(user: User, requests: Iterable[CopyRequest], *, me: Decider | None = None) -> dict[int, Vote]:
     """For those pending requests that this person can bring on, by number: their own vote if that helps, else the
-    first handed one that does."""
+    first handed one that does. `me` is the person as `decider` knows them, where that is at hand."""
     pending = [request for request in requests if request.requester_id != user.pk]
     if not pending or not user.has_perm("copies.decide_request"):
         return {}
-    me, given = decider(user), counted(pending)
+    me, given = me or decider(user), counted(pending)
     hands = hands_about(me, pending, given.values())
     found = {request.pk: _helping(me, request, given[request.pk], hands) for request in pending}
     return {number: vote for number, vote in found.items() if vote is not None}

@@ -17,9 +17,10 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.requests import verbs
 from amicopy.web import approval_queue, conditional_polls, queue_entries
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.capped_counts import counts
 from amicopy.web.pagination import Page, page_by
 from amicopy.web.queue_entries import Entry, Problem, drawn, entries_of
-from amicopy.web.request_filters import Search, count_of, requesters, row_number
+from amicopy.web.request_filters import MOST_COUNTED, Search, requesters, row_number
 from amicopy.web.typed_reason import reason_of
 from amicopy.web.views.requests import region_choices
 
@@ -70,7 +71,7 @@ def queue_page(
     conditional_polls.tag(request, _stamps(numbers_shown))
     place = _place(request.GET) | {"more": "1" if page.following else ""}
     accounts = list(Account.objects.order_by("name"))
-    total = count_of(found)
+    counted = counts(user, {name: (rows, MOST_COUNTED + 1) for name, rows in (rows_in | {"total": found}).items()})
     context = {
         "queue": queue,
         "queues": [
@@ -78,12 +79,12 @@ def queue_page(
                 "name": name,
                 "words": words,
                 "address": f"?queue={name}" if name != "mine" else "?",
-                "count": count_of(rows_in[name]),
+                "count": counted[name],
                 "here": name == queue,
             }
             for name, words in QUEUES.items()
         ],
-        "total": total,
+        "total": counted["total"],
         "mine": queue == "mine",
         "nothing": _nothing(search, queue),
         "previous": search.address(queue=queue, before=str(page.previous)) if page.previous else "",

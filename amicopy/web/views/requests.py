@@ -16,9 +16,10 @@ from amicopy.copies.core.models import Account, CopyRequest, CopyRequestQuerySet
 from amicopy.copies.core.states import REQUEST_OPEN
 from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
+from amicopy.web.capped_counts import counts
 from amicopy.web.models import SavedView
 from amicopy.web.pagination import PAGE, page_of
-from amicopy.web.request_filters import ENDED, MINE, OUTCOMES, VIEWS, Search, count_of, requesters, row_number
+from amicopy.web.request_filters import ENDED, MINE, MOST_COUNTED, OUTCOMES, VIEWS, Search, requesters, row_number
 
 # What a row of the list shows of its copies.
 COPY_COLUMNS = (
@@ -49,6 +50,11 @@ def request_list(request: HttpRequest) -> HttpResponse:
     saved_now = next((view for view in saved if view.address == search.address()), None)
     any_there = bool(page.rows) or visible.exists()
     newest = _newest() if page.previous is None and search.sort == "newest" else None
+    views = _views(mine=everyone and user.has_perm("copies.submit_request"))
+    most = MOST_COUNTED + 1
+    counted = counts(
+        user, {view.view: (view.apply(visible, user), most) for view, _ in views} | {"total": (found, most)}
+    )
     rows = rows_context(request, page.rows, search, newest=newest)
     stamps = stamps_of([row.pk for row in page.rows])
     conditional_polls.tag(request, stamps)
@@ -62,12 +68,12 @@ def request_list(request: HttpRequest) -> HttpResponse:
                     "name": view.view,
                     "words": words,
                     "address": view.address(),
-                    "count": count_of(view.apply(visible, user)),
+                    "count": counted[view.view],
                     "here": view.view == search.view and saved_now is None,
                 }
-                for view, words in _views(mine=everyone and user.has_perm("copies.submit_request"))
+                for view, words in views
             ],
-            "total": count_of(found),
+            "total": counted["total"],
             "previous": search.address(before=str(page.previous)) if page.previous else "",
             "following": search.address(after=str(page.following)) if page.following else "",
             "regions": region_choices(accounts),
