@@ -26,7 +26,7 @@ from benchmarks import scale
 from benchmarks.figures import Figure
 
 FEW, MANY = 1_000, 100_000
-ROUNDS = 9
+ROUNDS = 5
 MOST_STATEMENTS = 25
 SERVER = "postgres://postgres@127.0.0.1:5432/"
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +53,7 @@ PAGES: Mapping[str, str] = {
     "approvals for others": "/approvals/?queue=others",
     "approvals decided": "/approvals/?queue=decided",
     "audit": "/audit/",
-    "audit of a person": "/audit/?actor=person-7",
+    "audit of a person": "/audit/?actor=person-1",
     "audit by name": "/audit/?q=al2023-000007",
     "costs": "/costs/",
     "costs of a team": "/costs/?team=platform",

@@ -10,8 +10,9 @@ from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from amicopy.copies.core.models import Account, CopyCost, CopyRequest, Decision, ImageCopy, RequestSet
+from amicopy.copies.core.models import Account, CopyCost, CopyRequest, Decision, ImageCopy, RequestSet, RequestWords
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.voting.pending_votes import key_of
 from benchmarks import events
 
 REGIONS = (
@@ -44,6 +45,7 @@ def fill(requests: int) -> User:
             made = CopyRequest.objects.bulk_create(_requests(numbers, requests, people, accounts, approver, chance))
             copies = ImageCopy.objects.bulk_create(map(_copy, made, numbers))
             CopyCost.objects.bulk_create(_costs(copies, made))
+            RequestWords.objects.bulk_create(map(_words, made, numbers))
             Decision.objects.bulk_create(_decisions(made, everything, approver))
     events.fill(10 * requests)
     _finish()
@@ -102,6 +104,7 @@ def _requests(
             Name=f"golden-al2023-{number:06}",
             content_hash=f"{number:064x}",
             plan=plan if pending else PLAN,
+            unvoted_plan=key_of(plan) if pending and plan is not TWO else "",
             rules=[{"id": 1, "name": "Everything", "version": 1, "requirements": plan if pending else PLAN}],
             risky=number % 3 == 0,
             in_set=in_set if number - numbers[0] < 10 else None,
@@ -152,6 +155,10 @@ def _copy(row: CopyRequest, number: int) -> ImageCopy:
         finished_at=row.finished_at,
         next_step_at=timezone.now() + timedelta(minutes=1) if state == CopyState.COPYING else None,
     )
+
+
+def _words(row: CopyRequest, number: int) -> RequestWords:
+    return RequestWords(request=row, words=f"{row.Name}\nteam=team-{number % 40}")
 
 
 def _costs(copies: Sequence[ImageCopy], rows: Sequence[CopyRequest]) -> Iterator[CopyCost]:

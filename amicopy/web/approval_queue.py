@@ -49,7 +49,7 @@ def decided_by(user: User) -> CopyRequestQuerySet:
         mine=FilteredRelation("decisions", condition=Q(decisions__decided_by=user))
     )
     rows = rows.filter(~Exists(later), mine__isnull=False).annotate(my_decision_at=F("mine__decided_at"))
-    return rows.order_by("-my_decision_at", "-pk")
+    return rows.order_by("-my_decision_at", "-pk")  # type: ignore[misc]  # annotated
 
 
 def decisions_that_stand(row: CopyRequest) -> list[Decision]:

@@ -6,12 +6,13 @@ from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
 from amicopy.copies.core.models import CopyRequest, CopyRequestQuerySet, ImageCopy
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.web.request_search import BIG, matching, row_number
 
 VIEWS: Mapping[str, tuple[str, Q]] = {
     "all": ("All", Q()),
@@ -43,7 +44,6 @@ OUTCOMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "failed": ("Failed", (CopyState.FAILED,)),
     "ended": ("Available or failed", (CopyState.AVAILABLE, CopyState.FAILED)),
 }
-BIG = 2**63
 # Counts stop here: an exact number of thousands helps nobody and would cost a look at every row.
 MOST_COUNTED = 1000
 
@@ -95,7 +95,7 @@ class Search:
         """The rows that fit; "me" and "Mine" are this person's."""
         rows = rows.filter(requester=user) if self.view == MINE[0] else rows.filter(VIEWS[self.view][1])
         if self.q:
-            rows = rows.filter(_matching(self.q))
+            rows = rows.filter(matching(self.q))
         if self.region:
             rows = rows.filter(Exists(ImageCopy.objects.filter(request=OuterRef("pk"), DestinationRegion=self.region)))
         if self.by:
@@ -104,12 +104,16 @@ class Search:
             rows = rows.filter(account__account_id=self.account)
         if self.set:
             rows = rows.filter(in_set=int(self.set))
-        if self.ended or self.outcome:
-            rows = rows.filter(Exists(self._ended_copies()))
+        if self.ended:
+            # What ended in a short time are a few, found by when; each request is looked at for what is common only.
+            copies = ImageCopy.objects.filter(round=F("request__round")).order_by()
+            rows = rows.filter(pk__in=self._ended(copies).values("request"))
+        elif self.outcome:
+            copies = ImageCopy.objects.filter(request=OuterRef("pk"), round=OuterRef("round"))
+            rows = rows.filter(Exists(self._ended(copies)))
         return rows
 
-    def _ended_copies(self) -> QuerySet[ImageCopy]:
-        copies = ImageCopy.objects.filter(request=OuterRef("pk"), round=OuterRef("round"))
+    def _ended(self, copies: QuerySet[ImageCopy]) -> QuerySet[ImageCopy]:
         if self.outcome:
             copies = copies.filter(state__in=OUTCOMES[self.outcome][1])
         if self.ended in ENDED:
@@ -118,31 +122,6 @@ class Search:
             midnight = timezone.make_aware(datetime.combine(day, time.min))
             copies = copies.filter(finished_at__gte=midnight, finished_at__lt=midnight + timedelta(days=1))
         return copies
-
-
-def count_of(rows: CopyRequestQuerySet) -> int:
-    """How many rows there are; one more than MOST_COUNTED stands for any more."""
-    return rows.order_by()[: MOST_COUNTED + 1].count()
-
-
-def _matching(text: str) -> Q:
-    """A request's number, the ID of its source or of a new AMI, part of its name or its requester's."""
-    if text.lower().startswith("ami-"):
-        made = ImageCopy.objects.filter(ImageId=text.lower()).values("request")
-        return Q(SourceImageId=text.lower()) | Q(pk__in=made)
-    found = Q(Name__icontains=text) | Q(requester__username__icontains=text)
-    number = row_number(text.removeprefix("#"))
-    if number is not None:
-        found |= Q(pk=number)
-    return found
-
-
-def row_number(text: str | None) -> int | None:
-    """A request's number from an address; None for what can't be one."""
-    if not text or not (text.isascii() and text.isdecimal()) or len(text) > 19:
-        return None
-    number = int(text)
-    return number if number < BIG else None
 
 
 def _day(text: str) -> date | None:
@@ -162,3 +141,6 @@ def requesters() -> list[str]:
     """The names of those who have asked for copies, at most 200."""
     asked = Exists(CopyRequest.objects.filter(requester=OuterRef("pk")))
     return list(User.objects.filter(asked).order_by("username").values_list("username", flat=True)[:200])
+
+
+__all__ = ("BIG", "ENDED", "MINE", "MOST_COUNTED", "OUTCOMES", "SORTS", "VIEWS", "Search", "requesters", "row_number")

@@ -100,6 +100,7 @@ class ImageCopy(Missable):
             # What only a person can bring on, among all that is there.
             models.Index(fields=("wait_code",), condition=Q(next_step_at__isnull=False), name="copy_by_wait"),
             models.Index(fields=("mark",), name="copy_by_mark"),
+            models.Index(fields=("ImageId",), name="copy_by_image"),
             models.Index(fields=("account", "DestinationRegion", "Name"), name="copy_by_name"),
         )
 

@@ -25,6 +25,7 @@ from amicopy.copies.core.policy_models import ApprovalRule, Delegation, FreezeWi
 from amicopy.copies.core.power_models import Grant, PasswordLink, ServiceAccount
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.request_models import CopyRequest, CopyRequestQuerySet, Decision
+from amicopy.copies.core.request_words import RequestWords
 from amicopy.copies.core.set_models import RequestSet
 from amicopy.copies.core.team_models import Team
 from amicopy.copies.core.token_models import ApiToken
@@ -60,6 +61,7 @@ __all__ = (
     "RecoveryCode",
     "RegionCheck",
     "RequestSet",
+    "RequestWords",
     "SecondFactor",
     "SeenLeftover",
     "ServiceAccount",

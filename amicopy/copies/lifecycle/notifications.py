@@ -1,8 +1,8 @@
 """Who is told of what happened to a request, and in which words. Called with the audit event of the change, in its
 transaction; `notify` sends."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState
 from amicopy.copies.lifecycle.request_summary import RequestSummary, quoted
 from amicopy.copies.rules import cautions
 from amicopy.copies.voting import voters, votes
+from amicopy.copies.voting.fact_table import Told
 from amicopy.notify import outbox
 from amicopy.notify.models import Kind
 from amicopy.notify.outbox import Notice
@@ -31,10 +32,12 @@ class Story:
     event: AuditEvent
     request: CopyRequest
     copies: list[ImageCopy]
+    # What sets the request apart, where that is at hand.
+    told: Sequence[Told] | None = None
 
     @cached_property
     def summary(self) -> RequestSummary:
-        return RequestSummary(self.request, self.copies)
+        return RequestSummary(self.request, self.copies, self.told)
 
     @property
     def places(self) -> str:
@@ -62,9 +65,10 @@ class Story:
         return f"\nReason: {quoted(reason)}" if reason else ""
 
 
-def ask(event: AuditEvent, request: CopyRequest) -> None:
-    """Tells everybody whose vote could bring a submitted request on; nobody when it needs none."""
-    story = _story(event, request)
+def ask(event: AuditEvent, request: CopyRequest, told: Sequence[Told] | None = None) -> None:
+    """Tells everybody whose vote could bring a submitted request on; nobody when it needs none. `told` is what sets it
+    apart, where that is at hand."""
+    story = replace(_story(event, request), told=told)
     first = f"{named(request.requester)} asks for a copy of {request.SourceImageId} in {request.SourceRegion}."
     _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {request.Name} to {story.places}", first)
 
@@ -200,9 +204,12 @@ TELLERS: Mapping[str, Teller] = {
 
 def _to_whom_it_waits_for(story: Story, kind: Kind, subject: str, first: str) -> None:
     request = story.request
-    people = voters.who_can_help(request)
+    if not request.plan:
+        return
+    given = voters.counted([request])[request.pk]
+    people = voters.who_can_help(request, given)
     if people:
-        waits = f"Waits for: {votes.words(voters.still_needed(request))}{_expiry(request)}"
+        waits = f"Waits for: {votes.words(votes.missing(request.plan, given.groups))}{_expiry(request)}"
         about = "\n".join(story.summary.lines)
         text = f"{first}\n\n{story.facts}\n{about}\n{waits}{_warnings(story)}"
         outbox.put(_notice(story, kind, subject, text), people=[person.pk for person in people])

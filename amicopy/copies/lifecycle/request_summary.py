@@ -26,10 +26,14 @@ class RequestSummary:
 
     request: CopyRequest
     copies: Sequence[ImageCopy]
+    # What sets it apart, where that is known already.
+    known: Sequence[Told] | None = None
 
     @cached_property
-    def told(self) -> list[Told]:
+    def told(self) -> Sequence[Told]:
         """What sets it apart."""
+        if self.known is not None:
+            return self.known
         (evidence,) = fact_evidence.evidence_of([(self.request, self.copies)])
         return fact_table.tell([copy.call() for copy in self.copies], evidence)
 

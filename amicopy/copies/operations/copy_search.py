@@ -5,10 +5,11 @@ A bounded number of requests is looked through for words, the newest first, as t
 
 from collections.abc import Sequence
 
+from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from amicopy.audit.event_queries import IMAGE, NUMBER, REGION, WINDOW, Filter
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, Decision, ImageCopy
 
 # More than anybody reads; the question has to be narrower then.
 MOST = 25
@@ -54,7 +55,9 @@ def _of_requests(asked: Filter) -> Q:
     if asked.account:
         wanted &= Q(account__account_id=asked.account)
     if asked.actor:
-        wanted &= Q(requester__username=asked.actor) | Q(decisions__decided_by__username=asked.actor)
+        who = list(User.objects.filter(username=asked.actor).values_list("pk", flat=True))
+        decided = Decision.objects.filter(decided_by__in=who).order_by()
+        wanted &= Q(requester__in=who) | Q(pk__in=decided.values("request"))
     # What was going on in that time, from the asking to the end.
     if asked.until is not None:
         wanted &= Q(created_at__lte=asked.until)

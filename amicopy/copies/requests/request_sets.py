@@ -21,6 +21,7 @@ from amicopy.copies.requests.submission_checks import Submission, refuse
 from amicopy.copies.requests.submission_reasons import Anyway
 from amicopy.copies.requests.submission_storage import store_request, twice
 from amicopy.copies.requests.verbs import TAKEN
+from amicopy.copies.voting.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,10 @@ def _store(
     actor: Actor, user: User, parts: Sequence[Part], handed_in: Sequence[Submission], submission: uuid.UUID
 ) -> RequestSet:
     refused: dict[str, Sequence[FieldError]] = {}
+    seen: dict[str, Facts] = {}
     for part, each in zip(parts, handed_in, strict=True):
         try:
-            refuse(each, user)
+            seen[part.source] = refuse(each, user)
         except InvalidRequest as invalid:
             refused[part.source] = invalid.errors
     if refused:
@@ -101,7 +103,8 @@ def _store(
         made = RequestSet.objects.create(requester=user, submission=submission, created_at=timezone.now())
         for part, each in zip(parts, handed_in, strict=True):
             try:
-                store_request(actor, user, each, part_of(submission, part.source), in_set=made)
+                number = part_of(submission, part.source)
+                store_request(actor, user, each, number, in_set=made, seen=seen[part.source])
             except InvalidRequest as invalid:
                 # Raised out of the transaction, so that nothing of the set stays.
                 raise InvalidSet({part.source: invalid.errors}) from invalid

@@ -1,9 +1,10 @@
 """What a requester hands in: checked against rules, account and people, and frozen as copies with their tokens."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.copies import rules
-from amicopy.copies.core import marks, name_templates, permissions
+from amicopy.copies.core import marks, name_templates, permissions, request_words
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
 from amicopy.copies.core.installation import mark_values
@@ -69,19 +70,27 @@ class Submission:
         request's."""
         return replace(self, calls=marked_calls(self.account, self.calls, submission, self.lookups))
 
-    def columns(self, requester: User) -> dict[str, Any]:
-        """What a request keeps of it, with the plan that the rules of this moment ask for."""
-        first, now = self.calls[0].parameters, timezone.now()
-        anyway = self.anyway_kept
-        seen = facts.facts_for(
+    def known_facts(self, requester: User) -> facts.Facts:
+        """What rules and people look at; amicopy's mark in the calls changes nothing about it."""
+        return facts.facts_for(
             self.account,
             requester,
             self.lookups,
             calls=self.calls,
             start_not_before=self.start_not_before,
             by_machine=self.by_machine,
-            anyway=anyway,
+            anyway=self.anyway_kept,
         )
+
+    def told(self, seen: facts.Facts) -> list[fact_table.Told]:
+        """What sets it apart."""
+        return fact_table.tell(self.calls, seen.evidence) if seen.evidence else []
+
+    def columns(self, seen: facts.Facts, told: Sequence[fact_table.Told]) -> dict[str, Any]:
+        """What a request keeps of it, with the plan that the rules of this moment ask for; `seen` and `told` are its
+        own."""
+        first, now = self.calls[0].parameters, timezone.now()
+        anyway = self.anyway_kept
         plans = rulebook.plan_for(self.calls, seen)
         content = Content(
             account_id=self.account.account_id,
@@ -112,7 +121,7 @@ class Submission:
             "submitted_at": now,
             "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
             "start_not_before": self.start_not_before,
-            "risky": seen.evidence is None or fact_table.risky(fact_table.tell(self.calls, seen.evidence)),
+            "risky": seen.evidence is None or fact_table.risky(told),
             "anyway": content.anyway,
             "anyway_looked": {},
             "look_again_at": now + look_again.SOON if incomplete or content.anyway else None,
@@ -137,8 +146,10 @@ def marked_calls(
     return found
 
 
-def refuse(handed_in: Submission, requester: User, again: int | None = None) -> None:
-    """Raises InvalidRequest with everything that speaks against a submission."""
+def refuse(handed_in: Submission, requester: User, again: int | None = None) -> facts.Facts:
+    """Raises InvalidRequest with everything that speaks against a submission; else returns its facts."""
+    # Asked for only where nothing else speaks against it: what isn't well formed has none.
+    find_facts = cache(partial(handed_in.known_facts, requester))
     errors = check_submission(
         account=handed_in.account,
         reason=handed_in.reason,
@@ -150,6 +161,7 @@ def refuse(handed_in: Submission, requester: User, again: int | None = None) -> 
         by_machine=handed_in.by_machine,
         in_the_way=handed_in.in_the_way,
         anyway=handed_in.anyway,
+        find_facts=find_facts,
     )
     if handed_in.continues is not None:
         errors += follow_ups.refusals(
@@ -157,6 +169,7 @@ def refuse(handed_in: Submission, requester: User, again: int | None = None) -> 
         )
     if errors:
         raise InvalidRequest(errors)
+    return find_facts()
 
 
 def check_submission(
@@ -171,11 +184,13 @@ def check_submission(
     by_machine: bool = False,
     in_the_way: Sequence[FieldError] = (),
     anyway: Anyway | None = None,
+    find_facts: Callable[[], facts.Facts] | None = None,
 ) -> list[FieldError]:
     """Everything that speaks against these calls, by field; the same for the form and for whoever calls `submit`.
 
     `again` is the number of the request that is submitted again: its own unused tokens are free. `in_the_way` is what
-    look-ups found, which is let pass where it is submitted `anyway`.
+    look-ups found, which is let pass where it is submitted `anyway`; `find_facts` finds its facts, where
+    they serve for more than this.
     """
     errors = reason_errors(reason) + not_accepted(in_the_way, calls, anyway)
     if not account.enabled:
@@ -196,7 +211,8 @@ def check_submission(
             )
     errors += _names_taken(account, calls, lookups or {}, again)
     if requester is not None and not errors:
-        seen = facts.facts_for(
+        find_facts = find_facts or partial(
+            facts.facts_for,
             account,
             requester,
             lookups or {},
@@ -205,7 +221,7 @@ def check_submission(
             by_machine=by_machine,
             anyway=submission_reasons.kept(in_the_way, calls, anyway),
         )
-        errors += _nobody_could(seen, calls)
+        errors += _nobody_could(find_facts(), calls)
     return errors
 
 
@@ -304,6 +320,7 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
         for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True))
     )
     Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies)
+    request_words.store(request, calls)
 
 
 def _token_taken(account: Account, call: Call, again: int | None) -> bool:

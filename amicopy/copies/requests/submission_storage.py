@@ -17,6 +17,7 @@ from amicopy.copies.lifecycle import notifications, source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
 from amicopy.copies.requests.decide import approve_if_satisfied
 from amicopy.copies.requests.submission_checks import Submission, claim_names, store_calls
+from amicopy.copies.voting.facts import Facts
 from amicopy.notify.models import Endpoint
 
 T = TypeVar("T")
@@ -31,12 +32,14 @@ def store_request(
     correlation: str = "",
     webhook: Endpoint | None = None,
     in_set: RequestSet | None = None,
+    seen: Facts,
 ) -> CopyRequest:
-    """Stores a new request of a person with its frozen calls, and tells of it. Raises InvalidRequest for a name that
-    somebody took a moment ago."""
+    """Stores a new request of a person with its frozen calls, and tells of it; `seen` are its facts as `refuse` found
+    them. Raises InvalidRequest for a name that somebody took a moment ago."""
     claim_names(handed_in)
     frozen = handed_in.marked(submission)
-    columns = frozen.columns(user)
+    told = frozen.told(seen)
+    columns = frozen.columns(seen, told)
     request = CopyRequest.objects.create(
         account=handed_in.account,
         requester=user,
@@ -61,7 +64,7 @@ def store_request(
             **_told(correlation, webhook.name if webhook else "", in_set),
         },
     )
-    notifications.ask(event, request)
+    notifications.ask(event, request, told)
     if handed_in.continues is not None:
         _tell_of(request, "request.continued", handed_in.continues, actor=actor)
     if handed_in.mends is not None:

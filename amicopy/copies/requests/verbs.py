@@ -113,9 +113,11 @@ def submit(
             raise InvalidRequest([FieldError("submission", TAKEN)])
         if earlier is not None:
             return earlier
-        refuse(handed_in, user)
+        seen = refuse(handed_in, user)
         with transaction.atomic():
-            return store_request(actor, user, handed_in, submission, correlation=correlation, webhook=endpoint)
+            return store_request(
+                actor, user, handed_in, submission, correlation=correlation, webhook=endpoint, seen=seen
+            )
 
     request = twice(store)
     request.refresh_from_db()
@@ -225,9 +227,10 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
         # What was never sent to AWS used no token.
         Attempt.objects.filter(copy__request=request, first_called_at__isnull=True).delete()
         claim_names(handed_in, again=number)
-        refuse(handed_in, user, again=number)
+        seen = refuse(handed_in, user, again=number)
         handed_in = handed_in.marked(request.submission)
-        columns = handed_in.columns(user)
+        told = handed_in.told(seen)
+        columns = handed_in.columns(seen, told)
         edited = columns["content_hash"] != request.content_hash
         request.round += 1
         voided = edited or expected == RequestState.EXPIRED
@@ -253,6 +256,6 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
             **columns,
         )
         store_calls(request, handed_in.calls)
-        notifications.ask(event, request)
+        notifications.ask(event, request, told)
         approve_if_satisfied(request, actor=actor)
     return request

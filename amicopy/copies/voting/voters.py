@@ -259,9 +259,10 @@ def _wanted(me: Decider, request: CopyRequest, given: Given, hands: Hands) -> li
     ]
 
 
-def who_can_help(request: CopyRequest) -> list[User]:
-    """Everybody whose vote would bring a pending request on, those included to whom such a vote was handed."""
-    given = counted([request])[request.pk]
+def who_can_help(request: CopyRequest, given: Given | None = None) -> list[User]:
+    """Everybody whose vote would bring a pending request on, those included to whom such a vote was handed; `given` are
+    the approvals that count, where they are at hand."""
+    given = given or counted([request])[request.pk]
     able = groups_of(deciders().exclude(pk=request.requester_id))
     hands = power.hands_in({request.requester_id, *able, *given.by, *given.by.values()})
     able = free(able, request.requester_id, hands)

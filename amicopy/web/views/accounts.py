@@ -20,7 +20,7 @@ from amicopy.copies.core.states import COPY_AT_AWS
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups.async_queries import UNASKED, Missing
 from amicopy.copies.operations import accounts, proposal_queries, proposals
-from amicopy.web import changes, conditional_polls
+from amicopy.web import changes, conditional_polls, numbered_pages
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.account_form import AccountForm
 from amicopy.web.request_filters import BIG
@@ -57,7 +57,15 @@ def account_list(request: HttpRequest) -> HttpResponse:
         enabled_regions=Count("region_checks", filter=Q(region_checks__enabled=True), distinct=True),
         unreachable=Count("region_checks", filter=Q(region_checks__reachable=False), distinct=True),
     )
-    context = {"rows": [_row(account) for account in rows], "how": changes.how(user, "copies.manage_accounts")}
+    text = numbered_pages.asked(request)
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | Q(account_id__startswith=text))
+    page = numbered_pages.page_of(rows, request)
+    context = {
+        "rows": [_row(account) for account in page.rows],
+        "page": page,
+        "how": changes.how(user, "copies.manage_accounts"),
+    }
     return render(request, "accounts/list.html", context)
 
 

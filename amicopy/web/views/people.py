@@ -37,7 +37,7 @@ from amicopy.copies.operations import (
 )
 from amicopy.copies.operations.proposals import Mode
 from amicopy.copies.voting import power
-from amicopy.web import changes, role_words, sessions, undo_links
+from amicopy.web import changes, numbered_pages, role_words, sessions, undo_links
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.forms.people_form import EmailForm, PersonForm, owner_boxes, owning_boxes
 from amicopy.web.request_filters import BIG
@@ -83,6 +83,8 @@ def people_list(request: HttpRequest) -> HttpResponse:
             changes.say(request, outcome, words)
             return redirect("person", outcome.target)
     users = User.objects.filter(service=None).prefetch_related("groups").order_by("-is_active", "username")
+    text = numbered_pages.asked(request)
+    page = numbered_pages.page_of(users.filter(username__icontains=text) if text else users, request)
     givers: dict[int | None, list[str]] = {}
     alone = set[int]()
     for grant in Grant.objects.filter(confirmed_at__isnull=True).select_related("given_by"):
@@ -99,12 +101,13 @@ def people_list(request: HttpRequest) -> HttpResponse:
             ", ".join(dict.fromkeys(givers.get(user.pk, ()))),
             user.pk in alone,
         )
-        for user in users
+        for user in page.rows
     ]
     context = {
         "form": form,
         "everybody": everybody,
-        "waiting": any(each.waits_for for each in everybody),
+        "page": page,
+        "waiting": bool(givers),
         "how": changes.how(reader, "copies.manage_people"),
     }
     return render(request, "people/list.html", context, status=422 if form.errors else 200)

@@ -80,7 +80,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
         "original": visible.filter(pk=row.continues_id).first() if row.continues_id else None,
         "continued_by": visible.filter(continues=row).order_by("pk"),
         "mended": ImageCopy.objects.filter(pk=row.mends_id, request__in=visible).first() if row.mends_id else None,
-        "mended_by": visible.filter(mends__request=row).order_by("pk"),
+        "mended_by": visible.filter(mends__in=[copy.pk for copy in context["copies"]]).order_by("pk"),
     }
     return render(request, "requests/detail.html", context)
 

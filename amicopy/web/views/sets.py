@@ -8,7 +8,8 @@ from django.views.decorators.http import require_GET
 
 from amicopy.copies.core.models import CopyRequest, RequestSet
 from amicopy.copies.core.states import RequestState
-from amicopy.web import approval_queue, conditional_polls
+from amicopy.copies.voting import voters
+from amicopy.web import conditional_polls
 from amicopy.web.actor import signed_in
 from amicopy.web.request_filters import Search
 from amicopy.web.views.requests import drawn, rows_context, stamps_of
@@ -23,15 +24,15 @@ def set_page(request: HttpRequest, number: int) -> HttpResponse:
     if made is None or not rows:
         raise Http404
     conditional_polls.tag(request, stamps_of([row.pk for row in rows]))
-    waiting = approval_queue.waiting_for(approval_queue.wanted(request))
+    pending = [row for row in rows if row.state == RequestState.PENDING]
     context: dict[str, Any] = {
         "made": made,
         "total": len(rows),
         "copies": sum(len([copy for copy in row.copies.all() if copy.round == row.round]) for row in rows),
-        "pending": sum(row.state == RequestState.PENDING for row in rows),
+        "pending": len(pending),
         "own": made.requester_id == user.pk,
         "reason": rows[0].reason if len({row.reason for row in rows}) == 1 else "",
-        "to_decide": list(waiting.filter(in_set=number).values_list("pk", flat=True)),
+        "to_decide": sorted(voters.waiting_for(user, pending)),
         **rows_context(request, rows, Search(set=str(number)), newest=None),
     }
     return render(request, "requests/set.html", context)
