@@ -28,6 +28,7 @@ WITHOUT = {
     "api.idempotency": "answers are kept for a while; what was done is told by the verb",
     "copies.core.actual_cost": "its verb tells it; when an image is gone, AWS's event did",
     "copies.core.engine_models:mark": "that a part of amicopy lives",
+    "copies.core.request_words:store": "its verb tells it",
     "copies.core.installation:installation_mark": "the installation's id, made once by itself",
     "copies.core.roles:make_roles": "what a migration puts in",
     "copies.engine.ami_events": "where a queue is read, and when to look next",

@@ -14,7 +14,9 @@ from amicopy.web.actor import signed_in
 
 def pending(user: User) -> CopyRequestQuerySet:
     """Every request somebody has to decide on that this person may see, the oldest first."""
-    return CopyRequest.objects.visible_to(user).filter(state=RequestState.PENDING).order_by("submitted_at", "pk")
+    # Nobody has decided on what is pending: by that its index is found.
+    rows = CopyRequest.objects.visible_to(user).filter(state=RequestState.PENDING, decided_by__isnull=True)
+    return rows.order_by("submitted_at", "pk")
 
 
 def wanted(request: HttpRequest) -> Wanted:

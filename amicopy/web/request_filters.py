@@ -16,8 +16,8 @@ from amicopy.web.request_search import BIG, matching, row_number
 
 VIEWS: Mapping[str, tuple[str, Q]] = {
     "all": ("All", Q()),
-    "waiting": ("Waiting for approval", Q(state=RequestState.PENDING)),
-    "running": ("In progress", Q(state=RequestState.APPROVED)),
+    "waiting": ("Waiting for approval", Q(state=RequestState.PENDING, finished_at__isnull=True)),
+    "running": ("In progress", Q(state=RequestState.APPROVED, finished_at__isnull=True)),
     "attention": (
         "Needs attention",
         Q(state__in=(RequestState.FAILED, RequestState.PARTIAL, RequestState.CHANGES_REQUESTED)),

@@ -146,6 +146,8 @@ class CopyRequest(models.Model):
         indexes = (
             models.Index(fields=("state", "-id"), name="request_by_state"),
             models.Index(fields=("state", "expires_at"), name="request_by_expiry"),
+            # What is open, found whatever share of all it is.
+            models.Index(fields=("state", "-id"), condition=Q(finished_at__isnull=True), name="request_unfinished"),
             models.Index(fields=("requester", "-id"), name="request_by_requester"),
             models.Index(fields=("SourceImageId",), name="request_by_source"),
             models.Index(fields=("Name",), name="request_by_name"),
@@ -153,6 +155,7 @@ class CopyRequest(models.Model):
             # What waits for a decision, in the order of the queue, with all that says for whom.
             models.Index(
                 fields=("state", "-risky", "submitted_at", "id", "unvoted_plan", "requester"),
+                condition=Q(decided_by__isnull=True),
                 name="request_to_decide_on",
             ),
             models.Index(

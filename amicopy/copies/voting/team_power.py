@@ -128,7 +128,12 @@ def _named(named: Mapping[str, Uses], names: Collection[str]) -> Iterator[Uses]:
 
 
 def _names_in_plans(state: str) -> set[str]:
-    plans = CopyRequest.objects.filter(state=state).order_by().values_list("plan", flat=True).distinct()
+    plans = (
+        CopyRequest.objects.filter(state=state, finished_at__isnull=True)
+        .order_by()
+        .values_list("plan", flat=True)
+        .distinct()
+    )
     return {name for plan in plans for name in names_of(plan)}
 
 

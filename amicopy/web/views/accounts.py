@@ -52,7 +52,7 @@ class RegionRow:
 def account_list(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     permissions.check_manage_accounts(user)
-    rows = Account.objects.select_related("check_result").prefetch_related("requester_groups")
+    rows = Account.objects.select_related("check_result").prefetch_related("requester_groups").order_by("name")
     rows = rows.annotate(
         enabled_regions=Count("region_checks", filter=Q(region_checks__enabled=True), distinct=True),
         unreachable=Count("region_checks", filter=Q(region_checks__reachable=False), distinct=True),
@@ -81,7 +81,7 @@ def account_detail(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.check_manage_accounts(signed_in(request))
     account = _find(pk)
     look = AccountCheck.objects.filter(account=account).first()
-    in_flight = _in_flight().get(account.pk, {})
+    in_flight = _in_flight(account)
     context: dict[str, Any] = {
         "row": account,
         "look": look,
@@ -191,13 +191,11 @@ def _region(check: RegionCheck, in_flight: Mapping[str, int]) -> RegionRow:
     return RegionRow(check, region_title(check.Region), status, encryption, in_flight.get(check.Region, 0))
 
 
-def _in_flight() -> dict[int, dict[str, int]]:
-    """How many copies are under way at AWS, by account and Region."""
-    counts: dict[int, dict[str, int]] = {}
-    copies = ImageCopy.objects.filter(state__in=COPY_AT_AWS).order_by()
-    for account, region, count in copies.values_list("account", "DestinationRegion").annotate(Count("pk")):
-        counts.setdefault(account, {})[region] = count
-    return counts
+def _in_flight(account: Account) -> dict[str, int]:
+    """How many copies of an account are under way at AWS, by Region. What is unfinished has a next step, by which its
+    index is found."""
+    copies = ImageCopy.objects.filter(account=account, state__in=COPY_AT_AWS, next_step_at__isnull=False).order_by()
+    return dict(copies.values_list("DestinationRegion").annotate(Count("pk")))
 
 
 def _edit(request: HttpRequest, account: Account) -> HttpResponse:

@@ -42,7 +42,9 @@ MOST_IN_FLIGHT, MOST_PACES = 500, 3
 def _stamps(request: HttpRequest) -> conditional_polls.Stamps:
     # What isn't open changes only by a retry or an end, which an open one shows too. Where so many are open that one of
     # them has always changed, all of them aren't looked at to see that: such a page is drawn with every poll.
-    opened = CopyRequest.objects.filter(state__in=(RequestState.PENDING, RequestState.APPROVED)).order_by()
+    opened = CopyRequest.objects.filter(
+        state__in=(RequestState.PENDING, RequestState.APPROVED), finished_at__isnull=True
+    ).order_by()
     many = opened[: FEW + 1].count() > FEW
     last_vote = Decision.objects.order_by("-pk").values("pk")[:1]
     return {
@@ -111,8 +113,8 @@ def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]
         user,
         {
             "there": (visible, FEW + 1),
-            "running": (visible.filter(state=RequestState.APPROVED), MOST_COUNTED + 1),
-            "in_flight": (copies.filter(state__in=COPY_UNFINISHED), MOST_COUNTED + 1),
+            "running": (visible.filter(state=RequestState.APPROVED, finished_at__isnull=True), MOST_COUNTED + 1),
+            "in_flight": (_unfinished(copies), MOST_COUNTED + 1),
             "stuck": (_stuck(copies), MOST_COUNTED + 1),
             "failed": (copies.filter(state=CopyState.FAILED, finished_at__gte=since), MOST_COUNTED + 1),
             "done": (copies.filter(state=CopyState.AVAILABLE, finished_at__gte=since), 10000),
@@ -159,16 +161,20 @@ def _failures(copies: QuerySet[ImageCopy], tiles: Mapping[str, Any]) -> list[dic
     return [*waiting, *failed][:MOST]
 
 
+def _unfinished(copies: QuerySet[ImageCopy]) -> QuerySet[ImageCopy]:
+    """What is under way or about to be. It has a next step, by which its index is found."""
+    return copies.filter(state__in=COPY_UNFINISHED, next_step_at__isnull=False)
+
+
 def _stuck(copies: QuerySet[ImageCopy]) -> QuerySet[ImageCopy]:
     """The copies that only a person can bring on."""
-    # What is unfinished has a next step, by which its index is found.
-    return copies.filter(state__in=COPY_UNFINISHED, wait_code__in=tuple(NEEDS), next_step_at__isnull=False)
+    return _unfinished(copies).filter(wait_code__in=tuple(NEEDS))
 
 
 def _regions(user: User, copies: QuerySet[ImageCopy], *, count: int) -> list[dict[str, Any]]:
     """The Regions copies are on their way to, those with most left first; of many as they were within the last
     minute."""
-    unfinished = copies.filter(state__in=COPY_UNFINISHED).order_by()
+    unfinished = _unfinished(copies)
 
     def by_region() -> list[dict[str, Any]]:
         rows: dict[str, list[ImageCopy]] = {}

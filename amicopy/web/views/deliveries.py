@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -13,7 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 from amicopy.notify import endpoints
 from amicopy.notify.models import Message, State
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.request_filters import row_number
+from amicopy.web.capped_counts import counts
+from amicopy.web.request_filters import MOST_COUNTED, row_number
 from amicopy.web.status import Status
 
 PAGE = 50
@@ -51,7 +51,8 @@ def message_list(request: HttpRequest) -> HttpResponse:
     rows = Message.objects.filter(state__in=VIEWS[view][1]).select_related("person", "endpoint").order_by("-pk")
     before = row_number(request.GET.get("before"))
     found = list((rows.filter(pk__lt=before) if before is not None else rows)[: PAGE + 1])
-    states = dict(Message.objects.order_by().values_list("state").annotate(Count("pk")))
+    most = MOST_COUNTED + 1
+    states = counts(user, {state: (Message.objects.filter(state=state), most) for state in State})
     context = {
         "rows": [_row(message) for message in found[:PAGE]],
         "older": f"?view={view}&before={found[PAGE - 1].pk}" if len(found) > PAGE else "",
@@ -61,7 +62,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
             {
                 "name": name,
                 "words": words,
-                "count": sum(states.get(state, 0) for state in group),
+                "count": min(most, sum(states.get(state, 0) for state in group)),
                 "here": name == view,
             }
             for name, (words, group) in VIEWS.items()
