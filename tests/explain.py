@@ -32,7 +32,7 @@ def explained() -> Iterator[list[str]]:
 
     def explain(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if sql.startswith(("SELECT", "UPDATE", "DELETE", "WITH")) and not NEWEST.search(sql):
-            found.extend(f"{scan}: {sql[:2000]}" for scan in scans(context["cursor"], sql, params))
+            found.extend(f"{scan}: {sql}" for scan in scans(context["cursor"], sql, params))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(explain):

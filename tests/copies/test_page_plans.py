@@ -22,8 +22,8 @@ STOPS = re.compile(
     r'FROM "copies_\w+" U0 LIMIT \d+\) counted'
     r"|^[^:]*: SELECT (?:(?!WHERE).)* LIMIT \d+$"
 )
-# Of a common word, and of copies that came to an end at any time, the newest are met by reading from the newest on.
-WALKS = ("requests by a common word", "requests to a Region", "audit by name")
+# What many requests have in common is met by reading from the newest on: a word, a Region, a person who asks for most.
+WALKS = ("requests by a common word", "requests to a Region", "requests of a person", "audit by name")
 
 
 @pytest.fixture

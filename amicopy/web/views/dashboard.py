@@ -104,7 +104,7 @@ def _copies_seen_by(user: User) -> QuerySet[ImageCopy]:
 def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]) -> dict[str, Any]:
     since = timezone.now() - WEEK
     asked, sent_back = Q(state=RequestState.PENDING), Q(state=RequestState.CHANGES_REQUESTED)
-    own = visible.filter(asked | sent_back, requester=user).aggregate(
+    own = visible.filter(asked | sent_back, requester=user, finished_at__isnull=True).aggregate(
         asked=Count("pk", filter=asked),
         asked_since=Min("submitted_at", filter=asked),
         sent_back=Count("pk", filter=sent_back),
@@ -174,11 +174,11 @@ def _stuck(copies: QuerySet[ImageCopy]) -> QuerySet[ImageCopy]:
 def _regions(user: User, copies: QuerySet[ImageCopy], *, count: int) -> list[dict[str, Any]]:
     """The Regions copies are on their way to, those with most left first; of many as they were within the last
     minute."""
-    unfinished = _unfinished(copies)
+    unfinished = _unfinished(copies).order_by()
 
     def by_region() -> list[dict[str, Any]]:
         rows: dict[str, list[ImageCopy]] = {}
-        for copy in unfinished.defer("parameters", "verification").order_by("pk")[:MOST_IN_FLIGHT]:
+        for copy in unfinished.defer("parameters", "verification")[:MOST_IN_FLIGHT]:
             rows.setdefault(copy.DestinationRegion, []).append(copy)
         found = [_region(region, rows[region]) for region in rows]
         return sorted(found, key=lambda each: (-each["count"], each["region"]))

@@ -48,7 +48,8 @@ def message_list(request: HttpRequest) -> HttpResponse:
     endpoints.check_manage(user)
     view = request.GET.get("view", "")
     view = view if view in VIEWS else "all"
-    rows = Message.objects.filter(state__in=VIEWS[view][1]).select_related("person", "endpoint").order_by("-pk")
+    rows = Message.objects.select_related("person", "endpoint").order_by("-pk")
+    rows = rows if view == "all" else rows.filter(state__in=VIEWS[view][1])
     before = row_number(request.GET.get("before"))
     found = list((rows.filter(pk__lt=before) if before is not None else rows)[: PAGE + 1])
     most = MOST_COUNTED + 1
