@@ -298,7 +298,7 @@ def test_copies_in_flight_are_counted_by_region(
 ) -> None:
     look(admin, account)
     signed_in("requester").post("/requests/new/", typed())
-    ImageCopy.objects.update(state="STARTING")
+    ImageCopy.objects.update(state="STARTING", next_step_at=timezone.now())
     (row,) = [cells for cells in read(admin.get(f"/accounts/{account.pk}/")).table().rows if "eu-west-1" in cells[0]]
     assert row[3].startswith("1 of ")
 
