@@ -55,8 +55,10 @@ def scans_on_sqlite(cursor: Any, sql: str, params: Any) -> list[str]:
 
 def scans_on_postgresql(cursor: Any, sql: str, params: Any) -> list[str]:
     """The nodes of the plan that do so."""
-    cursor.cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-    nodes = [cursor.cursor.fetchone()[0][0]["Plan"]]
+    # A cursor of its own: that of the statement may be one on the server, which can't explain.
+    with cursor.db.connection.cursor() as plain:
+        plain.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+        nodes = [plain.fetchone()[0][0]["Plan"]]
     found: list[str] = []
     for node in nodes:
         nodes += node.get("Plans", ())

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -139,8 +139,10 @@ def _clean(query: QueryDict, name: str, most: int) -> str:
 
 def requesters() -> list[str]:
     """The names of those who have asked for copies, at most 200."""
-    asked = Exists(CopyRequest.objects.filter(requester=OuterRef("pk")))
-    return list(User.objects.filter(asked).order_by("username").values_list("username", flat=True)[:200])
+    # The newest of each, a step in an index for each person: as a bare EXISTS it may be a look at all requests.
+    newest = CopyRequest.objects.filter(requester=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    rows = User.objects.annotate(newest=Subquery(newest)).filter(newest__isnull=False)
+    return list(rows.order_by("username").values_list("username", flat=True)[:200])
 
 
 __all__ = ("BIG", "ENDED", "MINE", "MOST_COUNTED", "OUTCOMES", "SORTS", "VIEWS", "Search", "requesters", "row_number")

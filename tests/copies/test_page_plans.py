@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 # What begins at one end and stops after so many rows, each of which counts: a page, or a number that says "1000+".
 STOPS = re.compile(
     r'FROM "copies_\w+" U0 LIMIT \d+\) counted'
+    r'|FROM "notify_message" U0 WHERE U0."state" = %s LIMIT \d+\) counted'
     r"|^[^:]*: SELECT (?:(?!WHERE).)* LIMIT \d+$"
 )
 # What many requests have in common is met by reading from the newest on: a word, a Region, a person who asks for most.
