@@ -82,10 +82,12 @@ class Running:
         commands["beat-2"] = commands["beat"]
         motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]
         commands["sandbox"] = motos if self.moto else own
+        # moto's own server is the sample account, whose number amicopy holds against what AWS says of itself.
+        environ = {**self.environ, "MOTO_ACCOUNT_ID": "111122223333"}
         with ExitStack() as opened:
             out = opened.enter_context(self.log.open("ab")) if self.log else None
             self.started[name] = subprocess.Popen(
-                commands[name], env=self.environ, cwd=ROOT, start_new_session=True, stdout=out, stderr=out
+                commands[name], env=environ, cwd=ROOT, start_new_session=True, stdout=out, stderr=out
             )
 
     def kill(self, name: str) -> None:
