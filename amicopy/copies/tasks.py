@@ -110,9 +110,9 @@ def sweep() -> None:
 
 
 @shared_task
-def ping() -> None:
-    """Answers the doctor: a worker takes messages."""
-    Pulse.mark("ping")
+def ping(queue: str = "") -> None:
+    """Answers the doctor: a worker takes the messages of this queue. Without one, one of the version before asks."""
+    Pulse.mark(f"ping {queue}".rstrip())
 
 
 @shared_task
