@@ -31,6 +31,7 @@ TASKS: Mapping[Queue, tuple[str, ...]] = {
     Queue.START: (
         "amicopy.copies.tasks.sweep",
         "amicopy.copies.tasks.start_due",
+        "amicopy.copies.tasks.look_at_full_places",
         # Doctor's, which sends one to each queue.
         "amicopy.copies.tasks.ping",
     ),

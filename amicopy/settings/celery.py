@@ -66,6 +66,10 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "amicopy.copies.tasks.sweep",
         "schedule": SWEEP_SECONDS,
     },
+    "look-at-full-places": {
+        "task": "amicopy.copies.tasks.look_at_full_places",
+        "schedule": 60.0,
+    },
     "send-messages": {
         "task": "amicopy.notify.tasks.send_due",
         "schedule": SWEEP_SECONDS,
