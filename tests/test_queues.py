@@ -1,6 +1,7 @@
 """The queues: every task has one, workers read them all with that of the version before, and a worker that does keeps a
 process free for starting copies. With real processes: tests/journey/test_turns.py."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
@@ -13,6 +14,7 @@ from kombu.asynchronous.timer import Timer
 from kombu.common import QoS
 
 from amicopy import queues
+from amicopy.copies import tasks
 from amicopy.turns import Turns
 
 START, TRACK, VERIFY = (
@@ -140,3 +142,12 @@ def test_after_the_broker_was_away_what_waited_comes_from_it_again() -> None:
     worker.turns.forget()
     worker.turns.go_on(worker.timer, worker.qos)
     assert worker.ran == ["track_due", "verify"]
+
+
+def test_what_a_worker_has_loaded_is_shared_by_its_processes() -> None:
+    """A collection of garbage writes to all objects it looks at, and so gives each process a copy of its own."""
+    try:
+        tasks._load()
+        assert gc.get_freeze_count() > 100_000
+    finally:
+        gc.unfreeze()

@@ -1,5 +1,6 @@
 """The Celery tasks. Each takes what is due from the database until nothing is; a message only says when to look."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,9 @@ def _note_work() -> None:
 @worker_init.connect
 def _load(**_: Any) -> None:
     sessions.load()
+    # The pool's processes share all of this as long as nobody writes to it, which a collection of garbage does.
+    gc.collect()
+    gc.freeze()
 
 
 @worker_ready.connect
