@@ -111,30 +111,30 @@ def _places_with_room(now: datetime) -> dict[Place, int]:
     use, those first whose copies have waited longest. The copies of full places are parked: so the queue of a full
     fleet is read once, and not for every claim."""
     watched = ImageCopy.objects.filter(WATCHED, due(now), ~_spent(now)).order_by("next_step_at", "pk")
-    room: dict[Place, int] = {}
+    counted: dict[Place, Usage] = {}
     later = Q()
-    while len(room) < PLACES:
+    while sum(bool(usage.room) for usage in counted.values()) < PLACES:
         rows = list(watched.filter(later).values_list("account_id", REGION, "next_step_at", "pk")[:WINDOW])
-        places = dict.fromkeys((account_pk, region) for account_pk, region, _, _ in rows)
-        room |= _room(now, [place for place in places if place not in room])
+        new = _counted(now, [place for place in _places_of(rows) if place not in counted])
+        counted |= new
+        _park([pk for account_pk, region, _, pk in rows if counted[account_pk, region].stays_full], now=now)
+        # A slot may have become free before they were parked.
+        again = _counted(now, [place for place, usage in new.items() if usage.stays_full])
+        bring_back([place for place, usage in again.items() if not usage.stays_full])
         if len(rows) < WINDOW:
             break
         *_, at, pk = rows[-1]
         later = Q(next_step_at__gt=at) | Q(next_step_at=at, pk__gt=pk)
-    return dict(list(room.items())[:PLACES])
+    return dict([(place, usage.room) for place, usage in counted.items() if usage.room][:PLACES])
 
 
-def _room(now: datetime, places: Collection[Place]) -> dict[Place, int]:
-    """Those of these places that have slots left, and how many. Parks the copies of those that are full and stay so."""
-    if not places:
-        return {}
-    counted = _counted(now, places)
-    full = [place for place in places if counted[place].stays_full]
-    if full:
-        ImageCopy.objects.filter(within(full), WATCHED, due(now)).update(parked_at=now)
-        # A slot may have become free before they were parked.
-        bring_back([place for place, count in _counted(now, full).items() if not count.stays_full])
-    return {place: counted[place].room for place in places if counted[place].room}
+def _places_of(rows: Iterable[tuple[int, str, datetime | None, int]]) -> list[Place]:
+    return list(dict.fromkeys((account_pk, region) for account_pk, region, _, _ in rows))
+
+
+def _park(keys: Collection[int], *, now: datetime) -> None:
+    if keys:
+        ImageCopy.objects.filter(WATCHED, due(now), pk__in=keys).update(parked_at=now)
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,8 @@ class Usage:
 
 
 def _counted(now: datetime, places: Collection[Place]) -> dict[Place, Usage]:
+    if not places:
+        return {}
     kept = models.Count("state", filter=UNDER_WAY)
     rows = _by_place(now).annotate(kept=kept).filter(within(places))
     found = {
