@@ -175,6 +175,8 @@ class Image(Resource):
         if state == "failed" and self.plan.get("failure"):
             view["StateReason"] = {"Code": self.plan["code"], "Message": self.plan["failure"]}
         view.pop("CooldownUntil", None)
+        if marks := view.get("ImageWatermarks"):
+            view["ImageWatermarks"] = [with_moments(mark) for mark in marks]
         if world.settings.sparse and state in {"pending", "failed"}:
             del view["Name"]
             view["BlockDeviceMappings"] = [without_snapshot(row) for row in view["BlockDeviceMappings"]]
@@ -276,6 +278,11 @@ class Snapshot(Resource):
         if status == "error" and self.plan.get("failure"):
             view["StateMessage"] = self.plan["failure"]
         return view
+
+
+def with_moments(member: dict[str, Any]) -> dict[str, Any]:
+    """A member that is kept with seconds since 1970, as an answer has it."""
+    return {name: moment(value) if isinstance(value, float) else value for name, value in member.items()}
 
 
 def without_snapshot(mapping: dict[str, Any]) -> dict[str, Any]:
