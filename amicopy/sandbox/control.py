@@ -195,10 +195,10 @@ def replay() -> None:
         if entry["do"] == "resource":
             alter(entry)
             continue
-        backend = backend_of(entry["account"], entry["region"])
         if entry["do"] in {"change", "alias", "alias-refused"}:
             restore(entry)
             continue
+        backend = backend_of(entry["account"], entry["region"])
         # Older journals don't say when something was removed.
         at = entry.get("time", world.now())
         if entry["do"] == "copy":
