@@ -146,11 +146,11 @@ def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Lo
 
 
 def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0) -> snapshot.Kept | None:
-    """Asks for what a request keeps of its look-ups."""
+    """Asks for what a request keeps of its look-ups, but for the closer look, which has its own piece of the page."""
     account = form.account
     if account is None:
         return None
-    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin)
+    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin, closely=False)
 
 
 def name_source(form: RequestForm) -> None:
