@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from amicopy.aws.shapes import SEVERITIES
 from amicopy.copies.lookups.inspection import KeptFinding, KeptFindings, KeptInspection
 from amicopy.copies.voting import fact_words
 
@@ -65,7 +66,9 @@ def _findings(known: KeptInspection) -> Iterator[Line]:
 
 
 def _counted(findings: KeptFindings) -> str:
-    said = ", ".join(f"{count} {severity}" for severity, count in findings["counts"].items())
+    # A database keeps no order of members.
+    counts = [(findings["counts"].get(severity), severity) for severity in reversed(SEVERITIES)]
+    said = ", ".join(f"{count} {severity}" for count, severity in counts if count)
     return f"Findings: {said}{' and more' if findings['more'] else ''}"
 
 
