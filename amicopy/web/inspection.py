@@ -38,7 +38,7 @@ def inspected(
         *_scan(source.get("ScanResults") or {}, at),
         *_findings(known),
         *_marks(source),
-        *_ancestry(known),
+        *_ancestry(known, source),
         *_launch(source, offered),
     ]
     findings = known.get("findings")
@@ -81,12 +81,12 @@ def _marks(source: Mapping[str, Any]) -> Iterator[Line]:
         yield Line("idle", "clock", f"Last launched {datetime.fromisoformat(launched):%-d %b %Y}")
 
 
-def _ancestry(known: KeptInspection) -> Iterator[Line]:
+def _ancestry(known: KeptInspection, source: Mapping[str, Any]) -> Iterator[Line]:
     if reason := _not_known(known, "ancestry"):
         yield Line("idle", "info", f"Ancestry not known. {reason}")
-    chain = known.get("ancestry")
-    if chain is None:
+    if "ancestry" not in known:
         return
+    chain = [each for each in known["ancestry"] if each["ImageId"] != source["ImageId"]]
     if not chain:
         yield Line("idle", "arrow", "Made of no other AMI that AWS knows")
         return

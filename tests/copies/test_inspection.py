@@ -47,7 +47,7 @@ def test_findings_ancestry_and_instance_types_are_kept(sandbox: Control, account
     found = kept["inspection"]
     assert found["findings"]["counts"] == {"medium": 1, "low": 1}
     assert [each["SeverityLabel"] for each in found["findings"]["worst"]] == ["medium", "low"]
-    assert [each["ImageOwnerAlias"] for each in found["ancestry"]] == ["111122223333", "amazon"]
+    assert [each["ImageOwnerAlias"] for each in found["ancestry"]] == ["111122223333"] * 2 + ["amazon"]
     assert "not_known" not in found
     assert kept["destinations"][0]["offered"]
     assert snapshot.missing_parts(kept) == set()
@@ -114,6 +114,14 @@ def test_an_image_that_is_not_allowed_is_a_risk(sandbox: Control, server: Server
     ec2.enable_allowed_images_settings(AllowedImagesSettingsState="audit-mode")
     assert told(account, FOREIGN)["not-allowed"] == "Not an allowed AMI"
     assert "not-allowed" not in told(account, SOURCE)
+
+
+def test_an_image_of_a_trusted_owner_descends_from_it(account: Account) -> None:
+    itself = {"ImageId": SOURCE, "ImageOwnerAlias": "amazon", "CreationDate": ""}
+    lookups = {"source": {"ImageId": SOURCE}, "inspection": {"ancestry": [itself]}}
+    evidence = fact_evidence.Evidence(account=account, lookups=lookups)
+    assert fact_table.BY_CODE["descends-from"].tell(make_call(), evidence) == "amazon"
+    assert fact_table.BY_CODE["other-descent"].holds(make_call(), evidence) is False
 
 
 def scanned(days: float, severity: str = "") -> dict[str, Any]:

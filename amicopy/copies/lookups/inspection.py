@@ -49,7 +49,7 @@ class KeptFindings(TypedDict):
 
 
 class KeptAncestor(TypedDict):
-    """An image that the source was made of; `CreationDate` in ISO 8601, or empty."""
+    """The source or an image that it was made of; `CreationDate` in ISO 8601, or empty."""
 
     ImageId: str
     ImageOwnerAlias: str
@@ -57,8 +57,8 @@ class KeptAncestor(TypedDict):
 
 
 class KeptInspection(TypedDict, total=False):
-    """What is known. `ancestry` begins with what the source was made of and ends with the root: empty where the source
-    is one itself. `not_known` says by the part's name why it isn't."""
+    """What is known. `ancestry` ends with the root, and has the source itself, too. `not_known` says by the part's name
+    why it isn't."""
 
     findings: KeptFindings
     ancestry: list[KeptAncestor]
@@ -84,7 +84,7 @@ def kept(answers: Mapping[str, Any]) -> KeptInspection:
     if isinstance(findings := answers.get("findings"), Findings):
         found["findings"] = _findings(findings)
     if isinstance(chain := answers.get("ancestry"), list):
-        found["ancestry"] = [_ancestor(each) for each in chain[1:]]
+        found["ancestry"] = [_ancestor(each) for each in chain]
     reasons = {
         name: answer.reason for name, answer in answers.items() if isinstance(answer, Missing) and answer is not UNASKED
     }

@@ -63,11 +63,13 @@ def no_watermark(call: Call, evidence: Evidence) -> bool | None:
 
 
 def descends_from(call: Call, evidence: Evidence) -> str | None:
-    """The first of what it was made of that the setting TRUSTED_ANCESTORS names, by id or by owner."""
+    """The first of what it was made of that the setting TRUSTED_ANCESTORS names, by id or by owner; itself, where
+    it was made of nothing."""
     chain = (evidence.lookups.get("inspection") or {}).get("ancestry")
     if chain is None:
         return None
-    names = [name for each in chain for name in (each["ImageId"], each["ImageOwnerAlias"])]
+    earlier = [each for each in chain if each["ImageId"] != evidence.source.get("ImageId")] or chain
+    names = [name for each in earlier for name in (each["ImageId"], each["ImageOwnerAlias"])]
     return next(iter(_named(names, settings.TRUSTED_ANCESTORS)), "")
 
 
