@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -166,3 +167,16 @@ def test_a_critical_finding_asks_for_more(sandbox: Control, account: Account, re
         seen = facts.facts_for(account, requester, gathered(account, source), calls=[call])
         applies[source] = rulebook.facts_hold(rule, call, seen)
     assert applies == {VULNERABLE: True, SOURCE: False}
+
+
+def test_a_source_that_was_not_seen_at_first_is_looked_at_closely_later(sandbox: Control, account: Account) -> None:
+    sandbox("faults", kind="throttle", action="DescribeImages", count=None)
+    first = gathered(account, SOURCE)
+    assert "source" not in first
+    sandbox("faults", method="DELETE")
+    # An error is kept for seconds.
+    cache.clear()
+    later = snapshot.gather(account, [make_call()], until=async_queries.deadline(30), as_worker=True)
+    merged = snapshot.completed(first, later)
+    assert merged["inspection"]["findings"]["counts"] == {"medium": 1, "low": 1}
+    assert merged["destinations"][0]["offered"]
