@@ -10,7 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
+from django.conf import settings
 from kombu import Message
+from kombu.common import QoS
+
+from amicopy.queues import Queue
+from amicopy.turns import Turns
 
 logger = logging.getLogger(__name__)
 # Headers that delay or end a task, or make it another's: amicopy's own messages have none of them.
@@ -18,10 +23,24 @@ UNUSED = ("eta", "expires", "group", "retries")
 
 
 class Consumer(CeleryConsumer):
-    """Celery's consumer, with a way out for every message. Named by the setting `CELERY_WORKER_CONSUMER`."""
+    """Celery's consumer, with a way out for every message, and with a process kept for starting copies. Named by the
+    setting `CELERY_WORKER_CONSUMER`."""
+
+    # Set by Celery with each connection.
+    qos: QoS
+
+    def __init__(self, on_task_request: Callable[[Any], None], *args: Any, **kwargs: Any) -> None:
+        self._turns = Turns(on_task_request, lambda: self.pool.num_processes)
+        super().__init__(on_task_request, *args, **kwargs)
+        if Queue.START.named(settings.CELERY_QUEUE) in self.app.amqp.queues.consume_from:
+            self.on_task_request = self._in_turn
+
+    def _in_turn(self, request: Any) -> None:
+        self._turns.take(request, timer=self.timer, qos=self.qos)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Message], None]:
-        """What is called with each message."""
+        """What is called with each message of a new connection."""
+        self._turns.forget()
         handle = super().create_task_handler(*args, **kwargs)
 
         def on_message(message: Message) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import kombu
 from redis import Redis
 
+from amicopy import queues
 from amicopy.local import broker, processes
 from benchmarks.servers import Postgres, RabbitMQ
 from tests.journey.conftest import Running
@@ -130,7 +131,8 @@ class Breaker:
             self.inject()
         elif step == "broker emptied":
             with kombu.Connection(self.running.environ["CELERY_BROKER_URL"]) as connection:
-                kombu.Queue(self.running.environ["CELERY_QUEUE"], channel=connection.channel()).purge()
+                for name in queues.names(self.running.environ["CELERY_QUEUE"]):
+                    kombu.Queue(name, channel=connection.channel()).purge()
         elif step == "broker":
             self._broker()
         elif step == "database" and self.database:

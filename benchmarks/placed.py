@@ -1,5 +1,5 @@
-"""`python -m benchmarks.placed ACCOUNTS REGION …`: a worker's calls in so many accounts and these Regions, and what the
-process then holds in memory, in MB. It loads what a worker loads and nothing else, for `clients` to compare."""
+"""`python -m benchmarks.placed ROUNDS ACCOUNTS REGION …`: a worker's calls in so many accounts and these Regions, and
+what the process then holds in memory, in MB. It loads what a worker loads and nothing else, for `clients`."""
 
 import json
 import os
@@ -13,7 +13,6 @@ from amicopy.aws import ec2, errors, kms, sessions
 from amicopy.aws.account import AwsAccount
 from amicopy.celery import app
 
-ROUNDS = 2
 UNKNOWN = "ami-0123456789abcdef0"
 
 
@@ -40,9 +39,9 @@ def main() -> None:
     app.loader.import_default_modules()
     sessions.load()
     role = json.loads(os.environ["ROLE"])
-    for _ in range(ROUNDS):
-        for number in range(int(sys.argv[1])):
-            for region in sys.argv[2:]:
+    for _ in range(int(sys.argv[1])):
+        for number in range(int(sys.argv[2])):
+            for region in sys.argv[3:]:
                 calls(AwsAccount(f"{number + 1:012}", **role), region, request=number + 1)
     print(memory_mb())
 

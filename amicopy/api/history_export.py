@@ -9,6 +9,7 @@ from django.utils import timezone
 from ninja import Query
 from pydantic import AwareDatetime, BeforeValidator, WithJsonSchema
 
+from amicopy.api.members import DIGITS
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, Wrong
 from amicopy.api.submissions import moment
@@ -23,7 +24,7 @@ from amicopy.copies.operations import request_records
 Moment = Annotated[AwareDatetime | None, BeforeValidator(moment)]
 # Columns are no longer, and a NUL is no text for a database.
 Word = Annotated[str | None, Query(None, pattern="^[^\\x00]{1,150}$")]
-ROW = Annotated[int | None, Query(None, ge=1, lt=2**63)]
+ROW = Annotated[int | None, DIGITS, Query(None, ge=1, lt=2**63)]
 
 
 @operation("GET", "/audit/export", Scope.AUDIT, None, refuses=(422,), files=exports.CONTENT_TYPES.values())

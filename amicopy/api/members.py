@@ -9,7 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    create_model,
+)
 
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
@@ -34,6 +44,17 @@ def _text(value: str) -> str:
 
 
 Text = Annotated[StrictStr, AfterValidator(_text)]
+
+
+def _digits(value: Any) -> Any:
+    """An address has text only, of which a number is its digits; pydantic takes "+1" and "1_0" for numbers, too."""
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+        raise ValueError("Enter a number, in digits.")
+    return value
+
+
+# Of a number in an address's query.
+DIGITS = BeforeValidator(_digits)
 
 
 def no_longer_than(most: int, words: str) -> AfterValidator:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from ninja import Query
 from pydantic import BaseModel, Field
 
+from amicopy.api.members import DIGITS
 from amicopy.api.operations import operation
 from amicopy.api.problems import not_found
 from amicopy.api.shown import AttemptOut, CopyOut, EventOut, RequestOut, RequestWithCopies, copies_of
@@ -16,7 +17,7 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.core.token_models import Scope
 
 BIG = 2**63
-Limit = Annotated[int, Query(25, ge=1, le=100, description="How many at most.")]
+Limit = Annotated[int, DIGITS, Query(25, ge=1, le=100, description="How many at most.")]
 Cursor = Annotated[str | None, Query(None, pattern="^[0-9]{1,18}$", description="What the page before says as next.")]
 
 

@@ -20,10 +20,13 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
             "DescribeAvailabilityZones",
             "DescribeImageAttribute",
             "DescribeImages",
+            "DescribeInstanceTypeOfferings",
             "DescribeRegions",
             "DescribeSnapshots",
             "GetEbsDefaultKmsKeyId",
             "GetEbsEncryptionByDefault",
+            "GetImageAncestry",
+            "GetImageFindings",
         }
     ),
     "kms": frozenset({"DescribeKey", "ListAliases"}),

@@ -1,14 +1,17 @@
 """The Celery tasks. Each takes what is due from the database until nothing is; a message only says when to look."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from celery import shared_task
 from celery.signals import worker_init, worker_ready
 from django.conf import settings
+from django.db.models import Exists, QuerySet
 from django.utils import timezone
 
 from amicopy import outages
@@ -16,7 +19,7 @@ from amicopy.audit.actor import worker
 from amicopy.aws import sessions
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import ImageCopy
-from amicopy.copies.core.states import COPY_STARTABLE, CopyState
+from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import (
     cancellation,
     claims,
@@ -24,6 +27,7 @@ from amicopy.copies.engine import (
     leftover_jobs,
     outside_memory,
     shutdown,
+    slots,
     tracking,
     waves,
 )
@@ -72,6 +76,9 @@ def _note_work() -> None:
 @worker_init.connect
 def _load(**_: Any) -> None:
     sessions.load()
+    # The pool's processes share all of this as long as nobody writes to it, which a collection of garbage does.
+    gc.collect()
+    gc.freeze()
 
 
 @worker_ready.connect
@@ -79,40 +86,49 @@ def _live(**_: Any) -> None:
     heartbeat.start("worker")
 
 
+def _work(now: datetime) -> list[tuple[str, QuerySet[Any]]]:
+    """Each task, with the rows for which it is wanted."""
+    copies = ImageCopy.objects.filter(leases.due(now))
+    return [
+        ("start_due", slots.to_look_at(now)),
+        ("track_due", copies.filter(state=CopyState.COPYING)),
+        ("cancel_due", copies.filter(state=CopyState.CANCELLING)),
+        ("expire_due", expire.overdue()),
+        ("expire_due", expire.to_remind()),
+        ("look_again_at_requests", look_again.due()),
+        ("check_accounts", account_checks.wanted(now)),
+        ("check_permissions", permission_checks.wanted(now)),
+        ("look_at_copies", copy_looks.wanted(now)),
+        ("look_for_leftovers", leftover_jobs.to_look()),
+        ("remove_leftovers", leftover_jobs.to_remove()),
+    ]
+
+
+def _wanted(work: list[tuple[str, QuerySet[Any]]]) -> dict[str, None]:
+    """The tasks that have something to do, in their order: asked in one statement for each table."""
+    there: dict[str, bool] = {}
+    for model in dict.fromkeys(rows.model for _, rows in work):
+        of_it = [(task, rows) for task, rows in work if rows.model is model]
+        # Any row will do to ask it beside; the one of this sweep was just written.
+        answers = Pulse.objects.filter(name="sweep").values_list(*(Exists(rows) for _, rows in of_it))[0]
+        for (task, _), answer in zip(of_it, answers, strict=True):
+            there[task] = there.get(task, False) or answer
+    return dict.fromkeys(task for task, answer in there.items() if answer)
+
+
 @shared_task
 def sweep() -> None:
     """What beat sends: finds what is due and sends the tasks for it."""
-    now = timezone.now()
     Pulse.mark("sweep")
-    if not outside_memory.in_step():
-        return
-    due = ImageCopy.objects.filter(leases.due(now))
-    if due.filter(state__in=COPY_STARTABLE).exists():
-        send("start_due")
-    if due.filter(state=CopyState.COPYING).exists():
-        send("track_due")
-    if due.filter(state=CopyState.CANCELLING).exists():
-        send("cancel_due")
-    if expire.overdue().exists() or expire.to_remind().exists():
-        send("expire_due")
-    if look_again.due().exists():
-        send("look_again_at_requests")
-    if account_checks.wanted(now).exists():
-        send("check_accounts")
-    if permission_checks.wanted(now).exists():
-        send("check_permissions")
-    if copy_looks.wanted(now).exists():
-        send("look_at_copies")
-    if leftover_jobs.to_look().exists():
-        send("look_for_leftovers")
-    if leftover_jobs.to_remove().exists():
-        send("remove_leftovers")
+    if outside_memory.in_step():
+        for task in _wanted(_work(timezone.now())):
+            send(task)
 
 
 @shared_task
-def ping() -> None:
-    """Answers the doctor: a worker takes messages."""
-    Pulse.mark("ping")
+def ping(queue: str = "") -> None:
+    """Answers the doctor: a worker takes the messages of this queue. Without one, one of the version before asks."""
+    Pulse.mark(f"ping {queue}".rstrip())
 
 
 @shared_task
@@ -121,13 +137,18 @@ def start_due(wake: bool = True) -> None:
     """Calls AWS for the copies that are due, a few at a time; with `wake`, has other workers help when they are
     many."""
     if wake:
-        waiting = ImageCopy.objects.filter(leases.due(timezone.now()), state__in=COPY_STARTABLE)
         # Counted no further than there are workers to help.
-        for _ in range(waiting.order_by()[: settings.START_WORKERS].count() - 1):
+        for _ in range(slots.to_look_at(timezone.now()).order_by()[: settings.START_WORKERS].count() - 1):
             send("start_due", wake=False)
     deadline, widths = time.monotonic() + WORK_SECONDS, dict[Place, int]()
     for lease, copies in _until_none_is_due(claims.claim_next):
         waves.start(copies, lease=lease, actor=worker("start_due"), widths=widths, deadline=deadline)
+
+
+@shared_task
+def look_at_full_places() -> None:
+    """Looks once more at the places whose copies wait for a slot."""
+    slots.bring_back_all()
 
 
 @shared_task

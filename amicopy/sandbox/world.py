@@ -24,6 +24,7 @@ class Settings:
     limit: pending copies at once per account and destination Region
     leave_snapshots: cancelling a pending copy leaves its snapshots behind
     sparse: pending and failed copies show neither Name nor SnapshotId, as was reported for real AWS
+    alias_seconds: how long Parameter Store takes to check the image that a parameter is to name
     buckets: AWS's token buckets, refilled this many times as fast; 0 is off
     """
 
@@ -31,6 +32,7 @@ class Settings:
     limit: int = 5
     leave_snapshots: bool = True
     sparse: bool = False
+    alias_seconds: float = 2.0
     buckets: float = 0.0
 
 
@@ -63,6 +65,11 @@ class World:
         self.tokens: dict[tuple[str, ...], tuple[float, float]] = {}
         # What was answered to each call, see `answers.py`.
         self.answers: deque[dict[str, Any]] = deque(maxlen=ANSWERS_KEPT)
+        # What calls changed about images, snapshots, parameters and the rest, oldest first: see `record`.
+        self.changes: list[dict[str, Any]] = []
+        # Parameters of Parameter Store by account and Region, and values that wait for their check: `parameters.py`.
+        self.parameters: dict[tuple[str, str], dict[str, Any]] = {}
+        self.waiting: list[dict[str, Any]] = []
         # Every copy ever accepted, also those deregistered since: image id -> account, Region and plan.
         self.copies: dict[str, dict[str, Any]] = {}
 
@@ -80,6 +87,18 @@ class World:
             if (kind is bool) != isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
                 raise ValueError(f"{name} must be {NOUNS[kind]}.")
         self.settings = replace(self.settings, **{name: kinds[name](value) for name, value in values.items()})
+
+    def record(self, call: dict[str, Any], resource: str, member: str, before: Any, after: Any) -> None:
+        """Notes that `call` made `member` of `resource` (an id or a name) what it is now, also if it was that before.
+
+        The control address `changes` lists these, and the journal brings them back.
+        """
+        of = {name: call[name] for name in ("request_id", "service", "action", "account", "region")}
+        entry = {"do": "change", "time": self.now(), **of, "resource": resource, "member": member}
+        entry |= {"before": before, "after": after}
+        with self.lock:
+            self.changes.append(entry)
+            self.write(**entry)
 
     def write(self, **entry: Any) -> None:
         """Adds a line to the journal, if there is one. It is out before the caller gets an answer."""

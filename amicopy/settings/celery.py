@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from amicopy import queues
 from amicopy.settings.environment import (
     AUDIT_HEAD_SECONDS,
     AUDIT_VERIFY_SECONDS,
@@ -33,8 +34,12 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 # For what only wakes workers, see `copies.lifecycle.wakeup`: a person waits for it.
 BROKER_HINT_OPTIONS: dict[str, Any] = {}
-if CELERY_BROKER_URL.startswith(("amqp", "pyamqp")):
-    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+RABBITMQ = CELERY_BROKER_URL.startswith(("amqp", "pyamqp"))
+CELERY_TASK_QUEUES = queues.declared(CELERY_QUEUE, kind="quorum" if RABBITMQ else "")
+CELERY_TASK_ROUTES = queues.routes(CELERY_QUEUE)
+# A name with a mistake in it, after -Q, ends the worker instead of making a queue that nobody sends to.
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+if RABBITMQ:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "confirm_publish": True,
         "connect_timeout": 2,
@@ -60,6 +65,10 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "sweep": {
         "task": "amicopy.copies.tasks.sweep",
         "schedule": SWEEP_SECONDS,
+    },
+    "look-at-full-places": {
+        "task": "amicopy.copies.tasks.look_at_full_places",
+        "schedule": 60.0,
     },
     "send-messages": {
         "task": "amicopy.notify.tasks.send_due",

@@ -13,7 +13,7 @@ from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
-from amicopy.copies.engine import slots
+from amicopy.copies.engine import pace, slots
 from amicopy.copies.requests import cancel_retry
 from amicopy.copies.voting import demands, left_out, voters, votes
 from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates, submitted_anyway
@@ -31,6 +31,7 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     """What page and fragment both show. The copies are those of the current round, in their order."""
     user = signed_in(request)
     copies = list(row.copies_of_round().select_related("cost"))
+    pace.watched(copies)
     for copy_id, standing in slots.standings(copies).items():
         # For the page only: who is before whom changes with every copy that starts.
         next(copy for copy in copies if copy.pk == copy_id).wait = standing.reason

@@ -72,8 +72,8 @@ def test_everybody_gets_what_they_may_see(program: Programs, submit: Submit) -> 
 
 @pytest.mark.parametrize(
     "query",
-    ["format=exe", "since=yesterday", "since=2026-12-01T08:00:00", "request=x", "request=0", "action=nothing",
-     "account=1", "actor=%00", "region=" + "x" * 200],
+    ["format=exe", "since=yesterday", "since=2026-12-01T08:00:00", "since=2026-W01-1T00Z", "request=x", "request=0",
+     "request=%2B1", "request=1_0", "action=nothing", "account=1", "actor=%00", "region=" + "x" * 200],
 )  # fmt: skip
 def test_what_makes_no_sense_is_said(program: Programs, query: str) -> None:
     answer = program("auditor", scopes=("audit",)).get(f"/audit/export?{query}")

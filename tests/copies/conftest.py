@@ -11,10 +11,12 @@ from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
 from amicopy.aws import ec2
 from amicopy.copies.core.calls import Call
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.core.roles import make_roles
 from amicopy.copies.requests import verbs
+from tests.conftest import Control
+from tests.copies.passing_time import look_again
 
 SOURCE = "ami-0a7f3c92d41be6058"
 
@@ -103,3 +105,12 @@ def submit(requester: User, account: Account) -> Submit:
         return verbs.submit(acting(by), account=account, reason="PLAT-1: week 47 image", calls=calls or (make_call(),))
 
     return _submit
+
+
+@pytest.fixture
+def copying(submit: Submit, approver: User, sandbox: Control) -> list[CopyRequest]:
+    """Two requests with a copy each, under way in one Region."""
+    requests = [approve(approver, submit(make_call(Name=name))) for name in ("first", "second")]
+    look_again("start_due")
+    assert {copy.state for copy in ImageCopy.objects.all()} == {"COPYING"}
+    return requests

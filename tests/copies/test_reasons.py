@@ -85,6 +85,7 @@ def test_a_copy_that_needs_a_person_keeps_nobody_from_a_slot(
     stuck.copies.update(next_step_at=far, **Reason(Code.AWS_UNREACHABLE).fields)
     assert slots.next_up(timezone.now(), most=5) == [], "it may have made an image: it holds the slot"
     stuck.copies.update(**Reason(Code.QUOTA).fields)
+    slots.bring_back_all()
     assert slots.next_up(timezone.now(), most=5) == [other.copies.get().pk]
     assert slots.standings([other.copies.get()]) == {}
 

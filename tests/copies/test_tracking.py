@@ -15,19 +15,10 @@ from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.engine import leases, tracking
 from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
-from tests.copies.conftest import Submit, acting, actions, approve, make_call
+from tests.copies.conftest import Submit, acting, actions, approve
 from tests.copies.passing_time import look_again, make_due
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def copying(submit: Submit, approver: User, sandbox: Control) -> list[CopyRequest]:
-    """Two requests with a copy each, under way in one Region."""
-    requests = [approve(approver, submit(make_call(Name=name))) for name in ("first", "second")]
-    look_again("start_due")
-    assert {copy.state for copy in ImageCopy.objects.all()} == {"COPYING"}
-    return requests
 
 
 def look_once() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from celery import current_app
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from kombu import Connection
@@ -22,6 +22,7 @@ from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.lifecycle import wakeup
 from amicopy.copies.requests import verbs
 from amicopy.local import broker
+from amicopy.queues import Queue
 from tests.copies.conftest import Submit, acting, make_call
 
 # What is asked for after a commit never happens in a test that runs in one transaction itself.
@@ -48,7 +49,7 @@ def sent(sends_to: Callable[[str], None]) -> Iterator[Sent]:
     """A broker in this process; called, it tells the tasks it was given since the last call."""
     sends_to("memory://")
     with Connection("memory://") as memory:
-        queue = memory.SimpleQueue(current_app.conf.task_default_queue)
+        queue = memory.SimpleQueue(Queue.START.named(settings.CELERY_QUEUE))
 
         def take() -> list[str]:
             messages = [queue.get_nowait() for _ in range(queue.qsize())]

@@ -48,10 +48,11 @@ def test_a_unit_ends_by_its_main_process_first(unit: Path) -> None:
     assert "\nRestart=always\n" in said
     if "celery" in said:
         words = re.search(r"^ExecStart=\S+/celery (.*)$", said, re.M)
-        name = unit.stem.removeprefix("amicopy-")
+        name, *_ = unit.stem.removeprefix("amicopy-").split("@")
         command = next(line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith(name))
         assert words
-        assert words[1] == command.partition("celery ")[2].replace(":-4}", "}")
+        of_one_queue = " --hostname %i@%H -Q ${CELERY_QUEUE}.%i" if "@" in unit.stem else ""
+        assert words[1] == command.partition("celery ")[2].replace(":-4}", "}") + of_one_queue
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="Needs systemd-analyze.")

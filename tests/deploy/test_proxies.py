@@ -70,8 +70,10 @@ def nginx(folder: Path, *, webs: Sequence[int], http: int, https: int) -> list[s
     new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={HOST}", "-days", "1"]
     subprocess.run([*new, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     server = (ROOT / "deploy" / "nginx.conf").read_text()
-    several = "\n".join(f"    server 127.0.0.1:{web};" for web in webs)
-    server = server.replace("    server 127.0.0.1:8000;", several)
+    several = "\n".join(f"    server 127.0.0.1:{web} max_fails=0;" for web in webs)
+    one = "    server 127.0.0.1:8000 max_fails=0;"
+    assert one in server
+    server = server.replace(one, several)
     server = re.sub(r"listen \[::\]:.*\n", "", server)
     server = re.sub(r"listen 80;", f"listen 127.0.0.1:{http};", server)
     server = re.sub(r"listen 443 ", f"listen 127.0.0.1:{https} ", server)

@@ -24,6 +24,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser
 
+from amicopy import queues
 from amicopy.local import broker, processes
 from tests.journey import browsing
 from tests.ports import free_port
@@ -82,10 +83,12 @@ class Running:
         commands["beat-2"] = commands["beat"]
         motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]
         commands["sandbox"] = motos if self.moto else own
+        # moto's own server is the sample account, whose number amicopy holds against what AWS says of itself.
+        environ = {**self.environ, "MOTO_ACCOUNT_ID": "111122223333"}
         with ExitStack() as opened:
             out = opened.enter_context(self.log.open("ab")) if self.log else None
             self.started[name] = subprocess.Popen(
-                commands[name], env=self.environ, cwd=ROOT, start_new_session=True, stdout=out, stderr=out
+                commands[name], env=environ, cwd=ROOT, start_new_session=True, stdout=out, stderr=out
             )
 
     def kill(self, name: str) -> None:
@@ -141,7 +144,7 @@ def everything(
         if "DATABASE_URL" in environ:
             environ["DATABASE_URL"] = opened.enter_context(fresh_database(environ["DATABASE_URL"], own))
         if "CELERY_BROKER_URL" in environ:
-            opened.callback(_delete_queue, environ["CELERY_BROKER_URL"], own)
+            opened.callback(_delete_queues, environ["CELERY_BROKER_URL"], own)
         else:
             environ["CELERY_BROKER_URL"] = opened.enter_context(_bundled_broker(var))
         it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto, log=log)
@@ -182,9 +185,10 @@ def _bundled_broker(var: Path) -> Iterator[str]:
         server.wait()
 
 
-def _delete_queue(url: str, name: str) -> None:
+def _delete_queues(url: str, prefix: str) -> None:
     with kombu.Connection(url) as connection:
-        kombu.Queue(name, channel=connection.channel()).delete()
+        for name in queues.names(prefix):
+            kombu.Queue(name, channel=connection.channel()).delete()
 
 
 class Person:

@@ -78,6 +78,7 @@ def _filled(page: Page) -> None:
     page.locator("[name=reason]").fill("PLAT-482: week 47 image for all production Regions")
     page.locator("#destination-1-problems .problem").first.wait_for()
     page.locator("#aside dd", has_text="104 GiB").wait_for()
+    page.locator("#source-inspection .status", has_text="Descends from").wait_for()
 
 
 def _without_reason(page: Page) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from kombu import Connection, Exchange, Producer
 
+from amicopy.queues import Queue
 from tests.journey.conftest import Person, Running, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
@@ -56,7 +57,7 @@ def test_o5_no_message_of_beat_ends_by_the_clock_of_its_host(running: Running) -
             channel: Any = broker.channel()
 
             def waiting() -> Any:
-                return channel.basic_get(running.environ["CELERY_QUEUE"], no_ack=True)
+                return channel.basic_get(Queue.START.named(running.environ["CELERY_QUEUE"]), no_ack=True)
 
             message = until(waiting)
             assert message.headers["expires"] is None

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "roles.md").read_text()
 Posted = Mapping[str, Any]
-NEW = ("request-new", *(f"request-new-{part}" for part in ("source", "messages", "aside", "permissions")))
+NEW = ("request-new", *(f"request-new-{part}" for part in ("source", "inspection", "messages", "aside", "permissions")))
 PASSWORD = "a-long-password-1"
 # These change nothing that the history tells.
 SILENT = {

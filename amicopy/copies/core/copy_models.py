@@ -42,6 +42,8 @@ class ImageCopy(Missable):
     lease_until = models.DateTimeField(null=True)
     # The worker that took the lease; who it was once it has ended says nothing.
     lease_holder = models.UUIDField(null=True)
+    # A queued copy whose place had no slot left when somebody looked; not looked at before one is free, see `slots`.
+    parked_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     # Why it waits, see `reasons`; empty when it doesn't.
     wait_code = models.CharField(max_length=24, blank=True)
@@ -87,6 +89,11 @@ class ImageCopy(Missable):
         )
         indexes = (
             models.Index(fields=("state", "next_step_at"), name="copy_due"),
+            models.Index(
+                fields=("state", "parked_at", "next_step_at"),
+                condition=Q(next_step_at__isnull=False),
+                name="copy_to_look_at",
+            ),
             models.Index(fields=("account", "DestinationRegion", "state"), name="copy_by_place"),
             # What is unfinished, by place: all that slots are counted from, in one walk along the index.
             models.Index(

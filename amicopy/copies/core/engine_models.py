@@ -219,7 +219,7 @@ class SeenLeftover(Missable):
 class Pulse(models.Model):
     """When something that should happen all the time happened last on a host, and which version did it: `worker` and
     `web` are alive, beat sent (`beat`), a worker swept (`sweep`), did some of the work (`work`), or answered doctor
-    (`ping`). By the database's clock and by the host's own, so that clocks can be compared."""
+    (`ping` and the queue). By the database's clock and by the host's own, so that clocks can be compared."""
 
     # A row older than this is of a host that is gone.
     KEPT = timedelta(days=30)

@@ -3,7 +3,6 @@
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -17,15 +16,13 @@ from amicopy.copies.core import absence, actual_cost
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import image_verification
+from amicopy.copies.engine import image_verification, pace
 from amicopy.copies.engine.recovery import AVAILABLE, GONE, OVER_BADLY
 from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy
 
 logger = logging.getLogger(__name__)
 
-# Slow copies are asked for less often, but never less often than this.
-SLOWEST = timedelta(minutes=5)
 _DEREGISTERED = "The image was deregistered while it was being copied."
 _GONE = "AWS showed the image, and for a long time it has not shown it any more."
 
@@ -186,7 +183,7 @@ def _never_shown(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     reason = Reason(Code.NEVER_SHOWN, {"ImageId": copy.ImageId, "seconds": waited})
     looks = {"missing_since": copy.missing_since, "missing_looks": copy.missing_looks}
     ImageCopy.objects.filter(pk=copy.pk, lease_id=lease).update(**looks)
-    wait(copy, reason, lease=lease, actor=actor, pause=SLOWEST)
+    wait(copy, reason, lease=lease, actor=actor, pause=pace.SLOWEST)
 
 
 def _note_missed(copy: ImageCopy) -> None:

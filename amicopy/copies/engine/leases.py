@@ -48,7 +48,7 @@ def _lease(keys: Sequence[int], *, now: datetime) -> tuple[uuid.UUID, list[Image
     if not keys:
         return lease_id, []
     _taken.get(set()).add(lease_id)
-    leases.put(lease_id, ImageCopy.objects.filter(due(now)), keys, now=now, lease_holder=HOLDER)
+    leases.put(lease_id, ImageCopy.objects.filter(due(now)), keys, now=now, lease_holder=HOLDER, parked_at=None)
     return lease_id, list(ImageCopy.objects.filter(lease_id=lease_id).select_related("account", "request"))
 
 

@@ -1,5 +1,6 @@
 """Places: a Region of an account. Slots and calls are counted by place."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
@@ -20,4 +21,7 @@ def place_of(copy: ImageCopy) -> Place:
 
 def within(places: Iterable[Place]) -> Q:
     """The rows of these places, of which there must be some."""
-    return reduce(or_, (Q(account_id=account_pk, DestinationRegion=region) for account_pk, region in places))
+    regions: dict[int, list[str]] = defaultdict(list)
+    for account_pk, region in places:
+        regions[account_pk].append(region)
+    return reduce(or_, (Q(account_id=account_pk, DestinationRegion__in=names) for account_pk, names in regions.items()))

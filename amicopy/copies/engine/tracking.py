@@ -7,10 +7,9 @@ amicopy never fails a copy because of its own clock: however long AWS takes, the
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
@@ -21,7 +20,7 @@ from amicopy.aws.shapes import Image, Snapshot
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import ami_events, backoff, image_outcomes, leases, slots
+from amicopy.copies.engine import ami_events, backoff, image_outcomes, leases, pace, slots
 from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 
@@ -31,8 +30,6 @@ logger = logging.getLogger(__name__)
 MOST = 200
 # AWS refuses to show the images at all.
 UNSEEN = backoff.Wait(30, 300, Code.PERMISSION)
-# How much rarer looks are while events arrive.
-PUSHED_TIMES = 4
 
 
 def claim_round() -> tuple[uuid.UUID, list[ImageCopy]] | None:
@@ -79,7 +76,7 @@ def track(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) -> Non
     if refused:
         reason = backoff.because(Code.PERMISSION, refused, action="DescribeSnapshots")
         for copy in still:
-            pause = _pause(copy, timezone.now(), pushed=source is not None)
+            pause = pace.pause_of(copy, timezone.now(), pushed=source is not None)
             wait(copy, reason, lease=lease, actor=actor, pause=pause)
     else:
         _hand_back(still, lease=lease, pushed=source is not None)
@@ -178,19 +175,9 @@ def _hand_back(copies: Sequence[ImageCopy], *, lease: uuid.UUID, pushed: bool) -
     now = timezone.now()
     by_pause: dict[timedelta, list[ImageCopy]] = {}
     for copy in copies:
-        by_pause.setdefault(_pause(copy, now, pushed=pushed), []).append(copy)
+        by_pause.setdefault(pace.pause_of(copy, now, pushed=pushed), []).append(copy)
     for pause, group in by_pause.items():
         leases.hand_back(lease, next_step_at=now + pause, copies=group)
-
-
-def _pause(copy: ImageCopy, now: datetime, *, pushed: bool) -> timedelta:
-    """Until the next look: TRACK_SECONDS for the first while, then doubling with the copy's age. Where AWS tells of the
-    end by itself (`pushed`), looks only keep the progress on the page."""
-    pause = timedelta(seconds=settings.TRACK_SECONDS) * (PUSHED_TIMES if pushed else 1)
-    age = now - (copy.called_at or now)
-    while age > 30 * pause and pause < image_outcomes.SLOWEST:
-        pause *= 2
-    return min(pause, max(image_outcomes.SLOWEST, timedelta(seconds=settings.TRACK_SECONDS)))
 
 
 def _round_failed(copies: Sequence[ImageCopy], error: errors.AwsError, *, lease: uuid.UUID, actor: Actor) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.copies.core.models import ImageCopy
-from amicopy.copies.engine import copy_call, leases, shutdown
+from amicopy.copies.engine import copy_call, leases, shutdown, slots
 from amicopy.copies.engine.places import Place, place_of
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ def start(
             logger.info("%s", started.lost[copy.pk])
         if lost:
             leases.hand_back(lease, next_step_at=timezone.now(), copies=lost)
+        # A call that made nothing freed its slot, and one that was refused before keeps nobody back any more.
+        slots.bring_back({place_of(copy) for copy in wave} - started.full)
         left = [copy for copy in left if copy not in wave]
         aside = [*(copy for copy in aside if copy not in wave), *started.aside]
         leases.release(lease, [copy for copy in [*left, *aside] if place_of(copy) in started.full])

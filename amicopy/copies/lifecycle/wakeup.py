@@ -13,6 +13,7 @@ from django.db import transaction
 from kombu.pools import ProducerPool, producers
 
 from amicopy.logs import correlation
+from amicopy.queues import QUEUE_OF, Queue
 
 logger = logging.getLogger(__name__)
 
@@ -61,18 +62,21 @@ def _send_or_gather(task: str) -> None:
         send(task)
 
 
-def send(task: str, **arguments: object) -> None:
-    """Sends the task at once. Never raises: a broker that does not take it is logged and left alone for a while."""
+def send(task: str, *, to: Queue | None = None, **arguments: object) -> None:
+    """Sends the task at once, to its own queue unless told otherwise. Never raises: a broker that does not take it is
+    logged and left alone for a while."""
     global _paused_until
     if time.monotonic() < _paused_until:
         return
+    name = f"amicopy.copies.tasks.{task}"
     try:
         with _producers().acquire(block=True) as producer:
             current_app.send_task(
-                f"amicopy.copies.tasks.{task}",
+                name,
                 kwargs=arguments,
                 headers={correlation.HEADER: str(correlation.current())},
                 producer=producer,
+                queue=(to or QUEUE_OF[name]).named(settings.CELERY_QUEUE),
             )
     except Exception as error:  # any transport's own error: the sweep does the same work a little later
         _paused_until = time.monotonic() + PAUSE_SECONDS

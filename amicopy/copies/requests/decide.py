@@ -205,6 +205,7 @@ def _queue(request: CopyRequest, copies: Sequence[ImageCopy], *, actor: Actor) -
             data={**tokens[copy.pk], **(hold.as_dict() if hold else {})},
             locked=request,
             queued_at=now,
+            parked_at=None,
             next_step_at=hold.look_at if hold else now,
             **(hold.reason.fields if hold else NO_WAIT),
         )

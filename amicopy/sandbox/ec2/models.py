@@ -6,8 +6,9 @@ from typing import Any
 from moto.ec2.models import EC2Backend, ec2_backends
 
 from amicopy.sandbox import catalogue, events, policies, visibility
+from amicopy.sandbox.ec2.adoption import adopt, own_snapshot
 from amicopy.sandbox.ec2.copy_image import copy
-from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, adopt, finish, over, own_snapshot
+from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, finish, over
 from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.visibility import Look
 from amicopy.sandbox.world import world
@@ -31,9 +32,16 @@ class SandboxBackend(EC2Backend):
         # What was deregistered and deleted, as it was at the end.
         self.gone_images: dict[str, Image] = {}
         self.gone_snapshots: dict[str, Snapshot] = {}
+        # The same for versions of launch templates; the number of the version.
+        self.template_tokens: dict[str, tuple[str, int]] = {}
+        self.allowed_images: dict[str, Any] = {"State": "disabled", "ImageCriteria": []}
+        # AWS's own default for new accounts.
+        self.image_block_public_access = "block-new-sharing"
         super().__init__(region_name, account_id)
         self.ebs_encryption_by_default = region_name in catalogue.CATALOGUE["encrypted_by_default"]
         self.default_kms_key_id = catalogue.key_arn(account_id, region_name, "alias/aws/ebs")
+        for template_id, row in catalogue.launch_templates(account_id, region_name):
+            self.add_template(template_id, row)
 
     def _load_amis(self) -> None:
         # Not moto's own 1,300 images: they are slow to list and nobody's.
@@ -99,10 +107,10 @@ class SandboxBackend(EC2Backend):
         self.snapshots[stock.id] = own_snapshot(self, stock)
         return self.snapshots[stock.id]
 
-    def neighbours(self) -> Iterator["SandboxBackend"]:
-        """The same Region in every account of the catalogue, this one first."""
-        yield self
-        yield from (backend_of(other, self.region_name) for other in catalogue.ACCOUNTS if other != self.account_id)
+    def neighbours(self, region: str = "") -> Iterator["SandboxBackend"]:
+        """The same Region, or another, in every account of the catalogue, this one first."""
+        others = [other for other in catalogue.ACCOUNTS if other != self.account_id]
+        yield from (backend_of(account, region or self.region_name) for account in (self.account_id, *others))
 
     def open_images(self, look: Look) -> Iterator[Image]:
         """What DescribeImages may list: one's own images, those shared with one, and public ones."""
@@ -124,6 +132,67 @@ class SandboxBackend(EC2Backend):
         if resource is not None:
             policies.check_resource(look.call, resource)
 
+    def owned_image(self, image_id: str, look: Look, *, ready: bool = False) -> Image:
+        """An image of this account that `look` may change or ask about; `ready`: not while it is pending or failed.
+        Raises Refused."""
+        image = self.amis.get(image_id)
+        if image is None and image_id in self.gone_images:
+            raise Refused("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is no longer available")
+        if image is None:
+            if any(row.id == image_id and not look.hides(row) for row in self.open_images(look)):
+                raise Refused("AuthFailure", f"Not authorized for image:{image_id}", status=403)
+            raise visibility.unknown_images(image_id)
+        policies.check_resource(look.call, image)
+        if ready and image.state not in {"available", "disabled"}:
+            raise Refused("InvalidAMIID.Unavailable", f"The AMI ID '{image_id}' is currently {image.state}")
+        return image
+
+    def owned_snapshot(self, snapshot_id: str, look: Look) -> Snapshot:
+        """A snapshot of this account that `look` may change or ask about. Raises Refused."""
+        if snapshot_id not in self.snapshots and any(row.id == snapshot_id for row in self.open_snapshots(look)):
+            raise Refused("AuthFailure", f"Not authorized for snapshot:{snapshot_id}", status=403)
+        snapshot: Snapshot = self.get_snapshot(snapshot_id)
+        policies.check_resource(look.call, snapshot)
+        return snapshot
+
+    def restore(self, entry: dict[str, Any]) -> None:
+        """Brings back one change that the journal holds."""
+        name = entry["resource"]
+        if found := self.amis.get(name) or self.snapshots.get(name):
+            found.put(entry["member"], entry["after"])
+        elif entry["member"] == "AllowedImages":
+            self.allowed_images = entry["after"]
+        elif name == "account":
+            self.image_block_public_access = entry["after"]
+        elif entry["member"] == "LaunchTemplate" and entry["after"] is None:
+            self.delete_launch_template("", name)
+        elif entry["member"] == "LaunchTemplate":
+            self.add_template(name, entry["after"])
+        elif entry["member"] == "Versions":
+            self.add_template_version(name, entry["after"])
+        elif entry["member"] == "DefaultVersionNumber":
+            self.get_launch_template(name).default_version_number = entry["after"]
+
+    def add_template(self, template_id: str | None, row: dict[str, Any]) -> Any:
+        """Adds a launch template; its id is a new one unless one is given. Raises moto's refusals."""
+        tags = {"launch-template": row["Tags"]}
+        template = self.create_launch_template(row["Name"], row["VersionDescription"], row["LaunchTemplateData"], tags)
+        if template_id:
+            self.launch_templates[template_id] = self.launch_templates.pop(template.id)
+            self.launch_template_name_to_ids[template.name] = template_id
+            self.tags[template_id] = self.tags.pop(template.id, {})
+            template.id = template_id
+        return template
+
+    def add_template_version(self, template_id: str, row: dict[str, Any]) -> Any:
+        """Adds a version to a launch template."""
+        version = self.get_launch_template(template_id).create_version(
+            row["LaunchTemplateData"], row["VersionDescription"]
+        )
+        if row["ClientToken"]:
+            self.template_tokens[row["ClientToken"]] = row["fingerprint"], version.number
+        return version
+
     def remove_image(self, image_id: str, *, with_snapshots: bool, look: Look) -> list[dict[str, str]]:
         """Deregisters an image, or cancels it, and returns what became of its snapshots. Raises Refused.
 
@@ -138,6 +207,9 @@ class SandboxBackend(EC2Backend):
             if image_id not in self.amis:
                 raise visibility.unknown_images(image_id)
             image = self.amis[image_id]
+            if image.protected:
+                # Unverified: code and words.
+                raise Refused("OperationNotPermitted", f"The image '{image_id}' is protected against deregistration.")
             gone, kept = [], []
             if not world.settings.leave_snapshots if image.state == "pending" else with_snapshots:
                 there = [self.snapshots[row["id"]] for row in image.plan["snapshots"] if row["id"] in self.snapshots]

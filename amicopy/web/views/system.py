@@ -27,6 +27,7 @@ QUEUES = {
     "start": "Approved copies to start",
     "track": "Copies to look at",
     "cancel": "Copies to cancel",
+    "upkeep": "Checks and removals that are due",
     "e-mail": "E-mails to send",
     "webhook": "Webhook deliveries",
 }

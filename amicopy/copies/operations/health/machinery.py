@@ -18,11 +18,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from amicopy import queues
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.engine import outside_memory
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.operations.health.finding import Finding, Part, State, down, look, well
 from amicopy.leases import LEASE
+from amicopy.queues import Queue
 from amicopy.version import VERSION
 
 # Older ones can corrupt a database in rare cases: https://www.sqlite.org/wal.html#walresetbug
@@ -41,7 +43,7 @@ LEASE_SPARE = LEASE / 5
 # Pulses older than this say nothing of a clock now; a process that is silent for longer was taken away on purpose.
 FRESH = timedelta(minutes=10)
 # What a worker leaves as a sign of life, whichever it does.
-OF_WORKERS = ("worker", "sweep", "work", "ping")
+OF_WORKERS = ("worker", "sweep", "work", "ping", *(f"ping {queue}" for queue in Queue))
 RUNS = {"beat": "beat", "web": "web"}
 # Free space, below which somebody should look, and below which things fail soon.
 LITTLE, LITTLE_SHARE, ALMOST_NONE = 5 * 2**30, 0.1, 200 * 2**20
@@ -97,24 +99,30 @@ def broker() -> Iterator[Finding]:
     with current_app.connection_for_write(connect_timeout=BROKER_SECONDS) as link:
         channel: Any = link.default_channel
         if link.transport.driver_type == "redis":
-            waiting = channel.client.llen(settings.CELERY_QUEUE)
             policy = channel.client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
             if policy != "noeviction":
                 yield look(Part.BROKER, "broker-evicts", policy=policy)
-        elif link.transport.driver_type == "amqp":
+        waiting = 0
+        for name in queues.names(settings.CELERY_QUEUE):
             try:
-                # As workers declare it: one of another kind would end them.
-                queue: Any = current_app.amqp.queues[settings.CELERY_QUEUE]
-                waiting = queue.bind(channel).queue_declare().message_count
+                waiting += _waiting(name, link, channel)
             except link.channel_errors as error:
-                yield down(Part.BROKER, "broker-queue-differs", queue=settings.CELERY_QUEUE, error=str(error)[:200])
+                yield down(Part.BROKER, "broker-queue-differs", queue=name, error=str(error)[:200])
                 return
-        else:
-            waiting = 0
     if waiting > CROWDED:
         yield look(Part.BROKER, "broker-crowded", count=waiting)
     else:
         yield well(Part.BROKER, "broker-answers", count=waiting)
+
+
+def _waiting(name: str, link: Any, channel: Any) -> int:
+    """How many messages wait in a queue, which is declared as workers do: one of another kind would end them."""
+    if link.transport.driver_type == "redis":
+        return int(channel.client.llen(name))
+    if link.transport.driver_type == "amqp":
+        queue: Any = current_app.amqp.queues[name]
+        return int(queue.bind(channel).queue_declare().message_count)
+    return 0
 
 
 def broker_fault(seconds: int) -> str:
@@ -133,22 +141,27 @@ def silent_after() -> timedelta:
 
 
 def messages_taken() -> Iterator[Finding]:
-    """Whether a worker takes a message that is sent now. Writes a pulse."""
+    """Whether workers take a message of each queue that is sent now. Writes pulses."""
     if broker_fault(BROKER_SECONDS):
         return
-    before = set(_pings())
-    send("ping")
+    before, left = set(_pings()), list(Queue)
+    for queue in left:
+        send("ping", to=queue, queue=queue.value)
     deadline = time.monotonic() + PING_SECONDS
-    while time.monotonic() < deadline:
-        if set(_pings()) - before:
-            yield well(Part.WORKERS, "messages-taken")
-            return
+    while left and time.monotonic() < deadline:
+        taken = {name for name, _, _ in set(_pings()) - before}
+        left = [queue for queue in left if f"ping {queue}" not in taken]
         time.sleep(0.1)
-    yield down(Part.WORKERS, "messages-not-taken", seconds=PING_SECONDS)
+    if not left:
+        yield well(Part.WORKERS, "messages-taken")
+    elif left == list(Queue):
+        yield down(Part.WORKERS, "messages-not-taken", seconds=PING_SECONDS)
+    for queue in left if left != list(Queue) else ():
+        yield down(Part.WORKERS, "queue-not-read", queue=queue.named(settings.CELERY_QUEUE), seconds=PING_SECONDS)
 
 
-def _pings() -> Iterator[tuple[str, datetime]]:
-    return iter(Pulse.objects.filter(name="ping").values_list("host", "at"))
+def _pings() -> Iterator[tuple[str, str, datetime]]:
+    return iter(Pulse.objects.filter(name__startswith="ping").values_list("name", "host", "at"))
 
 
 def processes() -> Iterator[Finding]:

@@ -9,8 +9,10 @@ from django.utils import timezone
 
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, CopyState
-from amicopy.copies.engine import leases
+from amicopy.copies.engine import leases, leftover_jobs
+from amicopy.copies.operations import account_checks, copy_looks, permission_checks
 from amicopy.copies.operations.health.finding import Finding, Part, down, well
+from amicopy.copies.requests import expire, look_again
 from amicopy.notify.models import Message
 from amicopy.notify.models import State as MessageState
 
@@ -53,9 +55,25 @@ def queues() -> list[Queue]:
         counted("start", timedelta(seconds=30), copies.filter(state__in=COPY_STARTABLE), "next_step_at"),
         counted("track", timedelta(minutes=1), copies.filter(state=CopyState.COPYING), "next_step_at"),
         counted("cancel", timedelta(minutes=1), copies.filter(state=CopyState.CANCELLING), "next_step_at"),
+        _upkeep(now),
         counted("e-mail", timedelta(minutes=15), messages.filter(person__isnull=False), "next_try_at"),
         counted("webhook", timedelta(hours=1), messages.filter(endpoint__isnull=False), "next_try_at"),
     ]
+
+
+def _upkeep(now: datetime) -> Queue:
+    """What people asked workers to look at or to remove, and what is to end or to be looked at by itself."""
+    asked = (
+        (account_checks.wanted(now), "requested_at"),
+        (permission_checks.wanted(now), "requested_at"),
+        (copy_looks.wanted(now), "requested_at"),
+        (look_again.due(), "look_again_at"),
+        (expire.overdue(), "expires_at"),
+        (leftover_jobs.to_remove(), "next_try_at"),
+    )
+    found = [rows.order_by().aggregate(count=Count("pk"), oldest=Min(column)) for rows, column in asked]
+    oldest = min((each["oldest"] for each in found if each["oldest"]), default=None)
+    return Queue("upkeep", sum(each["count"] for each in found), oldest, timedelta(minutes=5))
 
 
 def overdue() -> Iterator[Finding]:

@@ -96,6 +96,11 @@ WORDS: dict[str, Words] = {
         "Nothing is started or followed.",
         "Run a worker, or more of them.",
     ),
+    "queue-not-read": Words(
+        "None took a message of the queue {queue} within {seconds:.0f} seconds.",
+        "What it is for isn't done.",
+        "Run a worker that reads it: without -Q it reads all.",
+    ),
     "workers-never": Words("None was ever heard.", "Nothing is started or followed.", "Run celery -A amicopy worker."),
     "workers-silent": Words(
         "None is heard; the last was on {host}.",
