@@ -73,7 +73,7 @@ def tags_of(parameters):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0051_what_pages_find'),
+        ('copies', '0052_what_pages_find'),
     ]
 
     operations = [
