@@ -20,7 +20,15 @@ from amicopy.audit.log import Entry, record, record_all
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.reasons import Reason
-from amicopy.copies.core.states import COPY_FINAL, COPY_MOVES, REQUEST_MOVES, CopyState, RequestState, outcome
+from amicopy.copies.core.states import (
+    COPY_FINAL,
+    COPY_MOVES,
+    REQUEST_MOVES,
+    REQUEST_OPEN,
+    CopyState,
+    RequestState,
+    outcome,
+)
 from amicopy.copies.lifecycle import notifications, step_log
 
 # What a move writes to end a worker's lease with it.
@@ -52,6 +60,7 @@ def move_request(
     state.
     """
     old = request.state
+    fields = {**_of_state(to), **fields}
     if to not in REQUEST_MOVES[old]:
         raise InvalidTransition(f"Request #{request.pk} is {RequestState(old).label.lower()} already.")
     with transaction.atomic():
@@ -77,6 +86,12 @@ def move_request(
             setattr(request, name, value)
         notifications.tell(event, request)
     return event
+
+
+def _of_state(to: str) -> dict[str, None]:
+    """What a request has not in a state: by it pages find what is open, and what waits for a decision."""
+    opened = {"finished_at": None} if to in REQUEST_OPEN else {}
+    return opened | ({"decided_by_id": None, "decided_at": None} if to == RequestState.PENDING else {})
 
 
 def move_copy(

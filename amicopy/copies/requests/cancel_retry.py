@@ -68,7 +68,7 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
             words = f"Request #{number} isn't what was approved any more. {refused} Make a new one."
             raise InvalidTransition(words) from refused
         if request.state != RequestState.APPROVED:
-            move_request(request, RequestState.APPROVED, actor=actor, action="request.retried", finished_at=None)
+            move_request(request, RequestState.APPROVED, actor=actor, action="request.retried")
         now = timezone.now()
         for copy in copies:
             attempt = new_attempt(copy)

@@ -250,8 +250,6 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
             account=handed_in.account,
             round=request.round,
             votes_from_round=request.round if voided else request.votes_from_round,
-            decided_by=None,
-            decided_at=None,
             reminded_at=None,
             **columns,
         )

@@ -74,8 +74,6 @@ def _reopen(request: CopyRequest, decision: Decision, *, actor: Actor) -> AuditE
         actor=actor,
         action=WITHDRAWN,
         data=_about(decision),
-        decided_by_id=None,
-        decided_at=None,
     )
     for copy in copies:
         copy.request = request
