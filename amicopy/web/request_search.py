@@ -1,6 +1,8 @@
 """What the search box of a list finds: a request's number, the ID of its source or of a new AMI, part of its name, of a
 tag or of its requester's name."""
 
+import re
+
 from django.contrib.auth.models import User
 from django.db.models import Q
 
@@ -9,12 +11,14 @@ from amicopy.copies.core.request_words import newest_with
 
 # What fits more requests than this is soon met by reading them from the newest on; what fits less is known by number.
 MOST = 1000
+# Names may begin alike: "ami-hardened" is none.
+AMI_ID = re.compile(r"ami-[0-9a-f]{8,17}")
 BIG = 2**63
 
 
 def matching(text: str) -> Q:
     """The requests that a typed text is about."""
-    if text.lower().startswith("ami-"):
+    if AMI_ID.fullmatch(text.lower()):
         made = list(ImageCopy.objects.filter(ImageId=text.lower()).order_by().values_list("request", flat=True)[:MOST])
         return Q(SourceImageId=text.lower()) | Q(pk__in=made) if made else Q(SourceImageId=text.lower())
     return _with_words(text) | _of_people(text) | Q(pk__in=_numbers(text))

@@ -14,6 +14,8 @@ from django.utils import timezone
 from amicopy.copies.core.models import Account, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.policy_models import Delegation
 from amicopy.copies.requests import verbs
+from amicopy.copies.voting.pending_votes import key_of
+from amicopy.copies.voting.votes import Plan
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
 from tests.web.conftest import SignedIn
 from tests.web.page import Page, read
@@ -229,11 +231,13 @@ def following(page: Page, rel: str = "next") -> str:
 def crowded(approver: Client, account: Account) -> tuple[list[int], list[int]]:
     """400 requests: the oldest 340 wait for the group security, the 60 after them for an approver."""
     row = ask(account)
-    security = many(row, 339, plan=[{"group": "security", "count": 1}])
-    row.plan = [{"group": "security", "count": 1}]
+    of_security: Plan = [{"group": "security", "count": 1}]
+    of_approvers: Plan = [{"permission": "copies.decide_request", "count": 1}]
+    security = many(row, 339, plan=of_security, unvoted_plan=key_of(of_security))
+    row.plan, row.unvoted_plan = of_security, key_of(of_security)
     row.save()
     last = CopyRequest.objects.get(pk=security[-1])
-    mine = many(last, 60, plan=[{"permission": "copies.decide_request", "count": 1}])
+    mine = many(last, 60, plan=of_approvers, unvoted_plan=key_of(of_approvers))
     return [row.pk, *security], mine
 
 
