@@ -58,3 +58,11 @@ def test_a_vote_that_stands_or_was_taken_back_is_looked_at_by_itself(submit: Sub
     verbs.resubmit(acting(row.requester), row.pk, reason=row.reason, calls=[make_call(Name="edited")])
     assert CopyRequest.objects.get(pk=row.pk).unvoted_plan
     assert wanted(approver).count(10) == 1
+
+
+def test_a_key_that_isnt_of_its_plan_hides_nothing(submit: Submit, approver: User) -> None:
+    row, other = submit(make_call(Name="one")), submit(make_call(Name="two"))
+    CopyRequest.objects.filter(pk__in=[row.pk, other.pk]).update(unvoted_plan="of another plan")
+    found = wanted(approver)
+    assert set(found.pending.filter(found.condition).values_list("pk", flat=True)) == {row.pk, other.pk}
+    assert [wanted(approver).count(most) for most in (1, 9)] == [1, 2]

@@ -21,6 +21,8 @@ class RequestWords(models.Model):
     """One request's words, in small letters, one name or tag a line."""
 
     request = models.OneToOneField(CopyRequest, on_delete=models.PROTECT, primary_key=True, related_name="words")
+    # Of this round of the request; what a process of the version before made again is of a later one.
+    round = models.PositiveIntegerField()
     words = models.TextField()
 
     class Meta:
@@ -33,7 +35,8 @@ class RequestWords(models.Model):
 def store(request: CopyRequest, calls: Sequence[Call]) -> None:
     """Keeps what a request with these calls is found by."""
     lines = dict.fromkeys([request.Name, *(line for call in calls for line in _lines(call))])
-    RequestWords.objects.update_or_create(request=request, defaults={"words": "\n".join(lines).lower()})
+    words = {"round": request.round, "words": "\n".join(lines).lower()}
+    RequestWords.objects.update_or_create(request=request, defaults=words)
 
 
 def _lines(call: Call) -> Iterable[str]:

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             name='RequestWords',
             fields=[
                 ('request', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='words', serialize=False, to='copies.copyrequest')),
+                ('round', models.PositiveIntegerField()),
                 ('words', models.TextField()),
             ],
             options={

@@ -59,7 +59,8 @@ def fill(apps, schema_editor):
             if (number, round_) in lines:
                 lines[number, round_].update({name: None, **dict.fromkeys(tags_of(parameters))})
         Words.objects.bulk_create(
-            Words(request_id=number, words='\n'.join(found).lower()) for (number, _), found in lines.items()
+            Words(request_id=number, round=round_, words='\n'.join(found).lower())
+            for (number, round_), found in lines.items()
         )
 
 
@@ -68,6 +69,14 @@ def tags_of(parameters):
         for tag in specification['Tags']:
             if tag['Key'] != settings.MARK_TAG_KEY:
                 yield f"{tag['Key']}={tag.get('Value', '')}"
+
+
+def mend(apps, schema_editor):
+    """Pages find what waits by nobody having decided on it, and what is open by having no end."""
+    Request = apps.get_model('copies', 'CopyRequest')
+    Request.objects.filter(state='PENDING', decided_by__isnull=False).update(decided_by=None, decided_at=None)
+    opened = Request.objects.filter(state__in=('PENDING', 'CHANGES_REQUESTED', 'APPROVED'))
+    opened.filter(finished_at__isnull=False).update(finished_at=None)
 
 
 class Migration(migrations.Migration):
@@ -79,4 +88,5 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunPython(make_index, remove_index),
         migrations.RunPython(fill, migrations.RunPython.noop),
+        migrations.RunPython(mend, migrations.RunPython.noop),
     ]

@@ -13,7 +13,7 @@ from amicopy.audit.log import lock_chain, record
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.engine import outside_memory
 from amicopy.copies.engine.outside_memory import Behind
-from amicopy.copies.operations import people
+from amicopy.copies.operations import people, rows_of_before
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,9 @@ def notice(process: str) -> None:
         outside_memory.check()
         notice_settings(process, actor=actor)
         people.notice(actor)
+        if process == "worker":
+            # The last to be started in an update, when no process of the version before is left.
+            rows_of_before.mend()
     except DatabaseError as error:
         logger.warning("Settings and people weren't compared with the history: %s", error)
 

@@ -61,21 +61,32 @@ class Wanted:
         return voters.decider(self.user)
 
     @cached_property
+    def _kinds(self) -> set[tuple[str, int, int]]:
+        """The kinds of those without a vote: key, requester, and the number of one of them."""
+        alike = self._of_others.exclude(unvoted_plan="").order_by()
+        return set(alike.values_list("unvoted_plan", "requester").annotate(Min("pk")))
+
+    @cached_property
+    def _plans(self) -> dict[str, Plan]:
+        """Their plans by key. A process of the version before may have written a plan and left the key, see
+        `operations.rows_of_before`: such a key says nothing."""
+        numbers = {key: number for key, _, number in self._kinds}
+        rows = CopyRequest.objects.filter(pk__in=numbers.values()).values_list("unvoted_plan", "plan")
+        return {key: plan for key, plan in rows if key == key_of(plan)}
+
+    @cached_property
     def _voted(self) -> frozenset[int]:
         """The numbers of those with a vote, and of those that nothing is known of without looking."""
-        rows = list(self._of_others.filter(unvoted_plan="").only(*COLUMNS).order_by())
+        unknown = {key for key, *_ in self._kinds} - self._plans.keys()
+        rows = list(self._of_others.filter(unvoted_plan__in=["", *unknown]).only(*COLUMNS).order_by())
         return frozenset(voters.votes_of(self.user, rows, me=self._me) if rows else ())
 
     @cached_property
     def _unvoted(self) -> Q:
         """Those without a vote."""
-        alike = self._of_others.exclude(unvoted_plan="").order_by()
-        kinds = list(alike.values_list("unvoted_plan", "requester").annotate(Min("pk")))
-        if not kinds:
+        if not self._plans:
             return NOBODY
-        numbers = {key: number for key, _, number in kinds}
-        plans = dict(CopyRequest.objects.filter(pk__in=numbers.values()).values_list("unvoted_plan", "plan"))
-        return self._fitting(plans, {requester for _, requester, _ in kinds})
+        return self._fitting(self._plans, {requester for _, requester, _ in self._kinds})
 
     def _fitting(self, plans: dict[str, Plan], requesters: Collection[int]) -> Q:
         me = self._me
