@@ -41,6 +41,8 @@ WITHOUT = {
     "copies.engine.leftover_jobs:look": "who works on it",
     "copies.engine.leftover_jobs:remove": "who works on it",
     "copies.engine.slots:freed": "that others may try again at once",
+    "copies.engine.slots:_park": "that a place is full, for the next claim",
+    "copies.engine.slots:bring_back": "that a place has room again, for the next claim",
     "copies.operations.account_checks:_store": "an answer of AWS's",
     "copies.operations.account_checks:hand_back": "who works on it",
     "copies.operations.account_checks:want": "a question",
