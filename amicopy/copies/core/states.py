@@ -1,5 +1,5 @@
-"""The states of a request and of an image copy, and the moves between them. The README's picture is compared with
-this."""
+"""The states of a request, of an image copy and of its steps, and the moves between them. The README's picture is
+compared with this."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -32,7 +32,16 @@ class CopyState(TextChoices):
     CANCELLED = "CANCELLED", "Cancelled"
 
 
-R, C = RequestState, CopyState
+class StepState(TextChoices):
+    WAITING = "WAITING", "Waiting"
+    CALLED = "CALLED", "Under way"
+    DONE = "DONE", "Done"
+    FAILED = "FAILED", "Failed"
+    UNDOING = "UNDOING", "Being undone"
+    UNDONE = "UNDONE", "Undone"
+
+
+R, C, S = RequestState, CopyState, StepState
 
 REQUEST_MOVES: Mapping[str, frozenset[str]] = {
     R.PENDING: frozenset({R.APPROVED, R.REJECTED, R.CHANGES_REQUESTED, R.WITHDRAWN, R.EXPIRED}),
@@ -56,10 +65,24 @@ COPY_MOVES: Mapping[str, frozenset[str]] = {
     C.COPYING: frozenset({C.AVAILABLE, C.FAILED, C.CANCELLING}),
     C.CANCELLING: frozenset({C.CANCELLED}),
     C.FAILED: frozenset({C.QUEUED}),
-    C.AVAILABLE: frozenset(),
+    # While its steps aren't done.
+    C.AVAILABLE: frozenset({C.CANCELLING}),
     C.CHECKED: frozenset(),
     C.CANCELLED: frozenset(),
 }
+
+# A step after the copy. Its call is CALLED before it is sent; what is found to be as wanted needs none.
+STEP_MOVES: Mapping[str, frozenset[str]] = {
+    S.WAITING: frozenset({S.CALLED, S.DONE, S.FAILED, S.UNDONE}),
+    S.CALLED: frozenset({S.DONE, S.FAILED, S.UNDOING}),
+    S.FAILED: frozenset({S.WAITING, S.UNDOING}),
+    S.DONE: frozenset({S.UNDOING}),
+    S.UNDOING: frozenset({S.UNDONE}),
+    S.UNDONE: frozenset(),
+}
+# What a worker still has to do something about, and what is over well: an alias that was put back was done before.
+STEP_OPEN = frozenset({S.WAITING, S.CALLED})
+STEP_DONE = frozenset({S.DONE, S.UNDOING, S.UNDONE})
 
 # What a worker starts when it is due.
 COPY_STARTABLE = frozenset({C.QUEUED, C.STARTING})
