@@ -55,6 +55,14 @@ def outposts(account: str, region: str) -> list[dict[str, str]]:
     ]
 
 
+def organization_permissions(account: str) -> list[dict[str, str]]:
+    """The launch permissions of the sample organization and its units that mean `account` as well."""
+    organization = CATALOGUE["organization"]
+    found = [{"OrganizationArn": organization["Arn"]}] if account in organization["Accounts"] else []
+    units = organization["Units"].items()
+    return found + [{"OrganizationalUnitArn": arn} for arn, accounts in units if account in accounts]
+
+
 def images(account: str, region: str) -> list[dict[str, Any]]:
     """Plans (see `ec2/images.py`) for the images `account` owns in `region`."""
     return [plan(row) for row in CATALOGUE["images"] if (row["owner"], row["region"]) == (account, region)]
@@ -103,6 +111,8 @@ def plan(row: dict[str, Any]) -> dict[str, Any]:
             {"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in row.get("product_codes", [])
         ],
     }
+    if row.get("imds", True):
+        attributes["ImdsSupport"] = "v2.0"
     if "platform" in row:
         attributes["Platform"] = row["platform"]
     if "deprecated" in row:

@@ -1,7 +1,8 @@
 """The addresses under `/_sandbox/` that steer the sandbox and say what happened in it.
 
 GET `/` shows everything at a glance, `calls` the last calls as they were sent, `answers` what became of them (see
-`answers.py`), `images` every copy ever made, with its snapshots.
+`answers.py`), `images` every copy ever made, with its snapshots, `changes` what calls made of anything else:
+permissions, dates, protection, parameters, launch templates, each as it was before and is after (equal: no change).
 Fault rules: POST, GET and DELETE `faults` (see `faults.py`).
 POST `advance` {"seconds": n} moves the clock, `settings` {name: value} changes settings, `reset` clears all;
 `forget-tokens` lets every ClientToken be forgotten, as time does; `resource` changes an image or snapshot from outside:
@@ -24,6 +25,7 @@ from amicopy.sandbox.ec2.models import backend_of
 from amicopy.sandbox.world import world
 
 Params = dict[str, Any]
+NARROW = ("service", "region", "account", "action")
 
 
 def answer(environ: dict[str, Any], body: bytes) -> Response:
@@ -62,13 +64,19 @@ def status(_params: Params) -> dict[str, Any]:
 
 def calls(params: Params) -> list[Params]:
     """The last calls, oldest first; `service`, `region`, `account` and `action` narrow them."""
-    names = [name for name in ("service", "region", "account", "action") if name in params]
+    names = [name for name in NARROW if name in params]
     return [call for call in list(world.calls) if all(call[name] == params[name] for name in names)]
 
 
 def images(_params: Params) -> list[Params]:
     """Every copy ever accepted, in all accounts and Regions, with its snapshots, those that are gone apart."""
     return [described(image_id, copy) for image_id, copy in list(world.copies.items())]
+
+
+def changes(params: Params) -> list[Params]:
+    """What calls changed, oldest first; `service`, `action`, `account`, `region`, `resource`, `member` narrow it."""
+    wanted = {name: params[name] for name in (*NARROW, "resource", "member") if name in params}
+    return [each for each in list(world.changes) if all(each[name] == value for name, value in wanted.items())]
 
 
 def described(image_id: str, copy: Params) -> Params:
@@ -188,6 +196,9 @@ def replay() -> None:
             alter(entry)
             continue
         backend = backend_of(entry["account"], entry["region"])
+        if entry["do"] == "change":
+            restore(entry)
+            continue
         # Older journals don't say when something was removed.
         at = entry.get("time", world.now())
         if entry["do"] == "copy":
@@ -200,11 +211,18 @@ def replay() -> None:
             backend.forget(None, [entry["snapshot_id"]], at=at)
 
 
+def restore(entry: Params) -> None:
+    """Brings back what a call changed."""
+    world.changes.append(entry)
+    backend_of(entry["account"], entry["region"]).restore(entry)
+
+
 VERBS: dict[tuple[str, str], Callable[[Params], Any]] = {
     ("GET", ""): status,
     ("GET", "calls"): calls,
     ("GET", "answers"): answers.listed,
     ("GET", "images"): images,
+    ("GET", "changes"): changes,
     ("GET", "faults"): faults.listed,
     ("POST", "faults"): faults.add,
     ("DELETE", "faults"): faults.clear,

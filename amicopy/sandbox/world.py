@@ -63,6 +63,8 @@ class World:
         self.tokens: dict[tuple[str, ...], tuple[float, float]] = {}
         # What was answered to each call, see `answers.py`.
         self.answers: deque[dict[str, Any]] = deque(maxlen=ANSWERS_KEPT)
+        # What calls changed about images, snapshots, parameters and the rest, oldest first: see `record`.
+        self.changes: list[dict[str, Any]] = []
         # Every copy ever accepted, also those deregistered since: image id -> account, Region and plan.
         self.copies: dict[str, dict[str, Any]] = {}
 
@@ -80,6 +82,18 @@ class World:
             if (kind is bool) != isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
                 raise ValueError(f"{name} must be {NOUNS[kind]}.")
         self.settings = replace(self.settings, **{name: kinds[name](value) for name, value in values.items()})
+
+    def record(self, call: dict[str, Any], resource: str, member: str, before: Any, after: Any) -> None:
+        """Notes that `call` made `member` of `resource` (an id or a name) what it is now, also if it was that before.
+
+        The control address `changes` lists these, and the journal brings them back.
+        """
+        of = {name: call[name] for name in ("request_id", "service", "action", "account", "region")}
+        entry = {"do": "change", "time": self.now(), **of, "resource": resource, "member": member}
+        entry |= {"before": before, "after": after}
+        with self.lock:
+            self.changes.append(entry)
+            self.write(**entry)
 
     def write(self, **entry: Any) -> None:
         """Adds a line to the journal, if there is one. It is out before the caller gets an answer."""

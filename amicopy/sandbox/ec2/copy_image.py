@@ -18,6 +18,8 @@ from amicopy.sandbox.world import world
 
 # What identifies a call: everything but these.
 NOT_COMPARED = {"ClientToken", "DryRun"}
+# Members of the source that are about the source alone.
+NOT_COPIED = ("DeprecationTime", "DeregistrationProtection", "CooldownUntil", "LastLaunchedTime", "ScanResults")
 KEY_FAILURE = (
     "AMI snapshot copy failed with error: Given key ID is not accessible. "
     "You must have DescribeKey permissions on the default CMK"
@@ -152,7 +154,8 @@ def decide(backend: Any, params: dict[str, Any], source: Image, *, tags: dict[st
         "SourceImageId": source.id,
         "SourceImageRegion": params["SourceRegion"],
     }
-    attributes.pop("DeprecationTime", None)
+    for name in NOT_COPIED:
+        attributes.pop(name, None)
     image_tags = {
         **(source_tags(source, backend.account_id) if params.get("CopyImageTags") else {}),
         **tags["image"],

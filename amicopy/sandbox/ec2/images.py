@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from amicopy.sandbox.catalogue import organization_permissions
 from amicopy.sandbox.world import moment, world
 
 Plan = dict[str, Any]
@@ -74,7 +75,8 @@ class Image(Resource):
         self.kind = "image" if "fingerprint" in plan else "source"
         self.id: str = plan["image_id"]
         self.owner_id: str = backend.account_id
-        self.attributes: dict[str, Any] = plan["attributes"]
+        # A copy: calls change it, and the plan is what the journal holds.
+        self.attributes: dict[str, Any] = dict(plan["attributes"])
         self.launch_permissions = [{"UserId": account} for account in plan.get("shared_with", [])]
         if plan.get("public"):
             self.launch_permissions.append({"Group": "all"})
@@ -84,7 +86,10 @@ class Image(Resource):
         self.kernel_id = None
         self.root_device_name = self.attributes["RootDeviceName"]
         self.name = self.attributes["Name"]
-        self.description = self.attributes["Description"]
+
+    @property
+    def description(self) -> str:
+        return str(self.attributes["Description"])
 
     @property
     def state(self) -> str:
@@ -117,11 +122,34 @@ class Image(Resource):
 
     def open_to(self, account: str) -> bool:
         """Whether `account` may see and launch this image."""
-        return account == self.owner_id or self.is_public or {"UserId": account} in self.launch_permissions
+        if account == self.owner_id or self.is_public:
+            return True
+        named = [{"UserId": account}, *organization_permissions(account)]
+        return any(permission in self.launch_permissions for permission in named)
 
     def shared_with(self, account: str) -> bool:
         """Whether `account`, or everybody under the name `all`, was given this image explicitly."""
         return self.is_public if account == "all" else {"UserId": account} in self.launch_permissions
+
+    def member(self, name: str) -> Any:
+        """What a call may change: LaunchPermissions, or a member of DescribeImages' answer; None if there is none."""
+        return list(self.launch_permissions) if name == "LaunchPermissions" else self.attributes.get(name)
+
+    def put(self, name: str, value: Any) -> None:
+        """Makes `value` what `member` gives; None takes it away."""
+        if name == "LaunchPermissions":
+            self.launch_permissions = list(value)
+        elif value is None:
+            self.attributes.pop(name, None)
+        else:
+            self.attributes[name] = value
+
+    @property
+    def protected(self) -> bool:
+        """Whether it can't be deregistered: as long as protection is on, and while its cooldown lasts."""
+        if self.attributes.get("DeregistrationProtection", "disabled") != "disabled":
+            return True
+        return float(self.attributes.get("CooldownUntil", 0)) > self.now()
 
     def view(self) -> dict[str, Any]:
         """This image as a member of DescribeImages' answer."""
@@ -140,12 +168,15 @@ class Image(Resource):
             "SriovNetSupport": "simple",
             "VirtualizationType": "hvm",
             "BootMode": "uefi-preferred",
-            "ImdsSupport": "v2.0",
+            "DeregistrationProtection": "disabled",
             "Tags": self.tag_set(),
             **self.attributes,
         }
         if state == "failed" and self.plan.get("failure"):
             view["StateReason"] = {"Code": self.plan["code"], "Message": self.plan["failure"]}
+        view.pop("CooldownUntil", None)
+        if marks := view.get("ImageWatermarks"):
+            view["ImageWatermarks"] = [with_moments(mark) for mark in marks]
         if world.settings.sparse and state in {"pending", "failed"}:
             del view["Name"]
             view["BlockDeviceMappings"] = [without_snapshot(row) for row in view["BlockDeviceMappings"]]
@@ -175,6 +206,16 @@ class Snapshot(Resource):
             self.create_volume_permission_userids.update(plan.get("shared_with", []))
             if plan.get("public"):
                 self.create_volume_permission_groups.add("all")
+
+    def permissions(self) -> list[dict[str, str]]:
+        """Who may make volumes of it, besides the owner."""
+        groups = [{"Group": name} for name in sorted(self.create_volume_permission_groups)]
+        return groups + [{"UserId": name} for name in sorted(self.create_volume_permission_userids)]
+
+    def put(self, _name: str, value: list[dict[str, str]]) -> None:
+        """Makes `value` what `permissions` gives."""
+        self.create_volume_permission_groups = {row["Group"] for row in value if "Group" in row}
+        self.create_volume_permission_userids = {row["UserId"] for row in value if "UserId" in row}
 
     def done(self) -> float:
         """How much has been copied, 0.0 to 1.0. A failed copy stays where it was, until it recovers."""
@@ -239,49 +280,13 @@ class Snapshot(Resource):
         return view
 
 
+def with_moments(member: dict[str, Any]) -> dict[str, Any]:
+    """A member that is kept with seconds since 1970, as an answer has it."""
+    return {name: moment(value) if isinstance(value, float) else value for name, value in member.items()}
+
+
 def without_snapshot(mapping: dict[str, Any]) -> dict[str, Any]:
     """A block device mapping without its SnapshotId."""
     if "Ebs" not in mapping:
         return mapping
     return {**mapping, "Ebs": {name: value for name, value in mapping["Ebs"].items() if name != "SnapshotId"}}
-
-
-def own_snapshot(backend: Any, stock: Any) -> Snapshot:
-    """One of our snapshots for one that moto itself made (CreateSnapshot, CopySnapshot, CreateImage)."""
-    row = {
-        "id": stock.id,
-        "size": stock.volume.size,
-        "key": (stock.kms_key_id or backend.default_kms_key_id) if stock.encrypted else None,
-        "description": stock.description,
-        "seconds": 0.0,
-    }
-    plan = {
-        "image_id": stock.from_ami,
-        "started": world.now(),
-        "seconds": 0.0,
-    }
-    return Snapshot(backend, row, plan)
-
-
-def adopt(stock: Any) -> Plan:
-    """A plan for an image that moto itself made (CreateImage, RegisterImage), so that it can be copied."""
-    attributes = {
-        "Name": stock.name,
-        "Description": stock.description or "",
-        "Architecture": stock.architecture or "x86_64",
-        "BlockDeviceMappings": stock.block_device_mappings,
-        "RootDeviceName": stock.root_device_name,
-        "PlatformDetails": "Linux/UNIX",
-        "UsageOperation": "RunInstances",
-    }
-    if stock.platform:
-        attributes["Platform"] = stock.platform
-    return {
-        "image_id": stock.id,
-        "attributes": attributes,
-        "tags": dict(stock.ec2_backend.tags.get(stock.id, {})),
-        "snapshots": [stock.ebs_snapshot.row],
-        "snapshot_tags": {},
-        "started": world.now(),
-        "seconds": 0.0,
-    }

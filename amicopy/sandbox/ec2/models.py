@@ -6,8 +6,9 @@ from typing import Any
 from moto.ec2.models import EC2Backend, ec2_backends
 
 from amicopy.sandbox import catalogue, events, policies, visibility
+from amicopy.sandbox.ec2.adoption import adopt, own_snapshot
 from amicopy.sandbox.ec2.copy_image import copy
-from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, adopt, finish, over, own_snapshot
+from amicopy.sandbox.ec2.images import Image, Plan, Snapshot, finish, over
 from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.visibility import Look
 from amicopy.sandbox.world import world
@@ -31,6 +32,8 @@ class SandboxBackend(EC2Backend):
         # What was deregistered and deleted, as it was at the end.
         self.gone_images: dict[str, Image] = {}
         self.gone_snapshots: dict[str, Snapshot] = {}
+        # AWS's own default for new accounts.
+        self.image_block_public_access = "block-new-sharing"
         super().__init__(region_name, account_id)
         self.ebs_encryption_by_default = region_name in catalogue.CATALOGUE["encrypted_by_default"]
         self.default_kms_key_id = catalogue.key_arn(account_id, region_name, "alias/aws/ebs")
@@ -124,6 +127,37 @@ class SandboxBackend(EC2Backend):
         if resource is not None:
             policies.check_resource(look.call, resource)
 
+    def owned_image(self, image_id: str, look: Look, *, ready: bool = False) -> Image:
+        """An image of this account that `look` may change or ask about; `ready`: not while it is pending or failed.
+        Raises Refused."""
+        image = self.amis.get(image_id)
+        if image is None and image_id in self.gone_images:
+            raise Refused("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is no longer available")
+        if image is None:
+            if any(row.id == image_id and not look.hides(row) for row in self.open_images(look)):
+                raise Refused("AuthFailure", f"Not authorized for image:{image_id}", status=403)
+            raise visibility.unknown_images(image_id)
+        policies.check_resource(look.call, image)
+        if ready and image.state not in {"available", "disabled"}:
+            raise Refused("InvalidAMIID.Unavailable", f"The AMI ID '{image_id}' is currently {image.state}")
+        return image
+
+    def owned_snapshot(self, snapshot_id: str, look: Look) -> Snapshot:
+        """A snapshot of this account that `look` may change or ask about. Raises Refused."""
+        if snapshot_id not in self.snapshots and any(row.id == snapshot_id for row in self.open_snapshots(look)):
+            raise Refused("AuthFailure", f"Not authorized for snapshot:{snapshot_id}", status=403)
+        snapshot: Snapshot = self.get_snapshot(snapshot_id)
+        policies.check_resource(look.call, snapshot)
+        return snapshot
+
+    def restore(self, entry: dict[str, Any]) -> None:
+        """Brings back one change that the journal holds."""
+        name = entry["resource"]
+        if found := self.amis.get(name) or self.snapshots.get(name):
+            found.put(entry["member"], entry["after"])
+        elif entry["resource"] == "account":
+            self.image_block_public_access = entry["after"]
+
     def remove_image(self, image_id: str, *, with_snapshots: bool, look: Look) -> list[dict[str, str]]:
         """Deregisters an image, or cancels it, and returns what became of its snapshots. Raises Refused.
 
@@ -138,6 +172,9 @@ class SandboxBackend(EC2Backend):
             if image_id not in self.amis:
                 raise visibility.unknown_images(image_id)
             image = self.amis[image_id]
+            if image.protected:
+                # Unverified: code and words.
+                raise Refused("OperationNotPermitted", f"The image '{image_id}' is protected against deregistration.")
             gone, kept = [], []
             if not world.settings.leave_snapshots if image.state == "pending" else with_snapshots:
                 there = [self.snapshots[row["id"]] for row in image.plan["snapshots"] if row["id"] in self.snapshots]

@@ -16,11 +16,13 @@ from amicopy.sandbox.ec2.filters import (
     matches,
     page,
 )
+from amicopy.sandbox.ec2.lifetimes import Lifetimes
+from amicopy.sandbox.ec2.sharing import Sharing
 from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.visibility import Look, unknown_images, unknown_snapshot
 
 
-class SandboxResponse(EC2Response):
+class SandboxResponse(Sharing, Lifetimes):
     """One EC2 call. moto calls the method named after the action; `self.params` holds typed parameters."""
 
     # Ours come as text already.
