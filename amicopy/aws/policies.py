@@ -42,13 +42,16 @@ CHANGE_OWN = (
     "ec2:ModifyImageAttribute",
     "ec2:ModifySnapshotAttribute",
 )
+# What a closer look at a source asks; amicopy works without any of them.
+INSPECT = ("ec2:DescribeInstanceTypeOfferings", "ec2:GetImageAncestry", "ec2:GetImageFindings")
 USE_KEYS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
 
 
 def web(partition: str = "aws", *, keys: Sequence[str] = ()) -> Document:
     """What the web server needs: it looks, and changes nothing. `keys` are ARNs of KMS keys; without any, all.
 
-    Explain is for administrators who read what is behind a refusal; amicopy works without it.
+    Explain is for administrators who read what is behind a refusal, Inspect for a closer look at sources; amicopy works
+    without either.
     """
     return _document(
         *_look(partition, keys),
@@ -139,6 +142,7 @@ def _look(partition: str, keys: Sequence[str]) -> list[Document]:
     # amicopy itself looks at keys, so that ViaService can't bound it.
     return [
         _allow("Look", LOOK, ["*"]),
+        _allow("Inspect", INSPECT, ["*"]),
         _allow("LookAtKeys", ["kms:DescribeKey"], _keys(partition, keys)),
     ]
 

@@ -22,6 +22,7 @@ from amicopy.copies.voting import fact_table
 from amicopy.copies.voting.fact_evidence import Evidence, source_in
 from amicopy.web import costs, submitted_anyway
 from amicopy.web.forms.notes import prediction_words
+from amicopy.web.inspection import Inspected, inspected
 from amicopy.web.submitted_anyway import SubmittedAnyway
 
 key_changes, default_key = fact_table.BY_CODE["key-changes"], fact_table.BY_CODE["default-key"]
@@ -68,6 +69,7 @@ class Found:
     cost: costs.Shown | None = None
     usual: tuple[float, float] | None = None
     anyway: SubmittedAnyway | None = None
+    inspected: Inspected | None = None
 
 
 def names_of(rows: Iterable[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list[ImageCopy]:
@@ -99,7 +101,18 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         cost=costs.shown(row.estimate or {}),
         usual=(min(usual), max(usual)) if usual else None,
         anyway=submitted_anyway.of_request(row),
+        inspected=_inspected(row, kept, source, places),
     )
+
+
+def _inspected(
+    row: CopyRequest, kept: Kept, source: Mapping[str, Any], places: Sequence[KeptDestination]
+) -> Inspected | None:
+    """A closer look at the source, where it was taken."""
+    if "inspection" not in kept or not source:
+        return None
+    offered = {place["destination"]: place["offered"] for place in places if "offered" in place}
+    return inspected(source, kept["inspection"], offered, at=row.submitted_at)
 
 
 def _cautions(row: CopyRequest, calls: Sequence[Call]) -> list[KeptWarning]:
