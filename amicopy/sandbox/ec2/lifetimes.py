@@ -108,4 +108,3 @@ def to_the_minute(at: datetime) -> datetime:
 def years_after(first: float, years: int) -> datetime:
     """`years` after a time on the sandbox's clock."""
     return datetime.fromtimestamp(first, UTC) + timedelta(days=years * 365 + years // 4)
-
