@@ -41,6 +41,10 @@ class Image:
     ImdsSupport: str
     TpmSupport: str
     ProductCodes: tuple[str, ...] = ()
+    # enabled-with-cooldown, enabled-without-cooldown, disabled, or empty.
+    DeregistrationProtection: str = ""
+    # The WatermarkKeys, account:name.
+    watermarks: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
 
@@ -109,6 +113,8 @@ def image_of(raw: Mapping[str, Any]) -> Image:
         ImdsSupport=raw.get("ImdsSupport", ""),
         TpmSupport=raw.get("TpmSupport", ""),
         ProductCodes=tuple(code.get("ProductCodeId", "") for code in raw.get("ProductCodes") or ()),
+        DeregistrationProtection=raw.get("DeregistrationProtection", ""),
+        watermarks=tuple(mark.get("WatermarkKey", "") for mark in raw.get("ImageWatermarks") or ()),
         tags=_tags(raw),
         volumes=tuple(_volumes(raw)),
     )

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,14 @@ def organization_permissions(account: str) -> list[dict[str, str]]:
     found = [{"OrganizationArn": organization["Arn"]}] if account in organization["Accounts"] else []
     units = organization["Units"].items()
     return found + [{"OrganizationalUnitArn": arn} for arn, accounts in units if account in accounts]
+
+
+def launch_templates(account: str, region: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Id and contents of the launch templates of `account` in `region`."""
+    for row in CATALOGUE["launch_templates"]:
+        if (row["owner"], row["region"]) == (account, region):
+            contents = {"Name": row["name"], "VersionDescription": row["description"], "Tags": row.get("tags", {})}
+            yield row["id"], {**contents, "LaunchTemplateData": dict(row["data"])}
 
 
 def images(account: str, region: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from moto.core.base_backend import BackendDict
 from werkzeug.wrappers import Response
 
-from amicopy.sandbox import answers, events, faults, identity, keys
+from amicopy.sandbox import answers, events, faults, identity, keys, parameters
 from amicopy.sandbox.ec2.images import Snapshot, finish
 from amicopy.sandbox.ec2.models import backend_of
 from amicopy.sandbox.world import world
@@ -195,10 +195,10 @@ def replay() -> None:
         if entry["do"] == "resource":
             alter(entry)
             continue
-        backend = backend_of(entry["account"], entry["region"])
-        if entry["do"] == "change":
+        if entry["do"] in {"change", "alias", "alias-refused"}:
             restore(entry)
             continue
+        backend = backend_of(entry["account"], entry["region"])
         # Older journals don't say when something was removed.
         at = entry.get("time", world.now())
         if entry["do"] == "copy":
@@ -212,9 +212,18 @@ def replay() -> None:
 
 
 def restore(entry: Params) -> None:
-    """Brings back what a call changed."""
+    """Brings back what a call changed, or is to change."""
+    if entry["do"] == "alias":
+        world.waiting.append(entry)
+        return
+    if entry["do"] == "alias-refused":
+        parameters.forget(entry["request_id"])
+        return
     world.changes.append(entry)
-    backend_of(entry["account"], entry["region"]).restore(entry)
+    if entry["service"] == "ssm":
+        parameters.restore(entry)
+    else:
+        backend_of(entry["account"], entry["region"]).restore(entry)
 
 
 VERBS: dict[tuple[str, str], Callable[[Params], Any]] = {

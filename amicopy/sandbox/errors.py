@@ -28,13 +28,19 @@ STATUS = {
 }
 # The same trouble has another name at each service.
 OTHER_NAMES = {
-    "AuthFailure": {"sts": "InvalidClientTokenId", "kms": "UnrecognizedClientException"},
-    "RequestExpired": {"sts": "ExpiredToken", "kms": "ExpiredTokenException"},
+    "AuthFailure": {
+        "sts": "InvalidClientTokenId",
+        "kms": "UnrecognizedClientException",
+        "ssm": "UnrecognizedClientException",
+    },
+    "RequestExpired": {"sts": "ExpiredToken", "kms": "ExpiredTokenException", "ssm": "ExpiredTokenException"},
     "RequestLimitExceeded": {
         "sts": "Throttling",
         "kms": "ThrottlingException",
         "outposts": "ThrottlingException",
+        "ssm": "ThrottlingException",
     },
+    "UnauthorizedOperation": {"ssm": "AccessDeniedException"},
 }
 
 

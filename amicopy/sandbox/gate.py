@@ -20,7 +20,19 @@ from botocore.model import OperationNotFoundError
 from moto.ec2.exceptions import FilterNotImplementedError
 from werkzeug.wrappers import Response
 
-from amicopy.sandbox import answers, buckets, catalogue, control, faults, foreign, identity, policies, pricing
+from amicopy.sandbox import (
+    answers,
+    buckets,
+    catalogue,
+    control,
+    faults,
+    foreign,
+    identity,
+    parameter_calls,
+    parameters,
+    policies,
+    pricing,
+)
 from amicopy.sandbox.errors import Refused, render
 from amicopy.sandbox.world import world
 
@@ -132,10 +144,13 @@ class Gate:
 
     def performed(self, environ: Environ, call: dict[str, Any], caller: identity.Identity) -> Response:
         """Hands a call to whoever answers it. Raises Refused."""
+        parameters.settle()
         if call["service"] == "sts":
             return identity.answer(caller, call["action"], call["params"], request_id=call["request_id"])
         if call["service"] == "outposts":
             return list_outposts(call)
+        if call["service"] == "ssm":
+            return parameter_calls.answer(call)
         if call["service"] == "pricing":
             return pricing.answer(call)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account

@@ -43,6 +43,9 @@ def new_tags(params: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, key in params.items():
         if TAG_KEY.fullmatch(name):
             yield key, params.get(f"{name.removesuffix('Key')}Value", "")
+    # Services that speak JSON.
+    for tag in params.get("Tags") or []:
+        yield tag["Key"], tag["Value"]
 
 
 def lacks_tag(call: dict[str, Any], resource: Any) -> bool:
@@ -57,10 +60,11 @@ def lacks_tag(call: dict[str, Any], resource: Any) -> bool:
 def check_resource(call: dict[str, Any], resource: Any) -> None:
     """Raises Refused if a policy keeps `call` from `resource`, an image or snapshot."""
     if lacks_tag(call, resource):
-        kind = "snapshot" if resource.kind == "snapshot" else "image"
+        kind = "image" if resource.kind == "source" else resource.kind
+        action = f"{call['service']}:{call['action']}"
         raise Refused(
             "UnauthorizedOperation",
             f"You are not authorized to perform this operation. User: {call['caller']} is not authorized to perform: "
-            f"ec2:{call['action']} on resource: arn:aws:ec2:{call['region']}::{kind}/{resource.id} because no "
-            f"identity-based policy allows the ec2:{call['action']} action",
+            f"{action} on resource: arn:aws:{call['service']}:{call['region']}::{kind}/{resource.id} because no "
+            f"identity-based policy allows the {action} action",
         )

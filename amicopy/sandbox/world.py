@@ -24,6 +24,7 @@ class Settings:
     limit: pending copies at once per account and destination Region
     leave_snapshots: cancelling a pending copy leaves its snapshots behind
     sparse: pending and failed copies show neither Name nor SnapshotId, as was reported for real AWS
+    alias_seconds: how long Parameter Store takes to check the image that a parameter is to name
     buckets: AWS's token buckets, refilled this many times as fast; 0 is off
     """
 
@@ -31,6 +32,7 @@ class Settings:
     limit: int = 5
     leave_snapshots: bool = True
     sparse: bool = False
+    alias_seconds: float = 2.0
     buckets: float = 0.0
 
 
@@ -65,6 +67,9 @@ class World:
         self.answers: deque[dict[str, Any]] = deque(maxlen=ANSWERS_KEPT)
         # What calls changed about images, snapshots, parameters and the rest, oldest first: see `record`.
         self.changes: list[dict[str, Any]] = []
+        # Parameters of Parameter Store by account and Region, and values that wait for their check: `parameters.py`.
+        self.parameters: dict[tuple[str, str], dict[str, Any]] = {}
+        self.waiting: list[dict[str, Any]] = []
         # Every copy ever accepted, also those deregistered since: image id -> account, Region and plan.
         self.copies: dict[str, dict[str, Any]] = {}
 

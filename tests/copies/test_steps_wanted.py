@@ -103,7 +103,7 @@ def test_each_step_is_told_apart_and_shown_once() -> None:
 
 def test_a_content_without_steps_has_the_hash_it_always_had() -> None:
     call = make_call()
-    content = {
+    content: dict[str, Any] = {
         "account_id": "111122223333",
         "calls": [call],
         "keys": [""],

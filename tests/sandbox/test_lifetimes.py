@@ -93,7 +93,7 @@ def test_a_watermark_goes_with_copies_and_keeps_an_image_from_being_public(
     assert effects == ["AttachImageWatermark", "DetachImageWatermark"]
 
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "enable_image_deprecation": {"DeprecateAt": datetime.now(UTC) + DAY},
     "disable_image_deprecation": {},
     "enable_image_deregistration_protection": {},

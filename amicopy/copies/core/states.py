@@ -1,7 +1,7 @@
 """The states of a request, of an image copy and of its steps, and the moves between them. The README's picture is
 compared with this."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from django.db.models import TextChoices
@@ -118,12 +118,14 @@ OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
-def outcome(states: list[str]) -> str | None:
-    """The state of a request whose copies are in these states, or None while one of them is not final."""
-    if not states or any(state not in COPY_FINAL for state in states):
+def outcome(states: list[str], *, steps: Collection[str] = ()) -> str | None:
+    """The state of a request whose copies are in these states, or None while one of them is not final. `steps` are the
+    states of the steps after its available copies: while none of a copy's has failed they go on, so that a caller
+    leaves out those that wait behind one that failed."""
+    if not states or any(state not in COPY_FINAL for state in states) or any(step in STEP_OPEN for step in steps):
         return None
     if all(state in COPY_DONE for state in states):
-        return R.COMPLETED
+        return R.PARTIAL if S.FAILED in steps else R.COMPLETED
     if any(state in COPY_DONE for state in states):
         return R.PARTIAL
     return R.FAILED if C.FAILED in states else R.CANCELLED

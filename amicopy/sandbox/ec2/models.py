@@ -32,11 +32,15 @@ class SandboxBackend(EC2Backend):
         # What was deregistered and deleted, as it was at the end.
         self.gone_images: dict[str, Image] = {}
         self.gone_snapshots: dict[str, Snapshot] = {}
+        # The same for versions of launch templates; the number of the version.
+        self.template_tokens: dict[str, tuple[str, int]] = {}
         # AWS's own default for new accounts.
         self.image_block_public_access = "block-new-sharing"
         super().__init__(region_name, account_id)
         self.ebs_encryption_by_default = region_name in catalogue.CATALOGUE["encrypted_by_default"]
         self.default_kms_key_id = catalogue.key_arn(account_id, region_name, "alias/aws/ebs")
+        for template_id, row in catalogue.launch_templates(account_id, region_name):
+            self.add_template(template_id, row)
 
     def _load_amis(self) -> None:
         # Not moto's own 1,300 images: they are slow to list and nobody's.
@@ -155,8 +159,36 @@ class SandboxBackend(EC2Backend):
         name = entry["resource"]
         if found := self.amis.get(name) or self.snapshots.get(name):
             found.put(entry["member"], entry["after"])
-        elif entry["resource"] == "account":
+        elif name == "account":
             self.image_block_public_access = entry["after"]
+        elif entry["member"] == "LaunchTemplate" and entry["after"] is None:
+            self.delete_launch_template("", name)
+        elif entry["member"] == "LaunchTemplate":
+            self.add_template(name, entry["after"])
+        elif entry["member"] == "Versions":
+            self.add_template_version(name, entry["after"])
+        elif entry["member"] == "DefaultVersionNumber":
+            self.get_launch_template(name).default_version_number = entry["after"]
+
+    def add_template(self, template_id: str | None, row: dict[str, Any]) -> Any:
+        """Adds a launch template; its id is a new one unless one is given. Raises moto's refusals."""
+        tags = {"launch-template": row["Tags"]}
+        template = self.create_launch_template(row["Name"], row["VersionDescription"], row["LaunchTemplateData"], tags)
+        if template_id:
+            self.launch_templates[template_id] = self.launch_templates.pop(template.id)
+            self.launch_template_name_to_ids[template.name] = template_id
+            self.tags[template_id] = self.tags.pop(template.id, {})
+            template.id = template_id
+        return template
+
+    def add_template_version(self, template_id: str, row: dict[str, Any]) -> Any:
+        """Adds a version to a launch template."""
+        version = self.get_launch_template(template_id).create_version(
+            row["LaunchTemplateData"], row["VersionDescription"]
+        )
+        if row["ClientToken"]:
+            self.template_tokens[row["ClientToken"]] = row["fingerprint"], version.number
+        return version
 
     def remove_image(self, image_id: str, *, with_snapshots: bool, look: Look) -> list[dict[str, str]]:
         """Deregisters an image, or cancels it, and returns what became of its snapshots. Raises Refused.

@@ -18,11 +18,12 @@ from amicopy.sandbox.ec2.filters import (
 )
 from amicopy.sandbox.ec2.lifetimes import Lifetimes
 from amicopy.sandbox.ec2.sharing import Sharing
+from amicopy.sandbox.ec2.templates import Templates
 from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.visibility import Look, unknown_images, unknown_snapshot
 
 
-class SandboxResponse(Sharing, Lifetimes):
+class SandboxResponse(Sharing, Lifetimes, Templates):
     """One EC2 call. moto calls the method named after the action; `self.params` holds typed parameters."""
 
     # Ours come as text already.
