@@ -5,18 +5,20 @@ from django.urls import reverse
 from ninja.responses import Status
 from pydantic import ConfigDict, Field
 
-from amicopy.api.members import Changes, Text, changed
+from amicopy.api.members import Changes, changed
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, not_found
 from amicopy.api.request_queries import BIG, find
 from amicopy.api.shown import RequestWithCopies
 from amicopy.api.source_looks import look, reached_account, refusal
+from amicopy.api.strict import Text
 from amicopy.api.submissions import Anyway, Correlation
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.marks import unmarked
 from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.steps.wanted import WantedSteps
 from amicopy.copies.core.token_models import Scope
 from amicopy.copies.requests import verbs
 
@@ -59,6 +61,7 @@ def fix_copy(
             calls=looked.calls,
             lookups=looked.lookups,
             mends=copy.pk,
+            steps=WantedSteps(copy.request.steps, {0: copy.own_steps} if copy.own_steps else {}),
             anyway=body.anyway,
             correlation=body.correlation,
             submission=request.kept.submission if request.kept else None,

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from ninja import Header
 from pydantic import Field
 
-from amicopy.api.members import Strict, Text, no_longer_than
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem
 from amicopy.api.request_queries import find
 from amicopy.api.shown import RequestWithCopies
+from amicopy.api.strict import Strict, Text, no_longer_than
 from amicopy.api.submissions import Number
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.token_models import Scope

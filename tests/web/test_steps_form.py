@@ -63,8 +63,8 @@ def test_what_is_set_is_asked_for_and_comes_back_in_a_clone(signed_in: SignedIn)
     assert "Parameter" not in second.approved_steps
     page = read(client.get(f"/requests/new/?clone={row.pk}"))
     assert page.field(SHARE).value.split() == [OTHER, THIRD]
-    assert page.field("ImageDeregistrationProtection").is_checked
-    assert page.field("ImdsSupport-Value").is_checked
+    assert page.field("ImageDeregistrationProtection").is_on
+    assert page.field("ImdsSupport-Value").is_on
     assert page.field("Parameter-Name").value == "/golden/{region}/al2023"
     assert page.field("destinations-1-LaunchPermission").value == "own"
     assert page.field("destinations-1-LaunchPermission-UserIds").value == THIRD
@@ -125,7 +125,7 @@ def test_what_is_wrong_is_said_at_its_field_and_everything_typed_is_kept(
     assert page.by_id(f"f-{field}-err").text
     for name, value in changes.items():
         field_ = page.field(name)
-        assert field_.is_checked if value in {"on", "all", "v2.0"} else field_.value == value
+        assert field_.is_on if value in {"on", "all", "v2.0"} else field_.value == value
     assert CopyRequest.objects.count() == 0
 
 
@@ -155,7 +155,7 @@ def test_presets_and_links_carry_the_steps(signed_in: SignedIn) -> None:
     sent = {"load-preset": "1", "preset": str(Preset.objects.get().pk), "reason": "PLAT-2"}
     for each in (read(client.post("/requests/new/", sent)), read(client.get(link))):
         assert each.field(SHARE).value.replace(",", " ").split() == [OTHER, THIRD]
-        assert each.field("ImageDeregistrationProtection-WithCooldown").is_checked
+        assert each.field("ImageDeregistrationProtection-WithCooldown").is_on
         assert each.field("destinations-1-Parameter").value == "none"
         assert each.field(f"destinations-1-{SHARE}").value == THIRD
         assert each.by_id("after-steps").has("open")
