@@ -71,7 +71,8 @@ def versions_with(account: AwsAccount, *, region: str, which: Which, image_id: s
     answer = client("ec2", account, region).describe_launch_template_versions(
         **which, Filters=[{"Name": "image-id", "Values": [image_id]}]
     )
-    return [_version(raw) for raw in answer.get("LaunchTemplateVersions") or ()]
+    found = [_version(raw) for raw in answer.get("LaunchTemplateVersions") or ()]
+    return [version for version in found if version.ImageId == image_id]
 
 
 def _version(raw: Mapping[str, Any]) -> Version:

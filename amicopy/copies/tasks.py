@@ -28,6 +28,8 @@ from amicopy.copies.engine import (
     waves,
 )
 from amicopy.copies.engine.places import Place
+from amicopy.copies.engine.steps import claims as step_claims
+from amicopy.copies.engine.steps import work as step_work
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.operations import (
     account_checks,
@@ -93,6 +95,8 @@ def sweep() -> None:
         send("track_due")
     if due.filter(state=CopyState.CANCELLING).exists():
         send("cancel_due")
+    if step_claims.due_steps().exists():
+        send("do_steps")
     if expire.overdue().exists() or expire.to_remind().exists():
         send("expire_due")
     if look_again.due().exists():
@@ -144,6 +148,14 @@ def cancel_due() -> None:
     """Removes the images of cancelled copies, one after the other."""
     for lease, copy in _until_none_is_due(cancellation.claim_next):
         cancellation.cancel(copy, lease=lease, actor=worker("cancel_due"))
+
+
+@shared_task
+@leases.handed_back_after_an_outage()
+def do_steps() -> None:
+    """Does what follows the copies that are there, one copy after the other."""
+    for lease, due in _until_none_is_due(step_claims.claim_next):
+        step_work.do(due, lease=lease, actor=worker("do_steps"))
 
 
 @shared_task

@@ -17,9 +17,11 @@ from amicopy.aws import errors, sessions
 from amicopy.copies.core import absence
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.states import CopyState, StepState
+from amicopy.copies.core.steps.table import PROTECTION
 from amicopy.copies.engine import aws_removal, backoff, leases, recovery, slots
 from amicopy.copies.engine.aws_removal import Left, Removal
+from amicopy.copies.engine.steps import undo
 from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy
 
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 # Between two looks for what may turn up, and for snapshots that AWS still shows.
 LOOK_AGAIN = timedelta(seconds=30)
 SHOWN_AGAIN = timedelta(seconds=15)
+# For an image that AWS protects for 24 hours more.
+COOLING_AGAIN = timedelta(hours=1)
 
 
 def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
@@ -44,6 +48,9 @@ def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         actor=actor, copy=copy, account=copy.account, region=copy.DestinationRegion, answers=dict(copy.removal)
     )
     try:
+        if not undo.undo(copy, actor=actor):
+            wait(copy, Reason(Code.STEP_WORKING), lease=lease, actor=actor, pause=SHOWN_AGAIN)
+            return
         images, alike = _images(copy, attempts)
         known = [row["SnapshotId"] for row in copy.snapshots]
         left = aws_removal.clear(removal, images=images, snapshots=known, mark=copy.frozen_mark, all_marked=True)
@@ -127,12 +134,21 @@ def _keep(copy: ImageCopy, lease: uuid.UUID, **fields: Any) -> None:
     ImageCopy.objects.filter(pk=copy.pk, lease_id=lease).update(**fields)
 
 
+def _cools_down(copy: ImageCopy) -> bool:
+    """Whether AWS goes on protecting the image for a while after amicopy has ended the protection."""
+    ended = copy.steps.filter(code=PROTECTION, state=StepState.UNDONE)
+    return bool(copy.approved_steps.get(PROTECTION, {}).get("WithCooldown")) and ended.exists()
+
+
 def _error(copy: ImageCopy, error: errors.AwsError, *, lease: uuid.UUID, actor: Actor) -> None:
     """AWS can't or won't: the copy stays CANCELLING, says why, and is tried again."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copy.account.aws())
     known = backoff.wait_for(error)
-    if known is None:
+    if known is None and _cools_down(copy):
+        cooling = backoff.because(Code.PROTECTED, error)
+        wait(copy, cooling, lease=lease, actor=actor, pause=COOLING_AGAIN)
+    elif known is None:
         refused = backoff.because(Code.REMOVAL_REFUSED, error)
         wait(copy, refused, lease=lease, actor=actor, pause=timedelta(minutes=5))
     else:

@@ -3,6 +3,7 @@ transaction, with the request locked first as in `transitions`."""
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -88,7 +89,7 @@ def move_step(
             # What comes after it isn't begun.
             CopyStep.objects.filter(copy=copy, state__in=STEP_OPEN).update(next_step_at=None, **LEASE_ENDED)
         if to == StepState.DONE:
-            following = CopyStep.objects.filter(copy=copy, position__gt=step.position, state=StepState.WAITING)
+            following = CopyStep.objects.filter(copy=copy, position__gt=step.position, state__in=STEP_OPEN)
             if (first := following.order_by("position").values_list("pk", flat=True).first()) is not None:
                 CopyStep.objects.filter(pk=first).update(next_step_at=timezone.now())
         if to in {StepState.DONE, StepState.FAILED}:
@@ -103,14 +104,16 @@ def wait_step(
     reason: Reason,
     *,
     lease: uuid.UUID,
-    due: Mapping[str, Any],
+    due: datetime,
 ) -> None:
-    """Writes why a leased step waits, with `due`, and ends the lease on all steps of its copy; nothing when the lease
-    was lost."""
+    """Writes why a leased step waits and until when, and ends the lease on all steps of its copy; nothing when it was
+    lost."""
     with transaction.atomic():
         CopyRequest.objects.filter(pk=step.copy.request_id).update(version=F("version") + 1)
-        CopyStep.objects.filter(pk=step.pk, lease_id=lease).update(**reason.fields, **due)
-        CopyStep.objects.filter(copy=step.copy_id, lease_id=lease).update(**LEASE_ENDED)
+        if CopyStep.objects.filter(pk=step.pk, lease_id=lease).update(**reason.fields, failures=step.failures + 1):
+            # Whatever of the copy is due waits with it.
+            CopyStep.objects.filter(copy=step.copy_id, next_step_at__isnull=False).update(next_step_at=due)
+            CopyStep.objects.filter(copy=step.copy_id, lease_id=lease).update(**LEASE_ENDED)
 
 
 def _there(copy: ImageCopy) -> bool:

@@ -272,8 +272,9 @@ STEPS: tuple[Step, ...] = (
                 "{date}, {source} and {region} are filled in before it is submitted.",
                 required=True,
                 maximum=1011,
-                pattern=r"/?[a-zA-Z0-9_.\-]+(?:/[a-zA-Z0-9_.\-]+){0,14}",
-                pattern_words="a parameter's name such as /golden/al2023: letters, digits, . - _ and up to 15 levels",
+                pattern=r"(?!/?(?i:aws|ssm))(?:[a-zA-Z0-9_.\-]+|(?:/[a-zA-Z0-9_.\-]+){1,15})",
+                pattern_words="a parameter's name such as /golden/al2023: letters, digits, . - _ and up to 15 levels, "
+                "never beginning with aws or ssm",
                 placeholders=True,
                 mono=True,
             ),
