@@ -1,6 +1,6 @@
 """The record of one copy in words: a sentence that can be quoted, five steps, and each property at every step."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Attempt, CopyLook, Decision, ImageCopy
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.steps.table import BY_CODE
 from amicopy.copies.operations.copy_records import Property
 from amicopy.web.status import copy_status, duration
 
@@ -160,6 +161,36 @@ def _now(copy: ImageCopy, look: CopyLook | None) -> Step:
         words = f"{off} difference{'' if off == 1 else 's'}; the AMI is {look.State}"
         return Step("Now", "warn", "warn", words, look.looked_at)
     return Step("Now", "ok", "ok", f"As approved; the AMI is {look.State}", look.looked_at)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Something that isn't as it was approved any more: `what`, how it was approved and how it is now as far as that
+    was told, `who` changed it, and what to do about it."""
+
+    what: str
+    approved: Any
+    found: Any
+    who: str
+    advice: str
+
+
+# What a sweep found -> what it is about, and what to do. Steps are named by their table.
+_DRIFT: Mapping[str, tuple[str, str]] = {
+    "deregistered": ("The AMI is gone", "Ask for the copy again where it is still needed."),
+    "gone": ("The AMI is gone", "Ask for the copy again where it is still needed."),
+    "tags": ("Tags", "Put the tags back at AWS, or ask for a new copy with those that are wanted."),
+}
+_DRIFT_OF_STEP = "Put it back at AWS, or make a new request for what is wanted now."
+
+
+def drift_words(found: Mapping[str, Any]) -> Drift:
+    """What a sweep found to be otherwise than approved, in words."""
+    code = str(found.get("code", ""))
+    step = BY_CODE.get(str(found.get("step") or code))
+    what, advice = _DRIFT.get(code, (step.label if step else code, _DRIFT_OF_STEP))
+    who = str(found.get("by") or "")
+    return Drift(what, found.get("approved", found.get("expected")), found.get("found"), who, advice)
 
 
 def answer_of(
