@@ -79,6 +79,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/views/<int:number>/delete/", saved_views.delete_view, name="view-delete"),
     path("requests/new/", new_request.new_request, name="request-new"),
     path("requests/new/source/", lookups.source_card, name="request-new-source"),
+    path("requests/new/inspection/", lookups.inspection, name="request-new-inspection"),
     path("requests/new/messages/", lookups.messages, name="request-new-messages"),
     path("requests/new/aside/", lookups.aside, name="request-new-aside"),
     path("requests/new/permissions/", lookups.check_permissions, name="request-new-permissions"),

@@ -41,6 +41,8 @@ WITHOUT = {
     "copies.engine.leftover_jobs:look": "who works on it",
     "copies.engine.leftover_jobs:remove": "who works on it",
     "copies.engine.slots:freed": "that others may try again at once",
+    "copies.engine.steps.work:do": "who works on it; every move of a step is told by `move_step`",
+    "copies.lifecycle.step_moves:wait_step": "why a step waits and until when; its moves are told",
     "copies.operations.account_checks:_store": "an answer of AWS's",
     "copies.operations.account_checks:hand_back": "who works on it",
     "copies.operations.account_checks:want": "a question",
@@ -70,7 +72,9 @@ TOLD = {"copies.operations.services:add"}
 # approval that is taken back is told in one way or the other; tests/copies/test_vote_withdrawal.py asks for both.
 # A team that is deleted is told, and each who was in it; tests/copies/test_teams.py asks for both. Who signs on for
 # the first time is added, and then linked: tests/web/test_sign_on.py asks for both.
+# The last step of a copy ends its request, which is told as well; tests/copies/test_steps_engine.py asks for both.
 SECOND_EVENT = {
+    "copies.lifecycle.step_moves:move_step",
     "copies.operations.sign_on:_added",
     "copies.operations.teams:delete",
     "copies.requests.verbs:_new_round",

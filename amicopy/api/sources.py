@@ -75,7 +75,9 @@ def look_up_source(
         raise not_found(f"There is no account {account} that this token reaches.")
     looks = Looks(request.auth.person.pk)
     wanted = {"SourceRegion": SourceRegion, "SourceImageId": SourceImageId, "CopyImageTags": True}
-    kept = snapshot.gather(row, [Call(DestinationRegion="", parameters=wanted)], until=0.0, ask=looks.begin)
+    kept = snapshot.gather(
+        row, [Call(DestinationRegion="", parameters=wanted)], until=0.0, ask=looks.begin, closely=False
+    )
     if kept["missing"].get("source") == TOO_MANY.reason:
         raise Problem(429, "too-many-calls", TOO_MANY.reason, headers={"Retry-After": "60"})
     if looks.unanswered:

@@ -24,6 +24,7 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
             "DescribeImages",
             "DescribeLaunchTemplateVersions",
             "DescribeLaunchTemplates",
+            "DescribeInstanceTypeOfferings",
             "DescribeRegions",
             "DescribeSnapshotAttribute",
             "DescribeSnapshots",
@@ -36,6 +37,8 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
             "ModifyImageAttribute",
             "ModifyLaunchTemplate",
             "ModifySnapshotAttribute",
+            "GetImageAncestry",
+            "GetImageFindings",
         }
     ),
     "kms": frozenset({"DescribeKey", "GetKeyPolicy", "ListAliases"}),

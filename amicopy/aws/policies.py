@@ -23,13 +23,35 @@ LOOK = (
     "kms:ListAliases",
     "outposts:ListOutposts",
 )
+# What the steps after a copy read, and is asked before somebody submits them.
+LOOK_FOR_STEPS = (
+    "ec2:DescribeImageAttribute",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribeSnapshotAttribute",
+    "ec2:GetImageBlockPublicAccessState",
+    "kms:GetKeyPolicy",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+)
+CHANGE_OWN = (
+    "ec2:AttachImageWatermark",
+    "ec2:DisableImageDeregistrationProtection",
+    "ec2:EnableImageDeprecation",
+    "ec2:EnableImageDeregistrationProtection",
+    "ec2:ModifyImageAttribute",
+    "ec2:ModifySnapshotAttribute",
+)
+# What a closer look at a source asks; amicopy works without any of them.
+INSPECT = ("ec2:DescribeInstanceTypeOfferings", "ec2:GetImageAncestry", "ec2:GetImageFindings")
 USE_KEYS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
 
 
 def web(partition: str = "aws", *, keys: Sequence[str] = ()) -> Document:
     """What the web server needs: it looks, and changes nothing. `keys` are ARNs of KMS keys; without any, all.
 
-    Explain is for administrators who read what is behind a refusal; amicopy works without it.
+    Explain is for administrators who read what is behind a refusal, Inspect for a closer look at sources; amicopy works
+    without either.
     """
     return _document(
         *_look(partition, keys),
@@ -67,6 +89,35 @@ def worker(partition: str = "aws", *, mark_key: str, mark_values: str, keys: Seq
     )
 
 
+def steps(partition: str = "aws", *, mark_key: str, mark_values: str) -> Document:
+    """What workers need besides for the steps after a copy; without it such steps fail, and nothing else.
+
+    Images and snapshots are changed where they carry the mark. Aliases and launch templates are others' as well, so
+    that they can't be told by it: narrow their ARNs to those that amicopy is to write.
+    """
+    made = [f"arn:{partition}:ec2:*::image/*", f"arn:{partition}:ec2:*::snapshot/*"]
+    return _document(
+        _allow("LookForSteps", LOOK_FOR_STEPS, ["*"]),
+        _allow(
+            "ChangeOwn",
+            CHANGE_OWN,
+            made,
+            {"StringLike": {f"aws:ResourceTag/{mark_key}": mark_values}} if mark_key else None,
+        ),
+        _allow("Publish", ["ssm:PutParameter", "ssm:DeleteParameter"], [f"arn:{partition}:ssm:*:*:parameter/*"]),
+        _allow(
+            "RenewTemplates",
+            ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"],
+            [f"arn:{partition}:ec2:*:*:launch-template/*"],
+        ),
+    )
+
+
+def steps_web(partition: str = "aws") -> Document:
+    """What the web server needs besides to look at what steps would change before somebody submits them."""
+    return _document(_allow("LookForSteps", LOOK_FOR_STEPS, ["*"]))
+
+
 def trust(*, principal: str, external_id: str) -> Document:
     """Who may assume a role: amicopy's own principal, with the account's ExternalId.
 
@@ -91,6 +142,7 @@ def _look(partition: str, keys: Sequence[str]) -> list[Document]:
     # amicopy itself looks at keys, so that ViaService can't bound it.
     return [
         _allow("Look", LOOK, ["*"]),
+        _allow("Inspect", INSPECT, ["*"]),
         _allow("LookAtKeys", ["kms:DescribeKey"], _keys(partition, keys)),
     ]
 

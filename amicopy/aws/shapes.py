@@ -19,6 +19,16 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Scan:
+    """What the last scan of an image found (API_ScanResults.html): the highest severity, empty when it found nothing,
+    when that was, and since when a fix of a severity has been there. Dates are ISO 8601."""
+
+    HighestFindingSeverityLabel: str
+    FindingScanDate: str
+    fixes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Image:
     ImageId: str
     Name: str
@@ -43,10 +53,18 @@ class Image:
     ProductCodes: tuple[str, ...] = ()
     # enabled-with-cooldown, enabled-without-cooldown, disabled, or empty.
     DeregistrationProtection: str = ""
-    # The WatermarkKeys, account:name.
-    watermarks: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
+    # None: not scanned, or AWS doesn't say it.
+    ScanResults: Scan | None = None
+    # Keys of watermarks, as account:name.
+    ImageWatermarks: tuple[str, ...] = ()
+    # None: the account doesn't restrict which images are used.
+    ImageAllowed: bool | None = None
+    LastLaunchedTime: str = ""
+    # Instance types that the image is for, and that it isn't for; without any: all.
+    SupportedInstanceTypes: tuple[str, ...] = ()
+    UnsupportedInstanceTypes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,10 +132,35 @@ def image_of(raw: Mapping[str, Any]) -> Image:
         TpmSupport=raw.get("TpmSupport", ""),
         ProductCodes=tuple(code.get("ProductCodeId", "") for code in raw.get("ProductCodes") or ()),
         DeregistrationProtection=raw.get("DeregistrationProtection", ""),
-        watermarks=tuple(mark.get("WatermarkKey", "") for mark in raw.get("ImageWatermarks") or ()),
         tags=_tags(raw),
         volumes=tuple(_volumes(raw)),
+        ScanResults=_scan_results(raw),
+        ImageWatermarks=tuple(mark.get("WatermarkKey", "") for mark in raw.get("ImageWatermarks") or ()),
+        ImageAllowed=raw.get("ImageAllowed"),
+        LastLaunchedTime=raw.get("LastLaunchedTime", ""),
+        SupportedInstanceTypes=_types(raw, "SupportedInstanceTypes"),
+        UnsupportedInstanceTypes=_types(raw, "UnsupportedInstanceTypes"),
     )
+
+
+SEVERITIES = ("informational", "low", "medium", "high", "critical")
+
+
+def _scan_results(raw: Mapping[str, Any]) -> Scan | None:
+    scan = raw.get("ScanResults")
+    if not scan or not scan.get("FindingScanDate"):
+        return None
+    since = {severity: scan.get(f"{severity.capitalize()}FixAvailableSince") for severity in SEVERITIES}
+    return Scan(
+        HighestFindingSeverityLabel=scan.get("HighestFindingSeverityLabel", ""),
+        FindingScanDate=scan["FindingScanDate"].isoformat(),
+        fixes={severity: at.isoformat() for severity, at in since.items() if at},
+    )
+
+
+def _types(raw: Mapping[str, Any], member: str) -> tuple[str, ...]:
+    listed = (raw.get("InstanceTypeSpecification") or {}).get(member) or ()
+    return tuple(each.get("InstanceType", "") for each in listed)
 
 
 def _volumes(raw: Mapping[str, Any]) -> list[Volume]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -121,6 +122,7 @@ def plan(row: dict[str, Any]) -> dict[str, Any]:
     }
     if row.get("imds", True):
         attributes["ImdsSupport"] = "v2.0"
+    attributes |= inspected(row)
     if "platform" in row:
         attributes["Platform"] = row["platform"]
     if "deprecated" in row:
@@ -135,4 +137,53 @@ def plan(row: dict[str, Any]) -> dict[str, Any]:
         "seconds": 0.0,
         "shared_with": row.get("shared_with", []),
         "public": row.get("public", False),
+        "findings": [finding(*each) for each in row.get("findings", [])],
+        "ancestry": row.get("ancestry", []),
+        "ancestry_region": row["region"],
     }
+
+
+def days_ago(days: float) -> float:
+    """Seconds since 1970. Scans go on, so they are dated from now and not from a day."""
+    return time.time() - days * 86400.0
+
+
+def finding(title: str, score: float, severity: str, fix: bool, days: float) -> dict[str, Any]:
+    """A finding as GetImageFindings has it, with seconds for its times."""
+    return {
+        "Title": title,
+        "Score": score,
+        "SeverityLabel": severity,
+        "FixAvailable": fix,
+        "FirstObservedAt": days_ago(days),
+        "UpdatedAt": days_ago(1),
+        "Paths": [],
+    }
+
+
+def inspected(row: dict[str, Any]) -> dict[str, Any]:
+    """Members of DescribeImages' answer about scan, watermarks, last launch and instance types."""
+    members: dict[str, Any] = {}
+    if scan := row.get("scan"):
+        members["ScanResults"] = {"FindingScanDate": days_ago(scan["days"])}
+        if "severity" in scan:
+            members["ScanResults"]["HighestFindingSeverityLabel"] = scan["severity"]
+        for severity, days in scan.get("fixes", {}).items():
+            members["ScanResults"][f"{severity.capitalize()}FixAvailableSince"] = days_ago(days)
+    if names := row.get("watermarks"):
+        made = datetime.fromisoformat(row["created"]).timestamp()
+        members["ImageWatermarks"] = [
+            {
+                "WatermarkKey": f"{row['owner']}:{name}",
+                "SourceImageId": row["id"],
+                "SourceImageRegion": row["region"],
+                "SourceImageCreationTime": made,
+                "WatermarkCreationTime": made,
+            }
+            for name in names
+        ]
+    if "launched" in row:
+        members["LastLaunchedTime"] = row["launched"]
+    if types := row.get("instance_types"):
+        members["InstanceTypeSpecification"] = {"SupportedInstanceTypes": [{"InstanceType": each} for each in types]}
+    return members

@@ -138,6 +138,10 @@ try:
     APPROVAL_UNDO_SECONDS: float = env.float("APPROVAL_UNDO_SECONDS", 10.0, validate=validate.Range(min=0, max=300))
     # Tags, as key=value with stars for any letters, that approvers are shown.
     SENSITIVE_TAGS: list[str] = env.list("SENSITIVE_TAGS", ["*confidential*", "*restricted*", "*secret*", "*pii*"])
+    # Watermarks, as account:name, and AMIs or owners that sources descend from, with stars for any letters: they speak
+    # for a request, and rules can ask for more where a source has none.
+    TRUSTED_WATERMARKS: list[str] = env.list("TRUSTED_WATERMARKS", ["*"])
+    TRUSTED_ANCESTORS: list[str] = env.list("TRUSTED_ANCESTORS", ["amazon"])
     # Days until an undecided request expires, and how many days before that its approvers are reminded.
     REQUEST_EXPIRES_DAYS: int = env.int("REQUEST_EXPIRES_DAYS", 7, validate=validate.Range(min=1))
     REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))

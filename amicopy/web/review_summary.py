@@ -23,6 +23,7 @@ from amicopy.copies.voting import fact_table
 from amicopy.copies.voting.fact_evidence import Evidence, source_in
 from amicopy.web import costs, steps_asked, submitted_anyway
 from amicopy.web.forms.notes import prediction_words
+from amicopy.web.inspection import Inspected, inspected
 from amicopy.web.steps_asked import AskedStep
 from amicopy.web.submitted_anyway import SubmittedAnyway
 
@@ -71,6 +72,7 @@ class Found:
     usual: tuple[float, float] | None = None
     anyway: SubmittedAnyway | None = None
     after: Sequence[AskedStep] = ()
+    inspected: Inspected | None = None
 
 
 def names_of(rows: Iterable[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list[ImageCopy]:
@@ -103,7 +105,18 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         usual=(min(usual), max(usual)) if usual else None,
         anyway=submitted_anyway.of_request(row),
         after=steps_asked.asked_of(row, copies),
+        inspected=_inspected(row, kept, source, places),
     )
+
+
+def _inspected(
+    row: CopyRequest, kept: Kept, source: Mapping[str, Any], places: Sequence[KeptDestination]
+) -> Inspected | None:
+    """A closer look at the source, where it was taken."""
+    if "inspection" not in kept or not source:
+        return None
+    offered = {place["destination"]: place["offered"] for place in places if "offered" in place}
+    return inspected(source, kept["inspection"], offered, at=row.submitted_at)
 
 
 def _cautions(row: CopyRequest, calls: Sequence[Call], copies: Sequence[ImageCopy]) -> list[KeptWarning]:

@@ -17,7 +17,7 @@ from amicopy.copies.core import copy_speed
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import source_binding
-from amicopy.copies.lookups import async_queries, dry_run, encryption, entry, keys, names, places, source
+from amicopy.copies.lookups import async_queries, dry_run, encryption, entry, inspection, keys, names, places, source
 from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question, begin
 
 
@@ -68,7 +68,8 @@ class KeptDestination(TypedDict, total=False):
     `place` says why the account can't copy there and `place_code` which problem it is, absent when nothing speaks
     against it. `encrypts_by_default` and
     `default_key` are the Region's settings; `clashes` the ids of images there that have the new name already;
-    `usual_seconds` how long as much data took lately; `dry_run` is there when permissions were checked with exactly
+    `usual_seconds` how long as much data took lately; `offered` the first instance types there that could run the copy,
+    absent where it isn't known; `dry_run` is there when permissions were checked with exactly
     these parameters shortly before.
     """
 
@@ -82,6 +83,7 @@ class KeptDestination(TypedDict, total=False):
     key: KeptKey
     clashes: list[str]
     usual_seconds: float
+    offered: list[str]
     dry_run: KeptPermission
     missing: dict[str, str]
 
@@ -125,19 +127,27 @@ class Kept(TypedDict, total=False):
     tags_left: dict[str, str]
     size: dict[str, int | None]
     snapshots: dict[str, dict[str, int]]
+    inspection: inspection.KeptInspection
     destinations: list[KeptDestination]
     missing: dict[str, str]
 
 
 def gather(
-    account: Account, calls: Sequence[Call], *, until: float, ask: Begin = begin, as_worker: bool = False
+    account: Account,
+    calls: Sequence[Call],
+    *,
+    until: float,
+    ask: Begin = begin,
+    as_worker: bool = False,
+    closely: bool = True,
 ) -> Kept:
     """Everything that could be found out about these calls until a deadline, side by side. Asks only what has a shape
     AWS can be asked for; never raises for what AWS does. With the `begin` of `async_queries.Looks` nothing is said of
-    what is on its way. A worker enters the account by the role it copies with."""
+    what is on its way. A worker enters the account by the role it copies with. `closely`: with what `inspection` asks,
+    which nothing depends on."""
     aws = account.aws() if as_worker else account.read_only()
     entering = ask(entry.question(aws)) if entry.asked_of_aws(account, as_worker=as_worker) else None
-    return _kept(account, aws, calls, ask, until, entering)
+    return _kept(account, aws, calls, ask, until, entering, closely=closely)
 
 
 def gather_many(account: Account, many: Sequence[Sequence[Call]], *, until: float, ask: Begin = begin) -> list[Kept]:
@@ -192,7 +202,8 @@ def completed(kept: Mapping[str, Any], later: Kept) -> Kept:
     merged = cast("Kept", dict(kept))
     if not kept.get("source"):
         about_tags = ("tags_copied", "tags_left")
-        parts = ("source", "warnings", "not_copied", "shared_with", *about_tags, "size", "snapshots", "missing")
+        about_source = ("source", "warnings", "not_copied", "shared_with", "inspection")
+        parts = (*about_source, *about_tags, "size", "snapshots", "missing")
         merged.update(cast("Kept", {name: later[name] for name in parts if name in later}))  # type: ignore[literal-required]
     was = {row["destination"]: row for row in kept.get("destinations") or ()}
     merged["destinations"] = [_completed(was.get(row["destination"]), row) for row in later["destinations"]]
@@ -219,6 +230,8 @@ def _kept(
     ask: Begin,
     until: float,
     entering: Callable[[float], entry.Entry | Missing] | None,
+    *,
+    closely: bool = True,
 ) -> Kept:
     """`entering` waits for the answer to who knocks at the account; without it a worker's look counts."""
     first = calls[0].parameters if calls else {}
@@ -230,11 +243,19 @@ def _kept(
         else None
     )
     waits = [{name: ask(question) for name, question in _questions(aws, call).items()} for call in calls]
+    # After what is needed, which has the better claim to what a person may ask.
+    about = inspection.questions(aws, region=region, image_id=image_id) if looking and closely else {}
+    closer = {name: ask(question) for name, question in about.items()}
     _keep_entry(kept, entering(until) if entering else entry.found_by_worker(account))
     seen = looking(until) if looking else Missing("The source's Region or ID isn't one.")
     found = seen if isinstance(seen, source.Source) else None
     if found is not None:
         _keep_source(kept, found, account_id=account.account_id, calls=calls)
+        if closely:
+            kept["inspection"] = inspection.kept({name: wait(until) for name, wait in closer.items()})
+            for call, each in zip(calls, waits, strict=True):
+                if offered := _offered_question(aws, call, found):
+                    each["offered"] = ask(offered)
     elif isinstance(seen, source.NotThere):
         elsewhere = source.elsewhere(aws, image_id=image_id, besides=region, until=until, ask=ask)
         kept["source_not_there"] = KeptAbsence(ImageId=image_id, Region=region, elsewhere=elsewhere)
@@ -249,6 +270,15 @@ def _kept(
             row["dry_run"] = cast("KeptPermission", asdict(permission))
         kept["destinations"].append(row)
     return kept
+
+
+def _offered_question(account: AwsAccount, call: Call, found: source.Source) -> Question[list[str]] | None:
+    """Which instance types a destination's Region offers; an Outpost and a Local Zone have few of them, and say
+    which only to their owners."""
+    region = call.DestinationRegion
+    if call.destination != region or not places.is_region(account, region):
+        return None
+    return inspection.offered_question(account, region=region, image=found.image)
 
 
 def _keep_entry(kept: Kept, found: entry.Entry | Missing) -> None:
@@ -305,7 +335,8 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
         missing={
             name: answer.reason
             for name, answer in answers.items()
-            if isinstance(answer, Missing) and answer is not UNASKED
+            # Nobody looks again for what nothing depends on.
+            if isinstance(answer, Missing) and answer is not UNASKED and name != "offered"
         },
     )
     if problem := places.problem(call, answers):
@@ -326,6 +357,8 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
             row["usual_seconds"] = pace.middle * found.size
     if isinstance(checked := answers.get("key"), keys.KeyCheck):
         row["key"] = cast("KeptKey", asdict(checked))
+    if isinstance(offered := answers.get("offered"), list):
+        row["offered"] = offered
     if isinstance(clashes := answers.get("clashes"), list):
         row["clashes"] = clashes
     return row

@@ -16,7 +16,8 @@ from django.conf import settings
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.cost import Estimate
-from amicopy.copies.voting import budgets
+from amicopy.copies.core.steps.table import ALIAS, LAUNCH, SNAPSHOTS
+from amicopy.copies.voting import budgets, fact_inspection
 from amicopy.copies.voting.fact_evidence import Evidence
 
 # GiB of one copy from which it is large, and days after which a source is old.
@@ -48,7 +49,8 @@ class Kind(StrEnum):
 class Fact:
     """`tell` says it of one call: a value of its kind, or None where nobody knows. A number holds from `least` on, a
     text unless it is empty. `level` is that of a fact that holds; `always` shows a number that doesn't, too. `total`:
-    the number of a request is that of all its copies together."""
+    the number of a request is that of all its copies together. One that isn't `shown` is for rules alone: it says that
+    something which speaks for a request isn't there."""
 
     code: str
     kind: Kind
@@ -57,6 +59,7 @@ class Fact:
     least: int = 1
     always: bool = False
     total: bool = False
+    shown: bool = True
 
     def holds(self, call: Call, evidence: Evidence) -> bool | None:
         """Whether it is so for a call; None when it can't be told."""
@@ -87,7 +90,7 @@ class Told:
 
 def tell(calls: Sequence[Call], evidence: Evidence) -> list[Told]:
     """The facts of a request that are worth showing, in the table's order. What nobody knows isn't told."""
-    return [told for fact in FACTS if (told := _told(fact, calls, evidence)) is not None]
+    return [told for fact in FACTS if fact.shown and (told := _told(fact, calls, evidence)) is not None]
 
 
 def risky(told: Sequence[Told]) -> bool:
@@ -264,6 +267,34 @@ def _launch_permissions(call: Call, evidence: Evidence) -> str | None:
     return "{} {}".format(*numbers) if any(numbers) else ""
 
 
+def _shared_out(call: Call, evidence: Evidence) -> str:
+    """The accounts that get the copy, or its snapshots, and that amicopy doesn't work in."""
+    ids = {each for code in (LAUNCH, SNAPSHOTS) for each in (evidence.step_of(call, code) or {}).get("UserIds", ())}
+    return ", ".join(sorted(ids - evidence.history.own_accounts))
+
+
+def _shared_with_organization(call: Call, evidence: Evidence) -> str:
+    """The organizations, and their units, whose accounts get the copy, by the last part of their ARNs."""
+    launch = evidence.step_of(call, LAUNCH) or {}
+    arns = [*launch.get("OrganizationArns", ()), *launch.get("OrganizationalUnitArns", ())]
+    return ", ".join(arn.rpartition("/")[2] for arn in arns)
+
+
+def _made_public(call: Call, evidence: Evidence) -> bool:
+    return "all" in (evidence.step_of(call, LAUNCH) or {}).get("UserGroups", ())
+
+
+def _alias_overwritten(call: Call, evidence: Evidence) -> str | None:
+    """The alias that shows another AMI now, and which; empty where it isn't there. Nobody knows where nobody looked."""
+    alias = evidence.step_of(call, ALIAS)
+    if alias is None or not alias.get("Overwrite"):
+        return ""
+    looked = (evidence.known_of(call).get("steps") or {}).get("alias")
+    if looked is None:
+        return None
+    return f"{alias['Name']} {looked['Value']}" if looked.get("Value") else ""
+
+
 def _starts_later(call: Call, evidence: Evidence) -> str:
     wish = evidence.start_not_before
     return wish.isoformat() if wish is not None and wish > evidence.at else ""
@@ -287,12 +318,28 @@ FACTS: tuple[Fact, ...] = (
     Fact("becomes-encrypted", Kind.BOOLEAN, Level.LESS, _becomes_encrypted),
     Fact("known-to-fail", Kind.BOOLEAN, Level.HIGH, _known_to_fail),
     Fact("launch-permissions", Kind.TEXT, Level.NONE, _launch_permissions),
+    Fact("critical-finding", Kind.TEXT, Level.HIGH, fact_inspection.critical),
+    Fact("high-finding", Kind.TEXT, Level.SOME, fact_inspection.high),
+    Fact("scan-old", Kind.NUMBER, Level.SOME, fact_inspection.scan_age, least=fact_inspection.SCAN_COUNTS + 1),
+    Fact("scanned-clean", Kind.TEXT, Level.LESS, fact_inspection.scanned_clean),
+    Fact("no-clean-scan", Kind.BOOLEAN, Level.SOME, fact_inspection.no_clean_scan, shown=False),
+    Fact("watermark", Kind.TEXT, Level.LESS, fact_inspection.watermarks),
+    Fact("no-watermark", Kind.BOOLEAN, Level.SOME, fact_inspection.no_watermark, shown=False),
+    Fact("descends-from", Kind.TEXT, Level.LESS, fact_inspection.descends_from),
+    Fact("other-descent", Kind.BOOLEAN, Level.SOME, fact_inspection.other_descent, shown=False),
+    Fact("not-launchable", Kind.BOOLEAN, Level.SOME, fact_inspection.not_launchable),
+    Fact("not-allowed", Kind.BOOLEAN, Level.HIGH, fact_inspection.not_allowed),
+    Fact("deprecated-source", Kind.BOOLEAN, Level.SOME, fact_inspection.deprecated),
     Fact("sensitive-tags", Kind.TEXT, Level.SOME, _sensitive_tags),
     Fact("large", Kind.NUMBER, Level.SOME, _size, least=LARGE, always=True, total=True),
     Fact("new-region", Kind.BOOLEAN, Level.SOME, _new_region),
     Fact("costs", Kind.TEXT, Level.NONE, _costs),
     Fact("over-budget", Kind.BOOLEAN, Level.SOME, _over_budget),
     Fact("old-source", Kind.NUMBER, Level.SOME, _age, least=OLD),
+    Fact("made-public", Kind.BOOLEAN, Level.HIGH, _made_public),
+    Fact("shared-with-foreign", Kind.TEXT, Level.HIGH, _shared_out),
+    Fact("shared-with-organization", Kind.TEXT, Level.SOME, _shared_with_organization),
+    Fact("alias-overwritten", Kind.TEXT, Level.SOME, _alias_overwritten),
     Fact("starts-later", Kind.TEXT, Level.NONE, _starts_later),
 )
 BY_CODE: dict[str, Fact] = {fact.code: fact for fact in FACTS}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from amicopy.copies.core import cost_words
@@ -81,6 +81,30 @@ def _costs(said: str) -> str:
     return f"{cost_words.money(once, currency)} once, {cost_words.money(month, currency)} a month"
 
 
+def _overwritten(said: str) -> str:
+    name, _, image = said.partition(" ")
+    return f"Overwrites {name}, now {image}"
+
+
+def _finding(said: str) -> str:
+    severity, _, since = said.partition(" ")
+    fix = f", fix since {date.fromisoformat(since):%-d %b %Y}" if since else ""
+    return f"{severity.capitalize()} finding{fix}"
+
+
+def days_ago(days: int) -> str:
+    """When something was, to the day."""
+    return "today" if days == 0 else f"{days} day{'s' if days > 1 else ''} ago"
+
+
+def _clean(days: str) -> str:
+    return f"No critical finding, scanned {days_ago(int(days))}"
+
+
+def _scanned(days: int) -> str:
+    return f"Scanned {days_ago(days)}"
+
+
 def _said(words: str) -> Callable[[Any], str]:
     return lambda _value: words
 
@@ -99,11 +123,27 @@ WORDS: Mapping[str, Words] = {
     "becomes-encrypted": Words("the copy is encrypted and the source isn’t", _said("Becomes encrypted")),
     "known-to-fail": Words("something is known that makes the copy fail", _said("Known to fail")),
     "launch-permissions": Words("the source is shared with others, which the copy isn’t", _shared),
+    "critical-finding": Words("a scan found something critical in the source", _finding),
+    "high-finding": Words("the worst that a scan found in the source is high", _finding),
+    "scan-old": Words("the source’s last scan is older than 7 days", _scanned),
+    "scanned-clean": Words("a scan of the last 7 days found nothing critical", _clean),
+    "no-clean-scan": Words("no scan of the last 7 days without a critical finding is known", _said("No clean scan")),
+    "watermark": Words("the source carries a trusted watermark", "Watermark {}".format),
+    "no-watermark": Words("the source carries no trusted watermark", _said("No watermark")),
+    "descends-from": Words("the source descends from a trusted AMI or owner", "Descends from {}".format),
+    "other-descent": Words("the source descends from no trusted AMI or owner", _said("Other descent")),
+    "not-launchable": Words("the Region offers no instance type for the copy", _said("No instance type there")),
+    "not-allowed": Words("the source isn’t among the account’s allowed AMIs", _said("Not an allowed AMI")),
+    "deprecated-source": Words("the source is deprecated", _said("Deprecated")),
     "sensitive-tags": Words("a tag is sensitive", "Tag {}".format),
     "large": Words("a copy has 1 TiB or more", size),
     "new-region": Words("nothing was copied to the Region before", _said("New Region")),
     "costs": Words("it makes something that costs money", _costs),
     "over-budget": Words("a team would be over its budget", _said("Over budget")),
     "old-source": Words("the source is older than a year", _age),
+    "made-public": Words("the copy is made public", _said("Made public")),
+    "shared-with-foreign": Words("the copy is shared with accounts that aren’t amicopy’s", "Shared with {}".format),
+    "shared-with-organization": Words("the copy is shared with an organization or a unit", "Shared with {}".format),
+    "alias-overwritten": Words("an alias that is there is overwritten", _overwritten),
     "starts-later": Words("a later start was asked for", _start),
 }

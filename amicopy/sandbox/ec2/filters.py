@@ -39,6 +39,7 @@ SNAPSHOT_FIELDS = {
     "volume-id": "VolumeId",
     "volume-size": "VolumeSize",
 }
+OFFERING_FIELDS = {"instance-type": "InstanceType", "location": "Location"}
 TEMPLATE_FIELDS = {"launch-template-name": "LaunchTemplateName", "create-time": "CreateTime"}
 REGION_FIELDS = {"region-name": "RegionName", "opt-in-status": "OptInStatus", "endpoint": "Endpoint"}
 ZONE_FIELDS = {

@@ -18,6 +18,8 @@ from amicopy.sandbox.catalogue import organization_permissions
 from amicopy.sandbox.world import moment, world
 
 Plan = dict[str, Any]
+# How members are named that are times.
+TIMES = ("Time", "Date", "At", "Since")
 
 
 def finish(plan: Plan) -> float:
@@ -151,8 +153,8 @@ class Image(Resource):
             return True
         return float(self.attributes.get("CooldownUntil", 0)) > self.now()
 
-    def view(self) -> dict[str, Any]:
-        """This image as a member of DescribeImages' answer."""
+    def view(self, allowed: bool | None = None) -> dict[str, Any]:
+        """This image as a member of DescribeImages' answer; `allowed` is ImageAllowed."""
         state = self.state
         view = {
             "ImageId": self.id,
@@ -175,6 +177,10 @@ class Image(Resource):
         if state == "failed" and self.plan.get("failure"):
             view["StateReason"] = {"Code": self.plan["code"], "Message": self.plan["failure"]}
         view.pop("CooldownUntil", None)
+        if allowed is not None:
+            view["ImageAllowed"] = allowed
+        if scan := view.get("ScanResults"):
+            view["ScanResults"] = with_moments(scan)
         if marks := view.get("ImageWatermarks"):
             view["ImageWatermarks"] = [with_moments(mark) for mark in marks]
         if world.settings.sparse and state in {"pending", "failed"}:
@@ -282,7 +288,7 @@ class Snapshot(Resource):
 
 def with_moments(member: dict[str, Any]) -> dict[str, Any]:
     """A member that is kept with seconds since 1970, as an answer has it."""
-    return {name: moment(value) if isinstance(value, float) else value for name, value in member.items()}
+    return {name: moment(value) if name.endswith(TIMES) else value for name, value in member.items()}
 
 
 def without_snapshot(mapping: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class SandboxBackend(EC2Backend):
         self.gone_snapshots: dict[str, Snapshot] = {}
         # The same for versions of launch templates; the number of the version.
         self.template_tokens: dict[str, tuple[str, int]] = {}
+        self.allowed_images: dict[str, Any] = {"State": "disabled", "ImageCriteria": []}
         # AWS's own default for new accounts.
         self.image_block_public_access = "block-new-sharing"
         super().__init__(region_name, account_id)
@@ -106,10 +107,10 @@ class SandboxBackend(EC2Backend):
         self.snapshots[stock.id] = own_snapshot(self, stock)
         return self.snapshots[stock.id]
 
-    def neighbours(self) -> Iterator["SandboxBackend"]:
-        """The same Region in every account of the catalogue, this one first."""
-        yield self
-        yield from (backend_of(other, self.region_name) for other in catalogue.ACCOUNTS if other != self.account_id)
+    def neighbours(self, region: str = "") -> Iterator["SandboxBackend"]:
+        """The same Region, or another, in every account of the catalogue, this one first."""
+        others = [other for other in catalogue.ACCOUNTS if other != self.account_id]
+        yield from (backend_of(account, region or self.region_name) for account in (self.account_id, *others))
 
     def open_images(self, look: Look) -> Iterator[Image]:
         """What DescribeImages may list: one's own images, those shared with one, and public ones."""
@@ -159,6 +160,8 @@ class SandboxBackend(EC2Backend):
         name = entry["resource"]
         if found := self.amis.get(name) or self.snapshots.get(name):
             found.put(entry["member"], entry["after"])
+        elif entry["member"] == "AllowedImages":
+            self.allowed_images = entry["after"]
         elif name == "account":
             self.image_block_public_access = entry["after"]
         elif entry["member"] == "LaunchTemplate" and entry["after"] is None:

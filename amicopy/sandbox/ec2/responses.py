@@ -16,6 +16,7 @@ from amicopy.sandbox.ec2.filters import (
     matches,
     page,
 )
+from amicopy.sandbox.ec2.inspection import Inspection, allowed
 from amicopy.sandbox.ec2.lifetimes import Lifetimes
 from amicopy.sandbox.ec2.sharing import Sharing
 from amicopy.sandbox.ec2.templates import Templates
@@ -23,7 +24,7 @@ from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.visibility import Look, unknown_images, unknown_snapshot
 
 
-class SandboxResponse(Sharing, Lifetimes, Templates):
+class SandboxResponse(Sharing, Lifetimes, Templates, Inspection):
     """One EC2 call. moto calls the method named after the action; `self.params` holds typed parameters."""
 
     # Ours come as text already.
@@ -107,7 +108,11 @@ class SandboxResponse(Sharing, Lifetimes, Templates):
             found = [image for image in found if not image.disabled]
         if not wanted and not params.get("IncludeDeprecated"):
             found = [image for image in found if image.owner_id == backend.account_id or not image.deprecated]
-        views = [{**image.view(), "State": look.state_of(image)} for image in found]
+        setting = backend.allowed_images
+        verdicts = {image.id: allowed(image, backend.account_id, setting) for image in found}
+        if setting["State"] == "enabled":
+            found = [image for image in found if verdicts[image.id]]
+        views = [{**image.view(verdicts[image.id]), "State": look.state_of(image)} for image in found]
         members = [
             view for view in views if matches(view, filters, IMAGE_FIELDS) and not look.hides(images[view["ImageId"]])
         ]

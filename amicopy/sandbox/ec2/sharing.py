@@ -220,7 +220,7 @@ def check_public(image: Any, backend: Any) -> None:
             "OperationNotPermitted",
             "You can't publicly share this image because block public access for AMIs is enabled.",
         )
-    if image.attributes.get("ImageWatermarks"):
-        raise Refused("OperationNotPermitted", "An image with a watermark can't be made public.")
     if any(row["key"] for row in image.plan["snapshots"]):
         raise Refused("InvalidParameter", "An image with encrypted snapshots can't be made public.")
+    if image.attributes.get("ImageWatermarks"):
+        raise Refused("OperationNotPermitted", "An image with a watermark can't be made public.")

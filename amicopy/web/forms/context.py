@@ -32,7 +32,7 @@ from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web import costs, step_words
-from amicopy.web.forms import in_the_way, row_problems, step_inputs, tag_lines
+from amicopy.web.forms import closer_look, in_the_way, row_problems, step_inputs, tag_lines
 from amicopy.web.forms.notes import Note, names_taken, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
 from amicopy.web.forms.request_form import RequestForm, place_of
@@ -247,6 +247,8 @@ def _source_context(
         taken, left = source.tags_carried(seen.image, account_id=account.account_id)
         context |= {
             "source": seen,
+            "inspected": closer_look.recalled(form, seen, account),
+            "asks": True,
             "source_warnings": source.warnings(seen, account_id=account.account_id, now=timezone.now()),
             "own_source": seen.image.OwnerId == account.account_id,
             "not_copied": source.not_copied(seen),

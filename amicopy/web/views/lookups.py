@@ -25,7 +25,7 @@ from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.operations import permission_checks
 from amicopy.web.actor import signed_in
-from amicopy.web.forms import prefilled, region_ticks, sources, step_inputs
+from amicopy.web.forms import closer_look, prefilled, region_ticks, sources, step_inputs
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
 from amicopy.web.forms.request_form import SOURCE, RequestForm
 from amicopy.web.request_filters import row_number
@@ -70,6 +70,16 @@ def source_card(request: HttpRequest) -> HttpResponse:
         looks.begin(places.regions_question(form.account.read_only()))(0.0)
     looked = look_at_source(form, looks)
     return _fragment(request, "requests/new/_source_answer.html", form, looks, looked)
+
+
+@require_POST
+def inspection(request: HttpRequest) -> HttpResponse:
+    """What a scan found in the source, where it comes from, and whether it can be launched in the destinations."""
+    form, looks = form_of(request, posted(request)), looks_of(request)
+    seen, context = known_source(form), dict[str, Any]()
+    if isinstance(seen, Source) and form.account is not None:
+        context = {"source": seen, "inspected": closer_look.looked(form, seen, form.account, looks)}
+    return render(request, "requests/new/_inspection.html", context | turn_after(request, looks, "asks"))
 
 
 @require_POST
@@ -147,11 +157,11 @@ def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Lo
 
 
 def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0) -> snapshot.Kept | None:
-    """Asks for what a request keeps of its look-ups."""
+    """Asks for what a request keeps of its look-ups, but for the closer look, which has its own piece of the page."""
     account = form.account
     if account is None:
         return None
-    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin)
+    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin, closely=False)
 
 
 def name_source(form: RequestForm) -> None:

@@ -24,7 +24,16 @@ from amicopy.copies.lookups.source import Source
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import in_the_way, prefilled, presets, region_sets, row_buttons, sources, step_inputs
+from amicopy.web.forms import (
+    closer_look,
+    in_the_way,
+    prefilled,
+    presets,
+    region_sets,
+    row_buttons,
+    sources,
+    step_inputs,
+)
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import clone_of, initial_again, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
@@ -184,6 +193,8 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
         looked = lookups.look_at_source(form, looks, until=until)
         lookups.name_source(form)
         found = lookups.look_at_destinations(form, looks, until=until)
+        if isinstance(looked.seen, Source) and form.account is not None:
+            closer_look.looked(form, looked.seen, form.account, looks, until=until)
         if "check" in data:
             calls = sources.check(form)[0]
             form.errors.pop("reason", None)

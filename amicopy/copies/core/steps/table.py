@@ -197,7 +197,7 @@ STEPS: tuple[Step, ...] = (
             Member("DaysAfterCopy", "number", "Days after the copy", minimum=1, maximum=MOST_DAYS),
         ),
         4,
-        ("ec2:EnableImageDeprecation", "ec2:DisableImageDeprecation"),
+        ("ec2:EnableImageDeprecation",),
         check=_in_time,
     ),
     Step(

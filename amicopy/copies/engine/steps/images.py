@@ -11,7 +11,7 @@ from amicopy.copies.engine.steps.actions import Action, Changed, Target, image_o
 
 def _marked(image: Image, target: Target) -> bool:
     name = target.members["WatermarkName"]
-    return any(key.partition(":")[2] == name for key in image.watermarks)
+    return any(key.partition(":")[2] == name for key in image.ImageWatermarks)
 
 
 def _mark(target: Target, _seen: Any) -> Changed:
