@@ -103,6 +103,6 @@ def _alias(members: Members, there: Mapping[str, Any] | None) -> Line:
     if there is None:
         words = "It may be there already, and would be overwritten" if members.get("Overwrite") else ""
         return Line(name, words, bool(words))
-    if not there or there.get("Name") != name:
+    if not there.get("Value") or there.get("Name") != name:
         return Line(name, "It isn’t there yet")
     return Line(name, f"It shows {there.get('Value')} now, which is overwritten", True)

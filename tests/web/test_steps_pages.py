@@ -120,7 +120,7 @@ def test_a_step_is_retried_by_its_button_and_by_nobody_else(signed_in: SignedIn,
     failed = finished(row, approver, LaunchPermission=StepState.DONE, ImageDeprecation=StepState.FAILED)
     address, copy = f"/requests/{row.pk}/retry-steps/", str(failed.copy_id)
     sent = {"copy": copy, "step": failed.code}
-    signed_in("approver", name="approver-2").post(address, sent)
+    signed_in("auditor").post(address, sent)
     failed.refresh_from_db()
     assert failed.state == StepState.FAILED
     answer = signed_in("requester").post(address, sent, follow=True)
