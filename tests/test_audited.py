@@ -34,6 +34,7 @@ WITHOUT = {
     "copies.engine.call_buckets": "how many calls are left",
     "copies.engine.call_outcomes:remember": "the id of an image, for the event of its cancelling",
     "copies.engine.call_outcomes:remember_none": "that a call made none, for the event of its cancelling",
+    "copies.engine.drift": "where and when it is looked; what it finds is told by `note_drift`",
     "copies.engine.image_outcomes:_never_shown": "how often it was looked for; that it waits is told by `waits.wait`",
     "copies.engine.leases": "who works on it",
     "copies.engine.leftover_jobs:_look_in": "what AWS has that nobody wants; removing it is told",

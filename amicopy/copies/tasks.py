@@ -20,6 +20,7 @@ from amicopy.copies.core.states import COPY_STARTABLE, CopyState
 from amicopy.copies.engine import (
     cancellation,
     claims,
+    drift,
     leases,
     leftover_jobs,
     outside_memory,
@@ -194,6 +195,14 @@ def look_again_at_requests() -> None:
     """Looks again at what wasn't found out of requests when they were submitted, before somebody decides on them."""
     for number in _until_none_is_due(look_again.claim_next):
         look_again.look(number, actor=worker("look_again_at_requests"), as_worker=True)
+
+
+@shared_task
+def look_for_drift() -> None:
+    """Compares finished copies with what was approved, one account and Region after the other."""
+    drift.note_places()
+    for _ in _until_none_is_due(lambda: drift.look(actor=worker("look_for_drift")) or None):
+        pass
 
 
 @shared_task

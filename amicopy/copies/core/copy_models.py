@@ -69,6 +69,9 @@ class ImageCopy(Missable):
     # What the last sweep found to be another than approved, see `engine.drift`: [{"code", ...}, ...]; when it looked.
     drift = models.JSONField(default=list, db_default=[])
     drift_at = models.DateTimeField(null=True)
+    # When its launch permissions and its alias were looked at last, which have their turn in some sweeps only.
+    permissions_at = models.DateTimeField(null=True)
+    alias_at = models.DateTimeField(null=True)
 
     queued_at = models.DateTimeField(null=True)
     called_at = models.DateTimeField(null=True)

@@ -8,6 +8,7 @@ without a deadlock.
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -257,6 +258,25 @@ def note_copy(
         if news:
             notifications.stuck(event, copy, reason)
     return True
+
+
+def note_drift(copy: ImageCopy, drift: list[dict[str, Any]], *, at: datetime, actor: Actor) -> None:
+    """Stores what of a finished copy is another than approved, with an event where that is news."""
+    before, now = {each["code"] for each in copy.drift}, {each["code"] for each in drift}
+    with transaction.atomic():
+        if drift != copy.drift:
+            CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
+        there = ImageCopy.objects.filter(pk=copy.pk, state=CopyState.AVAILABLE)
+        if there.update(drift=drift, drift_at=at) and now != before:
+            _record(
+                "copy.drifted",
+                copy,
+                actor=actor,
+                image_id=copy.ImageId,
+                old=copy.state,
+                new=copy.state,
+                data={"drift": drift, "over": sorted(before - now)},
+            )
 
 
 def acting(copy: ImageCopy, actor: Actor) -> Actor:

@@ -197,7 +197,7 @@ def alias_can_be_written(case: StepCase) -> list[FieldError]:
     https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html
     """
     members, there = case.of(table.ALIAS), case.found.get("alias")
-    if members is None or not there or there.get("Name") != members["Name"]:
+    if members is None or not there or there.get("Name") != members["Name"] or not there.get("Type"):
         return []
     if (there.get("Type"), there.get("DataType")) != ("String", "aws:ec2:image"):
         kind = f"{there.get('Type')} of {there.get('DataType')}"

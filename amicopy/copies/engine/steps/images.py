@@ -11,7 +11,8 @@ from amicopy.copies.engine.steps.actions import Action, Changed, Target, image_o
 
 def _marked(image: Image, target: Target) -> bool:
     name = target.members["WatermarkName"]
-    return any(key.partition(":")[2] == name for key in image.ImageWatermarks)
+    # A copy has the marks of its source, too, which may be another account's of the same name.
+    return f"{target.account.account_id}:{name}" in image.ImageWatermarks
 
 
 def _mark(target: Target, _seen: Any) -> Changed:

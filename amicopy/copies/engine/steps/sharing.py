@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from amicopy.aws import ec2, image_changes
+from amicopy.aws.account import AwsAccount
 from amicopy.copies.core.steps.members import Members
 from amicopy.copies.engine.steps.actions import Action, Changed, Target
 
@@ -25,7 +26,12 @@ def wanted(members: Members) -> frozenset[Permission]:
 
 def launch_permissions(target: Target) -> frozenset[Permission]:
     """Those that AWS shows."""
-    shown = ec2.launch_permissions(**target.place, image_id=target.image_id, quick=False)
+    return launch_permissions_of(**target.place, image_id=target.image_id)
+
+
+def launch_permissions_of(account: AwsAccount, *, region: str, image_id: str) -> frozenset[Permission]:
+    """The same of any image."""
+    shown = ec2.launch_permissions(account, region=region, image_id=image_id, quick=False)
     return frozenset((one, value) for each in shown for one in MEMBERS.values() if (value := getattr(each, one)))
 
 
