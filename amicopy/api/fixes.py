@@ -52,7 +52,8 @@ def fix_copy(
     if copy.state != CopyState.FAILED:
         raise Problem(409, "not-now", f"This copy is {copy.get_state_display().lower()}; only a failed one is fixed.")
     account = reached_account(request.auth, copy.account.account_id)
-    looked = look(request.auth, account, [changed(unmarked(copy.call(), copy.mark), body.changes)])
+    steps = WantedSteps(copy.request.steps, {0: copy.own_steps} if copy.own_steps else {})
+    looked = look(request.auth, account, [changed(unmarked(copy.call(), copy.mark), body.changes)], steps=steps)
     try:
         row = verbs.submit(
             actor_of(request),
@@ -61,7 +62,7 @@ def fix_copy(
             calls=looked.calls,
             lookups=looked.lookups,
             mends=copy.pk,
-            steps=WantedSteps(copy.request.steps, {0: copy.own_steps} if copy.own_steps else {}),
+            steps=steps,
             anyway=body.anyway,
             correlation=body.correlation,
             submission=request.kept.submission if request.kept else None,

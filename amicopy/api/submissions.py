@@ -224,4 +224,5 @@ def read(token: ApiToken, body: NewRequest, *, fill: bool = True) -> Looked:
     calls = calls_of(body.copy_image, body.destinations)
     if len(calls) > MOST_DESTINATIONS:
         raise refusal(has_at_most_50_destinations(calls))
-    return look(token, account, calls, fill=fill)
+    wanted, _ = wanted_of(body.steps, steps_of(body.destinations))
+    return look(token, account, calls, fill=fill, steps=wanted)

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from amicopy.audit.models import AuditEvent
+from amicopy.copies.core import drift
 from amicopy.copies.core.models import Attempt, CopyLook, Decision, ImageCopy
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.states import CopyState, RequestState
-from amicopy.copies.core.steps.table import BY_CODE
 from amicopy.copies.operations.copy_records import Property
 from amicopy.web.status import copy_status, duration
 
@@ -164,33 +164,20 @@ def _now(copy: ImageCopy, look: CopyLook | None) -> Step:
 
 
 @dataclass(frozen=True)
-class Drift:
-    """Something that isn't as it was approved any more: `what`, how it was approved and how it is now as far as that
-    was told, `who` changed it, and what to do about it."""
+class Drifted:
+    """Something that isn't as it was approved any more: what, how it was approved and how it is now as far as that was
+    told, who changed it, and what to do about it."""
 
-    what: str
-    approved: Any
+    words: drift.Words
+    expected: Any
     found: Any
     who: str
-    advice: str
 
 
-# What a sweep found -> what it is about, and what to do. Steps are named by their table.
-_DRIFT: Mapping[str, tuple[str, str]] = {
-    "deregistered": ("The AMI is gone", "Ask for the copy again where it is still needed."),
-    "gone": ("The AMI is gone", "Ask for the copy again where it is still needed."),
-    "tags": ("Tags", "Put the tags back at AWS, or ask for a new copy with those that are wanted."),
-}
-_DRIFT_OF_STEP = "Put it back at AWS, or make a new request for what is wanted now."
-
-
-def drift_words(found: Mapping[str, Any]) -> Drift:
+def drifted(found: Mapping[str, Any]) -> Drifted:
     """What a sweep found to be otherwise than approved, in words."""
-    code = str(found.get("code", ""))
-    step = BY_CODE.get(str(found.get("step") or code))
-    what, advice = _DRIFT.get(code, (step.label if step else code, _DRIFT_OF_STEP))
-    who = str(found.get("by") or "")
-    return Drift(what, found.get("approved", found.get("expected")), found.get("found"), who, advice)
+    words = drift.WORDS[drift.Drift(found["code"])]
+    return Drifted(words, found.get("expected"), found.get("found"), str(found.get("by") or ""))
 
 
 def answer_of(

@@ -147,12 +147,10 @@ def test_an_alias_is_put_back_by_its_button(signed_in: SignedIn, ask: Ask, appro
 def test_the_record_says_what_changed_since_and_what_to_do(signed_in: SignedIn, ask: Ask, approver: User) -> None:
     row = ask()
     step = finished(row, approver, LaunchPermission=StepState.DONE)
-    found = [{"code": "LaunchPermission", "approved": {"UserIds": [KNOWN]}, "found": {"UserIds": []}, "by": "ops"}]
+    found = [{"code": "permissions-added", "found": [OTHER], "by": "ops"}]
     row.copies.update(drift=found, drift_at=timezone.now())
     drift = read(signed_in("auditor").get(f"/requests/{row.pk}/copies/{step.copy.destination}/")).by_id("drift").text
-    assert "Share the AMI" in drift
-    assert "Changed by ops." in drift
-    assert "Put it back at AWS" in drift
+    assert f"It is shared with others than were approved Found {OTHER}. Changed by ops. Take these" in drift
 
 
 def test_what_changed_of_the_steps_is_said_when_it_is_submitted_again(

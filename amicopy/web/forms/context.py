@@ -81,7 +81,8 @@ def form_context(
     first.source_name = first.source_name or (seen.image.Name if isinstance(seen, Source) else "")
     calls = first.read()
     if found is None:
-        found = snapshot.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
+        steps = first.frozen_steps(calls)
+        found = snapshot.recall(account, calls, steps) if account is not None else Kept(destinations=[], missing={})
     notes = notes_of(first, calls, found, account)
     regions = regions_for(account)
     mended = follow_ups.failed_copy(user, row_number(form.text("mends")))

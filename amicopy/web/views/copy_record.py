@@ -62,7 +62,7 @@ def record(request: HttpRequest, number: int, destination: str) -> HttpResponse:
             step_records.of_copies([copy]).get(copy.pk, ()),
             manage=copy.round == copy.request.round and permissions.may_manage_copies(signed_in(request), copy.request),
         ),
-        "drift": [copy_record.drift_words(each) for each in copy.drift],
+        "drift": [copy_record.drifted(each) for each in copy.drift],
         "may_look": bool(copy.ImageId) and not copy.unfinished and permissions.has_role(signed_in(request)),
         "gantt": _gantt(copy),
         "rounds": [each for each in range(1, copy.request.round + 1) if each != copy.round],

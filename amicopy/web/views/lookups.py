@@ -161,7 +161,10 @@ def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0)
     account = form.account
     if account is None:
         return None
-    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin, closely=False)
+    first = form.each[0]
+    calls = first.read()
+    steps = first.frozen_steps(calls)
+    return snapshot.gather(account, calls, until=until, ask=looks.begin, closely=False, steps=steps)
 
 
 def name_source(form: RequestForm) -> None:

@@ -103,7 +103,13 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
         calls = sources.check(form)
         asks = not form.errors and account is not None
         found = (
-            snapshot.gather_many(account, calls, until=_soon(until, calls), ask=looks.begin)
+            snapshot.gather_many(
+                account,
+                calls,
+                until=_soon(until, calls),
+                ask=looks.begin,
+                steps=[each.frozen_steps(own) for each, own in zip(form.each, calls, strict=True)],
+            )
             if asks and account
             else [Kept() for _ in calls]
         )

@@ -184,7 +184,8 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
         calls = expired.calls_as_asked()
         asks = expired.state == RequestState.EXPIRED and permissions.may_resubmit(signed_in(request), expired)
         with async_queries.waiting() as until:
-            found = snapshot.gather(expired.account, calls, until=until) if asks else None
+            steps = [copy.approved_steps for copy in expired.copies_of_round()]
+            found = snapshot.gather(expired.account, calls, until=until, steps=steps) if asks else None
         row = verbs.renew(actor, number, lookups=found)
         words = (
             "It asks for all approvals anew."
