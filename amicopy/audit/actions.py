@@ -120,6 +120,7 @@ ACTIONS: Mapping[str, str] = {
     "leftover.chosen": "Chose a leftover image for removal",
     "aws.image_deregistered": "AWS deregistered an image",
     "aws.snapshot_deleted": "AWS deleted a snapshot",
+    "aws.image_unprotected": "AWS ended an image's protection from deregistration",
     "aws.refused": "AWS refused to remove something",
     "aws.answered": "AWS answered that there is nothing to remove now",
     "leftover.removed": "Removed a leftover image",

@@ -1,6 +1,7 @@
 """What is asked for of the steps after a copy: read from plain data, checked, and part of what is approved."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,14 @@ def test_what_is_wrong_is_said_by_field_and_code(steps: Any, field: str, code: s
 def test_each_step_is_told_apart_and_shown_once() -> None:
     assert len({step.code for step in STEPS}) == len(STEPS)
     assert [step.shown for step in SHOWN] == list(range(1, len(STEPS) + 1))
+
+
+def test_the_page_of_steps_has_every_row_in_its_order() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "steps.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [step.code for step in STEPS]
+    for row, step in zip(rows, STEPS, strict=True):
+        assert all(f"`{member.name}`" in row for member in step.members), step.code
 
 
 def test_a_content_without_steps_has_the_hash_it_always_had() -> None:

@@ -1,5 +1,8 @@
 """How far the steps of a finished copy are, a row a step. States are written through `lifecycle.step_moves` only."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from django.db import models
 from django.db.models import Q
 
@@ -7,6 +10,27 @@ from amicopy.copies.core.reasons import Code, Reason
 from amicopy.copies.core.states import STEP_DONE, StepState
 from amicopy.copies.core.steps.members import Members
 from amicopy.copies.core.steps.table import BY_CODE, Step
+
+
+@dataclass(frozen=True)
+class StepCounts:
+    """How many of a copy's steps are done, of how many, and how many have failed: "2 of 5 steps done"."""
+
+    done: int
+    of: int
+    failed: int
+
+
+def counts_of(copies: Iterable[int]) -> dict[int, StepCounts]:
+    """Those of these copies, by primary key; copies without steps, or that aren't there yet, are absent. One
+    statement."""
+    states: dict[int, list[str]] = {}
+    for copy, state in CopyStep.objects.filter(copy__in=list(copies)).order_by().values_list("copy_id", "state"):
+        states.setdefault(copy, []).append(state)
+    return {
+        copy: StepCounts(sum(each in STEP_DONE for each in own), len(own), own.count(StepState.FAILED))
+        for copy, own in states.items()
+    }
 
 
 class CopyStep(models.Model):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.aws import errors, sessions
-from amicopy.copies.core import absence
+from amicopy.copies.core import absence, actual_cost
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
 from amicopy.copies.core.states import CopyState, StepState
@@ -126,6 +126,8 @@ def _end(
         **absence.SHOWN,
         **LEASE_ENDED,
     )
+    # Of a copy that was there, with steps still to come.
+    actual_cost.ended([(copy.account.account_id, copy.DestinationRegion, copy.ImageId)], at=timezone.now())
     slots.freed(copy.account_id, copy.DestinationRegion)
 
 

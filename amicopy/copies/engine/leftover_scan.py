@@ -25,6 +25,9 @@ from amicopy.copies.engine import aws_removal
 from amicopy.copies.engine.aws_removal import Left, Removal
 from amicopy.copies.engine.recovery import GONE
 
+# AWS's code for an image that is protected from deregistration.
+PROTECTED = "OperationNotPermitted"
+
 
 @dataclass(frozen=True)
 class Leftover:
@@ -179,4 +182,11 @@ def remove(removal: Removal, row: SeenLeftover) -> Left:
     AwsError."""
     images = [row.ImageId] if row.State else []
     mark = row.copy.frozen_mark if row.copy else _installations_mark()
-    return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)
+    try:
+        return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)
+    except errors.Rejected as error:
+        if error.code != PROTECTED or not images:
+            raise
+        # By a step after a copy, as of a request that a restored backup doesn't know.
+        aws_removal.unprotect(removal, row.ImageId)
+        return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)

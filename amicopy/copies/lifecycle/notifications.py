@@ -1,8 +1,8 @@
 """Who is told of what happened to a request, and in which words. Called with the audit event of the change, in its
 transaction; `notify` sends."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC
 from functools import cached_property
 from typing import Any
@@ -11,11 +11,12 @@ from django.urls import reverse
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import rules
-from amicopy.copies.core.models import CopyRequest, CopyStep, ImageCopy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import administrators, named, people_of, service_of
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
-from amicopy.copies.core.states import COPY_DONE, OUTCOMES, REQUEST_OPEN, CopyState, StepState
+from amicopy.copies.core.states import COPY_DONE, OUTCOMES, REQUEST_OPEN, CopyState
+from amicopy.copies.core.step_models import StepCounts, counts_of
 from amicopy.copies.lifecycle.request_summary import RequestSummary, quoted
 from amicopy.copies.rules import cautions
 from amicopy.copies.voting import voters, votes
@@ -37,12 +38,9 @@ class Story:
         return RequestSummary(self.request, self.copies)
 
     @cached_property
-    def steps(self) -> dict[int, list[CopyStep]]:
-        """The steps after the copies, by copy."""
-        found: dict[int, list[CopyStep]] = {}
-        for step in CopyStep.objects.filter(copy__in=[copy for copy in self.copies if copy.approved_steps]):
-            found.setdefault(step.copy_id, []).append(step)
-        return found
+    def steps(self) -> Mapping[int, StepCounts]:
+        """How far the steps after its copies are, by their primary keys; asks nothing where there are none."""
+        return counts_of([copy.pk for copy in self.copies if copy.approved_steps and copy.state in COPY_DONE])
 
     @property
     def places(self) -> str:
@@ -172,14 +170,11 @@ def _withdrawn(story: Story) -> None:
 
 def _ended(story: Story) -> None:
     said, then = ENDS[story.event.action]
-    if story.event.action == "request.partial" and all(copy.state in COPY_DONE for copy in story.copies):
+    if story.event.data.get("steps_failed") and all(copy.state in COPY_DONE for copy in story.copies):
         then = STEPS_FAILED
     then = then.replace("your request", story.whose)
-    each = (
-        ""
-        if story.event.action == "request.expired"
-        else "\n".join(_became(copy, story.steps.get(copy.pk, ())) for copy in story.copies) + "\n\n"
-    )
+    became = "\n".join(_became(copy, story.steps.get(copy.pk)) for copy in story.copies)
+    each = "" if story.event.action == "request.expired" else f"{became}\n\n"
     text = f"{then}\n\n{each}{story.facts}"
     _to_requester(story, Kind.ENDED, f"{said}: {story.request.Name}", text)
 
@@ -200,9 +195,7 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "request.cancelled": ("Cancelled", "Nothing more is copied for your request: it is cancelled."),
     "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
 }
-STEPS_FAILED = (
-    "Every copy of your request is there, but a step after one failed. The page says why and lets you retry it."
-)
+STEPS_FAILED = "Every copy of your request is there. Not all steps after them worked; the page says why."
 # Codes of failures that point at a hand in the database.
 ALARMS = frozenset({"NotApproved"})
 Teller = Callable[[Story], None]
@@ -301,7 +294,13 @@ def _payload(story: Story) -> dict[str, Any]:
             "SourceImageId": request.SourceImageId,
             "Name": request.Name,
             "copies": [
-                {"destination": copy.destination, "state": copy.state, "ImageId": copy.ImageId} for copy in story.copies
+                {
+                    "destination": copy.destination,
+                    "state": copy.state,
+                    "ImageId": copy.ImageId,
+                    **({"steps": asdict(story.steps[copy.pk])} if copy.pk in story.steps else {}),
+                }
+                for copy in story.copies
             ],
         },
     }
@@ -313,9 +312,8 @@ def _expiry(request: CopyRequest) -> str:
     return f"\nExpires: {request.expires_at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 
-def _became(copy: ImageCopy, steps: Sequence[CopyStep]) -> str:
+def _became(copy: ImageCopy, steps: StepCounts | None = None) -> str:
     words = CopyState(copy.state).label.lower()
-    done = sum(step.done for step in steps)
-    after = f"({done} of {len(steps)} steps after it done)" if steps else ""
-    failed = [f"{step.step.label}: {step.error_code}." for step in steps if step.state == StepState.FAILED]
-    return " ".join(filter(None, (f"{copy.destination}: {words}", copy.ImageId, copy.error_code, after, *failed)))
+    if steps is not None:
+        words += f", {steps.done} of {steps.of} steps done,"
+    return " ".join(filter(None, (f"{copy.destination}: {words}", copy.ImageId, copy.error_code)))

@@ -182,12 +182,12 @@ def inputs_of(form: RequestForm) -> list[str]:
             ]
             for index in range(len(form.destinations)):
                 names += step_inputs.names_drawn(own_steps(form, index))
+        if section == "Tags":
+            names += ["steps", *step_inputs.names_drawn(step_inputs.drawn(form.data))]
         for parameter in of_section(section):
             names.append(parameter.name)
             if parameter.kind == "tags":
                 names += [*(f"tags-{index}-Key" for index in range(len(form.tags))), "paste"]
-        if section == "Tags":
-            names += ["steps", *step_inputs.names_drawn(step_inputs.drawn(form.data))]
     return [*names, "reason", "submit_anyway_reason"]
 
 
