@@ -28,6 +28,7 @@ def test_an_ami_is_shared_published_and_its_alias_put_back(windows: Windows, run
     older = boto("ec2").copy_image(
         SourceRegion="us-east-1", SourceImageId="ami-0a7f3c92d41be6058", Name="golden-older"
     )["ImageId"]
+    running.control("advance", seconds=10)
     ssm.put_parameter(Name=NAME, Value=older, Type="String", DataType="aws:ec2:image")
 
     page = windows("requester").page

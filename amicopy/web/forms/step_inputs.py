@@ -174,6 +174,7 @@ class MemberInput:
     value: str
     box: bool
     on: str
+    label: str
 
     @property
     def width(self) -> str:
@@ -225,7 +226,9 @@ def _input(step: Step, member: Member, data: Mapping[str, str], prefix: str) -> 
         value = ""
     if member.kind == "time":
         value = _minutes(value)
-    return MemberInput(member, f"{prefix}{name}", value, box, member.choices[0] if single else "on")
+    # A box that is all of a step says what the step does.
+    label = step.label if single and len(step.members) == 1 else member.label
+    return MemberInput(member, f"{prefix}{name}", value, box, member.choices[0] if single else "on", label)
 
 
 def _minutes(text: str) -> str:
