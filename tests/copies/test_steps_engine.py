@@ -149,8 +149,13 @@ def test_all_steps_are_done_in_their_order_with_two_calls_each(there: Start, san
     fits(row, sandbox)
     assert effects(sandbox) == [MEMBER[step.code] for step in STEPS if step.code in WANTED]
     assert len(calls) <= 2 * len(WANTED), Counter(call["action"] for call in calls)
-    done = AuditEvent.objects.filter(request=row.pk, action="step.done").order_by("id")
-    assert [event.data["step"] for event in done] == [step.code for step in STEPS if step.code in WANTED]
+    events = AuditEvent.objects.filter(request=row.pk).order_by("id")
+    called = [event.data["step"] for event in events if event.action == "step.called"]
+    assert called == [step.code for step in STEPS if step.code in WANTED]
+    done = [event for event in events if event.action == "step.done"]
+    # The watermark is read together with what else an image shows of itself, and before anything is published.
+    assert sorted(event.data["step"] for event in done) == sorted(WANTED)
+    assert done[-1].data["step"] == "Parameter"
     assert all(event.aws_request_id for event in done)
     assert AuditEvent.objects.filter(request=row.pk, action="request.completed").count() == 1
 

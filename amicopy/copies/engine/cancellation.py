@@ -10,6 +10,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
@@ -106,28 +107,29 @@ def _end(
     copy: ImageCopy, images: list[str], removal: Removal, alike: list[str], *, lease: uuid.UUID, actor: Actor
 ) -> None:
     removed = removal.removed
-    move_copy(
-        copy,
-        CopyState.CANCELLED,
-        actor=actor,
-        action="copy.cancelled",
-        lease=lease,
-        aws_request_id=removal.request_id,
-        data={
-            "removed_images": [name for name in removed if name in images],
-            "removed_snapshots": [name for name in removed if name not in images],
-            **({"left_as_not_ours": alike} if alike else {}),
-        },
-        ImageId=copy.ImageId or (images[0] if len(images) == 1 else ""),
-        removal=removal.answers,
-        finished_at=timezone.now(),
-        next_step_at=None,
-        **NO_WAIT,
-        **absence.SHOWN,
-        **LEASE_ENDED,
-    )
-    # Of a copy that was there, with steps still to come.
-    actual_cost.ended([(copy.account.account_id, copy.DestinationRegion, copy.ImageId)], at=timezone.now())
+    with transaction.atomic():
+        move_copy(
+            copy,
+            CopyState.CANCELLED,
+            actor=actor,
+            action="copy.cancelled",
+            lease=lease,
+            aws_request_id=removal.request_id,
+            data={
+                "removed_images": [name for name in removed if name in images],
+                "removed_snapshots": [name for name in removed if name not in images],
+                **({"left_as_not_ours": alike} if alike else {}),
+            },
+            ImageId=copy.ImageId or (images[0] if len(images) == 1 else ""),
+            removal=removal.answers,
+            finished_at=timezone.now(),
+            next_step_at=None,
+            **NO_WAIT,
+            **absence.SHOWN,
+            **LEASE_ENDED,
+        )
+        # Of a copy that was there, with steps still to come.
+        actual_cost.ended([(copy.account.account_id, copy.DestinationRegion, copy.ImageId)], at=timezone.now())
     slots.freed(copy.account_id, copy.DestinationRegion)
 
 
