@@ -83,7 +83,6 @@ def _filled(page: Page) -> None:
 def _after_the_copy(page: Page) -> None:
     """The form with what is to follow the copies, and what a source that is shared has."""
     _afresh(page)
-    page.locator("#after-steps").evaluate("section => section.scrollIntoView()")
     page.locator("#source-steps dd").first.wait_for()
 
 
@@ -139,12 +138,14 @@ def _looked_at(page: Page) -> None:
 
 @dataclass(frozen=True)
 class Screen:
-    """`person` is who looks, nobody if empty; `path` may name a request of `stage`; `do` is done before the picture."""
+    """`person` is who looks, nobody if empty; `path` may name a request of `stage`; `do` is done before the picture,
+    which is of the whole page, or of what the selector `of` finds."""
 
     name: str
     person: str
     path: str
     do: Callable[[Page], None] = lambda page: None
+    of: str = ""
 
 
 TWO_SOURCES = ("ami-0a7f3c92d41be6058", "ami-0b81d5e6f0a297c34")
@@ -200,7 +201,7 @@ SCREENS = (
     Screen("new-request-sources", "requester", "/requests/new/", _list_of_sources),
     Screen("new-request-keys", "requester", "/requests/new/", _list_of_keys),
     Screen("new-request-many", "requester", f"/requests/new/?{MANY}", _many),
-    Screen("new-request-steps", "requester", f"/requests/new/?{STEPS}", _after_the_copy),
+    Screen("new-request-steps", "requester", f"/requests/new/?{STEPS}", _after_the_copy, ".panel.after"),
     Screen("request-steps-to-decide", "approver", "/requests/{steps_pending}/"),
     Screen("request-steps", "requester", "/requests/{steps}/?open=eu-west-1"),
     Screen("copy-record-steps", "auditor", "/requests/{steps}/copies/eu-west-1/"),
@@ -365,11 +366,14 @@ def take(browser: Browser, running: Running, screens: tuple[Screen, ...], folder
                     window.page.set_viewport_size({"width": width, "height": height})
                     window.page.goto(screen.path.format(**numbers))
                     screen.do(window.page)
-                    _keep(_picture(window.page, width), folder / f"{screen.name}-{width}-{theme}.png")
+                    _keep(_picture(window.page, width, screen.of), folder / f"{screen.name}-{width}-{theme}.png")
         window.context.close()
 
 
-def _picture(page: Page, width: int) -> bytes:
+def _picture(page: Page, width: int, of: str = "") -> bytes:
+    if of:
+        # Without what stays on the screen above it.
+        return page.locator(of).screenshot(style=".tally { display: none }")
     tall = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": width, "height": min(max(tall, WIDTHS[width]), TALLEST)})
     page.evaluate("scrollTo(0, 0)")
