@@ -72,6 +72,7 @@ class Found:
     usual: tuple[float, float] | None = None
     anyway: SubmittedAnyway | None = None
     after: Sequence[AskedStep] = ()
+    key_statement: str = ""
     inspected: Inspected | None = None
 
 
@@ -105,6 +106,7 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         usual=(min(usual), max(usual)) if usual else None,
         anyway=submitted_anyway.of_request(row),
         after=steps_asked.asked_of(row, copies),
+        key_statement=steps_asked.key_statement(row.lookups or {}, row.account.partition),
         inspected=_inspected(row, kept, source, places),
     )
 

@@ -59,7 +59,10 @@ class RowSteps:
 
     @property
     def words(self) -> str:
-        return f"{self.done} of {len(self.rows)} step{'' if len(self.rows) == 1 else 's'} done"
+        count = len(self.rows)
+        if not self.begun:
+            return "1 step follows" if count == 1 else f"{count} steps follow"
+        return f"{self.done} of {count} step{'' if count == 1 else 's'} done"
 
     @property
     def failed(self) -> bool:

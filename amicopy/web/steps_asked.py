@@ -1,6 +1,7 @@
 """What follows the copies of a request, spelled out for who decides on it: who will be able to launch them, until when,
 under which name they are found and what that shows now."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from django.utils import timezone
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.steps.members import Members
 from amicopy.copies.core.steps.table import ALIAS, DEPRECATION, LAUNCH, SHOWN, SNAPSHOTS, Step
+from amicopy.copies.rules import steps as step_rules
 from amicopy.web import step_words
 
 
@@ -54,6 +56,14 @@ def asked_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> list[AskedStep]:
             AskedStep(step, lines, () if len(places) == len(copies) else tuple(places)) for lines, places in groups
         ]
     return found
+
+
+def key_statement(lookups: Mapping[str, Any], partition: str) -> str:
+    """The statement, as JSON, that the policy of a copy's key lacks for the accounts that it is shared with; empty
+    where none is known to be lacking."""
+    places = lookups.get("destinations") or ()
+    lacking = {each for place in places for each in (place.get("steps") or {}).get("key_policy_lacks") or ()}
+    return json.dumps(step_rules.key_statement(sorted(lacking), partition), indent=2) if lacking else ""
 
 
 def _names(copies: Sequence[ImageCopy]) -> dict[str, str]:

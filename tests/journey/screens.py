@@ -373,7 +373,8 @@ def take(browser: Browser, running: Running, screens: tuple[Screen, ...], folder
 def _picture(page: Page, width: int, of: str = "") -> bytes:
     if of:
         # Without what stays on the screen above it.
-        return page.locator(of).screenshot(style=".tally { display: none }")
+        page.locator(".tally").evaluate("bar => { bar.style.display = 'none' }")
+        return page.locator(of).screenshot()
     tall = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": width, "height": min(max(tall, WIDTHS[width]), TALLEST)})
     page.evaluate("scrollTo(0, 0)")

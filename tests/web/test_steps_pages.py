@@ -166,3 +166,22 @@ def test_what_changed_of_the_steps_is_said_when_it_is_submitted_again(
     )
     said = read(signed_in("approver").get(f"/requests/{row.pk}/")).by_id("found").text
     assert "eu-west-1, LaunchPermission:" in said
+
+
+def test_a_key_that_does_not_admit_those_it_is_shared_with_is_told_with_the_statement_to_add(
+    signed_in: SignedIn, requester: User, account: Account
+) -> None:
+    wanted, _ = parse({"LaunchPermission": {"UserIds": [OTHER]}}, now=timezone.now())
+    found = {**FOUND["destinations"][0], "steps": {"key_policy_lacks": [OTHER]}}
+    row = verbs.submit(
+        acting(requester),
+        account=account,
+        reason="PLAT-1",
+        calls=[make_call(Encrypted=True, KmsKeyId="alias/golden-images")],
+        steps=wanted,
+        lookups={"destinations": [found]},
+    )
+    said = read(signed_in("approver").get(f"/requests/{row.pk}/")).by_id("found").text
+    assert f"The key's policy doesn't admit {OTHER}" in said
+    assert f"arn:aws:iam::{OTHER}:root" in said
+    assert "kms:CreateGrant" in said

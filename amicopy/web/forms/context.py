@@ -31,7 +31,7 @@ from amicopy.copies.requests import follow_ups, submission_reasons
 from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
-from amicopy.web import costs, step_words
+from amicopy.web import costs, step_words, steps_asked
 from amicopy.web.forms import closer_look, in_the_way, row_problems, step_inputs, tag_lines
 from amicopy.web.forms.notes import Note, names_taken, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
@@ -125,7 +125,7 @@ def form_context(
             for message in form.errors.get(name, ())
         ],
         **_source_context(form, seen, looked, account),
-        **_steps_context(form, seen, account),
+        **_steps_context(form, seen, account, found),
         **_aside_context(first, calls, found, user),
         "sources": several,
         **in_the_way.context_of(form, calls, found, problems),
@@ -259,7 +259,7 @@ def _source_context(
     return context
 
 
-def _steps_context(form: RequestForm, seen: Any, account: Account | None) -> dict[str, Any]:
+def _steps_context(form: RequestForm, seen: Any, account: Account | None, found: Kept) -> dict[str, Any]:
     """What is to follow the copies, and what the source has of it."""
     public = ApprovalRule.objects.filter(enabled=True, allows_public=True).exists()
     steps = step_inputs.drawn(form.data, public=public)
@@ -276,6 +276,7 @@ def _steps_context(form: RequestForm, seen: Any, account: Account | None) -> dic
             (each, step_words.told(each.code, theirs[each.code])) for each in SHOWN if each.code in theirs
         ],
         "steps_elsewhere": len(own),
+        "key_statement": steps_asked.key_statement(found, account.partition) if account else "",
         "steps_open": bool(step_inputs.set_words(steps))
         or any(form.errors.get(name) for name in ("steps", *step_inputs.NAMES)),
     }
