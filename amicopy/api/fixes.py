@@ -65,6 +65,7 @@ def fix_copy(
             steps=steps,
             anyway=body.anyway,
             correlation=body.correlation,
+            steps=copy.request.steps_as_asked().only(copy.position),
             submission=request.kept.submission if request.kept else None,
         )
     except InvalidRequest as invalid:

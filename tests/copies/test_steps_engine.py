@@ -13,15 +13,19 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
+from amicopy.copies import tasks
+from amicopy.copies.core.engine_models import SeenLeftover
 from amicopy.copies.core.models import Account, CopyRequest, CopyStep, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.reasons import Code
 from amicopy.copies.core.steps.table import STEPS
 from amicopy.copies.core.steps.wanted import parse
+from amicopy.copies.engine import leftover_jobs
 from amicopy.copies.engine.steps import alias, claims, images, sharing, template
 from amicopy.copies.engine.steps.catalogue import CATALOGUE
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry, step_actions, verbs
+from amicopy.notify.models import Message
 from tests.conftest import Control
 from tests.copies.conftest import acting, approve, make_call, make_person
 from tests.copies.passing_time import let_pass, look_again
@@ -218,6 +222,7 @@ def test_an_image_that_aws_doesnt_show_yet_is_waited_for(there: Start, sandbox: 
 def test_a_step_that_aws_refuses_leaves_the_copy_there_and_is_retried_alone(
     there: Start, sandbox: Control, requester: User
 ) -> None:
+    User.objects.filter(pk=requester.pk).update(email="requester@example.com")
     row = there(WANTED)
     sandbox("faults", kind="error", action="EnableImageDeprecation", code="UnauthorizedOperation", count=1)
     work()
@@ -228,6 +233,9 @@ def test_a_step_that_aws_refuses_leaves_the_copy_there_and_is_retried_alone(
     failed = copy.steps.get(state="FAILED")
     assert (failed.code, failed.error_code) == ("ImageDeprecation", "UnauthorizedOperation")
     assert not [member for member, _ in changes(sandbox) if member == "Parameter"], "nothing is published"
+    told = Message.objects.get(kind="ended")
+    assert "Not all steps after them worked" in told.text
+    assert "4 of 7 steps done" in told.text
     work()
     with pytest.raises(NotAllowed):
         step_actions.retry_steps(acting(make_person("stranger", "requester")), row.pk)
@@ -423,3 +431,17 @@ def test_a_launch_template_gets_a_version_once_and_its_default_back(
     [template_now] = ec2.describe_launch_templates(LaunchTemplateNames=["web"])["LaunchTemplates"]
     assert template_now["DefaultVersionNumber"] == 1
     assert alias.ALIAS is not template.TEMPLATE
+
+
+def test_a_protected_leftover_that_was_chosen_loses_its_protection_first(there: Start, sandbox: Control) -> None:
+    row = there({"ImageDeregistrationProtection": {}})
+    work()
+    copy = row.copies.get()
+    # As after a backup was restored.
+    ImageCopy.objects.filter(pk=copy.pk).update(state="FAILED")
+    tasks.look_for_leftovers()
+    leftover_jobs.choose(acting(make_person("cleaner", "administrator")), [SeenLeftover.objects.get().pk])
+    look_again("remove_leftovers", times=2)
+    assert not SeenLeftover.objects.exists()
+    assert [image["State"] for image in sandbox("images")] == ["deregistered"]
+    assert AuditEvent.objects.filter(action="aws.image_unprotected", copy=copy.pk).get().aws_request_id

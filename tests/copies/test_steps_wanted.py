@@ -161,6 +161,8 @@ def test_what_is_approved_is_frozen_for_each_destination(submit_steps: Any, requ
     assert row.hash_of_content() == row.content_hash
     again = row.steps_as_asked()
     assert again == asked(STEPS_OF_ALL, {1: {"LaunchPermission": {"UserIds": [THIRD]}}})
+    assert again.only(0) == asked(STEPS_OF_ALL)
+    assert again.only(1).of(0)["LaunchPermission"] == {"UserIds": [THIRD]}
     second.approved_steps["LaunchPermission"]["UserIds"].append(OTHER)
     second.save()
     assert row.hash_of_content() != row.content_hash

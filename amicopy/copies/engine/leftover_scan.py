@@ -21,6 +21,7 @@ from amicopy.copies.core.installation import mark_prefix
 from amicopy.copies.core.marks import Mark
 from amicopy.copies.core.models import Account, Attempt, ImageCopy
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState
+from amicopy.copies.core.steps.table import PROTECTION
 from amicopy.copies.engine import aws_removal
 from amicopy.copies.engine.aws_removal import Left, Removal
 from amicopy.copies.engine.recovery import GONE
@@ -185,8 +186,8 @@ def remove(removal: Removal, row: SeenLeftover) -> Left:
     try:
         return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)
     except errors.Rejected as error:
-        if error.code != PROTECTED or not images:
+        # By a step of amicopy's, which a restored backup may know nothing of; nobody else's protection is ended.
+        if error.code != PROTECTED or not row.copy or PROTECTION not in row.copy.approved_steps:
             raise
-        # By a step after a copy, as of a request that a restored backup doesn't know.
         aws_removal.unprotect(removal, row.ImageId)
         return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)

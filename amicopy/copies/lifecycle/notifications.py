@@ -19,6 +19,7 @@ from amicopy.copies.core.states import COPY_DONE, OUTCOMES, REQUEST_OPEN, CopySt
 from amicopy.copies.core.step_models import StepCounts, counts_of
 from amicopy.copies.lifecycle.request_summary import RequestSummary, quoted
 from amicopy.copies.rules import cautions
+from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.voting import voters, votes
 from amicopy.notify import outbox
 from amicopy.notify.models import Kind
@@ -223,6 +224,10 @@ def _warnings(story: Story) -> str:
     request, calls = story.request, [copy.call() for copy in story.copies]
     account = request.account
     warned = rules.warnings(calls, account_id=account.account_id, partition=account.partition, lookups=request.lookups)
+    steps = [copy.approved_steps for copy in story.copies]
+    warned += step_rules.warnings(
+        calls, steps, account_id=account.account_id, partition=account.partition, lookups=request.lookups
+    )
     found = rules.found_in_the_way(calls, lookups=request.lookups)
     said = cautions.words_of(request.lookups, calls, [*found, *warned])
     first = f"\n\nSubmitted anyway: {quoted(request.anyway['reason'])}" if request.anyway else ""

@@ -31,6 +31,10 @@ class WantedSteps:
         wanted = {**self.everywhere, **self.own.get(place, {})}
         return {step.code: members for step in in_order(wanted) if (members := wanted[step.code]) is not None}
 
+    def only(self, place: int) -> "WantedSteps":
+        """The same for a request that has this destination alone."""
+        return WantedSteps(self.everywhere, {0: self.own[place]} if self.own.get(place) else {})
+
     def own_of(self, place: int) -> dict[str, Members | None]:
         """As it is kept at a destination."""
         return dict(self.own.get(place, {}))
