@@ -18,7 +18,6 @@ from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.marks import unmarked
 from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.core.steps.wanted import WantedSteps
 from amicopy.copies.core.token_models import Scope
 from amicopy.copies.requests import verbs
 
@@ -52,7 +51,7 @@ def fix_copy(
     if copy.state != CopyState.FAILED:
         raise Problem(409, "not-now", f"This copy is {copy.get_state_display().lower()}; only a failed one is fixed.")
     account = reached_account(request.auth, copy.account.account_id)
-    steps = WantedSteps(copy.request.steps, {0: copy.own_steps} if copy.own_steps else {})
+    steps = copy.request.steps_as_asked().only(copy.position)
     looked = look(request.auth, account, [changed(unmarked(copy.call(), copy.mark), body.changes)], steps=steps)
     try:
         row = verbs.submit(
@@ -65,7 +64,6 @@ def fix_copy(
             steps=steps,
             anyway=body.anyway,
             correlation=body.correlation,
-            steps=copy.request.steps_as_asked().only(copy.position),
             submission=request.kept.submission if request.kept else None,
         )
     except InvalidRequest as invalid:
