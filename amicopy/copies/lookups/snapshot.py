@@ -158,7 +158,14 @@ def gather(
     return _kept(account, aws, calls, ask, until, entering, closely=closely, steps=steps)
 
 
-def gather_many(account: Account, many: Sequence[Sequence[Call]], *, until: float, ask: Begin = begin) -> list[Kept]:
+def gather_many(
+    account: Account,
+    many: Sequence[Sequence[Call]],
+    *,
+    until: float,
+    ask: Begin = begin,
+    steps: Sequence[Steps] = (),
+) -> list[Kept]:
     """The same for the calls of several requests: all questions are on their way before any answer is waited for, and
     who has the new names is asked once a Region."""
     aws = account.read_only()
@@ -174,9 +181,17 @@ def gather_many(account: Account, many: Sequence[Sequence[Call]], *, until: floa
         for name, question in _questions(aws, call).items()
         if name != "clashes"
     ]
-    for wait in (*together, *others):
+    after = list(steps) or [() for _ in many]
+    of_steps = [
+        ask(question)
+        for calls, each in zip(many, after, strict=True)
+        for call, own in zip(calls, each, strict=bool(each))
+        if places.is_region(aws, call.DestinationRegion)
+        for question in step_lookups.questions(aws, call, own).values()
+    ]
+    for wait in (*together, *others, *of_steps):
         wait(until)
-    return [gather(account, calls, until=until, ask=ask) for calls in many]
+    return [gather(account, calls, until=until, ask=ask, steps=each) for calls, each in zip(many, after, strict=True)]
 
 
 def recall(account: Account, calls: Sequence[Call], steps: Steps = ()) -> Kept:
