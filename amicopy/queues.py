@@ -35,10 +35,11 @@ TASKS: Mapping[Queue, tuple[str, ...]] = {
         # Doctor's, which sends one to each queue.
         "amicopy.copies.tasks.ping",
     ),
-    # Copies that AWS has begun.
+    # Copies that AWS has begun, and what follows them.
     Queue.TRACK: (
         "amicopy.copies.tasks.track_due",
         "amicopy.copies.tasks.cancel_due",
+        "amicopy.copies.tasks.do_steps",
     ),
     Queue.TELL: ("amicopy.notify.tasks.send_due",),
     Queue.UPKEEP: (
@@ -51,6 +52,7 @@ TASKS: Mapping[Queue, tuple[str, ...]] = {
         "amicopy.copies.tasks.expire_due",
         "amicopy.copies.tasks.look_again_at_requests",
         "amicopy.copies.tasks.look_at_copies",
+        "amicopy.copies.tasks.look_for_drift",
         "amicopy.copies.tasks.look_for_leftovers",
         "amicopy.copies.tasks.notice_changes",
         "amicopy.copies.tasks.remove_leftovers",

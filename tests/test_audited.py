@@ -22,7 +22,8 @@ TELL = {
     "copies.lifecycle.transitions:move_copies",
     "copies.lifecycle.transitions:note_copy",
 }
-CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot"}
+# What the steps after a copy change is told by `engine.steps.work` and `undo`, which know their calls by a table only.
+CHANGES_AT_AWS = {"copy_image", "deregister_image", "delete_snapshot", "unprotect"}
 # What writes rows and tells nothing, a function or a module, each for a reason.
 WITHOUT = {
     "api.idempotency": "answers are kept for a while; what was done is told by the verb",
@@ -35,16 +36,19 @@ WITHOUT = {
     "copies.engine.call_buckets": "how many calls are left",
     "copies.engine.call_outcomes:remember": "the id of an image, for the event of its cancelling",
     "copies.engine.call_outcomes:remember_none": "that a call made none, for the event of its cancelling",
+    "copies.engine.drift": "where and when it is looked; what it finds is told by `note_drift`",
     "copies.engine.image_outcomes:_never_shown": "how often it was looked for; that it waits is told by `waits.wait`",
     "copies.engine.leases": "who works on it",
     "copies.engine.leftover_jobs:_look_in": "what AWS has that nobody wants; removing it is told",
     "copies.engine.leftover_jobs:ask": "a question",
     "copies.engine.leftover_jobs:look": "who works on it",
     "copies.engine.leftover_jobs:remove": "who works on it",
-    "copies.engine.pace:watched": "when to look next",
-    "copies.engine.slots:_park": "which place to look at next",
-    "copies.engine.slots:bring_back": "which place to look at next",
     "copies.engine.slots:freed": "that others may try again at once",
+    "copies.engine.pace:watched": "when AWS is asked next",
+    "copies.engine.slots:_park": "that a place is full, for the next claim",
+    "copies.engine.slots:bring_back": "that a place has room again, for the next claim",
+    "copies.engine.steps.work:do": "who works on it; every move of a step is told by `move_step`",
+    "copies.lifecycle.step_moves:wait_step": "why a step waits and until when; its moves are told",
     "copies.operations.account_checks:_store": "an answer of AWS's",
     "copies.operations.account_checks:hand_back": "who works on it",
     "copies.operations.account_checks:want": "a question",
@@ -75,7 +79,9 @@ TOLD = {"copies.operations.services:add"}
 # approval that is taken back is told in one way or the other; tests/copies/test_vote_withdrawal.py asks for both.
 # A team that is deleted is told, and each who was in it; tests/copies/test_teams.py asks for both. Who signs on for
 # the first time is added, and then linked: tests/web/test_sign_on.py asks for both.
+# The last step of a copy ends its request, which is told as well; tests/copies/test_steps_engine.py asks for both.
 SECOND_EVENT = {
+    "copies.lifecycle.step_moves:move_step",
     "copies.operations.sign_on:_added",
     "copies.operations.teams:delete",
     "copies.requests.verbs:_new_round",
@@ -219,7 +225,11 @@ def test_every_call_that_changes_something_at_aws_is_told() -> None:
         # Named like AWS's own.
         "copies.engine.aws_removal:delete_snapshot",
         "copies.engine.aws_removal:_deleted",
+        "copies.engine.aws_removal:unprotect",
+        "copies.engine.leftover_scan:remove",
+        "copies.engine.steps.images:_unprotect",
     }
+    calling.remove("copies.engine.steps.images:_unprotect")
     assert calling <= telling(found)
 
 

@@ -5,12 +5,13 @@ from django.urls import reverse
 from ninja.responses import Status
 from pydantic import ConfigDict, Field
 
-from amicopy.api.members import Changes, Text, changed
+from amicopy.api.members import Changes, changed
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, not_found
 from amicopy.api.request_queries import BIG, find
 from amicopy.api.shown import RequestWithCopies
 from amicopy.api.source_looks import look, reached_account, refusal
+from amicopy.api.strict import Text
 from amicopy.api.submissions import Anyway, Correlation
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.calls import FieldError, InvalidRequest
@@ -50,7 +51,8 @@ def fix_copy(
     if copy.state != CopyState.FAILED:
         raise Problem(409, "not-now", f"This copy is {copy.get_state_display().lower()}; only a failed one is fixed.")
     account = reached_account(request.auth, copy.account.account_id)
-    looked = look(request.auth, account, [changed(unmarked(copy.call(), copy.mark), body.changes)])
+    steps = copy.request.steps_as_asked().only(copy.position)
+    looked = look(request.auth, account, [changed(unmarked(copy.call(), copy.mark), body.changes)], steps=steps)
     try:
         row = verbs.submit(
             actor_of(request),
@@ -59,6 +61,7 @@ def fix_copy(
             calls=looked.calls,
             lookups=looked.lookups,
             mends=copy.pk,
+            steps=steps,
             anyway=body.anyway,
             correlation=body.correlation,
             submission=request.kept.submission if request.kept else None,

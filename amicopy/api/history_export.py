@@ -9,9 +9,9 @@ from django.utils import timezone
 from ninja import Query
 from pydantic import AwareDatetime, BeforeValidator, WithJsonSchema
 
-from amicopy.api.members import DIGITS
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem, Wrong
+from amicopy.api.strict import DIGITS
 from amicopy.api.submissions import moment
 from amicopy.api.token_auth import TokenRequest, actor_of, visible_to
 from amicopy.audit import event_queries, exports

@@ -7,20 +7,12 @@ too, is for the rules to say, in the form's own words; the schema only shows it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    create_model,
-)
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model
 
+from amicopy.api import steps
+from amicopy.api.strict import Strict, Text
 from amicopy.copies.core import name_templates
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.parameters import (
@@ -31,47 +23,8 @@ from amicopy.copies.core.parameters import (
     of_destination,
     of_scope,
 )
+from amicopy.copies.core.steps.wanted import FIELD
 from amicopy.copies.rules.fields import type_error
-
-
-def _text(value: str) -> str:
-    """What databases and AWS take for text: no NUL, and no half of a character as JSON can write it."""
-    if "\0" in value:
-        raise ValueError("Remove the NUL character: it isn't text.")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("Remove the lone surrogate: it isn't text.")
-    return value
-
-
-Text = Annotated[StrictStr, AfterValidator(_text)]
-
-
-def _digits(value: Any) -> Any:
-    """An address has text only, of which a number is its digits; pydantic takes "+1" and "1_0" for numbers, too."""
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
-        raise ValueError("Enter a number, in digits.")
-    return value
-
-
-# Of a number in an address's query.
-DIGITS = BeforeValidator(_digits)
-
-
-def no_longer_than(most: int, words: str) -> AfterValidator:
-    """For a text of a body that isn't CopyImage's; `words` say what to do about a longer one."""
-
-    def check(value: str) -> str:
-        if len(value) > most:
-            raise ValueError(f"{words} This has {len(value):,}.")
-        return value
-
-    return AfterValidator(check)
-
-
-class Strict(BaseModel):
-    """A body, or a part of one: members that aren't known are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Tag(Strict):
@@ -109,7 +62,9 @@ def _limits(parameter: Parameter) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _model(name: str, words: str, parameters: Iterable[Parameter], required: Sequence[str]) -> type[BaseModel]:
+def _model(
+    name: str, words: str, parameters: Iterable[Parameter], required: Sequence[str], **besides: Any
+) -> type[BaseModel]:
     fields: dict[str, Any] = {
         parameter.name: (
             _TYPES[parameter.kind] | None,
@@ -124,7 +79,7 @@ def _model(name: str, words: str, parameters: Iterable[Parameter], required: Seq
     }
     # The rules ask for them, in the form's words.
     config = ConfigDict(extra="forbid", json_schema_extra={"required": list(required)})
-    return create_model(name, __config__=config, __doc__=words, **fields)
+    return create_model(name, __config__=config, __doc__=words, **fields, **besides)
 
 
 CopyImage = _model(
@@ -138,6 +93,7 @@ Destination = _model(
     "Where a copy goes: its Region, and members of its own. Null leaves a member out whatever stands for all.",
     of_destination(),
     [DESTINATION_REGION.name],
+    steps=(steps.OwnSteps | None, Field(default=None, description="What is otherwise after this copy, step by step.")),
 )
 
 
@@ -211,12 +167,19 @@ def placeholder_words(calls: Iterable[Call], *, source_name: str) -> Mapping[str
 
 def pointer_of(error: FieldError, destinations: Sequence[BaseModel]) -> str:
     """Where in the body of a request stands what an error is about."""
+    if steps.is_of_steps(error.field):
+        return steps.pointer_of(error, steps_of(destinations))
     parameter = next((each for each in of_destination() if each.name == error.field), None)
     index = error.destination or 0
     own = index < len(destinations) and error.field in destinations[index].model_fields_set
     if parameter is not None and (parameter.scope == "destination" or own):
         return f"#/destinations/{index}/{error.field}"
     return f"#/copy_image/{error.field}" if error.field in BY_NAME else f"#/{error.field}"
+
+
+def steps_of(destinations: Sequence[BaseModel]) -> list[BaseModel | None]:
+    """What each destination says of steps after its copy."""
+    return [getattr(each, FIELD) for each in destinations]
 
 
 def type_words(name: str) -> str:

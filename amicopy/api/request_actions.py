@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 from ninja import Header
 from pydantic import Field
 
-from amicopy.api.members import Strict, Text, no_longer_than
 from amicopy.api.operations import operation
 from amicopy.api.problems import Problem
 from amicopy.api.request_queries import find
 from amicopy.api.shown import RequestWithCopies
+from amicopy.api.strict import Strict, Text, no_longer_than
 from amicopy.api.submissions import Number
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.token_models import Scope
-from amicopy.copies.requests import cancel_retry, verbs, vote_withdrawal
+from amicopy.copies.requests import cancel_retry, step_actions, verbs, vote_withdrawal
 from amicopy.copies.requests.submission_reasons import LONGEST_REASON
 
 Reason = Annotated[Text, no_longer_than(LONGEST_REASON, f"Shorten the reason to {LONGEST_REASON:,} characters.")]
@@ -23,6 +23,18 @@ class WhichCopy(Strict):
     """One copy, or without it all that this can be done to."""
 
     copy_id: Number | None = None
+
+
+class WhichStep(WhichCopy):
+    """One step, those of one copy, or without either all that this can be done to."""
+
+    step: Text = Field(default="", description="A step by its code, such as LaunchPermission.")
+
+
+class OneCopy(Strict):
+    """One copy."""
+
+    copy_id: Number
 
 
 class DecisionIn(Strict):
@@ -65,6 +77,35 @@ def retry_copies(request: TokenRequest, number: int, body: WhichCopy) -> Request
     """Queues one failed copy, or all of them, again; the approval still counts."""
     find(request, number)
     cancel_retry.retry(actor_of(request), number, copy_id=body.copy_id)
+    return RequestWithCopies.of(find(request, number))
+
+
+@operation(
+    "POST",
+    "/requests/{int:number}/retry-steps",
+    Scope.REQUEST,
+    RequestWithCopies,
+    refuses=(404, 409, 413, 415, 422),
+)
+def retry_steps(request: TokenRequest, number: int, body: WhichStep) -> RequestWithCopies:
+    """Tries steps after copies again that failed; the approval still counts."""
+    find(request, number)
+    step_actions.retry_steps(actor_of(request), number, copy_id=body.copy_id, code=body.step)
+    return RequestWithCopies.of(find(request, number))
+
+
+@operation(
+    "POST",
+    "/requests/{int:number}/put-back",
+    Scope.REQUEST,
+    RequestWithCopies,
+    refuses=(404, 409, 413, 415, 422),
+)
+def put_alias_back(request: TokenRequest, number: int, body: OneCopy) -> RequestWithCopies:
+    """Puts the alias that a copy is published under back to what it showed before, or takes it away where there was
+    none."""
+    find(request, number)
+    step_actions.put_back(actor_of(request), number, copy_id=body.copy_id)
     return RequestWithCopies.of(find(request, number))
 
 

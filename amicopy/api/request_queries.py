@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from ninja import Query
 from pydantic import BaseModel, Field
 
-from amicopy.api.members import DIGITS
 from amicopy.api.operations import operation
 from amicopy.api.problems import not_found
 from amicopy.api.shown import AttemptOut, CopyOut, EventOut, RequestOut, RequestWithCopies, copies_of
+from amicopy.api.strict import DIGITS
 from amicopy.api.token_auth import TokenRequest, visible_to
 from amicopy.audit.event_queries import within
 from amicopy.audit.models import AuditEvent

@@ -14,6 +14,7 @@ from amicopy.api import waits
 from amicopy.api.operations import operation
 from amicopy.api.problems import not_found
 from amicopy.api.request_queries import BIG
+from amicopy.api.steps import StepStatus, statuses
 from amicopy.api.token_auth import TokenRequest
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest
@@ -31,6 +32,9 @@ class CopyStatus(BaseModel):
     state: CopyState
     ImageId: str | None
     progress: int
+    steps: list[StepStatus] = Field(
+        description="Those after the copy, in their order; a request one of whose steps failed is PARTIAL."
+    )
 
 
 class StatusOut(BaseModel):
@@ -72,6 +76,7 @@ def read_status(
     for name, value in headers.items():
         response[name] = value
     copies, account = list(row.copies_of_round()), row.account.account_id
+    steps = statuses(copies)
     done = {copy.destination: copy.ImageId for copy in copies if copy.state == CopyState.AVAILABLE}
     return StatusOut(
         number=row.pk,
@@ -90,6 +95,7 @@ def read_status(
                 state=CopyState(copy.state),
                 ImageId=copy.ImageId or None,
                 progress=copy.progress,
+                steps=steps.get(copy.pk, []),
             )
             for copy in copies
         ],

@@ -9,12 +9,15 @@ from django.urls import reverse
 from django.utils import timezone
 from pydantic import BaseModel, Field
 
+from amicopy.api.steps import StepOut
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import people_of, service_of
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle import holds
+from amicopy.copies.operations import step_records
+from amicopy.copies.operations.step_records import StepRecord
 
 
 class Wait(BaseModel):
@@ -44,6 +47,7 @@ class CopyOut(BaseModel):
     ImageId: str | None
     progress: int = Field(description="Percent.")
     parameters: dict[str, Any] = Field(description="The exact arguments of the call, without ClientToken.")
+    steps: list[StepOut] = Field(description="What follows once the AMI is there, in the order in which it is done.")
     wait: Wait | None
     error: AwsError | None
     queued_at: datetime | None
@@ -51,7 +55,7 @@ class CopyOut(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, copy: ImageCopy) -> "CopyOut":
+    def of(cls, copy: ImageCopy, steps: Iterable[StepRecord] = ()) -> "CopyOut":
         wait = copy.wait
         return cls(
             id=copy.pk,
@@ -62,6 +66,7 @@ class CopyOut(BaseModel):
             ImageId=copy.ImageId or None,
             progress=copy.progress,
             parameters=copy.parameters,
+            steps=[StepOut.of(each) for each in steps],
             wait=Wait(code=wait.code, who=wait.who, words=words_of(wait).sentence) if wait else None,
             error=AwsError(code=copy.error_code, message=copy.error_message, request_id=copy.error_request_id)
             if copy.error_code
@@ -113,6 +118,9 @@ class RequestOut(BaseModel):
     SourceImageId: str
     Name: str
     dry_run: bool
+    steps: dict[str, dict[str, Any]] = Field(
+        description="What is asked for after each copy, but where a destination has its own; see the copies."
+    )
     content_hash: str = Field(description="Of all that is approved; what a decision sends in If-Match.")
     needs: list[Needed] = Field(description="Who has to approve; empty: nobody.")
     round: int
@@ -216,7 +224,9 @@ def _starts_at(row: CopyRequest) -> datetime | None:
 
 
 def copies_of(copies: Iterable[ImageCopy]) -> list[CopyOut]:
-    return [CopyOut.of(copy) for copy in copies]
+    listed = list(copies)
+    steps = step_records.of_copies(listed)
+    return [CopyOut.of(copy, steps.get(copy.pk, ())) for copy in listed]
 
 
 def values_of(row: CopyRequest) -> dict[str, Any]:
@@ -237,6 +247,7 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
         "SourceImageId": row.SourceImageId,
         "Name": row.Name,
         "dry_run": row.dry_run,
+        "steps": row.steps,
         "content_hash": row.content_hash,
         "needs": [Needed(group=each.get("group"), count=each["count"]) for each in row.plan],
         "round": row.round,

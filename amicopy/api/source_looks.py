@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from amicopy.api.members import filled_in, placeholder_words, wants_source_name
 from amicopy.api.problems import Problem, Wrong
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account
+from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps, frozen
 from amicopy.copies.core.token_models import ApiToken
 from amicopy.copies.lookups import async_queries, snapshot, source
 
@@ -21,6 +23,7 @@ class Looked:
     calls: Sequence[Call]
     lookups: snapshot.Kept
     unfilled: Mapping[str, str] = field(default_factory=dict)
+    steps: WantedSteps = NOTHING
 
 
 def reached_account(token: ApiToken, account_id: str) -> Account:
@@ -39,17 +42,21 @@ def find_account(token: ApiToken, account_id: str) -> Account | None:
     return Account.objects.open_to(token.person).filter(account_id=account_id).first() if held else None
 
 
-def look(token: ApiToken, account: Account, calls: Sequence[Call], *, fill: bool = True) -> Looked:
+def look(
+    token: ApiToken, account: Account, calls: Sequence[Call], *, fill: bool = True, steps: WantedSteps = NOTHING
+) -> Looked:
     """Waits for AWS as long as a page that is submitted does, and unless `fill` is False fills the names in."""
     looks = async_queries.Looks(token.person.pk, last=True)
     unfilled: Mapping[str, str] = {}
     with async_queries.waiting() as until:
+        name = ""
         if fill:
             name = _source_name(account, calls[0], looks, until) if wants_source_name(calls) else ""
             unfilled = placeholder_words(calls, source_name=name)
             calls = filled_in(calls, source_name=name)
-        found = snapshot.gather(account, calls, until=until, ask=looks.begin)
-    return Looked(account, calls, found, unfilled)
+        after = frozen(steps, calls, now=datetime.now(UTC), source=name)
+        found = snapshot.gather(account, calls, until=until, ask=looks.begin, steps=after)
+    return Looked(account, calls, found, unfilled, steps)
 
 
 def refusal(

@@ -11,18 +11,23 @@ from ninja.responses import Status
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 from pydantic.config import JsonDict
 
-from amicopy.api.members import CopyImage, Destination, Strict, Text, calls_of, no_longer_than, pointer_of
+from amicopy.api.members import CopyImage, Destination, calls_of, pointer_of, steps_of
 from amicopy.api.operations import operation
 from amicopy.api.shown import RequestWithCopies
 from amicopy.api.source_looks import Looked, look, reached_account, refusal, worded
+from amicopy.api.steps import Steps, wanted_of
+from amicopy.api.strict import Strict, Text, no_longer_than
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.audit.actor import Actor
 from amicopy.copies import rules
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import CopyRequest
+from amicopy.copies.core.steps.wanted import frozen
 from amicopy.copies.core.token_models import ApiToken, Scope
 from amicopy.copies.requests import verbs
+from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.rules.requests import MOST_DESTINATIONS, has_at_most_50_destinations
+from amicopy.copies.voting.fact_evidence import source_in
 
 BIG = 2**63
 LONGEST_CORRELATION = 200
@@ -104,6 +109,9 @@ class NewRequest(Anyway):
     webhook: Webhook = ""
     copy_image: CopyImage  # type: ignore[valid-type]  # made from the table of members
     destinations: list[Destination]  # type: ignore[valid-type]
+    steps: Steps | None = Field(  # type: ignore[valid-type]  # made from the table of steps
+        default=None, description="What is done to each AMI once it is there; a destination can have its own."
+    )
     start_not_before: Annotated[AwareDatetime | None, BeforeValidator(moment)] = Field(
         default=None, description="Copies wait for this time."
     )
@@ -138,6 +146,9 @@ def validate_request(request: TokenRequest, body: NewRequest) -> Checked:
 
 def ask(actor: Actor, body: NewRequest, looked: Looked, *, submission: uuid.UUID | None = None) -> CopyRequest:
     """Asks for copies; the same submission again is the same request. Raises Problem and NotAllowed."""
+    wanted, wrong = wanted_of(body.steps, steps_of(body.destinations))
+    if wrong:
+        raise refusal(wrong, looked, lambda error: pointer_of(error, body.destinations))
     try:
         return verbs.submit(
             actor,
@@ -152,6 +163,7 @@ def ask(actor: Actor, body: NewRequest, looked: Looked, *, submission: uuid.UUID
             webhook=body.webhook,
             submission=submission,
             anyway=body.anyway,
+            steps=wanted,
         )
     except InvalidRequest as invalid:
         raise refusal(invalid.errors, looked, lambda error: pointer_of(error, body.destinations)) from invalid
@@ -160,7 +172,14 @@ def ask(actor: Actor, body: NewRequest, looked: Looked, *, submission: uuid.UUID
 def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
     """What the rules say to a request of a token; stores nothing. Raises NotAllowed."""
     account = looked.account
-    errors = verbs.check_submission(
+    wanted, wrong = wanted_of(body.steps, steps_of(body.destinations))
+    after = frozen(
+        wanted,
+        looked.calls,
+        now=datetime.now(UTC),
+        source=str(source_in(looked.lookups).get("Name") or ""),
+    )
+    errors = wrong + verbs.check_submission(
         account=account,
         reason=body.reason,
         calls=looked.calls,
@@ -172,10 +191,14 @@ def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
             looked.calls, lookups=looked.lookups, account_id=account.account_id, partition=account.partition
         ),
         anyway=body.anyway,
+        steps=() if wrong else after,
     )
-    found = rules.warnings(
-        looked.calls, account_id=account.account_id, partition=account.partition, lookups=looked.lookups
-    )
+    where: dict[str, Any] = {
+        "account_id": account.account_id,
+        "partition": account.partition,
+        "lookups": looked.lookups,
+    }
+    found = rules.warnings(looked.calls, **where) + step_rules.warnings(looked.calls, after, **where)
 
     def said(errors: list[FieldError]) -> list[dict[str, str]]:
         return [
@@ -198,4 +221,5 @@ def read(token: ApiToken, body: NewRequest, *, fill: bool = True) -> Looked:
     calls = calls_of(body.copy_image, body.destinations)
     if len(calls) > MOST_DESTINATIONS:
         raise refusal(has_at_most_50_destinations(calls))
-    return look(token, account, calls, fill=fill)
+    wanted, _ = wanted_of(body.steps, steps_of(body.destinations))
+    return look(token, account, calls, fill=fill, steps=wanted)

@@ -136,12 +136,16 @@ def dry_run(
     raise Rejected("NotADryRun", "AWS answered a dry run as if it were a real call.")
 
 
-def describe_images(account: AwsAccount, *, region: str, image_ids: Sequence[str]) -> dict[str, Image]:
-    """The account's own images by id; those AWS doesn't show are absent, they never fail the rest."""
+def describe_images(
+    account: AwsAccount, *, region: str, image_ids: Sequence[str], disabled: bool = False
+) -> dict[str, Image]:
+    """The account's own images by id; those AWS doesn't show are absent, they never fail the rest. AWS shows `disabled`
+    ones where they are asked for."""
     found: dict[str, Image] = {}
     for some in chunks(image_ids):
         filters = [{"Name": "image-id", "Values": some}]
-        images = listed(account, region, "describe_images", image_of, Filters=filters, Owners=["self"])
+        more = {"IncludeDisabled": True} if disabled else {}
+        images = listed(account, region, "describe_images", image_of, Filters=filters, Owners=["self"], **more)
         found.update({image.ImageId: image for image in images})
     return found
 

@@ -90,6 +90,7 @@ KINDS: Mapping[type[AwsError], tuple[str, ...]] = {
         "LimitExceededException",
         "SlowDown",
         "PriorRequestNotComplete",
+        "TooManyUpdates",
     ),
     NoSlot: (
         "ResourceLimitExceeded",

@@ -48,6 +48,13 @@ def describe_key(account: AwsAccount, *, region: str, key_id: str, quick: bool =
 
 
 @typed_errors()
+def policy(account: AwsAccount, *, region: str, key_id: str, quick: bool = True) -> str:
+    """A key's policy, as JSON (API_GetKeyPolicy.html). AWS shows that of the account's own keys alone."""
+    answer = client("kms", account, region, quick=quick).get_key_policy(KeyId=key_id, PolicyName="default")
+    return str(answer["Policy"])
+
+
+@typed_errors()
 def aliases(account: AwsAccount, *, region: str, quick: bool = True) -> list[Alias]:
     """The aliases of the account's Region, AWS's own included, by name."""
     found: list[Alias] = []

@@ -9,27 +9,40 @@ from typing import Any, Literal
 
 from botocore.loaders import JSONFileLoader, Loader
 
-Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs", "pricing"]
+Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs", "ssm", "pricing"]
 
 OPERATIONS: Mapping[Service, frozenset[str]] = {
     "ec2": frozenset(
         {
+            "AttachImageWatermark",
             "CopyImage",
+            "CreateLaunchTemplateVersion",
             "DeleteSnapshot",
             "DeregisterImage",
             "DescribeAvailabilityZones",
             "DescribeImageAttribute",
             "DescribeImages",
+            "DescribeLaunchTemplateVersions",
+            "DescribeLaunchTemplates",
             "DescribeInstanceTypeOfferings",
             "DescribeRegions",
+            "DescribeSnapshotAttribute",
             "DescribeSnapshots",
+            "DisableImageDeregistrationProtection",
+            "EnableImageDeprecation",
+            "EnableImageDeregistrationProtection",
             "GetEbsDefaultKmsKeyId",
             "GetEbsEncryptionByDefault",
+            "GetImageBlockPublicAccessState",
+            "ModifyImageAttribute",
+            "ModifyLaunchTemplate",
+            "ModifySnapshotAttribute",
             "GetImageAncestry",
             "GetImageFindings",
         }
     ),
-    "kms": frozenset({"DescribeKey", "ListAliases"}),
+    "kms": frozenset({"DescribeKey", "GetKeyPolicy", "ListAliases"}),
+    "ssm": frozenset({"DeleteParameter", "GetParameter", "GetParameters", "PutParameter"}),
     "sts": frozenset({"AssumeRole", "DecodeAuthorizationMessage", "GetCallerIdentity"}),
     "outposts": frozenset({"ListOutposts"}),
     "pricing": frozenset({"GetProducts"}),

@@ -23,6 +23,25 @@ LOOK = (
     "kms:ListAliases",
     "outposts:ListOutposts",
 )
+# What the steps after a copy read, and is asked before somebody submits them.
+LOOK_FOR_STEPS = (
+    "ec2:DescribeImageAttribute",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribeSnapshotAttribute",
+    "ec2:GetImageBlockPublicAccessState",
+    "kms:GetKeyPolicy",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+)
+CHANGE_OWN = (
+    "ec2:AttachImageWatermark",
+    "ec2:DisableImageDeregistrationProtection",
+    "ec2:EnableImageDeprecation",
+    "ec2:EnableImageDeregistrationProtection",
+    "ec2:ModifyImageAttribute",
+    "ec2:ModifySnapshotAttribute",
+)
 # What a closer look at a source asks; amicopy works without any of them.
 INSPECT = ("ec2:DescribeInstanceTypeOfferings", "ec2:GetImageAncestry", "ec2:GetImageFindings")
 USE_KEYS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
@@ -68,6 +87,35 @@ def worker(partition: str = "aws", *, mark_key: str, mark_values: str, keys: Seq
             {"StringLike": through_ec2, "Bool": {"kms:GrantIsForAWSResource": "true"}},
         ),
     )
+
+
+def steps(partition: str = "aws", *, mark_key: str, mark_values: str) -> Document:
+    """What workers need besides for the steps after a copy; without it such steps fail, and nothing else.
+
+    Images and snapshots are changed where they carry the mark. Aliases and launch templates are others' as well, so
+    that they can't be told by it: narrow their ARNs to those that amicopy is to write.
+    """
+    made = [f"arn:{partition}:ec2:*::image/*", f"arn:{partition}:ec2:*::snapshot/*"]
+    return _document(
+        _allow("LookForSteps", LOOK_FOR_STEPS, ["*"]),
+        _allow(
+            "ChangeOwn",
+            CHANGE_OWN,
+            made,
+            {"StringLike": {f"aws:ResourceTag/{mark_key}": mark_values}} if mark_key else None,
+        ),
+        _allow("Publish", ["ssm:PutParameter", "ssm:DeleteParameter"], [f"arn:{partition}:ssm:*:*:parameter/*"]),
+        _allow(
+            "RenewTemplates",
+            ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"],
+            [f"arn:{partition}:ec2:*:*:launch-template/*"],
+        ),
+    )
+
+
+def steps_web(partition: str = "aws") -> Document:
+    """What the web server needs besides to look at what steps would change before somebody submits them."""
+    return _document(_allow("LookForSteps", LOOK_FOR_STEPS, ["*"]))
 
 
 def trust(*, principal: str, external_id: str) -> Document:

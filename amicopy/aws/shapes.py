@@ -51,6 +51,8 @@ class Image:
     ImdsSupport: str
     TpmSupport: str
     ProductCodes: tuple[str, ...] = ()
+    # enabled-with-cooldown, enabled-without-cooldown, disabled, or empty.
+    DeregistrationProtection: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
     # None: not scanned, or AWS doesn't say it.
@@ -129,6 +131,7 @@ def image_of(raw: Mapping[str, Any]) -> Image:
         ImdsSupport=raw.get("ImdsSupport", ""),
         TpmSupport=raw.get("TpmSupport", ""),
         ProductCodes=tuple(code.get("ProductCodeId", "") for code in raw.get("ProductCodes") or ()),
+        DeregistrationProtection=raw.get("DeregistrationProtection", ""),
         tags=_tags(raw),
         volumes=tuple(_volumes(raw)),
         ScanResults=_scan_results(raw),

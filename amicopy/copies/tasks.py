@@ -23,6 +23,7 @@ from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import (
     cancellation,
     claims,
+    drift,
     leases,
     leftover_jobs,
     outside_memory,
@@ -32,6 +33,8 @@ from amicopy.copies.engine import (
     waves,
 )
 from amicopy.copies.engine.places import Place
+from amicopy.copies.engine.steps import claims as step_claims
+from amicopy.copies.engine.steps import work as step_work
 from amicopy.copies.lifecycle.wakeup import send
 from amicopy.copies.operations import (
     account_checks,
@@ -93,6 +96,7 @@ def _work(now: datetime) -> list[tuple[str, QuerySet[Any]]]:
         ("start_due", slots.to_look_at(now)),
         ("track_due", copies.filter(state=CopyState.COPYING)),
         ("cancel_due", copies.filter(state=CopyState.CANCELLING)),
+        ("do_steps", step_claims.due_steps()),
         ("expire_due", expire.overdue()),
         ("expire_due", expire.to_remind()),
         ("look_again_at_requests", look_again.due()),
@@ -168,6 +172,14 @@ def cancel_due() -> None:
 
 
 @shared_task
+@leases.handed_back_after_an_outage()
+def do_steps() -> None:
+    """Does what follows the copies that are there, one copy after the other."""
+    for lease, due in _until_none_is_due(step_claims.claim_next):
+        step_work.do(due, lease=lease, actor=worker("do_steps"))
+
+
+@shared_task
 def expire_due() -> None:
     """Expires requests nobody decided on in time, and reminds of those that soon will."""
     expire.expire_due(actor=worker("expire_due"))
@@ -203,6 +215,14 @@ def look_again_at_requests() -> None:
     """Looks again at what wasn't found out of requests when they were submitted, before somebody decides on them."""
     for number in _until_none_is_due(look_again.claim_next):
         look_again.look(number, actor=worker("look_again_at_requests"), as_worker=True)
+
+
+@shared_task
+def look_for_drift() -> None:
+    """Compares finished copies with what was approved, one account and Region after the other."""
+    drift.note_places()
+    for _ in _until_none_is_due(lambda: drift.look(actor=worker("look_for_drift")) or None):
+        pass
 
 
 @shared_task

@@ -78,6 +78,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "amicopy.web.tasks.sweep_tables",
         "schedule": 600.0,
     },
+    # A little more often than each place is looked at.
+    "look-for-drift": {
+        "task": "amicopy.copies.tasks.look_for_drift",
+        "schedule": 1200.0,
+    },
     # audit
     "notice-changes": {
         "task": "amicopy.copies.tasks.notice_changes",

@@ -41,6 +41,7 @@ LABELS = {
     "requirements": "Asks for",
     "sign_in_minutes": "Signed in at most so many minutes ago",
     "second_factor": "Approved with a second factor",
+    "allows_public": "A copy may be made public",
     "order": "Order of the rules",
     "order of those on": "Order of those switched on",
     "starts_at": "Starts",

@@ -35,6 +35,10 @@ ICONS: Mapping[str, str] = {
     "costs": "coin",
     "over-budget": "coin",
     "old-source": "history",
+    "made-public": "person",
+    "shared-with-foreign": "person",
+    "shared-with-organization": "person",
+    "alias-overwritten": "history",
     "starts-later": "clock",
 }
 

@@ -1,11 +1,12 @@
 """The record of one copy in words: a sentence that can be quoted, five steps, and each property at every step."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from amicopy.audit.models import AuditEvent
+from amicopy.copies.core import drift
 from amicopy.copies.core.models import Attempt, CopyLook, Decision, ImageCopy
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.states import CopyState, RequestState
@@ -160,6 +161,23 @@ def _now(copy: ImageCopy, look: CopyLook | None) -> Step:
         words = f"{off} difference{'' if off == 1 else 's'}; the AMI is {look.State}"
         return Step("Now", "warn", "warn", words, look.looked_at)
     return Step("Now", "ok", "ok", f"As approved; the AMI is {look.State}", look.looked_at)
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """Something that isn't as it was approved any more: what, how it was approved and how it is now as far as that was
+    told, who changed it, and what to do about it."""
+
+    words: drift.Words
+    expected: Any
+    found: Any
+    who: str
+
+
+def drifted(found: Mapping[str, Any]) -> Drifted:
+    """What a sweep found to be otherwise than approved, in words."""
+    words = drift.WORDS[drift.Drift(found["code"])]
+    return Drifted(words, found.get("expected"), found.get("found"), str(found.get("by") or ""))
 
 
 def answer_of(

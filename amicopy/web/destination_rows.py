@@ -11,10 +11,12 @@ from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.progress import gib_done
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.operations import step_records
 from amicopy.copies.operations.copy_records import slug
 from amicopy.copies.requests import cancel_retry
-from amicopy.web import conditional_polls, costs, estimates
+from amicopy.web import conditional_polls, costs, estimates, row_steps
+from amicopy.web.row_steps import RowSteps
 
 # So many rows that need a look are unfolded unasked.
 MOST_UNFOLDED = 3
@@ -31,7 +33,9 @@ def rows_of(
     attempts = _attempts(request)
     usual = _usual(request)
     estimate = Estimate.of(request.estimate)
-    look = [copy for copy in copies if copy.state == CopyState.FAILED or _differences(copy)]
+    records = step_records.of_copies(copies)
+    steps = {pk: row_steps.of_records(each, manage=manage) for pk, each in records.items()}
+    look = [copy for copy in copies if copy.state == CopyState.FAILED or _differences(copy) or _stuck(steps, copy)]
     unasked = {copy.pk for copy in copies} if len(copies) == 1 else {copy.pk for copy in look[:MOST_UNFOLDED]}
     return [
         _row(
@@ -44,6 +48,7 @@ def rows_of(
             attempts=attempts.get(copy.pk, []),
             expected=usual.get(copy.destination),
             cost=costs.of_copy(copy, estimate),
+            steps=steps.get(copy.pk),
         )
         for copy in copies
     ]
@@ -74,6 +79,7 @@ def _row(
     attempts: list[Attempt],
     expected: float | None,
     cost: tuple[costs.CopyLine | None, costs.CopyLine | None],
+    steps: RowSteps | None,
 ) -> dict[str, Any]:
     """One copy with all that its row says of it, and the fingerprint of that."""
     failed, copying = copy.state == CopyState.FAILED, copy.state == CopyState.COPYING
@@ -107,14 +113,31 @@ def _row(
         "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
         "may_retry": failed and manage,
         "may_mend": failed and user.has_perm("copies.submit_request"),
-        "may_cancel": copy.state in cancel_retry.CANCELLABLE and manage and several,
+        "may_cancel": may_cancel(copy, steps, request) and manage and several,
+        "steps": steps,
     }
     drawn_from = row | {
         "copy": _values(copy, without=_ENGINES),
         "attempts": [_values(attempt) for attempt in row["attempts"]],
+        "steps": [(each.state_words, each.why, each.facts, each.may_retry, each.may_put_back) for each in steps.rows]
+        if steps
+        else None,
     }
     # Not among what the row is drawn from: the seconds themselves are never the same twice, and nobody sees them.
     return row | {"span": left, "part": conditional_polls.fingerprint(drawn_from)}
+
+
+def may_cancel(copy: ImageCopy, steps: RowSteps | None, request: CopyRequest) -> bool:
+    """Whether a copy can be cancelled: also one that is there, while its steps aren't all done."""
+    unfinished = steps is not None and steps.begun and steps.done < len(steps.rows)
+    there = copy.state == CopyState.AVAILABLE and unfinished and request.state == RequestState.APPROVED
+    return copy.state in cancel_retry.CANCELLABLE or there
+
+
+def _stuck(steps: Mapping[int, RowSteps | None], copy: ImageCopy) -> bool:
+    """Whether a step after a copy failed."""
+    found = steps.get(copy.pk)
+    return found is not None and found.failed
 
 
 def _differences(copy: ImageCopy) -> list[Mapping[str, Any]]:

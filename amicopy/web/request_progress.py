@@ -14,7 +14,6 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import pace, slots
-from amicopy.copies.requests import cancel_retry
 from amicopy.copies.voting import demands, left_out, voters, votes
 from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates, submitted_anyway
 from amicopy.web.actor import signed_in
@@ -43,8 +42,10 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
     unfinished = row.state in {RequestState.PENDING, RequestState.CHANGES_REQUESTED} or any(
         copy.state in COPY_UNFINISHED for copy in copies
     )
+    after = [each["steps"] for each in rows if each["steps"]]
+    unfinished = unfinished or any(steps.open for steps in after)
     paused = request.GET.get("live") == "off"
-    cancellable = [copy for copy in copies if copy.state in cancel_retry.CANCELLABLE]
+    cancellable = [each for each in rows if destination_rows.may_cancel(each["copy"], each["steps"], row)]
     failed = sum(copy.state == CopyState.FAILED for copy in copies)
     may = {
         "may_edit": row.state == RequestState.CHANGES_REQUESTED and permissions.may_resubmit(user, row),
@@ -53,6 +54,7 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         and permissions.may_withdraw(user, row),
         "may_cancel": manage and bool(cancellable),
         "may_retry_all": manage and failed > 1,
+        "may_retry_steps": manage and sum(each.may_retry for steps in after for each in steps.rows) > 1,
     }
     percent = overall(copies)
     status = request_status(row, copies)

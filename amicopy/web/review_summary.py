@@ -10,19 +10,21 @@ from typing import Any, cast
 from django.conf import settings
 
 from amicopy.copies import rules
-from amicopy.copies.core.call_changes import changes
+from amicopy.copies.core.call_changes import changes, step_changes
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
 from amicopy.copies.rules import known_problems
+from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.rules.cautions import grouped
 from amicopy.copies.voting import fact_table
 from amicopy.copies.voting.fact_evidence import Evidence, source_in
-from amicopy.web import costs, submitted_anyway
+from amicopy.web import costs, steps_asked, submitted_anyway
 from amicopy.web.forms.notes import prediction_words
 from amicopy.web.inspection import Inspected, inspected
+from amicopy.web.steps_asked import AskedStep
 from amicopy.web.submitted_anyway import SubmittedAnyway
 
 key_changes, default_key = fact_table.BY_CODE["key-changes"], fact_table.BY_CODE["default-key"]
@@ -69,6 +71,8 @@ class Found:
     cost: costs.Shown | None = None
     usual: tuple[float, float] | None = None
     anyway: SubmittedAnyway | None = None
+    after: Sequence[AskedStep] = ()
+    key_statement: str = ""
     inspected: Inspected | None = None
 
 
@@ -95,12 +99,14 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
             *(Check("fail", "fail", words) for words in _in_the_way(row, calls)),
             *_checks(kept, source, places, _held(row, copies, names), keys=keys),
         ],
-        warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls)],
+        warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls, copies)],
         changes=_changes(row, kept, source, places, copies) if source else [],
         total=gib * len(copies),
         cost=costs.shown(row.estimate or {}),
         usual=(min(usual), max(usual)) if usual else None,
         anyway=submitted_anyway.of_request(row),
+        after=steps_asked.asked_of(row, copies),
+        key_statement=steps_asked.key_statement(row.lookups or {}, row.account.partition),
         inspected=_inspected(row, kept, source, places),
     )
 
@@ -115,10 +121,14 @@ def _inspected(
     return inspected(source, kept["inspection"], offered, at=row.submitted_at)
 
 
-def _cautions(row: CopyRequest, calls: Sequence[Call]) -> list[KeptWarning]:
+def _cautions(row: CopyRequest, calls: Sequence[Call], copies: Sequence[ImageCopy]) -> list[KeptWarning]:
     """What the requester was warned of at the form; what is in the way is among the checks."""
     account = row.account
     warned = rules.warnings(calls, account_id=account.account_id, partition=account.partition, lookups=row.lookups)
+    steps = [copy.approved_steps for copy in copies]
+    warned += step_rules.warnings(
+        calls, steps, account_id=account.account_id, partition=account.partition, lookups=row.lookups
+    )
     said = grouped(calls, warned)
     return [KeptWarning(code="form", message=caution.sentence, stops=False) for caution in said]
 
@@ -138,8 +148,12 @@ def edits_of(row: CopyRequest, copies: Sequence[ImageCopy]) -> list[dict[str, An
     """What the requester changed since the round before, for who decides on the new one with these copies."""
     if row.round == 1:
         return []
-    before = [copy.call() for copy in row.copies.all() if copy.round == row.round - 1]
-    return changes(before, [copy.call() for copy in copies])
+    before = [copy for copy in row.copies.all() if copy.round == row.round - 1]
+    steps_before = {copy.destination: copy.approved_steps for copy in before}
+    return [
+        *changes([copy.call() for copy in before], [copy.call() for copy in copies]),
+        *step_changes(steps_before, {copy.destination: copy.approved_steps for copy in copies}),
+    ]
 
 
 def _places(kept: Kept, copies: Sequence[ImageCopy]) -> list[KeptDestination]:

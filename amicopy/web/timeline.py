@@ -7,9 +7,12 @@ from datetime import datetime
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, CopyState, RequestState
+from amicopy.copies.core.steps.table import BY_CODE
 
 # Steps in between, which the copies' own rows show; the history has them all.
-_LEFT_OUT = frozenset({"copy.queued", "copy.held_again", "copy.starting", "copy.waiting", "audit.bundled"})
+_LEFT_OUT = frozenset(
+    {"step.called", "copy.queued", "copy.held_again", "copy.starting", "copy.waiting", "audit.bundled"}
+)
 # action -> (colour, icon); every other action is a plain step
 _LOOKS: Mapping[str, tuple[str, str]] = {
     "request.submitted": ("ok", "person"),
@@ -35,6 +38,20 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "copy.cancelling": ("idle", "stop"),
     "copy.cancelled": ("idle", "stop"),
     "copy.retried": ("run", "retry"),
+    "copy.drifted": ("warn", "warn"),
+    "step.done": ("ok", "check"),
+    "step.failed": ("fail", "fail"),
+    "step.retried": ("run", "retry"),
+    "step.undoing": ("idle", "undo"),
+    "step.undone": ("idle", "undo"),
+}
+# What becomes of a step after a copy, behind its name.
+_STEP_WORDS: Mapping[str, str] = {
+    "step.done": "done",
+    "step.failed": "failed",
+    "step.retried": "tried again",
+    "step.undoing": "being undone",
+    "step.undone": "undone",
 }
 _NEXT: Mapping[str, str] = {
     RequestState.PENDING: "Approval",
@@ -72,13 +89,19 @@ def _step(event: AuditEvent, places: Mapping[int, str], own_name: str) -> Step:
     return Step(
         colour=colour,
         icon=icon,
-        words=event.sentence,
+        words=_words(event),
         number=event.pk,
         actor=("you" if event.actor == own_name else event.actor) if by_person else "",
         at=event.at,
         quote=str(event.data.get("reason") or ""),
         place=places.get(event.copy or 0, event.region),
     )
+
+
+def _words(event: AuditEvent) -> str:
+    """What happened; of a step after a copy, to which of them."""
+    step = BY_CODE.get(str(event.data.get("step", "")))
+    return f"{step.label}: {_STEP_WORDS[event.action]}" if step and event.action in _STEP_WORDS else event.sentence
 
 
 def next_steps(request: CopyRequest, copies: Iterable[ImageCopy], *, own_name: str) -> list[Step]:

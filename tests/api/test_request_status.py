@@ -45,6 +45,7 @@ def test_images_come_by_account_and_region_with_progress(program: Programs, subm
         "state": "COPYING",
         "ImageId": "ami-2",
         "progress": 41,
+        "steps": [],
     }
 
 

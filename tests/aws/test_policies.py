@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from amicopy.aws import policies
-from amicopy.aws.model import OPERATIONS
+from amicopy.aws.model import OPERATIONS, Service
 from amicopy.aws.partitions import partitions
+from amicopy.copies.core.steps.table import STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = {"mark_key": "amicopy:copy", "mark_values": "INSTALLATION/*"}
@@ -40,8 +41,22 @@ def test_readme_shows_the_documents_that_code_builds() -> None:
 def test_they_allow_every_operation_that_is_called() -> None:
     # Asking who one is needs no permission, and roles are entered by the ambient principal.
     free = {"sts:GetCallerIdentity", "sts:AssumeRole"}
-    called = {f"{name}:{each}" for name in ("ec2", "kms", "outposts", "sts") for each in OPERATIONS[name]} - free
-    assert called <= actions(policies.worker(**MARK)) | actions(policies.web())
+    services: tuple[Service, ...] = ("ec2", "kms", "outposts", "ssm", "sts")
+    called = {f"{name}:{each}" for name in services for each in OPERATIONS[name]} - free
+    documents = (policies.worker(**MARK), policies.web(), policies.steps(**MARK))
+    assert called <= set().union(*map(actions, documents))
+
+
+def test_a_policy_of_its_own_allows_what_the_steps_after_a_copy_need() -> None:
+    needed = {action for step in STEPS for action in step.permissions}
+    assert needed <= actions(policies.steps(**MARK)) | actions(policies.worker(**MARK))
+    without = actions(policies.worker(**MARK)) | actions(policies.web())
+    assert not {action for action in needed if not re.match(r"\w+:(Describe|Get)", action)} & without
+    found = statements(policies.steps(mark_key="org:made-by", mark_values="prod/*"))
+    assert found["ChangeOwn"]["Condition"] == {"StringLike": {"aws:ResourceTag/org:made-by": "prod/*"}}
+    assert "Condition" not in statements(policies.steps(mark_key="", mark_values="prod/*"))["ChangeOwn"]
+    reads = re.compile(r"\w+:(Describe|Get)\w+")
+    assert all(map(reads.fullmatch, actions(policies.steps_web("aws-cn"))))
 
 
 def test_web_changes_nothing() -> None:

@@ -10,10 +10,12 @@ import click
 
 from amicopy.copies.core.cli_command import option_of
 from amicopy.copies.core.parameters import DESTINATION_REGION, PARAMETERS, Parameter
+from amicopy.copies.core.steps.table import SHOWN
 from amicopy_cli.main import NAME, cli
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMBERS = ROOT / "amicopy" / "cli" / "amicopy_cli" / "members.json"
+STEPS_FILE = MEMBERS.with_name("steps.json")
 DOCUMENT = ROOT / "docs" / "command-line.md"
 WIDTH = 100
 COMMANDS = "\n## Commands\n"
@@ -22,6 +24,20 @@ COMMANDS = "\n## Commands\n"
 def members(parameters: Sequence[Parameter] = (DESTINATION_REGION, *PARAMETERS)) -> str:
     """The table of members as the command line reads it."""
     rows = [_row(parameter) for parameter in parameters]
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+
+
+def steps() -> str:
+    """The table of steps after the copy as the command line reads it."""
+    rows = [
+        {
+            "code": step.code,
+            "option": option_of(step.code),
+            "help": f"{step.help} Members: {', '.join(member.name for member in step.members)}.",
+            "members": {member.name: member.kind for member in step.members},
+        }
+        for step in SHOWN
+    ]
     return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -35,6 +51,7 @@ def write(what: str) -> None:
     """The table of members, or the commands: these are made of the table as it was when this process began."""
     if what == "members":
         MEMBERS.write_text(members())
+        STEPS_FILE.write_text(steps())
     else:
         DOCUMENT.write_text(document())
 

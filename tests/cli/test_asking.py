@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -236,3 +237,35 @@ def test_ctrl_c_while_asking_says_how_to_ask_once(amicopy: Command, door: Door) 
     assert re.search(r"The same command with --idempotency-key [0-9a-f-]{36} asks for nothing twice", run.err)
     gone = amicopy("--retry-for", "0", "request", *ASKED, "--region", "eu-west-1", AMICOPY_SERVER=door.url)
     assert (gone.code, "--idempotency-key" in gone.err) == (7, True)
+
+
+def test_steps_are_asked_for_by_option_from_a_file_and_otherwise_in_a_destination(
+    amicopy: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "steps.json"
+    path.write_text('{"ImageDeprecation": {"DaysAfterCopy": 90}, "Parameter": {"Name": "/golden/{region}"}}')
+    run = amicopy(
+        "request", *ASKED, "--region", "us-west-2", "--steps", f"file://{path}",
+        "--launch-permission", "UserIds=222233334444,333344445555",
+        "--image-deregistration-protection", "WithCooldown=true",
+        "--destination", "DestinationRegion=eu-west-1,steps={ImageDeprecation={DaysAfterCopy=30}}",
+        "--output", "json",
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    row = filed()
+    assert row.steps == {
+        "LaunchPermission": {"UserIds": ["222233334444", "333344445555"]},
+        "ImageDeprecation": {"DaysAfterCopy": 90},
+        "ImageDeregistrationProtection": {"WithCooldown": True},
+        "Parameter": {"Name": "/golden/{region}"},
+    }
+    assert [copy.own_steps for copy in row.copies.order_by("position")] == [
+        {},
+        {"ImageDeprecation": {"DaysAfterCopy": 30}},
+    ]
+    assert [step["state"] for step in run.json["copies"][0]["steps"]] == ["WAITING"] * 4
+    refused = amicopy("request", *ASKED, "--region", "eu-west-1", "--launch-permission", "UserIds=12")
+    assert refused.code == 6
+    assert "--launch-permission UserIds: Enter the 12 digits of an account. “12” isn't that." in refused.err
+    shown = amicopy("show", str(row.pk))
+    assert "0 of 4 steps after the copy done" in shown.out

@@ -13,6 +13,7 @@ from tests.cli import reference
 
 def test_the_table_of_members_is_current() -> None:
     assert reference.MEMBERS.read_text() == reference.members(), "Run: make docs"
+    assert reference.STEPS_FILE.read_text() == reference.steps(), "Run: make docs"
 
 
 def test_the_page_is_current() -> None:

@@ -6,7 +6,7 @@ from django.db.models import F, Model
 
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import SeenLeftover
-from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, CopyStep, ImageCopy
 from tests.conftest import Control
 
 TIMES: dict[type[Model], tuple[str, ...]] = {
@@ -14,8 +14,13 @@ TIMES: dict[type[Model], tuple[str, ...]] = {
     Attempt: ("created_at", "first_called_at", "last_called_at"),
     CopyRequest: ("restored_at",),
     SeenLeftover: ("missing_since", "seen_at"),
+    CopyStep: ("called_at",),
 }
-DUE = {ImageCopy: ("next_step_at", "lease_until"), SeenLeftover: ("next_try_at",)}
+DUE = {
+    ImageCopy: ("next_step_at", "lease_until"),
+    CopyStep: ("next_step_at", "lease_until"),
+    SeenLeftover: ("next_try_at",),
+}
 
 
 def let_pass(control: Control | None = None, *, minutes: float) -> None:

@@ -37,6 +37,12 @@ def test_workers_may_remove_what_carries_this_installations_mark_alone() -> None
     assert document == policies.worker(**marked, keys=[KEY])
 
 
+def test_steps_after_a_copy_have_a_policy_of_their_own() -> None:
+    marked = {"mark_key": "amicopy:copy", "mark_values": f"{installation_mark()}/*"}
+    assert written("steps", "--partition", "aws-cn") == policies.steps("aws-cn", **marked)
+    assert written("steps", "--web") == policies.steps_web()
+
+
 def test_the_web_server_looks_in_any_partition() -> None:
     assert written("web", "--partition", "aws-cn") == policies.web("aws-cn")
 

@@ -18,7 +18,7 @@ from amicopy.web import request_search
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
 
 pytestmark = pytest.mark.django_db
-index = import_module("amicopy.copies.migrations.0053_index_of_words")
+index = import_module("amicopy.copies.migrations.0055_index_of_words")
 # What the migration asks of one; a real one is refused by SQLite inside a transaction.
 EDITOR = SimpleNamespace(connection=connection)
 Find = Callable[..., set[int]]

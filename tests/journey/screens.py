@@ -81,6 +81,12 @@ def _filled(page: Page) -> None:
     page.locator("#source-inspection .status", has_text="Descends from").wait_for()
 
 
+def _after_the_copy(page: Page) -> None:
+    """The form with what is to follow the copies, and what a source that is shared has."""
+    _afresh(page)
+    page.locator("#source-steps dd").first.wait_for()
+
+
 def _without_reason(page: Page) -> None:
     page.locator("[data-decide=reject]").click()
     page.locator("[aria-invalid=true]").wait_for()
@@ -133,12 +139,14 @@ def _looked_at(page: Page) -> None:
 
 @dataclass(frozen=True)
 class Screen:
-    """`person` is who looks, nobody if empty; `path` may name a request of `stage`; `do` is done before the picture."""
+    """`person` is who looks, nobody if empty; `path` may name a request of `stage`; `do` is done before the picture,
+    which is of the whole page, or of what the selector `of` finds."""
 
     name: str
     person: str
     path: str
     do: Callable[[Page], None] = lambda page: None
+    of: str = ""
 
 
 TWO_SOURCES = ("ami-0a7f3c92d41be6058", "ami-0b81d5e6f0a297c34")
@@ -149,6 +157,23 @@ MANY = "&".join(
         *(f"DestinationRegion={region}-1" for region in ("eu-west", "eu-central", "us-east", "sa-east", "ca-central")),
         *(f"DestinationRegion={region}-2" for region in ("us-west", "us-east", "eu-west")),
         "TagSpecifications=team%3Dplatform",
+    )
+)
+
+AFTER = {
+    "LaunchPermission-UserIds": "444455556666 333344445555",
+    "LaunchPermission-OrganizationalUnitArns": "arn:aws:organizations::444455556666:ou/o-a1b2c3d4e5/ou-a1b2-c3d4e5f6",
+    "ImageDeprecation-DaysAfterCopy": "90",
+    "ImdsSupport-Value": "v2.0",
+    "Parameter-Name": "/golden/al2023/current",
+    "Parameter-Overwrite": "on",
+}
+STEPS = "&".join(
+    (
+        "account=sandbox&SourceRegion=us-east-1&SourceImageId=ami-0a7f3c92d41be6058&Name={{source}}-{{region}}",
+        "DestinationRegion=eu-west-1&reason=PLAT-482:%20week%2047",
+        *(f"{name}={value.replace(' ', '%20')}" for name, value in AFTER.items()),
+        "destinations-0-DestinationRegion=eu-central-1&destinations-0-Parameter=none",
     )
 )
 
@@ -177,6 +202,10 @@ SCREENS = (
     Screen("new-request-sources", "requester", "/requests/new/", _list_of_sources),
     Screen("new-request-keys", "requester", "/requests/new/", _list_of_keys),
     Screen("new-request-many", "requester", f"/requests/new/?{MANY}", _many),
+    Screen("new-request-steps", "requester", f"/requests/new/?{STEPS}", _after_the_copy, ".panel.after"),
+    Screen("request-steps-to-decide", "approver", "/requests/{steps_pending}/"),
+    Screen("request-steps", "requester", "/requests/{steps}/?open=eu-west-1"),
+    Screen("copy-record-steps", "auditor", "/requests/{steps}/copies/eu-west-1/"),
     Screen("set", "approver", "/sets/{set}/"),
     Screen("new-request-refused", "requester", "/requests/new/", _refused),
     Screen("approvals", "approver", "/approvals/"),
@@ -260,6 +289,10 @@ def stage(running: Running) -> dict[str, int]:
     for name in ("done", "partial"):
         approver.approve(numbers[name])
         done(numbers[name])
+    running.control("faults", kind="error", code="ParameterLimitExceeded", action="PutParameter", region=regions[0])
+    numbers["steps"] = ask("golden-al2023-shared-2026.11.24", *regions[:2], **AFTER)
+    approver.approve(numbers["steps"])
+    done(numbers["steps"])
     decide(
         ask("scratch-build-0117", "us-west-2", reason="trying something"), "reject", "Scratch builds stay in us-east-1."
     )
@@ -280,6 +313,7 @@ def stage(running: Running) -> dict[str, int]:
         "golden-al2023-arm64-2026.11.25", "eu-west-1", "us-west-2", SourceImageId="ami-0b81d5e6f0a297c34"
     )
     numbers["anyway"] = ask("payments-base-2026.11.25", *regions[:2], **retired)
+    numbers["steps_pending"] = ask("golden-al2023-shared-2026.11.25", *regions[:2], **AFTER)
     ask("bastion-2026.11.25", "eu-central-1", reason="SEC-91: patched OpenSSH; the old one must be gone by Friday")
     ask("build-cache-2026.11.25", "ap-northeast-1", reason="CI-12: builds in Tokyo wait 9 minutes for their base image")
     path, _ = requester.post(
@@ -333,11 +367,15 @@ def take(browser: Browser, running: Running, screens: tuple[Screen, ...], folder
                     window.page.set_viewport_size({"width": width, "height": height})
                     window.page.goto(screen.path.format(**numbers))
                     screen.do(window.page)
-                    _keep(_picture(window.page, width), folder / f"{screen.name}-{width}-{theme}.png")
+                    _keep(_picture(window.page, width, screen.of), folder / f"{screen.name}-{width}-{theme}.png")
         window.context.close()
 
 
-def _picture(page: Page, width: int) -> bytes:
+def _picture(page: Page, width: int, of: str = "") -> bytes:
+    if of:
+        # Without what stays on the screen above it.
+        page.locator(".tally").evaluate("bar => { bar.style.display = 'none' }")
+        return page.locator(of).screenshot()
     tall = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": width, "height": min(max(tall, WIDTHS[width]), TALLEST)})
     page.evaluate("scrollTo(0, 0)")

@@ -17,11 +17,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import Account, Budget, CopyRequest, ImageCopy, RequestSet, SeenLeftover
+from amicopy.copies.core.models import Account, Budget, CopyRequest, CopyStep, ImageCopy, RequestSet, SeenLeftover
 from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.roles import PERMISSIONS, ROLES
+from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps
 from amicopy.copies.operations import accounts, people, second_factors, services, teams, tokens
 from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
@@ -143,13 +144,18 @@ def test_a_verb_without_a_row_is_not_answered(roles: None) -> None:
                 assert answer.status_code == 405, (pattern.name, verb)
 
 
-def make_request(by: User) -> CopyRequest:
+# What is done to a step after a copy, and the state in which it can be.
+AFTER = {"request-retry-steps": "FAILED", "request-put-back": "DONE"}
+PUBLISHED = WantedSteps({"Parameter": {"Name": "/golden"}})
+
+
+def make_request(by: User, steps: WantedSteps = NOTHING) -> CopyRequest:
     """A request by somebody, who may have lost the right to ask since."""
     before = list(by.groups.all())
     by.groups.set(Group.objects.filter(name="requester"))
     somebody("approver-1", "approver")
     account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
-    row = verbs.submit(acting(by), account=account, reason="PLAT-1", calls=[make_call()])
+    row = verbs.submit(acting(by), account=account, reason="PLAT-1", calls=[make_call()], steps=steps)
     by.groups.set(before)
     return row
 
@@ -162,6 +168,10 @@ def brought_to(row: CopyRequest, name: str) -> CopyRequest:
         CopyRequest.objects.filter(pk=row.pk).update(state="EXPIRED")
     if name in {"request-cancel", "request-retry"}:
         verbs.approve(acting(User.objects.get(username="approver-1")), row.pk, seen_hash=row.content_hash)
+    if name in AFTER:
+        verbs.approve(acting(User.objects.get(username="approver-1")), row.pk, seen_hash=row.content_hash)
+        ImageCopy.objects.filter(request=row).update(state="AVAILABLE", ImageId="ami-1")
+        CopyStep.objects.create(copy=row.copies.get(), code="Parameter", position=7, state=AFTER[name])
     if name == "request-decode":
         refusal = "Encoded authorization failure message: abc"
         ImageCopy.objects.filter(request=row).update(state="FAILED", error_message=refusal)
@@ -182,8 +192,8 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
     if name.startswith("copy-"):
         return [make_request(owner).pk, "eu-west-1"], {}
     if name.startswith("request") and not name.startswith(("requests", "request-new")):
-        row = brought_to(make_request(owner), name)
-        if name == "request-decode":
+        row = brought_to(make_request(owner, PUBLISHED if name in AFTER else NOTHING), name)
+        if name == "request-decode" or name in AFTER:
             return [row.pk], {"copy": row.copies.get().pk}
         return [row.pk], typed() if name == "request-edit" else {"content_hash": row.content_hash, "reason": "Why not"}
     if name == "set":

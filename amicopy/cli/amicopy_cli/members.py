@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from amicopy_cli import shorthand
+from amicopy_cli import shorthand, steps
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +68,7 @@ BY_NAME = {member.name: member for member in MEMBERS}
 REGION = "DestinationRegion"
 # Members of a request besides CopyImage's, by their options.
 OPTIONS = {name: f"--{name.replace('_', '-')}" for name in ("account", "reason", "start_not_before", "webhook")}
+STEP = re.compile(r"#/(?:destinations/([0-9]+)/)?steps/(\w+)(?:/(\w+))?")
 PLACE = re.compile(r"#/(?:copy_image|changes|destinations/([0-9]+))/(\w+)")
 
 
@@ -129,7 +130,9 @@ def row_of(parsed: Any) -> dict[str, Any]:
     """A destination that was said in full, with values of their members' types. Raises click.BadParameter."""
     if not isinstance(parsed, dict):
         raise click.BadParameter(f"A destination is a structure such as {REGION}=eu-west-1,KmsKeyId=alias/images.")
-    return {name: _typed(name, value) for name, value in parsed.items()}
+    return {
+        name: steps.of_structure(value) if name == "steps" else _typed(name, value) for name, value in parsed.items()
+    }
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -144,6 +147,10 @@ def _typed(name: str, value: Any) -> Any:
 
 def where(pointer: str) -> str:
     """The option that a pointer of a problem is about, with a colon behind; empty for no place."""
+    if of_step := STEP.fullmatch(pointer):
+        option = steps.BY_CODE[of_step[2]].option if of_step[2] in steps.BY_CODE else of_step[2]
+        named = f"{option} {of_step[3]}" if of_step[3] else option
+        return f"destination {int(of_step[1]) + 1}, {named}: " if of_step[1] else f"{named}: "
     found = PLACE.fullmatch(pointer)
     if found is None:
         name = pointer.removeprefix("#").removeprefix("/")

@@ -19,6 +19,9 @@ WIDE = 10_000
 # Where the form that was asked for is found while a command runs.
 FORM = "amicopy.form"
 
+# States of a step after a copy that is over well; one that was put back was done before.
+DONE_STEPS = {"DONE", "UNDOING", "UNDONE"}
+
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
     ctx.meta[FORM] = value
@@ -97,6 +100,21 @@ def request(row: Mapping[str, Any], form: str) -> None:
             click.echo(f"\nCopy {copy['id']}: {readable(error['code'])}: {readable(error['message'])}")
         elif wait and wait["words"]:
             click.echo(f"\nCopy {copy['id']}: {readable(wait['words'])}")
+        _steps(copy)
+
+
+def _steps(copy: Mapping[str, Any]) -> None:
+    """How far the steps after a copy are, and what AWS said of those that failed."""
+    # A server of before has none.
+    steps = copy.get("steps") or []
+    if not steps:
+        return
+    done = sum(step["state"] in DONE_STEPS for step in steps)
+    click.echo(f"\nCopy {copy['id']}: {done} of {len(steps)} steps after the copy done")
+    for step in steps:
+        error = step["error"]
+        said = f": {readable(error['code'])}: {readable(error['message'])}" if error else ""
+        click.echo(f"  {step['code']} {step['state']}{said}")
 
 
 def requests(rows: Sequence[Mapping[str, Any]], form: str) -> None:

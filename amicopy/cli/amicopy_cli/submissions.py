@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import click
 
-from amicopy_cli import aws_command, members, output, progress
+from amicopy_cli import aws_command, members, output, progress, steps
 from amicopy_cli.client import Client, readable, refusal
 from amicopy_cli.exits import Exit, Unreachable
 from amicopy_cli.members import Shorthand
@@ -64,7 +64,7 @@ ABOUT = (
         multiple=True,
         callback=_row,
         metavar="STRUCTURE",
-        help="A destination with members of its own: DestinationRegion=eu-west-1,KmsKeyId=alias/images",
+        help="A destination with members, or steps, of its own: DestinationRegion=eu-west-1,KmsKeyId=alias/images",
     ),
     click.option(
         "--from-command",
@@ -82,7 +82,7 @@ def _asked(command: F) -> F:
     def with_bodies(**given: Any) -> Any:
         return command(bodies=list(_bodies(given)), **given)
 
-    made: Any = members.options(with_bodies)
+    made: Any = members.options(steps.options(with_bodies))
     for option in reversed(ABOUT):
         made = option(made)
     return cast("F", made)
@@ -154,7 +154,7 @@ def estimate(bodies: list[dict[str, Any]], form: str) -> None:
 
 def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the API is asked, for each account; takes the options it is made of out of a command's."""
-    values, one = members.taken(given), dict[str, Any]()
+    values, after, one = members.taken(given), steps.taken(given), dict[str, Any]()
     rows, accounts, pasted = given.pop("rows"), given.pop("accounts"), given.pop("from_command")
     own = {name: value for name in OWN if (value := given.pop(name)) is not None}
     own |= anyway_of(given)
@@ -166,7 +166,7 @@ def _bodies(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
             click.echo(f"{option} is left out: it says nothing about the copy.", err=True)
     called = members.body_of(values, rows, otherwise=one)
     for account in dict.fromkeys(accounts):
-        yield {"account": account, **own, **called}
+        yield {"account": account, **own, **called, **({"steps": after} if after else {})}
 
 
 def anyway_of(given: dict[str, Any]) -> dict[str, Any]:

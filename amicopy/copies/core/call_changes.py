@@ -35,6 +35,20 @@ def changes(before: Sequence[Call], after: Sequence[Call]) -> list[dict[str, Any
     return rows
 
 
+def step_changes(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The same for the steps after copies, each as {destination: {step: members}}: a row a step, of destinations that
+    are in both."""
+    return [
+        {"destination": destination, "member": code, "old": before[destination].get(code), "new": steps.get(code)}
+        for destination, steps in after.items()
+        if destination in before
+        for code in sorted({*before[destination], *steps})
+        if before[destination].get(code) != steps.get(code)
+    ]
+
+
 def _members(call: Call) -> Mapping[str, Any]:
     token = {"ClientToken": call.ClientToken} if call.ClientToken else {}
     return {**call.parameters, **token}

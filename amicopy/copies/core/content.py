@@ -31,6 +31,8 @@ class Content:
     plan: Sequence[Mapping[str, Any]]
     rules: Sequence[Mapping[str, Any]]
     anyway: Mapping[str, Any] = field(default_factory=dict)
+    # The steps after each copy, {code: members}, in the order of the calls; or nothing at all.
+    steps: Sequence[Mapping[str, Any]] = ()
 
 
 def content_hash(content: Content, *, version: int = HASH_VERSION) -> str:
@@ -56,6 +58,9 @@ def hashed(content: Content, *, version: int = HASH_VERSION) -> dict[str, Any]:
     if content.anyway:
         # Requests of before, and all that nothing stood in the way of, keep their hashes.
         covered["submitted_anyway"] = dict(content.anyway)
+    if any(content.steps):
+        # As do those without steps.
+        covered["steps"] = [dict(each) for each in content.steps]
     return covered
 
 

@@ -27,6 +27,11 @@ class ImageCopy(Missable):
     parameters = models.JSONField()
     # The value of the mark in them, see `marks`; empty for copies without one.
     mark = models.CharField(max_length=128, blank=True)
+    # The steps after the copy that are another here than in the rest of the request, as asked: {code: members}, with
+    # None for one that is left out here; see `core.steps.wanted`.
+    own_steps = models.JSONField(default=dict, db_default={})
+    # The steps as they are approved and done, {code: members}. Written once.
+    approved_steps = models.JSONField(default=dict, db_default={})
     # The person's own token for the first attempt, or empty.
     ClientToken = models.CharField(max_length=64, blank=True)
     # The ARN behind the alias in KmsKeyId as the look-ups saw it; empty where there is no alias, or nothing was seen.
@@ -63,6 +68,12 @@ class ImageCopy(Missable):
     error_code = models.CharField(max_length=128, blank=True)
     error_message = models.TextField(blank=True)
     error_request_id = models.CharField(max_length=64, blank=True)
+    # What the last sweep found to be another than approved, see `engine.drift`: [{"code", ...}, ...]; when it looked.
+    drift = models.JSONField(default=list, db_default=[])
+    drift_at = models.DateTimeField(null=True)
+    # When its launch permissions and its alias were looked at last, which have their turn in some sweeps only.
+    permissions_at = models.DateTimeField(null=True)
+    alias_at = models.DateTimeField(null=True)
 
     queued_at = models.DateTimeField(null=True)
     called_at = models.DateTimeField(null=True)

@@ -216,6 +216,25 @@ class SeenLeftover(Missable):
         return f"{self.ImageId} in {self.DestinationRegion}"
 
 
+class DriftLook(models.Model):
+    """An account and Region whose finished copies are compared with what was approved: the last round, see
+    `engine.drift`."""
+
+    account = models.ForeignKey("copies.Account", on_delete=models.CASCADE, related_name="+")
+    DestinationRegion = models.CharField(max_length=32)
+    looked_at = models.DateTimeField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    # Why AWS didn't show all of it; empty when it did.
+    error = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("account", "DestinationRegion"), name="drift_look_one_a_place"),)
+
+    def __str__(self) -> str:
+        return f"drift in {self.account_id} {self.DestinationRegion}"
+
+
 class Pulse(models.Model):
     """When something that should happen all the time happened last on a host, and which version did it: `worker` and
     `web` are alive, beat sent (`beat`), a worker swept (`sweep`), did some of the work (`work`), or answered doctor

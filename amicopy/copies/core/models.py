@@ -9,6 +9,7 @@ from amicopy.copies.core.engine_models import (
     AccountCheck,
     CallBucket,
     CopyLook,
+    DriftLook,
     EventQueue,
     EventSource,
     LeftoverLook,
@@ -27,6 +28,7 @@ from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.request_models import CopyRequest, CopyRequestQuerySet, Decision
 from amicopy.copies.core.request_words import RequestWords
 from amicopy.copies.core.set_models import RequestSet
+from amicopy.copies.core.step_models import CopyStep
 from amicopy.copies.core.team_models import Team
 from amicopy.copies.core.token_models import ApiToken
 
@@ -42,8 +44,10 @@ __all__ = (
     "CopyLook",
     "CopyRequest",
     "CopyRequestQuerySet",
+    "CopyStep",
     "Decision",
     "Delegation",
+    "DriftLook",
     "EventQueue",
     "EventSource",
     "FreezeWindow",

@@ -72,6 +72,8 @@ class ApprovalRule(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1440)]
     )
     second_factor = models.BooleanField(default=False, db_default=False)
+    # Whether an AMI may be made public by a request that this rule asks for approvals of.
+    allows_public = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ("order", "id")
@@ -111,12 +113,17 @@ class ApprovalRule(models.Model):
             "requirements": self.requirements,
             "sign_in_minutes": self.sign_in_minutes,
             "second_factor": self.second_factor,
+            "allows_public": self.allows_public,
         }
 
     @property
     def version(self) -> str:
         """What tells a rule from itself as it was or will be; its place in the order doesn't count."""
-        return fingerprint({name: value for name, value in self.as_dict().items() if name != "order"})
+        said = {name: value for name, value in self.as_dict().items() if name != "order"}
+        if not self.allows_public:
+            # Rules of before this column keep their versions, which requests are bound to.
+            del said["allows_public"]
+        return fingerprint(said)
 
 
 class Delegation(models.Model):

@@ -38,6 +38,11 @@ class Code(StrEnum):
     SNAPSHOTS_UNSEEN = "snapshots-unseen"
     LOOKING_FOR_IMAGE = "looking-for-image"
     REMOVING = "removing"
+    # Of steps after the copy.
+    STEP_UNSEEN = "step-unseen"
+    ALIAS_CHECKED = "alias-checked"
+    STEP_WORKING = "step-working"
+    PROTECTED = "protected"
     # These need a person.
     ACCOUNT_OFF = "account-off"
     QUOTA = "quota"

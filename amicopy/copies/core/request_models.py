@@ -18,6 +18,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.constraints import CompositeForeignKey
 from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
 from amicopy.copies.core.states import RequestState
+from amicopy.copies.core.steps.wanted import WantedSteps
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -82,6 +83,9 @@ class CopyRequest(models.Model):
     # Whether a fact of it has to be looked at closely, as it was submitted or last looked at: that comes first in the
     # queue. Of a request that is older than this column, nobody has said that it is routine.
     risky = models.BooleanField(default=True, db_default=True)
+    # The steps after the copy that are asked for in all destinations, as they were typed: {code: members}. What is
+    # another in a destination stands at its copy, and there, too, what is approved and done.
+    steps = models.JSONField(default=dict, db_default={})
     # What a later look found of these: {"at", "still": [keys of problems], "over": [...]}; empty before one.
     anyway_looked = models.JSONField(default=dict, db_default={})
     # The set that it was handed in with, if it was with others; no part of what is approved.
@@ -185,6 +189,11 @@ class CopyRequest(models.Model):
         """The same without amicopy's own marks: what a person typed, for the form and for submitting it anew."""
         return [marks.unmarked(copy.call(), copy.mark) for copy in self.copies_of_round()]
 
+    def steps_as_asked(self) -> WantedSteps:
+        """The steps after the copies as they were asked for, for the form, a clone and submitting them anew."""
+        own = {copy.position: copy.own_steps for copy in self.copies_of_round() if copy.own_steps}
+        return WantedSteps(self.steps, own)
+
     def hash_of_content(self, copies: "Iterable[ImageCopy] | None" = None) -> str:
         """The content hash, computed anew from what is stored; `copies` are those of the round, where they are at
         hand."""
@@ -203,6 +212,7 @@ class CopyRequest(models.Model):
             plan=self.plan,
             rules=self.rules,
             anyway=self.anyway,
+            steps=[copy.approved_steps for copy in copies],
         )
 
 

@@ -1,7 +1,7 @@
-"""The states of a request and of an image copy, and the moves between them. The README's picture is compared with
-this."""
+"""The states of a request, of an image copy and of its steps, and the moves between them. The README's picture is
+compared with this."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from django.db.models import TextChoices
@@ -32,7 +32,16 @@ class CopyState(TextChoices):
     CANCELLED = "CANCELLED", "Cancelled"
 
 
-R, C = RequestState, CopyState
+class StepState(TextChoices):
+    WAITING = "WAITING", "Waiting"
+    CALLED = "CALLED", "Under way"
+    DONE = "DONE", "Done"
+    FAILED = "FAILED", "Failed"
+    UNDOING = "UNDOING", "Being undone"
+    UNDONE = "UNDONE", "Undone"
+
+
+R, C, S = RequestState, CopyState, StepState
 
 REQUEST_MOVES: Mapping[str, frozenset[str]] = {
     R.PENDING: frozenset({R.APPROVED, R.REJECTED, R.CHANGES_REQUESTED, R.WITHDRAWN, R.EXPIRED}),
@@ -56,10 +65,24 @@ COPY_MOVES: Mapping[str, frozenset[str]] = {
     C.COPYING: frozenset({C.AVAILABLE, C.FAILED, C.CANCELLING}),
     C.CANCELLING: frozenset({C.CANCELLED}),
     C.FAILED: frozenset({C.QUEUED}),
-    C.AVAILABLE: frozenset(),
+    # While its steps aren't done.
+    C.AVAILABLE: frozenset({C.CANCELLING}),
     C.CHECKED: frozenset(),
     C.CANCELLED: frozenset(),
 }
+
+# A step after the copy. Its call is CALLED before it is sent; what is found to be as wanted needs none.
+STEP_MOVES: Mapping[str, frozenset[str]] = {
+    S.WAITING: frozenset({S.CALLED, S.DONE, S.FAILED, S.UNDONE}),
+    S.CALLED: frozenset({S.DONE, S.FAILED, S.UNDOING}),
+    S.FAILED: frozenset({S.WAITING, S.UNDOING}),
+    S.DONE: frozenset({S.UNDOING}),
+    S.UNDOING: frozenset({S.UNDONE}),
+    S.UNDONE: frozenset(),
+}
+# What a worker still has to do something about, and what is over well: an alias that was put back was done before.
+STEP_OPEN = frozenset({S.WAITING, S.CALLED})
+STEP_DONE = frozenset({S.DONE, S.UNDOING, S.UNDONE})
 
 # What a worker starts when it is due.
 COPY_STARTABLE = frozenset({C.QUEUED, C.STARTING})
@@ -95,12 +118,14 @@ OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
-def outcome(states: list[str]) -> str | None:
-    """The state of a request whose copies are in these states, or None while one of them is not final."""
-    if not states or any(state not in COPY_FINAL for state in states):
+def outcome(states: list[str], *, steps: Collection[str] = ()) -> str | None:
+    """The state of a request whose copies are in these states, or None while one of them is not final. `steps` are the
+    states of the steps after its available copies: while none of a copy's has failed they go on, so that a caller
+    leaves out those that wait behind one that failed."""
+    if not states or any(state not in COPY_FINAL for state in states) or any(step in STEP_OPEN for step in steps):
         return None
     if all(state in COPY_DONE for state in states):
-        return R.COMPLETED
+        return R.PARTIAL if S.FAILED in steps else R.COMPLETED
     if any(state in COPY_DONE for state in states):
         return R.PARTIAL
     return R.FAILED if C.FAILED in states else R.CANCELLED

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.aws import ec2, errors
+from amicopy.aws import ec2, errors, image_changes
 from amicopy.aws import marks as aws_marks
 from amicopy.aws.shapes import Snapshot
 from amicopy.copies.core.marks import Mark
@@ -107,6 +107,15 @@ def deregister(removal: Removal, image_id: str) -> None:
         data["DeleteSnapshotResults"] = dict(answer.snapshots)  # type: ignore[assignment]  # JSON takes both
     _answered(removal, image_id, image_id, answer, "aws.image_deregistered", data)
     removal.answers |= {name: DONE for name, code in answer.snapshots.items() if code == "success"}
+
+
+def unprotect(removal: Removal, image_id: str) -> None:
+    """Ends what keeps an image from being deregistered. Raises AwsError when AWS refuses or doesn't answer."""
+    request_id = image_changes.unprotect(
+        removal.account.aws(), region=removal.region, image_id=image_id, for_request=removal.number
+    )
+    data = {"operation": "DisableImageDeregistrationProtection"}
+    _record(removal, "aws.image_unprotected", data, image_id=image_id, request_id=request_id)
 
 
 def delete_snapshot(removal: Removal, snapshot_id: str) -> None:

@@ -10,16 +10,19 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.aws import errors, sessions
-from amicopy.copies.core import absence
+from amicopy.copies.core import absence, actual_cost
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.states import CopyState, StepState
+from amicopy.copies.core.steps.table import PROTECTION
 from amicopy.copies.engine import aws_removal, backoff, leases, recovery, slots
 from amicopy.copies.engine.aws_removal import Left, Removal
+from amicopy.copies.engine.steps import undo
 from amicopy.copies.engine.waits import wait
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED, move_copy
 
@@ -28,6 +31,8 @@ logger = logging.getLogger(__name__)
 # Between two looks for what may turn up, and for snapshots that AWS still shows.
 LOOK_AGAIN = timedelta(seconds=30)
 SHOWN_AGAIN = timedelta(seconds=15)
+# For an image that AWS protects for 24 hours more.
+COOLING_AGAIN = timedelta(hours=1)
 
 
 def claim_next() -> tuple[uuid.UUID, ImageCopy] | None:
@@ -44,6 +49,9 @@ def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
         actor=actor, copy=copy, account=copy.account, region=copy.DestinationRegion, answers=dict(copy.removal)
     )
     try:
+        if not undo.undo(copy, actor=actor):
+            wait(copy, Reason(Code.STEP_WORKING), lease=lease, actor=actor, pause=SHOWN_AGAIN)
+            return
         images, alike = _images(copy, attempts)
         known = [row["SnapshotId"] for row in copy.snapshots]
         left = aws_removal.clear(removal, images=images, snapshots=known, mark=copy.frozen_mark, all_marked=True)
@@ -99,26 +107,29 @@ def _end(
     copy: ImageCopy, images: list[str], removal: Removal, alike: list[str], *, lease: uuid.UUID, actor: Actor
 ) -> None:
     removed = removal.removed
-    move_copy(
-        copy,
-        CopyState.CANCELLED,
-        actor=actor,
-        action="copy.cancelled",
-        lease=lease,
-        aws_request_id=removal.request_id,
-        data={
-            "removed_images": [name for name in removed if name in images],
-            "removed_snapshots": [name for name in removed if name not in images],
-            **({"left_as_not_ours": alike} if alike else {}),
-        },
-        ImageId=copy.ImageId or (images[0] if len(images) == 1 else ""),
-        removal=removal.answers,
-        finished_at=timezone.now(),
-        next_step_at=None,
-        **NO_WAIT,
-        **absence.SHOWN,
-        **LEASE_ENDED,
-    )
+    with transaction.atomic():
+        move_copy(
+            copy,
+            CopyState.CANCELLED,
+            actor=actor,
+            action="copy.cancelled",
+            lease=lease,
+            aws_request_id=removal.request_id,
+            data={
+                "removed_images": [name for name in removed if name in images],
+                "removed_snapshots": [name for name in removed if name not in images],
+                **({"left_as_not_ours": alike} if alike else {}),
+            },
+            ImageId=copy.ImageId or (images[0] if len(images) == 1 else ""),
+            removal=removal.answers,
+            finished_at=timezone.now(),
+            next_step_at=None,
+            **NO_WAIT,
+            **absence.SHOWN,
+            **LEASE_ENDED,
+        )
+        # Of a copy that was there, with steps still to come.
+        actual_cost.ended([(copy.account.account_id, copy.DestinationRegion, copy.ImageId)], at=timezone.now())
     slots.freed(copy.account_id, copy.DestinationRegion)
 
 
@@ -127,12 +138,21 @@ def _keep(copy: ImageCopy, lease: uuid.UUID, **fields: Any) -> None:
     ImageCopy.objects.filter(pk=copy.pk, lease_id=lease).update(**fields)
 
 
+def _cools_down(copy: ImageCopy) -> bool:
+    """Whether AWS goes on protecting the image for a while after amicopy has ended the protection."""
+    ended = copy.steps.filter(code=PROTECTION, state=StepState.UNDONE)
+    return bool(copy.approved_steps.get(PROTECTION, {}).get("WithCooldown")) and ended.exists()
+
+
 def _error(copy: ImageCopy, error: errors.AwsError, *, lease: uuid.UUID, actor: Actor) -> None:
     """AWS can't or won't: the copy stays CANCELLING, says why, and is tried again."""
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copy.account.aws())
     known = backoff.wait_for(error)
-    if known is None:
+    if known is None and _cools_down(copy):
+        cooling = backoff.because(Code.PROTECTED, error)
+        wait(copy, cooling, lease=lease, actor=actor, pause=COOLING_AGAIN)
+    elif known is None:
         refused = backoff.because(Code.REMOVAL_REFUSED, error)
         wait(copy, refused, lease=lease, actor=actor, pause=timedelta(minutes=5))
     else:

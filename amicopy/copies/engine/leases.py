@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from amicopy import leases, outages
-from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.models import CopyStep, ImageCopy
 from amicopy.copies.lifecycle.transitions import LEASE_ENDED
 
 # A worker that has held a lease for this long makes no further call to AWS under it.
@@ -47,18 +47,23 @@ def _lease(keys: Sequence[int], *, now: datetime) -> tuple[uuid.UUID, list[Image
     lease_id = uuid.uuid4()
     if not keys:
         return lease_id, []
-    _taken.get(set()).add(lease_id)
+    taken(lease_id)
     leases.put(lease_id, ImageCopy.objects.filter(due(now)), keys, now=now, lease_holder=HOLDER, parked_at=None)
     return lease_id, list(ImageCopy.objects.filter(lease_id=lease_id).select_related("account", "request"))
+
+
+def taken(lease_id: uuid.UUID) -> None:
+    """Notes that the task that runs has taken this lease."""
+    _taken.get(set()).add(lease_id)
 
 
 @contextmanager
 def handed_back_after_an_outage() -> Iterator[None]:
     """What is leased inside is due again as soon as the database answers, should it go away meanwhile."""
-    taken: set[uuid.UUID] = set()
-    token = _taken.set(taken)
+    own: set[uuid.UUID] = set()
+    token = _taken.set(own)
     try:
-        with outages.handing_back(lambda: _end(ImageCopy.objects.filter(lease_id__in=taken))):
+        with outages.handing_back(lambda: _end_all(Q(lease_id__in=own))):
             yield
     finally:
         _taken.reset(token)
@@ -80,8 +85,10 @@ def hand_back(lease_id: uuid.UUID, *, next_step_at: datetime, copies: list[Image
 
 def hand_back_all() -> int:
     """Ends every lease that this worker holds; what it was about is due now. Returns how many rows that were."""
-    return _end(ImageCopy.objects.filter(lease_holder=HOLDER, lease_id__isnull=False))
+    return _end_all(Q(lease_holder=HOLDER, lease_id__isnull=False))
 
 
-def _end(held: QuerySet[ImageCopy]) -> int:
-    return held.update(lease_id=None, lease_until=None, next_step_at=timezone.now())
+def _end_all(held: Q) -> int:
+    copies = ImageCopy.objects.filter(held).update(**LEASE_ENDED, next_step_at=timezone.now())
+    # Of a copy's steps one is due already, and the others wait for it.
+    return copies + CopyStep.objects.filter(held).update(**LEASE_ENDED)

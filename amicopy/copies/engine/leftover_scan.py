@@ -21,9 +21,13 @@ from amicopy.copies.core.installation import mark_prefix
 from amicopy.copies.core.marks import Mark
 from amicopy.copies.core.models import Account, Attempt, ImageCopy
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState
+from amicopy.copies.core.steps.table import PROTECTION
 from amicopy.copies.engine import aws_removal
 from amicopy.copies.engine.aws_removal import Left, Removal
 from amicopy.copies.engine.recovery import GONE
+
+# AWS's code for an image that is protected from deregistration.
+PROTECTED = "OperationNotPermitted"
 
 
 @dataclass(frozen=True)
@@ -179,4 +183,11 @@ def remove(removal: Removal, row: SeenLeftover) -> Left:
     AwsError."""
     images = [row.ImageId] if row.State else []
     mark = row.copy.frozen_mark if row.copy else _installations_mark()
-    return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)
+    try:
+        return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)
+    except errors.Rejected as error:
+        # By a step of amicopy's, which a restored backup may know nothing of; nobody else's protection is ended.
+        if error.code != PROTECTED or not row.copy or PROTECTION not in row.copy.approved_steps:
+            raise
+        aws_removal.unprotect(removal, row.ImageId)
+        return aws_removal.clear(removal, images=images, snapshots=row.snapshots, mark=mark)

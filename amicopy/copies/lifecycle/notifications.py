@@ -2,7 +2,7 @@
 transaction; `notify` sends."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,11 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.permissions import administrators, named, people_of, service_of
 from amicopy.copies.core.reason_words import who_in_words, words_of
 from amicopy.copies.core.reasons import Reason
-from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState
+from amicopy.copies.core.states import COPY_DONE, OUTCOMES, REQUEST_OPEN, CopyState
+from amicopy.copies.core.step_models import StepCounts, counts_of
 from amicopy.copies.lifecycle.request_summary import RequestSummary, quoted
 from amicopy.copies.rules import cautions
+from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.voting import voters, votes
 from amicopy.copies.voting.fact_table import Told
 from amicopy.notify import outbox
@@ -38,6 +40,11 @@ class Story:
     @cached_property
     def summary(self) -> RequestSummary:
         return RequestSummary(self.request, self.copies, self.told)
+
+    @cached_property
+    def steps(self) -> Mapping[int, StepCounts]:
+        """How far the steps after its copies are, by their primary keys; asks nothing where there are none."""
+        return counts_of([copy.pk for copy in self.copies if copy.approved_steps and copy.state in COPY_DONE])
 
     @property
     def places(self) -> str:
@@ -168,8 +175,11 @@ def _withdrawn(story: Story) -> None:
 
 def _ended(story: Story) -> None:
     said, then = ENDS[story.event.action]
+    if story.event.data.get("steps_failed") and all(copy.state in COPY_DONE for copy in story.copies):
+        then = STEPS_FAILED
     then = then.replace("your request", story.whose)
-    each = "" if story.event.action == "request.expired" else "\n".join(map(_became, story.copies)) + "\n\n"
+    became = "\n".join(_became(copy, story.steps.get(copy.pk)) for copy in story.copies)
+    each = "" if story.event.action == "request.expired" else f"{became}\n\n"
     text = f"{then}\n\n{each}{story.facts}"
     _to_requester(story, Kind.ENDED, f"{said}: {story.request.Name}", text)
 
@@ -190,6 +200,7 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "request.cancelled": ("Cancelled", "Nothing more is copied for your request: it is cancelled."),
     "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
 }
+STEPS_FAILED = "Every copy of your request is there. Not all steps after them worked; the page says why."
 # Codes of failures that point at a hand in the database.
 ALARMS = frozenset({"NotApproved"})
 Teller = Callable[[Story], None]
@@ -220,6 +231,10 @@ def _warnings(story: Story) -> str:
     request, calls = story.request, [copy.call() for copy in story.copies]
     account = request.account
     warned = rules.warnings(calls, account_id=account.account_id, partition=account.partition, lookups=request.lookups)
+    steps = [copy.approved_steps for copy in story.copies]
+    warned += step_rules.warnings(
+        calls, steps, account_id=account.account_id, partition=account.partition, lookups=request.lookups
+    )
     found = rules.found_in_the_way(calls, lookups=request.lookups)
     said = cautions.words_of(request.lookups, calls, [*found, *warned])
     first = f"\n\nSubmitted anyway: {quoted(request.anyway['reason'])}" if request.anyway else ""
@@ -291,7 +306,13 @@ def _payload(story: Story) -> dict[str, Any]:
             "SourceImageId": request.SourceImageId,
             "Name": request.Name,
             "copies": [
-                {"destination": copy.destination, "state": copy.state, "ImageId": copy.ImageId} for copy in story.copies
+                {
+                    "destination": copy.destination,
+                    "state": copy.state,
+                    "ImageId": copy.ImageId,
+                    **({"steps": asdict(story.steps[copy.pk])} if copy.pk in story.steps else {}),
+                }
+                for copy in story.copies
             ],
         },
     }
@@ -303,6 +324,8 @@ def _expiry(request: CopyRequest) -> str:
     return f"\nExpires: {request.expires_at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 
-def _became(copy: ImageCopy) -> str:
+def _became(copy: ImageCopy, steps: StepCounts | None = None) -> str:
     words = CopyState(copy.state).label.lower()
+    if steps is not None:
+        words += f", {steps.done} of {steps.of} steps done,"
     return " ".join(filter(None, (f"{copy.destination}: {words}", copy.ImageId, copy.error_code)))

@@ -8,6 +8,7 @@ without a deadlock.
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import Entry, record, record_all
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, CopyStep, ImageCopy
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import (
     COPY_FINAL,
@@ -27,9 +28,12 @@ from amicopy.copies.core.states import (
     REQUEST_OPEN,
     CopyState,
     RequestState,
+    StepState,
     outcome,
 )
+from amicopy.copies.core.steps.table import in_order
 from amicopy.copies.lifecycle import notifications, step_log
+from amicopy.copies.lifecycle.wakeup import nudge
 
 # What a move writes to end a worker's lease with it.
 LEASE_ENDED: Mapping[str, None] = {"lease_id": None, "lease_until": None}
@@ -134,6 +138,8 @@ def move_copy(
             now = ImageCopy.objects.values_list("state", flat=True).get(pk=copy.pk)
             said = "being started" if unclaimed and now == old else CopyState(now).label.lower()
             raise InvalidTransition(f"The copy to {copy.destination} is {said} already.")
+        if to == CopyState.AVAILABLE:
+            _begin_steps(copy)
         event = _record(
             action,
             copy,
@@ -147,10 +153,22 @@ def move_copy(
         )
         notifications.tell_of_copy(event, copy)
         if to in COPY_FINAL:
-            _end_request(locked or lock_request(copy.request_id), actor=actor)
+            end_request(locked or lock_request(copy.request_id), actor=actor)
     copy.state = to
     for name, value in fields.items():
         setattr(copy, name, value)
+
+
+def _begin_steps(copy: ImageCopy) -> None:
+    """The rows of what follows a copy that is there now; the first of them is due."""
+    now = timezone.now()
+    rows = [
+        CopyStep(copy=copy, code=step.code, position=position, next_step_at=None if position else now)
+        for position, step in enumerate(in_order(copy.approved_steps))
+    ]
+    if rows:
+        CopyStep.objects.bulk_create(rows)
+        nudge("do_steps")
 
 
 @dataclass(frozen=True)
@@ -201,7 +219,7 @@ def value_of_each(values: Mapping[int, Any]) -> Case:
 
 def _entry_of_move(move: Move, to: str, *, action: str) -> Entry:
     copy = move.copy
-    return _entry(
+    return entry_of(
         action,
         copy,
         actor=move.actor,
@@ -250,6 +268,25 @@ def note_copy(
     return True
 
 
+def note_drift(copy: ImageCopy, drift: list[dict[str, Any]], *, at: datetime, actor: Actor) -> None:
+    """Stores what of a finished copy is another than approved, with an event where that is news."""
+    before, now = {each["code"] for each in copy.drift}, {each["code"] for each in drift}
+    with transaction.atomic():
+        if drift != copy.drift:
+            CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
+        there = ImageCopy.objects.filter(pk=copy.pk, state=CopyState.AVAILABLE)
+        if there.update(drift=drift, drift_at=at) and now != before:
+            _record(
+                "copy.drifted",
+                copy,
+                actor=actor,
+                image_id=copy.ImageId,
+                old=copy.state,
+                new=copy.state,
+                data={"drift": drift, "over": sorted(before - now)},
+            )
+
+
 def acting(copy: ImageCopy, actor: Actor) -> Actor:
     """A worker that goes on with a copy does so under the id of whoever had it queued or cancelled."""
     if actor.source != "worker" or copy.correlation_id is None:
@@ -257,7 +294,7 @@ def acting(copy: ImageCopy, actor: Actor) -> Actor:
     return replace(actor, correlation_id=copy.correlation_id)
 
 
-def _entry(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> Entry:
+def entry_of(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> Entry:
     """What happened to a copy, which the log says as well once it is stored."""
     actor = acting(copy, actor)
     transaction.on_commit(partial(step_log.write, action, copy, actor.correlation_id, about), robust=True)
@@ -275,23 +312,34 @@ def _entry(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> Entry
 
 def _record(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> AuditEvent:
     """An event about a copy."""
-    return record_all([_entry(action, copy, actor=actor, **about)])[0]
+    return record_all([entry_of(action, copy, actor=actor, **about)])[0]
 
 
-def _end_request(request: CopyRequest, *, actor: Actor) -> None:
-    """Ends an approved request once every copy is final. Runs under the request's lock, so the last copy sees the
-    others."""
+def end_request(request: CopyRequest, *, actor: Actor) -> None:
+    """Ends an approved request once every copy is final and no step after one goes on. Runs under the request's lock,
+    so the last copy, or step, sees the others."""
     if request.state != RequestState.APPROVED:
         return
     states = list(request.copies_of_round().values_list("state", flat=True))
-    end = outcome(states)
+    steps = _steps_going_on(request)
+    end = outcome(states, steps=steps)
     if end is not None:
         counts = {state: states.count(state) for state in sorted(set(states))}
+        failed = steps.count(StepState.FAILED)
         move_request(
             request,
             end,
             actor=actor,
             action=f"request.{end.lower()}",
-            data={"copies": counts},
+            data={"copies": counts, **({"steps_failed": failed} if failed else {})},
             finished_at=timezone.now(),
         )
+
+
+def _steps_going_on(request: CopyRequest) -> list[str]:
+    """The states of the steps after the available copies of a request, without those behind one that failed."""
+    rows = CopyStep.objects.filter(
+        copy__request=request, copy__round=request.round, copy__state=CopyState.AVAILABLE
+    ).values_list("copy_id", "state")
+    failed = {copy for copy, state in rows if state == StepState.FAILED}
+    return [state for copy, state in rows if copy not in failed or state == StepState.FAILED]

@@ -16,8 +16,10 @@ from amicopy.aws.ec2 import EbsEncryption
 from amicopy.copies.core import copy_speed
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
+from amicopy.copies.core.steps.members import Members
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lookups import async_queries, dry_run, encryption, entry, inspection, keys, names, places, source
+from amicopy.copies.lookups import steps as step_lookups
 from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question, begin
 
 
@@ -85,6 +87,7 @@ class KeptDestination(TypedDict, total=False):
     usual_seconds: float
     offered: list[str]
     dry_run: KeptPermission
+    steps: step_lookups.KeptSteps
     missing: dict[str, str]
 
 
@@ -132,6 +135,10 @@ class Kept(TypedDict, total=False):
     missing: dict[str, str]
 
 
+# The steps after each call, as `core.steps.wanted.frozen` gives them; or nothing at all.
+Steps = Sequence[Mapping[str, Members]]
+
+
 def gather(
     account: Account,
     calls: Sequence[Call],
@@ -140,17 +147,25 @@ def gather(
     ask: Begin = begin,
     as_worker: bool = False,
     closely: bool = True,
+    steps: Steps = (),
 ) -> Kept:
     """Everything that could be found out about these calls until a deadline, side by side. Asks only what has a shape
     AWS can be asked for; never raises for what AWS does. With the `begin` of `async_queries.Looks` nothing is said of
     what is on its way. A worker enters the account by the role it copies with. `closely`: with what `inspection` asks,
-    which nothing depends on."""
+    which nothing depends on; with `steps`, those after each call, also what they would meet."""
     aws = account.aws() if as_worker else account.read_only()
     entering = ask(entry.question(aws)) if entry.asked_of_aws(account, as_worker=as_worker) else None
-    return _kept(account, aws, calls, ask, until, entering, closely=closely)
+    return _kept(account, aws, calls, ask, until, entering, closely=closely, steps=steps)
 
 
-def gather_many(account: Account, many: Sequence[Sequence[Call]], *, until: float, ask: Begin = begin) -> list[Kept]:
+def gather_many(
+    account: Account,
+    many: Sequence[Sequence[Call]],
+    *,
+    until: float,
+    ask: Begin = begin,
+    steps: Sequence[Steps] = (),
+) -> list[Kept]:
     """The same for the calls of several requests: all questions are on their way before any answer is waited for, and
     who has the new names is asked once a Region."""
     aws = account.read_only()
@@ -166,12 +181,20 @@ def gather_many(account: Account, many: Sequence[Sequence[Call]], *, until: floa
         for name, question in _questions(aws, call).items()
         if name != "clashes"
     ]
-    for wait in (*together, *others):
+    after = list(steps) or [() for _ in many]
+    of_steps = [
+        ask(question)
+        for calls, each in zip(many, after, strict=True)
+        for call, own in zip(calls, each, strict=bool(each))
+        if places.is_region(aws, call.DestinationRegion)
+        for question in step_lookups.questions(aws, call, own).values()
+    ]
+    for wait in (*together, *others, *of_steps):
         wait(until)
-    return [gather(account, calls, until=until, ask=ask) for calls in many]
+    return [gather(account, calls, until=until, ask=ask, steps=each) for calls, each in zip(many, after, strict=True)]
 
 
-def recall(account: Account, calls: Sequence[Call]) -> Kept:
+def recall(account: Account, calls: Sequence[Call], steps: Steps = ()) -> Kept:
     """The same from what was found out lately; asks nothing and waits for nothing."""
 
     def remembered(question: Question[Any]) -> Callable[[float], Any]:
@@ -180,7 +203,7 @@ def recall(account: Account, calls: Sequence[Call]) -> Kept:
 
     aws = account.read_only()
     entering = remembered(entry.question(aws)) if entry.asked_of_aws(account, as_worker=False) else None
-    return _kept(account, aws, calls, remembered, 0.0, entering)
+    return _kept(account, aws, calls, remembered, 0.0, entering, steps=steps)
 
 
 def missing_parts(kept: Mapping[str, Any]) -> set[str]:
@@ -232,6 +255,7 @@ def _kept(
     entering: Callable[[float], entry.Entry | Missing] | None,
     *,
     closely: bool = True,
+    steps: Steps = (),
 ) -> Kept:
     """`entering` waits for the answer to who knocks at the account; without it a worker's look counts."""
     first = calls[0].parameters if calls else {}
@@ -243,6 +267,13 @@ def _kept(
         else None
     )
     waits = [{name: ask(question) for name, question in _questions(aws, call).items()} for call in calls]
+    own_steps = list(steps) or [{} for _ in calls]
+    step_waits = [
+        {name: ask(question) for name, question in step_lookups.questions(aws, call, own).items()}
+        if own and places.is_region(aws, call.DestinationRegion)
+        else {}
+        for call, own in zip(calls, own_steps, strict=True)
+    ]
     # After what is needed, which has the better claim to what a person may ask.
     about = inspection.questions(aws, region=region, image_id=image_id) if looking and closely else {}
     closer = {name: ask(question) for name, question in about.items()}
@@ -263,11 +294,14 @@ def _kept(
         kept["missing"]["source"] = f"{image_id} isn't in {region}.{where}"
     elif isinstance(seen, Missing) and seen is not UNASKED:
         kept["missing"]["source"] = seen.reason
-    for call, each, permission in zip(calls, waits, dry_run.known(account.pk, calls), strict=True):
+    places_known = zip(calls, waits, step_waits, own_steps, dry_run.known(account.pk, calls), strict=True)
+    for call, each, of_steps, own, permission in places_known:
         answers = {name: wait(until) for name, wait in each.items()}
         row = _destination(account, call, found, answers)
         if permission is not None:
             row["dry_run"] = cast("KeptPermission", asdict(permission))
+        if own:
+            row["steps"] = step_lookups.kept({name: wait(until) for name, wait in of_steps.items()}, own)
         kept["destinations"].append(row)
     return kept
 

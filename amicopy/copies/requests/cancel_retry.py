@@ -1,16 +1,15 @@
 """The verbs of copies under way or failed: cancel and retry, for one copy or for a whole request."""
 
-from collections.abc import Iterable
-
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.copies.core import permissions
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, CopyStep, ImageCopy
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.reasons import NO_WAIT
-from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.states import STEP_OPEN, CopyState, RequestState, StepState
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
 from amicopy.copies.lifecycle.wakeup import nudge
 from amicopy.copies.requests.submission_checks import new_attempt
@@ -23,13 +22,14 @@ CANCELLABLE = (CopyState.QUEUED, CopyState.STARTING, CopyState.COPYING)
 def cancel(actor: Actor, number: int, *, copy_id: int | None = None) -> list[ImageCopy]:
     """Cancels one copy of an approved request, or all that aren't over; returns those it cancelled.
 
-    Free before the call; after it, a worker deregisters the image and removes its snapshots. Raises NotAllowed, and
+    Free before the call; after it, a worker deregisters the image and removes its snapshots. A copy that is there can
+    be cancelled while the steps after it aren't all done: what they did is undone first. Raises NotAllowed, and
     InvalidTransition when nothing is left to cancel.
     """
     with transaction.atomic():
         request = lock_request(number)
         permissions.check_manage_copies(person(actor), request)
-        copies = _chosen(request, CANCELLABLE, copy_id, "cancelled")
+        copies = _cancellable(request, copy_id)
         now = timezone.now()
         for copy in copies:
             if copy.state == CopyState.QUEUED:
@@ -61,7 +61,7 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
     with transaction.atomic():
         request = lock_request(number)
         permissions.check_manage_copies(person(actor), request)
-        copies = _chosen(request, (CopyState.FAILED,), copy_id, "retried")
+        copies = _chosen(request, Q(state=CopyState.FAILED), copy_id, "retried")
         try:
             approvals.check_request(request)
         except NotApproved as refused:
@@ -96,8 +96,16 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
     return copies
 
 
-def _chosen(request: CopyRequest, states: Iterable[str], copy_id: int | None, done: str) -> list[ImageCopy]:
-    copies = request.copies_of_round().filter(state__in=list(states)).select_related("account")
+def _cancellable(request: CopyRequest, copy_id: int | None) -> list[ImageCopy]:
+    """The copies that can be cancelled, which are those with steps to come, too, while the request goes on."""
+    unfinished = CopyStep.objects.filter(copy=OuterRef("pk"), state__in=(*STEP_OPEN, StepState.FAILED))
+    there = Q(Exists(unfinished), state=CopyState.AVAILABLE)
+    wanted = Q(state__in=CANCELLABLE) | (there if request.state == RequestState.APPROVED else Q(pk__in=()))
+    return _chosen(request, wanted, copy_id, "cancelled")
+
+
+def _chosen(request: CopyRequest, wanted: Q, copy_id: int | None, done: str) -> list[ImageCopy]:
+    copies = request.copies_of_round().filter(wanted).select_related("account")
     if copy_id is not None:
         copies = copies.filter(pk=copy_id)
     chosen = list(copies)

@@ -60,7 +60,10 @@ def look(number: int, *, actor: Actor, until: float | None = None, as_worker: bo
         CopyRequest.objects.filter(pk=number).update(look_again_at=None)
         return False
     until = until or async_queries.deadline(SECONDS)
-    found = snapshot.gather(request.account, request.calls(), until=until, as_worker=as_worker)
+    copies = list(request.copies_of_round())
+    steps = [copy.approved_steps for copy in copies]
+    calls = [copy.call() for copy in copies]
+    found = snapshot.gather(request.account, calls, until=until, as_worker=as_worker, steps=steps)
     with transaction.atomic():
         locked = lock_request(number)
         if (locked.state, locked.round) != (RequestState.PENDING, request.round):

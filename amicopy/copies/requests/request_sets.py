@@ -16,6 +16,7 @@ from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.models import Account, RequestSet
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.set_models import part_of
+from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps
 from amicopy.copies.lifecycle.wakeup import together
 from amicopy.copies.requests.submission_checks import Submission, refuse
 from amicopy.copies.requests.submission_reasons import Anyway
@@ -54,6 +55,7 @@ def submit_set(
     start_not_before: datetime | None = None,
     anyway: Anyway | None = None,
     typed: Mapping[str, str] | None = None,
+    steps: WantedSteps = NOTHING,
 ) -> RequestSet:
     """Stores a request for each part and returns the set that links them; a second submission returns the first.
 
@@ -73,6 +75,7 @@ def submit_set(
             by_machine=by_machine,
             typed=typed or {},
             anyway=anyway,
+            steps=steps,
         )
         for part in parts
     ]

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from django.conf import settings
@@ -18,12 +18,25 @@ from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
 from amicopy.copies.core.installation import mark_values
 from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.steps.members import Members, Wrong
+from amicopy.copies.core.steps.table import LAUNCH
+from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps, frozen, path
 from amicopy.copies.lifecycle import name_holders, source_binding
 from amicopy.copies.lookups import snapshot
 from amicopy.copies.requests import follow_ups, look_again, submission_reasons
 from amicopy.copies.requests.submission_reasons import Anyway, not_accepted, reason_errors
+from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.rules.case import Case
-from amicopy.copies.voting import fact_table, facts, left_out, pending_votes, rulebook, voters, votes
+from amicopy.copies.voting import (
+    fact_evidence,
+    fact_table,
+    facts,
+    left_out,
+    pending_votes,
+    rulebook,
+    voters,
+    votes,
+)
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
@@ -36,7 +49,7 @@ class Submission:
     for this submission, where `lookups` has older answers too; `continues` the finished request
     that these are more destinations of, `mends` the failed copy that is asked for again;
     `by_machine`: a program hands it in; `typed` are names with placeholders, by input; `anyway` is there when it is
-    submitted whatever is in its way."""
+    submitted whatever is in its way; `steps` are those after the copies, as they were asked for."""
 
     account: Account
     reason: str
@@ -49,6 +62,13 @@ class Submission:
     typed: Mapping[str, str] = field(default_factory=dict)
     anyway: Anyway | None = None
     fresh: Mapping[str, Any] | None = None
+    steps: WantedSteps = NOTHING
+
+    @cached_property
+    def approved_steps(self) -> list[dict[str, Members]]:
+        """The steps after each copy, as they will be approved and done."""
+        source = str(fact_evidence.source_in(self.lookups).get("Name") or "")
+        return frozen(self.steps, self.calls, now=timezone.now(), source=source)
 
     @property
     def in_the_way(self) -> list[FieldError]:
@@ -80,6 +100,7 @@ class Submission:
             start_not_before=self.start_not_before,
             by_machine=self.by_machine,
             anyway=self.anyway_kept,
+            steps=self.approved_steps,
         )
 
     def told(self, seen: facts.Facts) -> list[fact_table.Told]:
@@ -102,6 +123,7 @@ class Submission:
             plan=plans.plan,
             rules=plans.rules,
             anyway=anyway,
+            steps=self.approved_steps,
         )
         incomplete = snapshot.incomplete(self.lookups)
         return {
@@ -129,6 +151,7 @@ class Submission:
             "mends": self.mends,
             "by_machine": self.by_machine,
             "typed": dict(self.typed),
+            "steps": dict(self.steps.everywhere),
         }
 
 
@@ -161,6 +184,7 @@ def refuse(handed_in: Submission, requester: User, again: int | None = None) -> 
         by_machine=handed_in.by_machine,
         in_the_way=handed_in.in_the_way,
         anyway=handed_in.anyway,
+        steps=handed_in.approved_steps,
         find_facts=find_facts,
     )
     if handed_in.continues is not None:
@@ -185,12 +209,13 @@ def check_submission(
     in_the_way: Sequence[FieldError] = (),
     anyway: Anyway | None = None,
     find_facts: Callable[[], facts.Facts] | None = None,
+    steps: Sequence[Mapping[str, Members]] = (),
 ) -> list[FieldError]:
     """Everything that speaks against these calls, by field; the same for the form and for whoever calls `submit`.
 
     `again` is the number of the request that is submitted again: its own unused tokens are free. `in_the_way` is what
-    look-ups found, which is let pass where it is submitted `anyway`; `find_facts` finds its facts, where
-    they serve for more than this.
+    look-ups found, which is let pass where it is submitted `anyway`. `steps` are those after each call, as
+    `core.steps.wanted.frozen` gives them. `find_facts` finds its facts, where they serve for more than this.
     """
     errors = reason_errors(reason) + not_accepted(in_the_way, calls, anyway)
     if not account.enabled:
@@ -200,6 +225,10 @@ def check_submission(
     if start_not_before is not None and start_not_before > timezone.now() + LATEST_START:
         errors.append(FieldError("start_not_before", f"Enter a start in the next {LATEST_START.days} days."))
     errors += rules.check_request(calls, account_id=account.account_id, partition=account.partition, lookups=lookups)
+    if any(steps):
+        errors += step_rules.check_steps(
+            calls, steps, account_id=account.account_id, partition=account.partition, lookups=lookups
+        )
     for index, call in enumerate(calls):
         if call.ClientToken and _token_taken(account, call, again):
             errors.append(
@@ -220,8 +249,11 @@ def check_submission(
             start_not_before=start_not_before,
             by_machine=by_machine,
             anyway=submission_reasons.kept(in_the_way, calls, anyway),
+            steps=steps,
         )
-        errors += _nobody_could(find_facts(), calls)
+        seen = find_facts()
+        errors += _public_without_rule(seen, calls, steps)
+        errors += _nobody_could(seen, calls)
     return errors
 
 
@@ -299,8 +331,33 @@ def _nobody_could(seen: facts.Facts, calls: Sequence[Call]) -> list[FieldError]:
     ]
 
 
-def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
-    """Freezes the marked calls as image copies of the current round, each with its first token and its key."""
+def _public_without_rule(
+    seen: facts.Facts, calls: Sequence[Call], steps: Sequence[Mapping[str, Members]]
+) -> list[FieldError]:
+    """Refuses to make an AMI public where a rule that asks for approvals of it doesn't allow that by its own
+    setting."""
+    public = {
+        place: call.destination
+        for place, (call, own) in enumerate(zip(calls, steps, strict=bool(steps)))
+        if "all" in (own.get(LAUNCH) or {}).get("UserGroups", ())
+    }
+    if not public:
+        return []
+    plans = rulebook.plan_for(calls, seen)
+    refused = {each.destination for each in plans.verdicts if each.applies is not False and not each.allows_public}
+    words = "Leave out “all”, or ask an administrator for a rule that lets AMIs be made public."
+    field_ = path(LAUNCH, "UserGroups")
+    return [
+        FieldError(field_, words, place, Wrong.PUBLIC_NOT_ALLOWED)
+        for place, destination in public.items()
+        if destination in refused
+    ]
+
+
+def store_calls(request: CopyRequest, handed_in: Submission) -> None:
+    """Freezes the marked calls as image copies of the current round, each with its first token, its key and its
+    steps."""
+    calls = handed_in.calls
     keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
     copies = ImageCopy.objects.bulk_create(
         ImageCopy(
@@ -316,8 +373,12 @@ def store_calls(request: CopyRequest, calls: Sequence[Call]) -> None:
             ClientToken=call.ClientToken,
             key_seen=key,
             state=CopyState.HELD,
+            own_steps=handed_in.steps.own_of(position),
+            approved_steps=steps,
         )
-        for position, (call, key, mark) in enumerate(zip(calls, keys, values, strict=True))
+        for position, (call, key, mark, steps) in enumerate(
+            zip(calls, keys, values, handed_in.approved_steps, strict=True)
+        )
     )
     Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies)
     request_words.store(request, calls)

@@ -1,7 +1,7 @@
 """Storing what was handed in, once nothing speaks against it: rows, frozen calls and events, in one transaction."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
@@ -10,7 +10,6 @@ from django.db.models import F
 
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import record
-from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import CopyRequest, ImageCopy, RequestSet
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import notifications, source_binding
@@ -50,7 +49,7 @@ def store_request(
         created_at=columns["submitted_at"],
         **columns,
     )
-    store_calls(request, frozen.calls)
+    store_calls(request, frozen)
     event = record(
         "request.submitted",
         actor=actor,
@@ -60,7 +59,7 @@ def store_request(
         image_id=request.SourceImageId,
         new=RequestState.PENDING,
         data={
-            **event_data(request, frozen.calls),
+            **event_data(request, frozen),
             **_told(correlation, webhook.name if webhook else "", in_set),
         },
     )
@@ -82,9 +81,9 @@ def twice(store: Callable[[], T]) -> T:
         return store()
 
 
-def event_data(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def event_data(request: CopyRequest, handed_in: Submission, columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the event of a submission says; `columns` are those that the request is about to have."""
-    columns = columns or vars(request)
+    columns, calls = columns or vars(request), handed_in.calls
     start = columns["start_not_before"]
     return {
         "reason": columns["reason"],
@@ -99,6 +98,7 @@ def event_data(request: CopyRequest, calls: Sequence[Call], columns: Mapping[str
         "by_machine": columns["by_machine"],
         "estimate": columns["estimate"],
         **({"submitted_anyway": columns["anyway"]} if columns["anyway"] else {}),
+        **({"steps": handed_in.approved_steps} if handed_in.steps else {}),
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }
 

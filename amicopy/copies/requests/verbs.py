@@ -18,6 +18,7 @@ from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.models import Account, Attempt, CopyRequest
 from amicopy.copies.core.permissions import person
 from amicopy.copies.core.states import RequestState
+from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps
 from amicopy.copies.lifecycle import notifications, source_binding
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_request
 from amicopy.copies.requests import callbacks, follow_ups
@@ -77,6 +78,7 @@ def submit(
     correlation: str = "",
     webhook: str = "",
     anyway: Anyway | None = None,
+    steps: WantedSteps = NOTHING,
 ) -> CopyRequest:
     """Stores a request with its frozen calls and their tokens, and returns it; a second submission returns the first.
 
@@ -85,8 +87,9 @@ def submit(
     placeholders, by input; `continues` is the number of the
     finished request that these are more destinations of, `mends` that of the failed copy of another request that is
     asked for again; `correlation` is what a program calls it, `webhook` the name of the one that is told of
-    this request; `anyway` is there when it is submitted although something is known to be in its way. Raises
-    InvalidRequest with errors by field.
+    this request; `anyway` is there when it is submitted although something is known to be in its way; `steps` are
+    what is done to each AMI once it is there, as `core.steps.wanted.parse` reads them. Raises InvalidRequest with
+    errors by field.
     """
     user = person(actor)
     permissions.check_submit(user)
@@ -105,6 +108,7 @@ def submit(
         by_machine=actor.token is not None,
         anyway=anyway,
         typed=typed or {},
+        steps=steps,
     )
 
     def store() -> CopyRequest:
@@ -135,6 +139,7 @@ def resubmit(
     start_not_before: datetime | None = None,
     anyway: Anyway | None = None,
     typed: Mapping[str, str] | None = None,
+    steps: WantedSteps = NOTHING,
 ) -> CopyRequest:
     """Submits a request again that was sent back: a new round with these calls, under the rules of now.
 
@@ -157,6 +162,7 @@ def resubmit(
         fresh=lookups or {},
         # What was a pattern at first stays one for a clone, unless the name was edited.
         typed=typed or (request.typed if same_names else {}),
+        steps=steps,
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.CHANGES_REQUESTED, "request.resubmitted"))
 
@@ -179,6 +185,7 @@ def renew(actor: Actor, number: int, *, lookups: Mapping[str, Any] | None = None
         anyway=_anyway_before(request),
         fresh=lookups or {},
         typed=request.typed,
+        steps=request.steps_as_asked(),
     )
     return twice(lambda: _new_round(actor, number, handed_in, RequestState.EXPIRED, "request.renewed"))
 
@@ -243,7 +250,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
             actor=actor,
             action=action,
             data={
-                **event_data(request, handed_in.calls, columns),
+                **event_data(request, handed_in, columns),
                 "approvals_kept": not voided,
                 "changes": changes(before, handed_in.calls),
             },
@@ -253,7 +260,7 @@ def _new_round(actor: Actor, number: int, handed_in: Submission, expected: str, 
             reminded_at=None,
             **columns,
         )
-        store_calls(request, handed_in.calls)
+        store_calls(request, handed_in)
         notifications.ask(event, request, told)
         approve_if_satisfied(request, actor=actor)
     return request

@@ -60,6 +60,8 @@ class Evidence:
     estimate: Mapping[str, Any] = field(default_factory=dict)
     # What it is submitted in spite of, as `CopyRequest.anyway` keeps it; empty where nothing is known in its way.
     anyway: Mapping[str, Any] = field(default_factory=dict)
+    # What follows each copy, as it is approved: {destination: {step: members}}.
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Mapping[str, Any]:
@@ -70,6 +72,10 @@ class Evidence:
         """What was found out about a call's destination, a `KeptDestination`; empty where nothing was."""
         return self._destinations.get(call.destination, {})
 
+    def step_of(self, call: Call, code: str) -> Mapping[str, Any] | None:
+        """The members of a step after a call; None where it isn't asked for."""
+        return self.steps.get(call.destination, {}).get(code)
+
     @cached_property
     def _destinations(self) -> Mapping[str, Mapping[str, Any]]:
         return {row["destination"]: row for row in self.lookups.get("destinations") or () if "destination" in row}
@@ -79,6 +85,11 @@ def source_in(lookups: Mapping[str, Any]) -> Mapping[str, Any]:
     """The source image in the look-ups, members as in `amicopy.aws.shapes.Image`; empty when it wasn't seen."""
     source = lookups.get("source")
     return source if isinstance(source, Mapping) and source.get("ImageId") else {}
+
+
+def steps_by_destination(calls: Sequence[Call], steps: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The steps after each of these calls, where there are any."""
+    return {call.destination: own for call, own in zip(calls, steps, strict=bool(steps)) if own}
 
 
 def evidence_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list[Evidence]:
@@ -93,6 +104,7 @@ def evidence_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> list
             at=row.submitted_at,
             estimate=row.estimate or {},
             anyway=row.anyway,
+            steps={copy.destination: copy.approved_steps for copy in copies if copy.approved_steps},
         )
-        for row, _ in rows
+        for row, copies in rows
     ]

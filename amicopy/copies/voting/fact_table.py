@@ -16,6 +16,7 @@ from django.conf import settings
 
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.cost import Estimate
+from amicopy.copies.core.steps.table import ALIAS, LAUNCH, SNAPSHOTS
 from amicopy.copies.voting import budgets, fact_inspection
 from amicopy.copies.voting.fact_evidence import Evidence
 
@@ -266,6 +267,34 @@ def _launch_permissions(call: Call, evidence: Evidence) -> str | None:
     return "{} {}".format(*numbers) if any(numbers) else ""
 
 
+def _shared_out(call: Call, evidence: Evidence) -> str:
+    """The accounts that get the copy, or its snapshots, and that amicopy doesn't work in."""
+    ids = {each for code in (LAUNCH, SNAPSHOTS) for each in (evidence.step_of(call, code) or {}).get("UserIds", ())}
+    return ", ".join(sorted(ids - evidence.history.own_accounts))
+
+
+def _shared_with_organization(call: Call, evidence: Evidence) -> str:
+    """The organizations, and their units, whose accounts get the copy, by the last part of their ARNs."""
+    launch = evidence.step_of(call, LAUNCH) or {}
+    arns = [*launch.get("OrganizationArns", ()), *launch.get("OrganizationalUnitArns", ())]
+    return ", ".join(arn.rpartition("/")[2] for arn in arns)
+
+
+def _made_public(call: Call, evidence: Evidence) -> bool:
+    return "all" in (evidence.step_of(call, LAUNCH) or {}).get("UserGroups", ())
+
+
+def _alias_overwritten(call: Call, evidence: Evidence) -> str | None:
+    """The alias that shows another AMI now, and which; empty where it isn't there. Nobody knows where nobody looked."""
+    alias = evidence.step_of(call, ALIAS)
+    if alias is None or not alias.get("Overwrite"):
+        return ""
+    looked = (evidence.known_of(call).get("steps") or {}).get("alias")
+    if looked is None:
+        return None
+    return f"{alias['Name']} {looked['Value']}" if looked.get("Value") else ""
+
+
 def _starts_later(call: Call, evidence: Evidence) -> str:
     wish = evidence.start_not_before
     return wish.isoformat() if wish is not None and wish > evidence.at else ""
@@ -307,6 +336,10 @@ FACTS: tuple[Fact, ...] = (
     Fact("costs", Kind.TEXT, Level.NONE, _costs),
     Fact("over-budget", Kind.BOOLEAN, Level.SOME, _over_budget),
     Fact("old-source", Kind.NUMBER, Level.SOME, _age, least=OLD),
+    Fact("made-public", Kind.BOOLEAN, Level.HIGH, _made_public),
+    Fact("shared-with-foreign", Kind.TEXT, Level.HIGH, _shared_out),
+    Fact("shared-with-organization", Kind.TEXT, Level.SOME, _shared_with_organization),
+    Fact("alias-overwritten", Kind.TEXT, Level.SOME, _alias_overwritten),
     Fact("starts-later", Kind.TEXT, Level.NONE, _starts_later),
 )
 BY_CODE: dict[str, Fact] = {fact.code: fact for fact in FACTS}

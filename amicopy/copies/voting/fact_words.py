@@ -81,6 +81,11 @@ def _costs(said: str) -> str:
     return f"{cost_words.money(once, currency)} once, {cost_words.money(month, currency)} a month"
 
 
+def _overwritten(said: str) -> str:
+    name, _, image = said.partition(" ")
+    return f"Overwrites {name}, now {image}"
+
+
 def _finding(said: str) -> str:
     severity, _, since = said.partition(" ")
     fix = f", fix since {date.fromisoformat(since):%-d %b %Y}" if since else ""
@@ -136,5 +141,9 @@ WORDS: Mapping[str, Words] = {
     "costs": Words("it makes something that costs money", _costs),
     "over-budget": Words("a team would be over its budget", _said("Over budget")),
     "old-source": Words("the source is older than a year", _age),
+    "made-public": Words("the copy is made public", _said("Made public")),
+    "shared-with-foreign": Words("the copy is shared with accounts that aren’t amicopy’s", "Shared with {}".format),
+    "shared-with-organization": Words("the copy is shared with an organization or a unit", "Shared with {}".format),
+    "alias-overwritten": Words("an alias that is there is overwritten", _overwritten),
     "starts-later": Words("a later start was asked for", _start),
 }

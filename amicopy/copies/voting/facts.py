@@ -14,7 +14,7 @@ from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.core.policy_models import ApprovalRule
 from amicopy.copies.voting import estimates, fact_table, lone_changes, second_person
-from amicopy.copies.voting.fact_evidence import Evidence, History, source_in
+from amicopy.copies.voting.fact_evidence import Evidence, History, source_in, steps_by_destination
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,12 @@ def facts_for(
     by_machine: bool = False,
     estimate: Mapping[str, Any] | None = None,
     anyway: Mapping[str, Any] | None = None,
+    steps: Sequence[Mapping[str, Any]] = (),
 ) -> Facts:
     """The facts of a request with these calls that this person, or a program of theirs, makes in this account now;
     `lookups` is what was found out at AWS, `estimate` what it costs, where that was kept already;
-    `anyway` what the request is submitted in spite of, as it keeps it."""
+    `anyway` what the request is submitted in spite of, as it keeps it; `steps` what follows each copy, as it is
+    approved."""
     if estimate is None:
         estimate = estimates.estimate_for(account, requester, calls, lookups)
     costs = Estimate.of(estimate)
@@ -93,6 +95,7 @@ def facts_for(
             start_not_before=start_not_before,
             estimate=estimate,
             anyway=anyway or {},
+            steps=steps_by_destination(calls, steps),
         ),
         month=costs.month.high if costs else None,
         once=costs.once.high if costs else None,
@@ -101,15 +104,17 @@ def facts_for(
 
 def facts_of(request: CopyRequest) -> Facts:
     """The facts of a request that was made already, with the groups its requester has now."""
+    copies = list(request.copies_of_round())
     return facts_for(
         request.account,
         request.requester,
         request.lookups,
-        calls=request.calls(),
+        calls=[copy.call() for copy in copies],
         start_not_before=request.start_not_before,
         by_machine=request.by_machine,
         estimate=request.estimate,
         anyway=request.anyway,
+        steps=[copy.approved_steps for copy in copies],
     )
 
 

@@ -39,6 +39,8 @@ class Verdict:
     version: str = ""
     # What it wants whoever approves to have shown, see `demands`.
     at_decision: Mapping[str, Any] = field(default_factory=dict)
+    # Whether it lets an AMI be made public.
+    allows_public: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,15 @@ def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterab
         if not requirements and not call.dry_run and facts.own_rules:
             requirements = DEFAULT_PLAN
         yield Verdict(
-            rule.name, rule.pk, call.destination, applies, why, requirements, rule.version, demands.of_rule(rule)
+            rule.name,
+            rule.pk,
+            call.destination,
+            applies,
+            why,
+            requirements,
+            rule.version,
+            demands.of_rule(rule),
+            rule.allows_public,
         )
         if applies:
             return

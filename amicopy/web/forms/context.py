@@ -11,7 +11,7 @@ from amicopy.aws import partitions
 from amicopy.copies import rules
 from amicopy.copies.core import cli_command, explanations
 from amicopy.copies.core.calls import Call, FieldError
-from amicopy.copies.core.models import Account, CopyRequest
+from amicopy.copies.core.models import Account, ApprovalRule, CopyRequest
 from amicopy.copies.core.parameters import (
     DESTINATION_REGION,
     SECTIONS,
@@ -20,6 +20,7 @@ from amicopy.copies.core.parameters import (
     of_destination,
     of_section,
 )
+from amicopy.copies.core.steps.table import SHOWN
 from amicopy.copies.lookups import async_queries, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
@@ -30,8 +31,8 @@ from amicopy.copies.requests import follow_ups, submission_reasons
 from amicopy.copies.requests.submission_checks import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
-from amicopy.web import costs
-from amicopy.web.forms import closer_look, in_the_way, row_problems, tag_lines
+from amicopy.web import costs, step_words, steps_asked
+from amicopy.web.forms import closer_look, in_the_way, row_problems, step_inputs, tag_lines
 from amicopy.web.forms.notes import Note, names_taken, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
 from amicopy.web.forms.request_form import RequestForm, place_of
@@ -80,7 +81,8 @@ def form_context(
     first.source_name = first.source_name or (seen.image.Name if isinstance(seen, Source) else "")
     calls = first.read()
     if found is None:
-        found = snapshot.recall(account, calls) if account is not None else Kept(destinations=[], missing={})
+        steps = first.frozen_steps(calls)
+        found = snapshot.recall(account, calls, steps) if account is not None else Kept(destinations=[], missing={})
     notes = notes_of(first, calls, found, account)
     regions = regions_for(account)
     mended = follow_ups.failed_copy(user, row_number(form.text("mends")))
@@ -123,6 +125,7 @@ def form_context(
             for message in form.errors.get(name, ())
         ],
         **_source_context(form, seen, looked, account),
+        **_steps_context(form, seen, account, found),
         **_aside_context(first, calls, found, user),
         "sources": several,
         **in_the_way.context_of(form, calls, found, problems),
@@ -177,11 +180,22 @@ def inputs_of(form: RequestForm) -> list[str]:
                 for parameter in of_destination()
                 if not parameter.own.folded or parameter.of_kind == row["kind"]
             ]
+            for index in range(len(form.destinations)):
+                names += step_inputs.names_drawn(own_steps(form, index))
+        if section == "Tags":
+            names += ["steps", *step_inputs.names_drawn(step_inputs.drawn(form.data))]
         for parameter in of_section(section):
             names.append(parameter.name)
             if parameter.kind == "tags":
                 names += [*(f"tags-{index}-Key" for index in range(len(form.tags))), "paste"]
     return [*names, "reason", "submit_anyway_reason"]
+
+
+def own_steps(form: RequestForm, index: int) -> list[step_inputs.StepInputs]:
+    """The inputs of a destination's own steps; none while it has no own and nobody unfolded them."""
+    row = form.destinations[index]
+    shown = row.get(step_inputs.UNFOLDED) or any(row.get(name) for name in step_inputs.NAMES)
+    return step_inputs.drawn(row, index) if shown else []
 
 
 def destination_row(form: RequestForm, index: int, regions: Sequence[RegionPlace]) -> dict[str, Any]:
@@ -204,6 +218,7 @@ def destination_row(form: RequestForm, index: int, regions: Sequence[RegionPlace
         "members": [parameter for parameter in members if not parameter.own.folded],
         "folded": [parameter for parameter in members if parameter.own.folded],
         "picked": is_picked(form, row),
+        "steps": own_steps(form, index),
     }
 
 
@@ -244,6 +259,29 @@ def _source_context(
     return context
 
 
+def _steps_context(form: RequestForm, seen: Any, account: Account | None, found: Kept) -> dict[str, Any]:
+    """What is to follow the copies, and what the source has of it."""
+    public = ApprovalRule.objects.filter(enabled=True, allows_public=True).exists()
+    steps = step_inputs.drawn(form.data, public=public)
+    theirs = (
+        step_inputs.of_source(seen, account_id=account.account_id, now=timezone.now())
+        if isinstance(seen, Source) and account is not None
+        else {}
+    )
+    own = [index for index in range(len(form.destinations)) if index in form.steps.own]
+    return {
+        "steps": steps,
+        "steps_set": step_inputs.set_words(steps),
+        "steps_of_source": [
+            (each, step_words.told(each.code, theirs[each.code])) for each in SHOWN if each.code in theirs
+        ],
+        "steps_elsewhere": len(own),
+        "key_statement": steps_asked.key_statement(found, account.partition) if account else "",
+        "steps_open": bool(step_inputs.set_words(steps))
+        or any(form.errors.get(name) for name in ("steps", *step_inputs.NAMES)),
+    }
+
+
 def _as_sent(form: RequestForm, calls: Sequence[Call], found: Kept) -> Sequence[Call]:
     """The calls with the mark that submitting them adds."""
     again = CopyRequest.objects.filter(pk=form.again).first() if form.again else None
@@ -270,6 +308,7 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
             found,
             calls=calls,
             start_not_before=form.start_not_before,
+            steps=form.frozen_steps(calls),
             anyway=submission_reasons.kept(rules.found_in_the_way(calls, lookups=found), calls, form.anyway),
         )
         plan = votes.words(rulebook.plan_for(calls, known).plan)

@@ -8,6 +8,8 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.marks import unmarked
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.parameters import BY_NAME, DESTINATION_REGION
+from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps
+from amicopy.web.forms import step_inputs
 from amicopy.web.forms.rows import Row
 
 
@@ -19,6 +21,7 @@ def initial_again(request: CopyRequest) -> dict[str, str]:
         "again": str(request.pk),
         "ClientToken": calls[0].ClientToken if calls else "",
         "start_not_before": f"{timezone.localtime(start):%Y-%m-%dT%H:%M}" if start else "",
+        **step_inputs.typed(request.steps_as_asked()),
     }
 
 
@@ -28,7 +31,7 @@ def clone_of(request: CopyRequest) -> dict[str, str]:
     data = initial_of(request.calls_as_asked(), account=request.account, reason=request.reason)
     if request.typed:
         data = {name: value for name, value in data.items() if name != "Name" and not name.endswith("-Name")}
-    return {**data, **request.typed}
+    return {**data, **request.typed, **step_inputs.typed(request.steps_as_asked())}
 
 
 def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) -> dict[str, str]:
@@ -56,14 +59,18 @@ def initial_of(request_calls: Sequence[Call], *, account: Account, reason: str) 
 def mended_of(copy: ImageCopy) -> dict[str, str]:
     """The form's data for a failed copy that is asked for again: its destination only, and a link to it."""
     data = initial_of([unmarked(copy.call(), copy.mark)], account=copy.request.account, reason=copy.request.reason)
-    return {**data, "mends": str(copy.pk)}
+    own: WantedSteps = WantedSteps(copy.request.steps, {0: copy.own_steps} if copy.own_steps else {})
+    return {**data, **step_inputs.typed(own), "mends": str(copy.pk)}
 
 
-def more_of(request_calls: Sequence[Call], *, account: Account, number: int) -> dict[str, str]:
-    """The form's data for more destinations of a request with these calls: all that isn't a destination's, and the
-    name."""
+def more_of(
+    request_calls: Sequence[Call], *, account: Account, number: int, steps: WantedSteps = NOTHING
+) -> dict[str, str]:
+    """The form's data for more destinations of a request with these calls: all that isn't a destination's, the name,
+    and what follows each copy."""
     data = initial_of(request_calls[:1], account=account, reason="")
     return {
         **{name: value for name, value in data.items() if not name.startswith("destinations-")},
+        **step_inputs.typed(WantedSteps(steps.everywhere)),
         "continues": str(number),
     }

@@ -11,6 +11,7 @@ from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.lookups.snapshot import Kept, KeptPrediction
+from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.rules.cautions import known_of
 from amicopy.web.forms.request_form import RequestForm
 
@@ -47,6 +48,14 @@ def notes_of(form: RequestForm, calls: Sequence[Call], found: Kept, account: Acc
     if account is not None:
         for warning in rules.warnings(
             calls, account_id=account.account_id, partition=account.partition, lookups=dict(found)
+        ):
+            say(warning.field, warning.destination, Note("warn", warning.message))
+        for warning in step_rules.warnings(
+            calls,
+            form.frozen_steps(calls),
+            account_id=account.account_id,
+            partition=account.partition,
+            lookups=dict(found),
         ):
             say(warning.field, warning.destination, Note("warn", warning.message))
     return {name: [note for note in found_notes if note.words] for name, found_notes in notes.items()}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from amicopy.copies.core.parameters import DESTINATION_REGION, of_destination, of_scope
-from amicopy.web.forms import tag_lines
+from amicopy.web.forms import step_inputs, tag_lines
 from amicopy.web.forms.region_ticks import with_ticks
 from amicopy.web.forms.request_form import SOURCE
 from amicopy.web.forms.rows import MOST, rows_of, written
@@ -17,9 +17,11 @@ from amicopy.web.forms.rows import MOST, rows_of, written
 TAGS = "TagSpecifications"
 # The form's own inputs, beside CopyImage's members; a token works once, so no link has one.
 _OWN = ("account", "reason", "start_not_before")
-_SHARED = frozenset({parameter.name for parameter in of_scope("request", "both")} - {"ClientToken", TAGS} | {*_OWN})
+_SHARED = frozenset(
+    {parameter.name for parameter in of_scope("request", "both")} - {"ClientToken", TAGS} | {*_OWN} | step_inputs.NAMES
+)
 _ROWS = {
-    "destinations": frozenset({parameter.name for parameter in of_destination()} | {"kind"}),
+    "destinations": frozenset({parameter.name for parameter in of_destination()} | {"kind"} | step_inputs.NAMES),
     "tags": frozenset({"Key", "Value", "image", "snapshot"}),
 }
 

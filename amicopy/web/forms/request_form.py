@@ -27,8 +27,11 @@ from amicopy.copies.core.parameters import (
     of_scope,
 )
 from amicopy.copies.core.set_models import part_of
+from amicopy.copies.core.steps.members import Members
+from amicopy.copies.core.steps.wanted import WantedSteps, frozen
 from amicopy.copies.requests import verbs
 from amicopy.copies.requests.submission_reasons import reason_errors
+from amicopy.web.forms import step_inputs
 from amicopy.web.forms.member_forms import AS_SOURCE, TRUE, MemberForm, member_form
 from amicopy.web.forms.rows import MOST, Row, rows_of
 from amicopy.web.request_filters import row_number
@@ -102,6 +105,19 @@ class RequestForm:
             return None
         return verbs.Anyway(self.text("submit_anyway_reason"), frozenset(self.text("known_problems").split()))
 
+    @cached_property
+    def _steps(self) -> tuple[WantedSteps, list[FieldError]]:
+        return step_inputs.read(self.data, self.destinations, now=datetime.now(UTC))
+
+    @property
+    def steps(self) -> WantedSteps:
+        """The steps after the copies that are asked for, as far as they could be read."""
+        return self._steps[0]
+
+    def frozen_steps(self, calls: Sequence[Call]) -> list[dict[str, Members]]:
+        """The steps after each of the form's calls."""
+        return frozen(self.steps, calls, now=datetime.now(UTC), source=self.source_name)
+
     @property
     def names(self) -> dict[str, str]:
         """Texts with placeholders as typed, by their inputs: those for all, and those of destinations."""
@@ -121,7 +137,8 @@ class RequestForm:
 
     @property
     def wants_source_name(self) -> bool:
-        return any("{source}" in name for name in self.names.values())
+        placed = [*self.names.values(), *(value for name, value in self.data.items() if "Parameter-Name" in name)]
+        return any("{source}" in name for name in placed)
 
     @property
     def source(self) -> tuple[str, str]:
@@ -207,11 +224,17 @@ class RequestForm:
         if account is not None:
             self.refuse(
                 verbs.check_submission(
-                    account=account, reason=reason, calls=calls, start_not_before=start, again=self.again
+                    account=account,
+                    reason=reason,
+                    calls=calls,
+                    start_not_before=start,
+                    again=self.again,
+                    steps=self.frozen_steps(calls) if not self._steps[1] else (),
                 )
             )
         else:
             self.refuse(reason_errors(reason))
+        self.refuse(self._steps[1])
         return calls
 
     def refuse(self, errors: Sequence[FieldError]) -> None:
@@ -242,6 +265,8 @@ class RequestForm:
 
     def input_of(self, error: FieldError) -> str:
         """The name of the input that an error or a note of the rules belongs to."""
+        if step_inputs.is_of_steps(error.field):
+            return step_inputs.name_of(error, self.destinations)
         parameter = next((each for each in of_destination() if each.name == error.field), None)
         if parameter is None:
             return error.field

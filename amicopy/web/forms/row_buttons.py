@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.parameters import DESTINATION_REGION, Parameter, of_destination, of_scope
-from amicopy.web.forms import region_sets, tag_lines
+from amicopy.web.forms import region_sets, step_inputs, tag_lines
 from amicopy.web.forms.context import is_picked, regions_for
 from amicopy.web.forms.region_ticks import continent_of, with_ticks
 from amicopy.web.forms.request_form import SOURCE, RequestForm
@@ -53,6 +53,13 @@ def pressed(
             {**row, "open": "1"} if str(index) == number else row for index, row in enumerate(form.destinations)
         ]
         focus = f"destinations-{number}-{DESTINATION_REGION.name}"
+    elif "open-steps" in ticked:
+        number = ticked["open-steps"]
+        rows["destinations"] = [
+            {**row, step_inputs.UNFOLDED: "1"} if str(index) == number else row
+            for index, row in enumerate(form.destinations)
+        ]
+        focus = f"destinations-{number}-{step_inputs.FIRST}"
     elif "apply" in ticked:
         rows["destinations"], ticked = _applied(form), _cleared(ticked)
     elif not {"add", "tick", region_sets.BUTTON, "restore"} & set(ticked):

@@ -12,7 +12,7 @@ MOST = 100
 
 def rows_of(data: Mapping[str, str], prefix: str) -> list[Row]:
     """The rows of a prefix; at most MOST + 1, so that too many can be told from many."""
-    pattern = re.compile(rf"{re.escape(prefix)}-([0-9]{{1,6}})-([A-Za-z]+)")
+    pattern = re.compile(rf"{re.escape(prefix)}-([0-9]{{1,6}})-([A-Za-z]+(?:-[A-Za-z]+)?)")
     found: dict[int, Row] = {}
     for name, value in data.items():
         match = pattern.fullmatch(name)

@@ -35,6 +35,7 @@ COLUMNS = (
     "costs_more_once",
     "sign_in_minutes",
     "second_factor",
+    "allows_public",
 )
 MOST_GROUPS = 20
 LARGEST = 1_000_000
@@ -156,6 +157,11 @@ class RuleForm(PlainForm):
         widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
     )
     second_factor = forms.BooleanField(required=False, label="Approved with a second factor, shown at the decision")
+    allows_public = forms.BooleanField(
+        required=False,
+        label="A copy may be made public",
+        help_text="Everybody, at any account, may launch it then. Without this a request that asks for it is refused.",
+    )
     who = forms.ChoiceField(
         choices=(("groups", "These roles and teams"), ("nobody", "Nobody, approved at once")),
         label="Who has to approve",

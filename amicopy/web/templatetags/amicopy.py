@@ -304,6 +304,8 @@ def plain(value: Any) -> SafeString | str:
     """A parameter's value for people: yes and no, tags as tags, everything else as it is."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return conditional_escape(", ".join(value))
     if isinstance(value, list):
         tags = format_html_join(
             "",
@@ -316,6 +318,8 @@ def plain(value: Any) -> SafeString | str:
         )
         return format_html('<span class="tags">{}</span>', tags)
     if isinstance(value, dict):
-        tags = format_html_join("", '<span class="tag">{}={}</span>', sorted(value.items()))
+        tags = format_html_join(
+            "", '<span class="tag">{}={}</span>', ((name, plain(each)) for name, each in sorted(value.items()))
+        )
         return format_html('<span class="tags">{}</span>', tags) if value else "none"
     return conditional_escape(str(value))

@@ -25,6 +25,12 @@ def at(items: Any, key: Any) -> Any:
         return ""
 
 
+@register.filter
+def wrong(slots: Mapping[str, Slot], name: str) -> bool:
+    """Whether anything is wrong with an input."""
+    return name in slots and bool(slots[name].errors)
+
+
 @register.inclusion_tag("requests/new/_slot.html")
 def slot(slots: Mapping[str, Slot], name: str, *, oob: bool = False) -> dict[str, Any]:
     """The messages below an input; `oob` for a fragment that brings them to where they belong."""

@@ -14,8 +14,8 @@ from amicopy.audit import bundles, checks
 from amicopy.audit.log import Entry
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
-from amicopy.copies.operations import copy_looks, copy_records, request_records
-from amicopy.web import copy_record
+from amicopy.copies.operations import copy_looks, copy_records, request_records, step_records
+from amicopy.web import copy_record, row_steps
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.gantt import gantt_of
 from amicopy.web.request_filters import row_number
@@ -58,6 +58,11 @@ def record(request: HttpRequest, number: int, destination: str) -> HttpResponse:
         "decisions": decisions,
         "events": events,
         "look": look,
+        "after": row_steps.of_records(
+            step_records.of_copies([copy]).get(copy.pk, ()),
+            manage=copy.round == copy.request.round and permissions.may_manage_copies(signed_in(request), copy.request),
+        ),
+        "drift": [copy_record.drifted(each) for each in copy.drift],
         "may_look": bool(copy.ImageId) and not copy.unfinished and permissions.has_role(signed_in(request)),
         "gantt": _gantt(copy),
         "rounds": [each for each in range(1, copy.request.round + 1) if each != copy.round],

@@ -25,7 +25,7 @@ from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.operations import permission_checks
 from amicopy.web.actor import signed_in
-from amicopy.web.forms import closer_look, prefilled, region_ticks, sources
+from amicopy.web.forms import closer_look, prefilled, region_ticks, sources, step_inputs
 from amicopy.web.forms.context import Looked, form_context, known_source, regions_for, source_question
 from amicopy.web.forms.request_form import SOURCE, RequestForm
 from amicopy.web.request_filters import row_number
@@ -39,6 +39,7 @@ TURNS, PAUSES = 20, (150, 300, 600, 1200, 2000)
 
 # Inputs that may be sent several times, and what stands between their texts in one.
 SEVERAL = {SOURCE: " ", region_ticks.BOXES: " ", DESTINATION_REGION.name: " ", prefilled.TAGS: "\n"}
+SEVERAL |= dict.fromkeys(step_inputs.SEVERAL, " ")
 
 
 def posted(request: HttpRequest) -> dict[str, str]:
@@ -160,7 +161,10 @@ def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0)
     account = form.account
     if account is None:
         return None
-    return snapshot.gather(account, form.each[0].read(), until=until, ask=looks.begin, closely=False)
+    first = form.each[0]
+    calls = first.read()
+    steps = first.frozen_steps(calls)
+    return snapshot.gather(account, calls, until=until, ask=looks.begin, closely=False, steps=steps)
 
 
 def name_source(form: RequestForm) -> None:

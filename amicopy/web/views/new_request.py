@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from amicopy.copies.core import permissions
@@ -23,7 +24,16 @@ from amicopy.copies.lookups.source import Source
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
 from amicopy.web.actor import actor_of, signed_in
-from amicopy.web.forms import closer_look, in_the_way, prefilled, presets, region_sets, row_buttons, sources
+from amicopy.web.forms import (
+    closer_look,
+    in_the_way,
+    prefilled,
+    presets,
+    region_sets,
+    row_buttons,
+    sources,
+    step_inputs,
+)
 from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import clone_of, initial_again, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
@@ -32,6 +42,7 @@ from amicopy.web.views import lookups
 from amicopy.web.views.request_detail import find
 
 # Buttons that show the page again and ask AWS: what a script does without them.
+TAKE_OVER = "take-over"
 LOOK = ("look", "check", "use-region")
 SUBMITTED_SECONDS = 7 * 86400
 # For the look-ups of a set, once the names of its sources are known; the form has made most of them before.
@@ -76,6 +87,8 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
         return _page(request, lookups.form_of(request, data), focus=focus, again=again)
     if any(button in data for button in presets.BUTTONS[:3]):
         return _preset(request, data, again=again)
+    if TAKE_OVER in data:
+        return _taken_over(request, data, again=again)
     if any(button in data for button in LOOK):
         return _looked(request, data, again=again)
     return _submit(request, lookups.form_of(request, data), again=again)
@@ -90,7 +103,13 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
         calls = sources.check(form)
         asks = not form.errors and account is not None
         found = (
-            snapshot.gather_many(account, calls, until=_soon(until, calls), ask=looks.begin)
+            snapshot.gather_many(
+                account,
+                calls,
+                until=_soon(until, calls),
+                ask=looks.begin,
+                steps=[each.frozen_steps(own) for each, own in zip(form.each, calls, strict=True)],
+            )
             if asks and account
             else [Kept() for _ in calls]
         )
@@ -101,6 +120,7 @@ def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | Non
             "start_not_before": form.start_not_before,
             "anyway": form.anyway,
             "typed": form.typed,
+            "steps": form.steps,
         }
         try:
             if again is not None:
@@ -191,6 +211,20 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
     return _page(request, form, found=found, looked=looked, again=again, turn=turn)
 
 
+def _taken_over(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None) -> HttpResponse:
+    """The page with what is to follow the copies as the source has it."""
+    form = lookups.form_of(request, data)
+    with async_queries.waiting() as until:
+        looked = lookups.look_at_source(form, _patient(request), until=until)
+    if isinstance(looked.seen, Source) and form.account is not None:
+        mine = form.account.account_id
+        data = step_inputs.taken_over(data, looked.seen, account_id=mine, now=timezone.now())
+    else:
+        messages.error(request, "The source wasn't seen, so there is nothing to take over from it.")
+    form = lookups.form_of(request, data)
+    return _page(request, form, looked=looked, again=again, focus=step_inputs.FIRST)
+
+
 def _patient(request: HttpRequest) -> async_queries.Looks:
     """Look-ups of a page that waits for them, if it may, and doesn't come back for what is late."""
     return async_queries.Looks(signed_in(request).pk, last=True)
@@ -199,7 +233,8 @@ def _patient(request: HttpRequest) -> async_queries.Looks:
 def _initial(request: HttpRequest) -> dict[str, str]:
     original = _visible(request, request.GET.get("continues", ""))
     if original is not None and follow_ups.may_continue(signed_in(request), original):
-        return more_of(original.calls_as_asked(), account=original.account, number=original.pk)
+        steps = original.steps_as_asked()
+        return more_of(original.calls_as_asked(), account=original.account, number=original.pk, steps=steps)
     failed = follow_ups.failed_copy(signed_in(request), row_number(request.GET.get("mends", "")))
     if failed is not None:
         return mended_of(failed)

@@ -18,10 +18,12 @@ from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle import holds
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
-from amicopy.copies.requests import cancel_retry, look_again, verbs, vote_withdrawal
+from amicopy.copies.operations import step_records
+from amicopy.copies.requests import cancel_retry, look_again, step_actions, verbs, vote_withdrawal
 from amicopy.copies.voting import demands
-from amicopy.web import password_again, undo_links
+from amicopy.web import password_again, row_steps, undo_links
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.destination_rows import may_cancel
 from amicopy.web.queue_entries import Problem
 from amicopy.web.request_filters import row_number
 from amicopy.web.typed_reason import reason_of
@@ -182,7 +184,8 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
         calls = expired.calls_as_asked()
         asks = expired.state == RequestState.EXPIRED and permissions.may_resubmit(signed_in(request), expired)
         with async_queries.waiting() as until:
-            found = snapshot.gather(expired.account, calls, until=until) if asks else None
+            steps = [copy.approved_steps for copy in expired.copies_of_round()]
+            found = snapshot.gather(expired.account, calls, until=until, steps=steps) if asks else None
         row = verbs.renew(actor, number, lookups=found)
         words = (
             "It asks for all approvals anew."
@@ -202,10 +205,12 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
         permissions.check_manage_copies(signed_in(request), row)
         copy_id = row_number(request.GET.get("copy"))
         copies = list(row.copies_of_round())
+        steps = step_records.of_copies(copies)
         chosen = [
             copy
             for copy in copies
-            if copy.state in cancel_retry.CANCELLABLE and (copy_id is None or copy.pk == copy_id)
+            if may_cancel(copy, row_steps.of_records(steps.get(copy.pk, ()), manage=True), row)
+            and (copy_id is None or copy.pk == copy_id)
         ]
         if not chosen:
             messages.error(request, f"Nothing of request #{number} can be cancelled now.")
@@ -233,6 +238,8 @@ def _how_far(copy: ImageCopy) -> str:
     """How far a copy is that can be cancelled."""
     if copy.state == CopyState.COPYING:
         return f"is at {copy.progress}%"
+    if copy.state == CopyState.AVAILABLE:
+        return "is there; what was done after it is undone first"
     return "hasn’t started" if copy.state == CopyState.QUEUED else "is just being started"
 
 
@@ -243,6 +250,31 @@ def retry(request: HttpRequest, number: int) -> HttpResponse:
     def do() -> str:
         copies = cancel_retry.retry(actor, number, copy_id=copy_id)
         return f"{_copies(len(copies))} of request #{number} queued again. The approval still counts."
+
+    return _verb(request, number, do)
+
+
+@require_POST
+def retry_steps(request: HttpRequest, number: int) -> HttpResponse:
+    """Tries steps after a copy again that failed: one, those of a copy, or all of the request."""
+    actor, copy_id, code = actor_of(request), row_number(request.POST.get("copy")), request.POST.get("step", "")
+
+    def do() -> str:
+        steps = step_actions.retry_steps(actor, number, copy_id=copy_id, code=code)
+        many = "1 step is" if len(steps) == 1 else f"{len(steps)} steps are"
+        return f"{many} tried again for request #{number}. The approval still counts."
+
+    return _verb(request, number, do)
+
+
+@require_POST
+def put_back(request: HttpRequest, number: int) -> HttpResponse:
+    """Puts the alias that a copy is published under back to what it showed before."""
+    actor, copy_id = actor_of(request), row_number(request.POST.get("copy"))
+
+    def do() -> str:
+        step = step_actions.put_back(actor, number, copy_id=copy_id or 0)
+        return f"{step.members['Name']} is being put back to what it showed before."
 
     return _verb(request, number, do)
 

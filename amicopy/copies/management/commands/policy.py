@@ -21,6 +21,9 @@ class Command(BaseCommand):
         for kind in (worker, web):
             kind.add_argument("--partition", default="aws", choices=sorted(partitions.partitions()))
             kind.add_argument("--key", action="append", default=[], help="ARN of a KMS key; without any, all keys")
+        steps = kinds.add_parser("steps", help="what workers need besides for the steps after a copy")
+        steps.add_argument("--web", action="store_true", help="what the web server needs for them: it looks")
+        steps.add_argument("--partition", default="aws", choices=sorted(partitions.partitions()))
         enter = kinds.add_parser("enter", help="what amicopy's own credentials need to enter the roles of its accounts")
         enter.add_argument("--web", action="store_true", help="for the web server: read-only roles where there are any")
         trust = kinds.add_parser("trust", help="the trust policy of an account's role: amicopy, with its ExternalId")
@@ -36,6 +39,11 @@ class Command(BaseCommand):
 
     def _web(self, *, partition: str, key: list[str], **_: Any) -> policies.Document:
         return policies.web(partition, keys=key)
+
+    def _steps(self, *, partition: str, web: bool, **_: Any) -> policies.Document:
+        if web:
+            return policies.steps_web(partition)
+        return policies.steps(partition, mark_key=settings.MARK_TAG_KEY, mark_values=f"{mark_prefix()}*")
 
     def _enter(self, *, web: bool, **_: Any) -> policies.Document:
         accounts = Account.objects.filter(enabled=True)

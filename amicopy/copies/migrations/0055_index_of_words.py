@@ -82,7 +82,7 @@ def mend(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0052_what_pages_find'),
+        ('copies', '0054_what_pages_find'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copies', '0051_parked_copies'),
+        ('copies', '0053_drift'),
         ('notify', '0010_webhooks_of_teams'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,87 @@
+"""Launch templates, as far as amicopy needs them. Raises the errors of `amicopy.aws.errors` and no other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amicopy.aws.account import AwsAccount
+from amicopy.aws.sessions import client, typed_errors
+
+# LaunchTemplateId or LaunchTemplateName.
+Which = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Version:
+    """API_LaunchTemplateVersion.html, with the AMI that it launches."""
+
+    VersionNumber: int
+    DefaultVersion: bool
+    ImageId: str
+
+
+@dataclass(frozen=True)
+class Made:
+    VersionNumber: int
+    request_id: str
+
+
+def create_version(
+    account: AwsAccount,
+    *,
+    region: str,
+    which: Which,
+    source: str,
+    image_id: str,
+    description: str,
+    client_token: str,
+    for_request: int,
+) -> Made:
+    """A new version with another AMI, and all else as in the `source` version; the same token never makes a second."""
+    with typed_errors():
+        answer = client("ec2", account, region, once=True, for_request=for_request).create_launch_template_version(
+            **which,
+            SourceVersion=source,
+            LaunchTemplateData={"ImageId": image_id},
+            VersionDescription=description,
+            ClientToken=client_token,
+        )
+        return Made(int(answer["LaunchTemplateVersion"]["VersionNumber"]), _request_id(answer))
+
+
+@typed_errors()
+def set_default(account: AwsAccount, *, region: str, which: Which, version: int, for_request: int) -> str:
+    """Makes a version the default one, and returns AWS's request id."""
+    ec2 = client("ec2", account, region, once=True, for_request=for_request)
+    return _request_id(ec2.modify_launch_template(**which, DefaultVersion=str(version)))
+
+
+@typed_errors()
+def default_version(account: AwsAccount, *, region: str, which: Which, quick: bool = False) -> int:
+    """The number of a template's default version. Raises Rejected where there is no such template."""
+    answer = client("ec2", account, region, quick=quick).describe_launch_templates(
+        **{f"{name}s": [value] for name, value in which.items()}
+    )
+    return int(answer["LaunchTemplates"][0]["DefaultVersionNumber"])
+
+
+@typed_errors()
+def versions_with(account: AwsAccount, *, region: str, which: Which, image_id: str) -> list[Version]:
+    """The versions of a template that launch this AMI."""
+    answer = client("ec2", account, region).describe_launch_template_versions(
+        **which, Filters=[{"Name": "image-id", "Values": [image_id]}]
+    )
+    found = [_version(raw) for raw in answer.get("LaunchTemplateVersions") or ()]
+    return [version for version in found if version.ImageId == image_id]
+
+
+def _version(raw: Mapping[str, Any]) -> Version:
+    return Version(
+        VersionNumber=int(raw["VersionNumber"]),
+        DefaultVersion=bool(raw.get("DefaultVersion", False)),
+        ImageId=str((raw.get("LaunchTemplateData") or {}).get("ImageId", "")),
+    )
+
+
+def _request_id(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))

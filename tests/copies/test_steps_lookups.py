@@ -1,0 +1,133 @@
+"""What is looked up about the steps after a copy, and what rules and facts make of it."""
+
+import json
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from amicopy.copies.core.models import Account
+from amicopy.copies.core.steps.members import Wrong
+from amicopy.copies.lookups import snapshot
+from amicopy.copies.lookups.steps import lacking
+from amicopy.copies.rules import steps as step_rules
+from amicopy.copies.voting import fact_table, fact_words, facts
+from tests.conftest import Control
+from tests.copies.conftest import make_call
+
+pytestmark = pytest.mark.django_db
+
+OTHER = "222233334444"
+ORGANIZATION = "arn:aws:organizations::222233334444:organization/o-a1b2c3d4e5"
+ALIAS = {"Parameter": {"Name": "/golden/al2023"}}
+OVER = {"Parameter": {"Name": "/golden/al2023", "Overwrite": True}}
+PUBLIC = {"LaunchPermission": {"UserGroups": ["all"]}}
+SHARED = {"LaunchPermission": {"UserIds": [OTHER]}}
+CALL = make_call()
+
+
+def found(account: Account, steps: Any) -> Any:
+    return snapshot.gather(account, [CALL], until=time.monotonic() + 30, steps=[steps], closely=False)
+
+
+def codes(account: Account, steps: Any, lookups: Any) -> list[str]:
+    about: dict[str, Any] = {"account_id": account.account_id, "partition": "aws", "lookups": lookups}
+    errors = step_rules.check_steps([CALL], [steps], **about) + step_rules.warnings([CALL], [steps], **about)
+    return [error.code for error in errors]
+
+
+def test_what_is_there_is_looked_up_and_speaks_against_steps(account: Account, sandbox: Control, patient: None) -> None:
+    aws: Any = boto3.Session("AKIASANDBOX000000000", "not-checked")
+    about = {"endpoint_url": settings.AWS_ENDPOINT, "config": Config(retries={"total_max_attempts": 1})}
+    ec2, ssm = (aws.client(name, "eu-west-1", **about) for name in ("ec2", "ssm"))
+    ssm.put_parameter(Name="/golden/al2023", Value="secret", Type="String")
+    ec2.enable_image_block_public_access(ImageBlockPublicAccessState="block-new-sharing")
+    steps = {**ALIAS, **PUBLIC, "LaunchTemplateVersion": {"LaunchTemplateName": "nothing-there"}}
+    looked = found(account, steps)
+    assert looked["destinations"][0]["steps"] == {
+        "alias": {"Name": "/golden/al2023", "Value": "", "Type": "String", "DataType": "text"},
+        "template": {"found": False},
+        "ImageBlockPublicAccessState": "block-new-sharing",
+    }
+    assert codes(account, steps, looked) == [Wrong.PUBLIC_BLOCKED, Wrong.ALIAS_TYPE, Wrong.TEMPLATE_UNKNOWN]
+
+
+def kept(**steps: Any) -> dict[str, Any]:
+    return {"destinations": [{"destination": "eu-west-1", "DestinationRegion": "eu-west-1", "steps": steps}]}
+
+
+@pytest.mark.parametrize(
+    ("steps", "lookups", "expected"),
+    [
+        (ALIAS, kept(), []),
+        (ALIAS, kept(alias={"Name": "/golden/al2023", "Value": "", "Type": "", "DataType": ""}), []),
+        (
+            ALIAS,
+            kept(alias={"Name": "/golden/al2023", "Value": "ami-1", "Type": "String", "DataType": "aws:ec2:image"}),
+            [Wrong.ALIAS_EXISTS],
+        ),
+        (
+            OVER,
+            kept(alias={"Name": "/golden/al2023", "Value": "ami-1", "Type": "String", "DataType": "aws:ec2:image"}),
+            [],
+        ),
+        (PUBLIC, kept(ImageBlockPublicAccessState="unblocked"), []),
+        (SHARED, kept(key_policy_lacks=[OTHER]), [Wrong.KEY_POLICY]),
+        (SHARED, kept(key_policy_lacks=[]), []),
+        ({"ImageDeregistrationProtection": {}}, {}, [Wrong.PROTECTED]),
+    ],
+)
+def test_rules_go_by_what_was_found(account: Account, steps: Any, lookups: Any, expected: list[str]) -> None:
+    assert codes(account, steps, lookups) == expected
+
+
+def test_a_key_policy_admits_accounts_by_arn_by_id_or_everybody() -> None:
+    def policy(principal: Any, effect: str = "Allow") -> str:
+        return json.dumps({"Statement": [{"Effect": effect, "Principal": principal, "Action": "kms:*"}]})
+
+    assert lacking(policy({"AWS": f"arn:aws:iam::{OTHER}:root"}), [OTHER]) == []
+    assert lacking(policy({"AWS": ["111122223333", OTHER]}), [OTHER]) == []
+    assert lacking(policy("*"), [OTHER]) == []
+    assert lacking(policy({"AWS": "*"}), [OTHER]) == []
+    assert lacking(policy({"AWS": OTHER}, "Deny"), [OTHER]) == [OTHER]
+    assert lacking(policy({"AWS": "arn:aws:iam::111122223333:root"}), [OTHER]) == [OTHER]
+    statement = step_rules.key_statement([OTHER], "aws")
+    assert lacking(json.dumps({"Statement": [statement]}), [OTHER]) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "lookups", "code", "chip"),
+    [
+        (SHARED, {}, "shared-with-foreign", f"Shared with {OTHER}"),
+        ({"CreateVolumePermission": {"UserIds": [OTHER]}}, {}, "shared-with-foreign", f"Shared with {OTHER}"),
+        ({"LaunchPermission": {"UserIds": ["111122223333"]}}, {}, "shared-with-foreign", None),
+        (
+            {"LaunchPermission": {"OrganizationArns": [ORGANIZATION]}},
+            {},
+            "shared-with-organization",
+            "Shared with o-a1b2c3d4e5",
+        ),
+        (PUBLIC, {}, "made-public", "Made public"),
+        (SHARED, {}, "made-public", None),
+        (OVER, kept(alias={"Value": "ami-1"}), "alias-overwritten", "Overwrites /golden/al2023, now ami-1"),
+        (OVER, kept(alias={"Value": ""}), "alias-overwritten", None),
+        (ALIAS, kept(alias={"Value": "ami-1"}), "alias-overwritten", None),
+    ],
+)
+def test_facts_say_whom_the_steps_reach(
+    account: Account, requester: User, steps: Any, lookups: Any, code: str, chip: str | None
+) -> None:
+    seen = facts.facts_for(account, requester, lookups, calls=[CALL], steps=[steps])
+    assert seen.evidence is not None
+    told = {each.code: fact_words.chip_of(each) for each in fact_table.tell([CALL], seen.evidence)}
+    assert told.get(code) == chip
+    assert seen.holds(code, CALL) is (chip is not None)
+
+
+def test_whether_an_alias_is_overwritten_isnt_known_where_nobody_looked(account: Account, requester: User) -> None:
+    seen = facts.facts_for(account, requester, {}, calls=[CALL], steps=[OVER])
+    assert seen.holds("alias-overwritten", CALL) is None
