@@ -59,8 +59,8 @@ GOOD: dict[str, Sequence[Any]] = {
 IN_QUERIES = ("account", "SourceRegion", "SourceImageId")
 # Tokens that open nothing.
 CLOSED = ("", "amic_nothing")
-# What failed here was never approved.
-NEVER_DONE = ("POST /api/v1/requests/{number}/retry",)
+# What failed here was never approved, and nothing follows these copies; tests/api/test_tokens_in_history.py does both.
+NEVER_DONE = tuple(f"POST /api/v1/requests/{{number}}/{verb}" for verb in ("retry", "retry-steps", "put-back"))
 
 
 @dataclass

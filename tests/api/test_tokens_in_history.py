@@ -9,7 +9,7 @@ import pytest
 from amicopy.api import try_it
 from amicopy.api.api import api
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.models import CopyRequest, CopyStep, ImageCopy
 from amicopy.copies.core.token_models import new_text
 from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint
@@ -56,6 +56,24 @@ def fix(program: Programs) -> tuple[str, Any]:
     return f"/requests/{copy.request.pk}/copies/{copy.pk}/fix", {"changes": {"Name": "golden-2"}}
 
 
+def with_step(program: Programs, state: str) -> ImageCopy:
+    """A copy that is there and published, or isn't because that failed."""
+    row = approve(make_person("approver", "approver"), asked(program, steps={"Parameter": {"Name": "/golden"}}))
+    row.copies.update(state="AVAILABLE", ImageId="ami-0bbbbbbbbbbbbbbbb")
+    CopyRequest.objects.update(state="PARTIAL" if state == "FAILED" else "COMPLETED")
+    CopyStep.objects.create(copy=row.copies.get(), code="Parameter", position=7, state=state, attempts=1)
+    return row.copies.get()
+
+
+def retry_steps(program: Programs) -> tuple[str, Any]:
+    return f"/requests/{with_step(program, 'FAILED').request_id}/retry-steps", {}
+
+
+def put_back(program: Programs) -> tuple[str, Any]:
+    copy = with_step(program, "DONE")
+    return f"/requests/{copy.request_id}/put-back", {"copy_id": copy.pk}
+
+
 def resend(program: Programs) -> tuple[str, Any]:
     Endpoint.objects.create(name="engine", sealed_url=seal("https://engine.example/"), for_requests=True)
     row = asked(program, webhook="engine")
@@ -74,6 +92,8 @@ CHANGES: dict[str, Callable[[Programs], tuple[str, Any]]] = {
     "cancel_copies": cancel,
     "retry_copies": retry,
     "fix_copy": fix,
+    "retry_steps": retry_steps,
+    "put_alias_back": put_back,
     "resend_delivery": resend,
     "decide": decision,
 }
