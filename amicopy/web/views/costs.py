@@ -65,7 +65,8 @@ def costs(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("month", "")
     at = next((at for at, (begin, _) in enumerate(months) if f"{begin:%Y-%m}" == asked), 0)
     begin, end = months[at]
-    team, region = request.GET.get("team", "")[:150], request.GET.get("region", "")[:32]
+    # No database has a NUL in a text, and PostgreSQL refuses to look for one.
+    team, region = (request.GET.get(name, "")[:150].replace("\0", "") for name in ("team", "region"))
     sums = sums_of(user, months, copies=_seen_by(user).order_by()[: FEW_KEPT + 1].count())
     shown = _seen_by(user).filter(**{TEAM: team} if team else {}, **{REGION: region} if region else {})
     of_month = shown.filter(approved_at__gte=begin, approved_at__lt=end)
