@@ -24,7 +24,7 @@ from amicopy.copies.operations import request_records
 Moment = Annotated[AwareDatetime | None, BeforeValidator(moment)]
 # Columns are no longer, and a NUL is no text for a database.
 Word = Annotated[str | None, Query(None, pattern="^[^\\x00]{1,150}$")]
-ROW = Annotated[int | None, DIGITS, Query(None, ge=1, lt=2**63)]
+ROW = Annotated[int | None, Query(None, ge=1, lt=2**63), DIGITS]
 
 
 @operation("GET", "/audit/export", Scope.AUDIT, None, refuses=(422,), files=exports.CONTENT_TYPES.values())

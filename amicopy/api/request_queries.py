@@ -17,7 +17,7 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.core.token_models import Scope
 
 BIG = 2**63
-Limit = Annotated[int, DIGITS, Query(25, ge=1, le=100, description="How many at most.")]
+Limit = Annotated[int, Query(25, ge=1, le=100, description="How many at most."), DIGITS]
 Cursor = Annotated[str | None, Query(None, pattern="^[0-9]{1,18}$", description="What the page before says as next.")]
 
 

@@ -84,7 +84,7 @@ class Running:
         motos = [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", port]
         commands["sandbox"] = motos if self.moto else own
         # moto's own server is the sample account, whose number amicopy holds against what AWS says of itself.
-        environ = {**self.environ, "MOTO_ACCOUNT_ID": "111122223333"}
+        environ = {**self.environ, **({"MOTO_ACCOUNT_ID": "111122223333"} if self.moto else {})}
         with ExitStack() as opened:
             out = opened.enter_context(self.log.open("ab")) if self.log else None
             self.started[name] = subprocess.Popen(
