@@ -1,5 +1,6 @@
 """What every body is made of: texts that databases and AWS take, and members that are known."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictStr
@@ -16,10 +17,13 @@ def _text(value: str) -> str:
 
 Text = Annotated[StrictStr, AfterValidator(_text)]
 
+NUMBER = re.compile(r"[0-9]+(\.0+)?")
+
 
 def _digits(value: Any) -> Any:
-    """An address has text only, of which a number is its digits; pydantic takes "+1" and "1_0" for numbers, too."""
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+    """An address has text only, of which a number is its digits, or 3.0 as in JSON; pydantic takes "+1" and "1_0" for
+    numbers, too."""
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
         raise ValueError("Enter a number, in digits.")
     return value
 
