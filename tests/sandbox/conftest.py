@@ -9,6 +9,7 @@ from botocore.config import Config
 
 from amicopy.sandbox.server import Server
 from tests.conftest import Control
+from tests.sandbox.calls import copy
 
 KEY = "AKIASANDBOX000000000"
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10, max_pool_connections=50)
@@ -37,3 +38,16 @@ def client(server: Server, session: boto3.Session, control: Control) -> Client:
         return session.client(service, region, endpoint_url=server.url, config=config, **keys)  # type: ignore[call-overload]
 
     return make
+
+
+@pytest.fixture
+def ec2(client: Client) -> Any:
+    return client("ec2", "eu-west-1")
+
+
+@pytest.fixture
+def done(ec2: Any, control: Control) -> str:
+    """A copy that is over."""
+    image_id = copy(ec2)
+    control("advance", seconds=600)
+    return image_id

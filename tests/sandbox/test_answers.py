@@ -13,11 +13,6 @@ from tests.sandbox.conftest import Client
 OWN = "111122223333"
 
 
-@pytest.fixture
-def ec2(client: Client) -> Any:
-    return client("ec2", "eu-west-1")
-
-
 def test_every_answer_is_found_by_its_request_id(ec2: Any, control: Control) -> None:
     image_id = copy(ec2, ClientToken="one")
     answer = ec2.describe_images(ImageIds=[image_id])

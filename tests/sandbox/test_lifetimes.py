@@ -7,22 +7,8 @@ import pytest
 
 from tests.conftest import Control
 from tests.sandbox.calls import copy, image, refusal
-from tests.sandbox.conftest import Client
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def ec2(client: Client) -> Any:
-    return client("ec2", "eu-west-1")
-
-
-@pytest.fixture
-def done(ec2: Any, control: Control) -> str:
-    """A copy that is over."""
-    image_id = copy(ec2)
-    control("advance", seconds=600)
-    return image_id
 
 
 def test_an_image_is_deprecated_to_the_minute_and_not_any_more(ec2: Any, control: Control, done: str) -> None:

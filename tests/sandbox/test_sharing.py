@@ -17,19 +17,6 @@ FOREIGN, WITHOUT_IMDS = "ami-027e9a5d1f3b8c460", "ami-0c4a9e17b3d8250f6"
 WRONG_VALUE, TOGETHER = "InvalidAMIAttributeItemValue", "InvalidParameterCombination"
 
 
-@pytest.fixture
-def ec2(client: Client) -> Any:
-    return client("ec2", "eu-west-1")
-
-
-@pytest.fixture
-def done(ec2: Any, control: Control) -> str:
-    """A copy that is over."""
-    image_id = copy(ec2)
-    control("advance", seconds=600)
-    return image_id
-
-
 def given(ec2: Any, image_id: str) -> Any:
     return ec2.describe_image_attribute(ImageId=image_id, Attribute="launchPermission")["LaunchPermissions"]
 

@@ -13,11 +13,6 @@ from tests.sandbox.conftest import Client
 UNKNOWN, UNKNOWN_SNAPSHOT = ("InvalidAMIID.NotFound", 400), ("InvalidSnapshot.NotFound", 400)
 
 
-@pytest.fixture
-def ec2(client: Client) -> Any:
-    return client("ec2", "eu-west-1")
-
-
 def listed(ec2: Any, image_id: str) -> bool:
     """Whether a list shows an image, asked for as amicopy does."""
     return bool(ec2.describe_images(Filters=[{"Name": "image-id", "Values": [image_id]}])["Images"])
