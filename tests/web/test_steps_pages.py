@@ -91,6 +91,20 @@ def test_who_decides_reads_who_will_be_able_to_launch_it_until_when_and_what_the
         assert f"/golden/al2023 It shows {ALIAS['Value']} now, which is overwritten" in said
 
 
+def test_who_decides_reads_it_where_they_decide_and_everybody_else_with_what_was_found(
+    signed_in: SignedIn, ask: Ask
+) -> None:
+    row = ask()
+    decides = read(signed_in("approver").get(f"/requests/{row.pk}/"))
+    assert "/golden/al2023" in decides.region("Your decision").by_id("after-copy").text
+    assert "After the copy" not in decides.region("Found out at submission").text
+    assert "/golden/al2023" in read(signed_in("requester").get(f"/requests/{row.pk}/")).region(
+        "Found out at submission"
+    ).by_id("after-copy").text
+    poll = read(signed_in("approver").get(f"/requests/{row.pk}/", headers={"HX-Request": "true"}))
+    assert "/golden/al2023" in poll.region("Your decision").by_id("after-copy").text
+
+
 def test_what_is_sent_has_each_step_and_what_is_otherwise_in_a_destination(signed_in: SignedIn, ask: Ask) -> None:
     row = ask(STEPS, [{}, {"LaunchPermission": {"UserIds": [OTHER]}, "Parameter": None}], "eu-west-1", "eu-central-1")
     page = read(signed_in("approver").get(f"/requests/{row.pk}/"))
@@ -181,7 +195,7 @@ def test_a_key_that_does_not_admit_those_it_is_shared_with_is_told_with_the_stat
         steps=wanted,
         lookups={"destinations": [found]},
     )
-    said = read(signed_in("approver").get(f"/requests/{row.pk}/")).by_id("found").text
+    said = read(signed_in("approver").get(f"/requests/{row.pk}/")).text
     assert f"The key's policy doesn't admit {OTHER}" in said
     assert f"arn:aws:iam::{OTHER}:root" in said
     assert "kms:CreateGrant" in said
