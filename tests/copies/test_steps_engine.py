@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import SeenLeftover
 from amicopy.copies.core.models import Account, CopyRequest, CopyStep, ImageCopy
 from amicopy.copies.core.permissions import NotAllowed
+from amicopy.copies.core.policy_models import FreezeWindow
 from amicopy.copies.core.reasons import Code
 from amicopy.copies.core.steps.table import STEPS
 from amicopy.copies.core.steps.wanted import parse
@@ -135,6 +137,21 @@ def fits(row: CopyRequest, sandbox: Control) -> None:
     if "Parameter" in wanted:
         ssm = boto(sandbox, "ssm", region=copy.DestinationRegion)
         assert ssm.get_parameter(Name=wanted["Parameter"]["Name"])["Parameter"]["Value"] == copy.ImageId
+
+
+def test_a_freeze_holds_the_steps_of_a_copy_that_is_there_until_it_ends(there: Start, sandbox: Control) -> None:
+    row = there(WANTED)
+    now = timezone.now()
+    window = FreezeWindow.objects.create(name="Release", starts_at=now - timedelta(1), ends_at=now + timedelta(1))
+    work(2)
+    assert changes(sandbox) == []
+    first = CopyStep.objects.filter(copy__request=row).earliest("position")
+    assert first.wait is not None
+    assert (first.wait.code, first.wait.data["window"]) == (Code.FROZEN, "Release")
+    window.delete()
+    work(3)
+    assert set(states(row).values()) == {"DONE"}
+    fits(row, sandbox)
 
 
 def test_every_row_of_the_table_has_an_action() -> None:

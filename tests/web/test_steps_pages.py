@@ -98,9 +98,13 @@ def test_who_decides_reads_it_where_they_decide_and_everybody_else_with_what_was
     decides = read(signed_in("approver").get(f"/requests/{row.pk}/"))
     assert "/golden/al2023" in decides.region("Your decision").by_id("after-copy").text
     assert "After the copy" not in decides.region("Found out at submission").text
-    assert "/golden/al2023" in read(signed_in("requester").get(f"/requests/{row.pk}/")).region(
-        "Found out at submission"
-    ).by_id("after-copy").text
+    assert (
+        "/golden/al2023"
+        in read(signed_in("requester").get(f"/requests/{row.pk}/"))
+        .region("Found out at submission")
+        .by_id("after-copy")
+        .text
+    )
     poll = read(signed_in("approver").get(f"/requests/{row.pk}/", headers={"HX-Request": "true"}))
     assert "/golden/al2023" in poll.region("Your decision").by_id("after-copy").text
 

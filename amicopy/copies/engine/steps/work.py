@@ -25,6 +25,7 @@ from amicopy.copies.engine.steps import undo
 from amicopy.copies.engine.steps.actions import Action
 from amicopy.copies.engine.steps.catalogue import CATALOGUE
 from amicopy.copies.engine.steps.undo import target_of
+from amicopy.copies.lifecycle import holds
 from amicopy.copies.lifecycle.step_moves import move_step, wait_step
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.voting import approvals
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 UNSEEN = backoff.Wait(2, 30, Code.STEP_UNSEEN)
 CHECKED = backoff.Wait(5, 30, Code.ALIAS_CHECKED)
 FULL = backoff.Wait(300, 3600, Code.QUOTA)
-ACCOUNT_OFF = timedelta(minutes=5)
 NOT_SHOWN = "AWS accepted it, and for a long time it hasn't shown it."
 NOT_TAKEN = "AWS accepted the value and then dropped it: to Systems Manager the AMI isn't available."
 
@@ -84,10 +84,12 @@ def do(steps: Sequence[CopyStep], *, lease: uuid.UUID, actor: Actor) -> None:
 
 
 def _check(work: Work, first: CopyStep) -> None:
-    """The gate: what is stored now is what was approved. Raises _Stopped."""
-    request = work.copy.request
-    if not work.copy.account.enabled:
-        _wait(work, first, Reason(Code.ACCOUNT_OFF), ACCOUNT_OFF)
+    """The gate: nothing holds the request back, and what is stored now is what was approved. Raises _Stopped."""
+    request, now = work.copy.request, timezone.now()
+    # A freeze that began since the copy was made holds what would change it, or publish it, too.
+    held = holds.hold_for(work.copy, holds.windows_at(request, now=now), now=now)
+    if held is not None:
+        _wait(work, first, held.reason, held.look_at - now)
     try:
         if request.state != RequestState.APPROVED:
             raise NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
