@@ -142,6 +142,8 @@ try:
     # for a request, and rules can ask for more where a source has none.
     TRUSTED_WATERMARKS: list[str] = env.list("TRUSTED_WATERMARKS", ["*"])
     TRUSTED_ANCESTORS: list[str] = env.list("TRUSTED_ANCESTORS", ["amazon"])
+    # Days for which a scan of the source counts.
+    SCAN_COUNTS_DAYS: int = env.int("SCAN_COUNTS_DAYS", 7, validate=validate.Range(min=1))
     # Days until an undecided request expires, and how many days before that its approvers are reminded.
     REQUEST_EXPIRES_DAYS: int = env.int("REQUEST_EXPIRES_DAYS", 7, validate=validate.Range(min=1))
     REQUEST_REMIND_DAYS: int = env.int("REQUEST_REMIND_DAYS", 2, validate=validate.Range(min=0))

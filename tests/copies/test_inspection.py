@@ -1,5 +1,8 @@
 """A closer look at a source: what it finds, what a refused permission makes of it, and what facts and rules tell."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -195,3 +198,14 @@ def test_a_source_that_was_not_seen_at_first_is_looked_at_closely_later(sandbox:
     merged = snapshot.completed(first, later)
     assert merged["inspection"]["findings"]["counts"] == {"medium": 1, "low": 1}
     assert merged["destinations"][0]["offered"]
+
+
+def test_for_how_long_a_scan_counts_is_a_setting() -> None:
+    program = (
+        "import django; django.setup()\n"
+        "from amicopy.copies.voting import fact_table, fact_words\n"
+        "print(fact_words.WORDS['scan-old'].name, fact_table.BY_CODE['scan-old'].least)"
+    )
+    environ = {**os.environ, "SCAN_COUNTS_DAYS": "3", "DJANGO_SETTINGS_MODULE": "amicopy.settings"}
+    said = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "the source’s last scan is older than 3 days 4"

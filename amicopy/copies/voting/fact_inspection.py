@@ -15,7 +15,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.voting.fact_evidence import Evidence
 
 # Days for which a scan counts.
-SCAN_COUNTS = 7
+SCAN_COUNTS: int = settings.SCAN_COUNTS_DAYS
 
 
 def critical(call: Call, evidence: Evidence) -> str | None:

@@ -6,7 +6,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from amicopy.copies.core import cost_words
+from amicopy.copies.voting.fact_inspection import SCAN_COUNTS
 from amicopy.copies.voting.fact_table import Told
+
+DAYS = "day" if SCAN_COUNTS == 1 else f"{SCAN_COUNTS} days"
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,9 @@ WORDS: Mapping[str, Words] = {
     "launch-permissions": Words("the source is shared with others, which the copy isn’t", _shared),
     "critical-finding": Words("a scan found something critical in the source", _finding),
     "high-finding": Words("the worst that a scan found in the source is high", _finding),
-    "scan-old": Words("the source’s last scan is older than 7 days", _scanned),
-    "scanned-clean": Words("a scan of the last 7 days found nothing critical", _clean),
-    "no-clean-scan": Words("no scan of the last 7 days without a critical finding is known", _said("No clean scan")),
+    "scan-old": Words(f"the source’s last scan is older than {DAYS}", _scanned),
+    "scanned-clean": Words(f"a scan of the last {DAYS} found nothing critical", _clean),
+    "no-clean-scan": Words(f"no scan of the last {DAYS} without a critical finding is known", _said("No clean scan")),
     "watermark": Words("the source carries a trusted watermark", "Watermark {}".format),
     "no-watermark": Words("the source carries no trusted watermark", _said("No watermark")),
     "descends-from": Words("the source descends from a trusted AMI or owner", "Descends from {}".format),
