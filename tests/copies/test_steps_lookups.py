@@ -9,6 +9,7 @@ import pytest
 from botocore.config import Config
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.steps.members import Wrong
@@ -54,6 +55,24 @@ def test_what_is_there_is_looked_up_and_speaks_against_steps(account: Account, s
         "ImageBlockPublicAccessState": "block-new-sharing",
     }
     assert codes(account, steps, looked) == [Wrong.PUBLIC_BLOCKED, Wrong.ALIAS_TYPE, Wrong.TEMPLATE_UNKNOWN]
+
+
+def test_the_policy_of_the_chosen_key_is_read_at_aws(account: Account, sandbox: Control, patient: None) -> None:
+    call = make_call(Encrypted=True, KmsKeyId="alias/golden-images")
+
+    def lacks() -> list[str]:
+        cache.clear()
+        looked = snapshot.gather(account, [call], until=time.monotonic() + 30, steps=[SHARED], closely=False)
+        return list(looked["destinations"][0]["steps"]["key_policy_lacks"])
+
+    assert lacks() == [OTHER]
+    aws: Any = boto3.Session("AKIASANDBOX000000000", "not-checked")
+    kms = aws.client("kms", "eu-west-1", endpoint_url=settings.AWS_ENDPOINT)
+    key = kms.describe_key(KeyId="alias/golden-images")["KeyMetadata"]["Arn"]
+    policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+    policy["Statement"].append(step_rules.key_statement([OTHER], "aws"))
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+    assert lacks() == []
 
 
 def kept(**steps: Any) -> dict[str, Any]:
