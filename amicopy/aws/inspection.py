@@ -1,5 +1,6 @@
-"""What EC2 knows of an image beyond what it is: findings of a scan, its ancestry, and which instance types a Region
-offers. Every function raises the errors of `amicopy.aws.errors` and no other; all of it is help, none of it needed.
+"""What EC2 knows of an image beyond what it is: findings of a scan, its ancestry, what uses it, and which instance
+types a Region offers. Every function raises the errors of `amicopy.aws.errors` and no other; all of it is help, none of
+it needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from amicopy.aws.sessions import client, typed_errors
 # An image may have thousands of findings: the page that AWS gives first is enough to show and to count.
 FINDINGS_AT_MOST = 1000
 OFFERINGS_AT_MOST = 100
+REFERENCES_AT_MOST = 100
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,22 @@ class Ancestor:
     SourceImageRegion: str
 
 
+@dataclass(frozen=True)
+class Reference:
+    """One of API_ImageReference.html. `ResourceType` is AWS's, such as ec2:LaunchTemplate."""
+
+    ResourceType: str
+    Arn: str
+
+
+@dataclass(frozen=True)
+class References:
+    """What of the account uses an image; `more`: there is more that wasn't read."""
+
+    found: tuple[Reference, ...]
+    more: bool
+
+
 @typed_errors()
 def findings(account: AwsAccount, *, region: str, image_id: str, quick: bool = True) -> Findings:
     """What a scan found in an image (API_GetImageFindings.html)."""
@@ -70,6 +88,18 @@ def ancestry(account: AwsAccount, *, region: str, image_id: str, quick: bool = T
         )
         for row in answer.get("ImageAncestryEntries") or ()
     ]
+
+
+@typed_errors()
+def references(account: AwsAccount, *, region: str, image_id: str, quick: bool = True) -> References:
+    """What of the account's own in the Region uses an image: instances, launch templates, parameters and recipes
+    (API_DescribeImageReferences.html)."""
+    answer = client("ec2", account, region, quick=quick).describe_image_references(
+        ImageIds=[image_id], IncludeAllResourceTypes=True, MaxResults=REFERENCES_AT_MOST
+    )
+    rows = answer.get("ImageReferences") or ()
+    found = tuple(Reference(row.get("ResourceType", ""), row.get("Arn", "")) for row in rows)
+    return References(found, more=bool(answer.get("NextToken")))
 
 
 @typed_errors()

@@ -37,6 +37,7 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
             "ModifyImageAttribute",
             "ModifyLaunchTemplate",
             "ModifySnapshotAttribute",
+            "DescribeImageReferences",
             "GetImageAncestry",
             "GetImageFindings",
         }

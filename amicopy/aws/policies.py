@@ -43,7 +43,12 @@ CHANGE_OWN = (
     "ec2:ModifySnapshotAttribute",
 )
 # What a closer look at a source asks; amicopy works without any of them.
-INSPECT = ("ec2:DescribeInstanceTypeOfferings", "ec2:GetImageAncestry", "ec2:GetImageFindings")
+INSPECT = (
+    "ec2:DescribeImageReferences",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:GetImageAncestry",
+    "ec2:GetImageFindings",
+)
 USE_KEYS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
 
 

@@ -1,5 +1,5 @@
 """A closer look at a source in words, the same on the form and for whoever decides: what a scan found, where it comes
-from, and whether a copy can be launched; see `copies.lookups.inspection`.
+from, what uses it, and whether a copy can be launched; see `copies.lookups.inspection`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,15 @@ from typing import Any
 from amicopy.aws.shapes import SEVERITIES
 from amicopy.copies.lookups.inspection import KeptFinding, KeptFindings, KeptInspection
 from amicopy.copies.voting import fact_words
+
+# What may use an image, by AWS's type of resource.
+USERS: Mapping[str, tuple[str, str]] = {
+    "ec2:Instance": ("instance", "instances"),
+    "ec2:LaunchTemplate": ("launch template", "launch templates"),
+    "ssm:Parameter": ("parameter", "parameters"),
+    "imagebuilder:ImageRecipe": ("image recipe", "image recipes"),
+    "imagebuilder:ContainerRecipe": ("container recipe", "container recipes"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,10 +32,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Inspected:
-    """`findings` are the worst ones."""
+    """`findings` are the worst ones, `users` the first ARNs of what uses the source."""
 
     lines: Sequence[Line]
     findings: Sequence[KeptFinding] = ()
+    users: Sequence[str] = ()
 
 
 def inspected(
@@ -39,10 +49,11 @@ def inspected(
         *_findings(known),
         *_marks(source),
         *_ancestry(known, source),
+        *_references(known),
         *_launch(source, offered),
     ]
-    findings = known.get("findings")
-    return Inspected(lines, findings["worst"] if findings else ())
+    findings, users = known.get("findings"), known.get("references")
+    return Inspected(lines, findings["worst"] if findings else (), users["arns"] if users else ())
 
 
 def _scan(scan: Mapping[str, Any], at: datetime) -> Iterator[Line]:
@@ -93,6 +104,23 @@ def _ancestry(known: KeptInspection, source: Mapping[str, Any]) -> Iterator[Line
     root = chain[-1]
     far = "" if len(chain) == 1 else f", {len(chain)} generations back"
     yield Line("idle", "arrow", f"Descends from {root['ImageId']} of {root['ImageOwnerAlias']}{far}")
+
+
+def _references(known: KeptInspection) -> Iterator[Line]:
+    if reason := _not_known(known, "references"):
+        yield Line("idle", "info", f"What uses it isn’t known. {reason}")
+    if "references" not in known:
+        return
+    users = known["references"]
+    said = [
+        f"{count} {one if count == 1 else many}"
+        for kind, (one, many) in USERS.items()
+        if (count := users["counts"].get(kind))
+    ]
+    more = " and more" if users["more"] else ""
+    yield Line(
+        "idle", "info", f"Used in its Region by {', '.join(said)}{more}" if said else "Nothing in its Region uses it"
+    )
 
 
 def _launch(source: Mapping[str, Any], offered: Mapping[str, Sequence[str]]) -> Iterator[Line]:

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 VULNERABLE, CLEAN, FOREIGN = "ami-0c4a9e17b3d8250f6", "ami-0e93a1c7d64f5b082", "ami-027e9a5d1f3b8c460"
 ARM, GPU, DEPRECATED = "ami-0b81d5e6f0a297c34", "ami-016d7b4f8e2c093a5", "ami-0f15c8e2a9b7364d0"
 DENIED = {"kind": "error", "code": "UnauthorizedOperation", "status": 403, "count": None}
-LOOKS = ("GetImageFindings", "GetImageAncestry", "DescribeInstanceTypeOfferings")
+LOOKS = ("GetImageFindings", "GetImageAncestry", "DescribeImageReferences", "DescribeInstanceTypeOfferings")
 
 
 def call_to(region: str, source: str) -> Call:
@@ -69,7 +69,7 @@ def test_a_refused_permission_is_not_known_and_no_error(sandbox: Control, accoun
         sandbox("faults", action=action, **DENIED)
     kept = gathered(account, SOURCE)
     reason = "AWS doesn't let amicopy look there (UnauthorizedOperation)."
-    assert kept["inspection"] == {"not_known": {"findings": reason, "ancestry": reason}}
+    assert kept["inspection"] == {"not_known": {"findings": reason, "ancestry": reason, "references": reason}}
     assert "offered" not in kept["destinations"][0]
     # Nobody looks again for it, and a rule that asks for it can't tell.
     assert not snapshot.incomplete(kept)

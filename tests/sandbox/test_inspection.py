@@ -50,6 +50,34 @@ def test_what_is_not_seen_is_not_found(client: Client, control: Control, name: s
     assert refusal(call, ImageId=GOLDEN) == UNKNOWN
 
 
+def test_what_uses_an_image_is_named(client: Client, control: Control) -> None:
+    control("settings", alias_seconds=0)
+    ec2, ssm = client(), client("ssm")
+
+    def users(*kinds: str) -> list[str]:
+        asked: Any = {"ResourceTypes": [{"ResourceType": kind} for kind in kinds]}
+        answer = ec2.describe_image_references(
+            ImageIds=[VULNERABLE], **(asked if kinds else {"IncludeAllResourceTypes": True})
+        )
+        assert {row["ImageId"] for row in answer["ImageReferences"]} <= {VULNERABLE}
+        return [row["Arn"] for row in answer["ImageReferences"]]
+
+    assert users() == []
+    made = ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": VULNERABLE})
+    ssm.put_parameter(Name="/golden/x", Type="String", DataType="aws:ec2:image", Value=VULNERABLE)
+    ssm.put_parameter(Name="/text", Type="String", Value=VULNERABLE)
+    template = f"arn:aws:ec2:us-east-1:111122223333:launch-template/{made['LaunchTemplate']['LaunchTemplateId']}"
+    assert users() == [template, "arn:aws:ssm:us-east-1:111122223333:parameter/golden/x"]
+    assert users("ec2:LaunchTemplate") == [template]
+    assert (
+        client("ec2", "eu-west-1").describe_image_references(ImageIds=[VULNERABLE], IncludeAllResourceTypes=True)[
+            "ImageReferences"
+        ]
+        == []
+    )
+    assert refusal(ec2.describe_image_references, ImageIds=[VULNERABLE])[0] == "InvalidParameterCombination"
+
+
 def test_allowed_images_are_judged_and_then_hidden(client: Client, control: Control) -> None:
     ec2 = client()
     assert ec2.get_allowed_images_settings()["State"] == "disabled"

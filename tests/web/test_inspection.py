@@ -1,6 +1,11 @@
 """A closer look at a source, on the form and for whoever decides."""
 
+from typing import Any
+
+import boto3
 import pytest
+from django.conf import settings
+from django.core.cache import cache
 from django.test import Client
 
 from amicopy.copies.core.models import CopyRequest
@@ -12,7 +17,7 @@ from tests.web.test_form_lookups import fragment, once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patient")]
 VULNERABLE = {"SourceImageId": "ami-0c4a9e17b3d8250f6"}
-LOOKS = ("GetImageFindings", "GetImageAncestry", "DescribeInstanceTypeOfferings")
+LOOKS = ("GetImageFindings", "GetImageAncestry", "DescribeImageReferences", "DescribeInstanceTypeOfferings")
 DENIED = {"kind": "error", "code": "UnauthorizedOperation", "status": 403, "count": None}
 
 
@@ -37,13 +42,28 @@ def test_the_form_says_what_a_scan_found_and_where_a_source_comes_from(requester
     assert "Instance types for x86_64 in eu-west-1" in said
 
 
+def test_what_uses_the_source_is_counted_and_named(requester: Client, sandbox: Control) -> None:
+    aws: Any = boto3.Session("AKIASANDBOX000000000", "not-checked")
+    ec2, ssm = (aws.client(name, "us-east-1", endpoint_url=settings.AWS_ENDPOINT) for name in ("ec2", "ssm"))
+    sandbox("settings", alias_seconds=0)
+    image_id = "ami-0e93a1c7d64f5b082"
+    assert "Nothing in its Region uses it" in looked(requester, SourceImageId=image_id)
+    for name in ("web", "batch"):
+        ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": image_id})
+    ssm.put_parameter(Name="/golden/used", Type="String", DataType="aws:ec2:image", Value=image_id)
+    cache.clear()
+    said = looked(requester, SourceImageId=image_id)
+    assert "Used in its Region by 2 launch templates, 1 parameter" in said
+    assert "arn:aws:ssm:us-east-1:111122223333:parameter/golden/used" in said
+
+
 def test_the_source_card_asks_for_it_in_a_piece_of_its_own(requester: Client, sandbox: Control) -> None:
     page = fragment(requester, "source")
     piece = page.by_id("source-inspection")
     assert piece.attribute("hx-post") == "/requests/new/inspection/"
     assert [mark for mark in page.marks("hx-trigger") if mark == "load"]
     # The card is there without any of it.
-    assert [sandbox(f"calls?action={action}") for action in LOOKS] == [[], [], []]
+    assert [sandbox(f"calls?action={action}") for action in LOOKS] == [[] for _ in LOOKS]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +87,7 @@ def test_a_refused_permission_is_said_and_nothing_else_fails(requester: Client, 
     said = looked(requester)
     assert "Findings not known. AWS doesn't let amicopy look there (UnauthorizedOperation)." in said
     assert "Ancestry not known." in said
+    assert "What uses it isn’t known." in said
     assert "Instance types" not in said
     assert "Scanned 2 days ago" in said
 

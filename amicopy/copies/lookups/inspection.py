@@ -1,5 +1,5 @@
-"""A closer look at a source: what a scan found in it, where it comes from, and whether a destination offers instance
-types that a copy could be launched on.
+"""A closer look at a source: what a scan found in it, where it comes from, what uses it, and whether a destination
+offers instance types that a copy could be launched on.
 
 All of it is help. Each question has a permission of its own, and an account that doesn't give it gets "not known":
 never an error, never a wait of the form. What DescribeImages says by itself (scan results, watermarks, the last launch)
@@ -13,14 +13,15 @@ from typing import Any, TypedDict
 
 from amicopy.aws import inspection
 from amicopy.aws.account import AwsAccount
-from amicopy.aws.inspection import Ancestor, Findings
+from amicopy.aws.inspection import Ancestor, Findings, References
 from amicopy.aws.shapes import SEVERITIES, Image
 from amicopy.copies.lookups.async_queries import UNASKED, Missing, Question
 
 # What a Region offers changes with the seasons.
 OFFERED_KEPT_SECONDS = 3600
-# The findings that are kept one by one, the worst first.
+# The findings that are kept one by one, the worst first; what uses an image, too.
 WORST = 10
+USERS = 10
 # Usual families of instance types by what they run (https://docs.aws.amazon.com/ec2/latest/instancetypes/).
 FAMILIES: Mapping[str, Sequence[str]] = {
     "i386": ("t2", "t3", "m3", "c3", "m5"),
@@ -56,12 +57,22 @@ class KeptAncestor(TypedDict):
     CreationDate: str
 
 
+class KeptReferences(TypedDict):
+    """How many by AWS's type of resource, the first of them by their ARNs, and whether there are others that weren't
+    read."""
+
+    counts: dict[str, int]
+    arns: list[str]
+    more: bool
+
+
 class KeptInspection(TypedDict, total=False):
     """What is known. `ancestry` ends with the root, and has the source itself, too. `not_known` says by the part's name
     why it isn't."""
 
     findings: KeptFindings
     ancestry: list[KeptAncestor]
+    references: KeptReferences
     not_known: dict[str, str]
 
 
@@ -75,6 +86,9 @@ def questions(account: AwsAccount, *, region: str, image_id: str) -> dict[str, Q
         "ancestry": Question(
             "ancestry", account, arguments, lambda: inspection.ancestry(account, region=region, image_id=image_id)
         ),
+        "references": Question(
+            "references", account, arguments, lambda: inspection.references(account, region=region, image_id=image_id)
+        ),
     }
 
 
@@ -85,6 +99,8 @@ def kept(answers: Mapping[str, Any]) -> KeptInspection:
         found["findings"] = _findings(findings)
     if isinstance(chain := answers.get("ancestry"), list):
         found["ancestry"] = [_ancestor(each) for each in chain]
+    if isinstance(users := answers.get("references"), References):
+        found["references"] = _references(users)
     reasons = {
         name: answer.reason for name, answer in answers.items() if isinstance(answer, Missing) and answer is not UNASKED
     }
@@ -124,6 +140,12 @@ def _findings(found: Findings) -> KeptFindings:
     return KeptFindings(
         counts={name: counts[name] for name in reversed(SEVERITIES) if counts[name]}, worst=worst, more=found.more
     )
+
+
+def _references(users: References) -> KeptReferences:
+    counts = Counter(each.ResourceType for each in users.found)
+    arns = sorted(each.Arn for each in users.found)[:USERS]
+    return KeptReferences(counts=dict(sorted(counts.items())), arns=arns, more=users.more)
 
 
 def _ancestor(each: Ancestor) -> KeptAncestor:

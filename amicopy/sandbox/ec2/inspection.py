@@ -1,7 +1,8 @@
 """What can be asked about an image besides what it is: findings of a scan, ancestry, whether it is allowed, and which
-instance types a Region offers.
+instance types a Region offers, and what uses it.
 
 Sources: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetImageFindings.html, API_GetImageAncestry.html,
+API_DescribeImageReferences.html,
 API_GetAllowedImagesSettings.html and API_DescribeInstanceTypeOfferings.html.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
-from amicopy.sandbox import catalogue
+from amicopy.sandbox import catalogue, parameter_calls, parameters
 from amicopy.sandbox.ec2.filters import OFFERING_FIELDS, chosen, matches
 from amicopy.sandbox.ec2.images import Image, with_moments
 from amicopy.sandbox.errors import Refused
@@ -20,6 +21,9 @@ from amicopy.sandbox.visibility import Look, unknown_images
 from amicopy.sandbox.world import moment, world
 
 STATES = ("audit-mode", "enabled")
+REFERENCES = ("ec2:Instance", "ec2:LaunchTemplate", "ssm:Parameter", "imagebuilder:ImageRecipe")
+# So many of a launch template's last versions are looked at.
+VERSION_DEPTH = 10
 
 
 class Inspection(EC2Response):
@@ -72,6 +76,41 @@ class Inspection(EC2Response):
         """The EC2 of another place."""
         backends = {backend.account_id: backend for backend in self.ec2_backend.neighbours(region)}
         return backends[account]
+
+    def describe_image_references(self) -> ActionResult:
+        params = self.params
+        kinds = [row["ResourceType"] for row in params.get("ResourceTypes", [])]
+        if bool(kinds) == bool(params.get("IncludeAllResourceTypes")):
+            raise Refused("InvalidParameterCombination", "Give ResourceTypes or IncludeAllResourceTypes.")
+        size, start = params.get("MaxResults", 1000), int(params.get("NextToken", "0"))
+        if size < 5:
+            raise Refused("InvalidMaxResults", "The value of MaxResults must be at least 5.")
+        self.error_on_dryrun()
+        rows = [
+            {"ImageId": image_id, "ResourceType": kind, "Arn": arn}
+            for image_id in params["ImageIds"]
+            for kind, arn in self.users_of(image_id)
+            if kind in (kinds or REFERENCES)
+        ]
+        token = str(start + size) if len(rows) > start + size else None
+        return ActionResult({"ImageReferences": rows[start : start + size], "NextToken": token})
+
+    def users_of(self, image_id: str) -> list[tuple[str, str]]:
+        """What of the account and Region names an image: launch templates and aliases; the sandbox has no more."""
+        backend, call = self.ec2_backend, self.look.call
+        found = []
+        for template in backend.launch_templates.values():
+            if any(version.data.get("ImageId") == image_id for version in template.versions[-VERSION_DEPTH:]):
+                arn = f"arn:aws:ec2:{call['region']}:{call['account']}:launch-template/{template.id}"
+                found.append(("ec2:LaunchTemplate", arn))
+        for parameter in parameters.store(call["account"], call["region"]).values():
+            if (
+                parameter.data_type == parameters.IMAGE
+                and parameter.versions[-1:]
+                and (parameter.versions[-1]["Value"] == image_id)
+            ):
+                found.append(("ssm:Parameter", parameter_calls.arn(call, parameter.name)))
+        return found
 
     def get_allowed_images_settings(self) -> ActionResult:
         self.error_on_dryrun()
