@@ -1,7 +1,9 @@
 """What every test may need: the sandbox, over HTTP on a free port of this machine."""
 
+import gc
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,23 +24,45 @@ from amicopy.sandbox.server import Server, start
 from amicopy.web.views import health
 
 Control = Callable[..., Any]
+# Searches for garbage took a seventh of a run: what a test leaves is little, and what it came upon stays anyway.
+gc.set_threshold(50_000, 20, 20)
 
-
-# The tests that go to one of the processes side by side: what they share takes long to start.
+# The tests that go to one of the processes side by side, and first: what they share takes long to start.
 TOGETHER = ("tests/journey/", "tests/audit/test_grants.py")
+# A module all of whose tests are slow says so at its top.
+SLOW_MODULE = re.compile(r"^pytestmark = (?:\[[^\]]*\bpytest\.mark\.slow\b|(?:browsing\.)?MARKS$)", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Doesn't even read a module of slow tests where none is wanted: schemathesis and the browser take a process half a
+    minute before its first test."""
+    unwanted = config.option.markexpr == "not slow" and collection_path.suffix == ".py"
+    return True if unwanted and SLOW_MODULE.search(collection_path.read_text()) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what was collected, a million objects, out of every further search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Gives each process the next test, the largest group first. (`--dist loadgroup` does so by changing the ids of
-    marked tests, which this pytest doesn't take over.)"""
+    """Gives each process the next test function, with all its cases. (`--dist loadgroup` does so by changing the ids of
+    marked tests, which this pytest doesn't take over.) After each test xdist goes through all groups it has given: a
+    group for each case would cost it seconds of a core."""
+    config.option.loadscopereorder = False
     scheduler = LoadScopeScheduling(config, log)
     scheduler._split_scope = _group_of
     return scheduler
 
 
 def _group_of(nodeid: str) -> str:
-    return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
+    return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid.partition("[")[0])
 
 
 @pytest.fixture(scope="session")

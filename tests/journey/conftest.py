@@ -26,6 +26,7 @@ from playwright.sync_api import Browser
 
 from amicopy import queues
 from amicopy.local import broker, processes
+from tests import migrated
 from tests.journey import browsing
 from tests.ports import free_port
 from tests.twenty_regions import OPTED_IN
@@ -102,8 +103,9 @@ class Running:
             processes.stop(process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Ends with the journeys: its processes ask for work every second."""
     with everything(tmp_path_factory.mktemp("var"), "amicopy_journey") as it:
         yield it
 
@@ -143,6 +145,8 @@ def everything(
     with ExitStack() as opened:
         if "DATABASE_URL" in environ:
             environ["DATABASE_URL"] = opened.enter_context(fresh_database(environ["DATABASE_URL"], own))
+        else:
+            migrated.put_into(var)
         if "CELERY_BROKER_URL" in environ:
             opened.callback(_delete_queues, environ["CELERY_BROKER_URL"], own)
         else:
@@ -150,7 +154,7 @@ def everything(
         it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto, log=log)
         opened.callback(it.stop)
         it.start("sandbox")
-        for command in ("migrate", "samples"):
+        for command in ("migrate", "samples") if "DATABASE_URL" in environ else ("samples",):
             subprocess.run([sys.executable, "manage.py", command], env=environ, cwd=ROOT, check=True, stdout=-3)
         for process in ("worker", "beat", "web"):
             it.start(process)

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import ASKED, Command, ended, environ, line
 from tests.journey.conftest import Person, Running
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 
 def terminal(running: Running, name: str, home: Path, *scopes: str) -> Command:

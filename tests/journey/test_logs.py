@@ -9,7 +9,7 @@ import pytest
 
 from tests.journey.conftest import PASSWORD, Person, everything, until
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 
 def entries(log: Path) -> Iterator[dict[str, Any]]:

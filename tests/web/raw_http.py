@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amicopy.local import processes
+from tests import migrated
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,8 +90,8 @@ def web_server(var: Path, **changed: str) -> Iterator[Web]:
         "SAMPLE_PASSWORD": PASSWORD,
         **changed,
     }
-    for command in ("migrate", "samples"):
-        subprocess.run([sys.executable, "manage.py", command], env=environ, cwd=ROOT, check=True, stdout=-3)
+    migrated.put_into(var)
+    subprocess.run([sys.executable, "manage.py", "samples"], env=environ, cwd=ROOT, check=True, stdout=-3)
     web = Web(port, var / f"web-{port}.log", _started(var / f"web-{port}.log", port, environ), environ)
     try:
         yield web
