@@ -27,8 +27,14 @@ Control = Callable[..., Any]
 # Searches for garbage took a seventh of a run: what a test leaves is little, and what it came upon stays anyway.
 gc.set_threshold(50_000, 20, 20)
 
-# The tests that go to one of the processes side by side, and first: what they share takes long to start.
-TOGETHER = ("tests/journey/", "tests/audit/test_grants.py")
+# The tests that go to one of the processes side by side, and first: what they share takes long to start. A name stands
+# before one that it begins with; the first journeys start an amicopy of their own, and mostly wait.
+TOGETHER = (
+    *(f"tests/journey/test_{name}.py" for name in ("outages", "database_outage", "restored_backup", "turns", "logs")),
+    "tests/journey/test_stopping_all.py",
+    "tests/journey/",
+    "tests/audit/test_grants.py",
+)
 # A module all of whose tests are slow says so at its top.
 SLOW_MODULE = re.compile(r"^pytestmark = (?:\[[^\]]*\bpytest\.mark\.slow\b|(?:browsing\.)?MARKS$)", re.MULTILINE)
 
