@@ -12,6 +12,7 @@ from amicopy.copies.core.models import Account
 from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps, frozen
 from amicopy.copies.core.token_models import ApiToken
 from amicopy.copies.lookups import async_queries, snapshot, source
+from amicopy.copies.lookups.snapshot_members import Kept
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Looked:
 
     account: Account
     calls: Sequence[Call]
-    lookups: snapshot.Kept
+    lookups: Kept
     unfilled: Mapping[str, str] = field(default_factory=dict)
     steps: WantedSteps = NOTHING
 

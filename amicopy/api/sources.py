@@ -16,6 +16,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.token_models import Scope
 from amicopy.copies.lookups import snapshot
 from amicopy.copies.lookups.async_queries import TOO_MANY, Looks
+from amicopy.copies.lookups.snapshot_members import Kept
 
 # When it is worth asking again.
 RETRY_SECONDS = "1"
@@ -87,7 +88,7 @@ def look_up_source(
     return Status(200, _shown(kept, seen))
 
 
-def _shown(kept: snapshot.Kept, seen: Seen) -> SourceOut:
+def _shown(kept: Kept, seen: Seen) -> SourceOut:
     warnings, size = kept.get("warnings", []), kept.get("size") or {}
     absence = kept.get("source_not_there")
     return SourceOut(

@@ -15,7 +15,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import name_holders
-from amicopy.copies.lookups.snapshot import Kept, KeptDestination, KeptPrediction, KeptWarning
+from amicopy.copies.lookups.snapshot_members import Kept, KeptDestination, KeptPrediction, KeptWarning
 from amicopy.copies.rules import known_problems
 from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.rules.cautions import grouped

@@ -16,6 +16,7 @@ from pytest_django import Settings
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.voting import fact_evidence, fact_table, fact_words, facts, rulebook
 from amicopy.sandbox.server import Server
 from tests.conftest import Control
@@ -32,7 +33,7 @@ def call_to(region: str, source: str) -> Call:
     return make_call(region, SourceImageId=source)
 
 
-def gathered(account: Account, source: str, *, region: str = "eu-west-1") -> snapshot.Kept:
+def gathered(account: Account, source: str, *, region: str = "eu-west-1") -> Kept:
     return snapshot.gather(account, [call_to(region, source)], until=async_queries.deadline(30))
 
 

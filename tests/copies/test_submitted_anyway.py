@@ -13,6 +13,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.calls import InvalidRequest
 from amicopy.copies.core.models import Account, AccountCheck, CopyRequest
 from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.requests import look_again, verbs
 from amicopy.copies.requests.verbs import Anyway
 from amicopy.copies.voting import facts, rulebook
@@ -28,7 +29,7 @@ DISABLED = "key-disabled:us-west-2"
 WORDS = "KMS key must be enabled. This key is disabled. AWS would take the request and fail the copy later."
 
 
-def look(account: Account, calls: Any = CALLS) -> snapshot.Kept:
+def look(account: Account, calls: Any = CALLS) -> Kept:
     return snapshot.gather(account, calls, until=async_queries.deadline(30))
 
 

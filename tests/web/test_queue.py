@@ -11,7 +11,7 @@ from amicopy.audit.actor import worker
 from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.lifecycle.transitions import lock_request
-from amicopy.copies.lookups.snapshot import Kept
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.requests import look_again, verbs
 from tests.copies.conftest import acting, approve, make_call, make_person
 from tests.web.conftest import SignedIn

@@ -12,7 +12,7 @@ from amicopy.copies.core.reasons import NO_WAIT
 from amicopy.copies.core.states import STEP_OPEN, CopyState, RequestState, StepState
 from amicopy.copies.lifecycle.transitions import InvalidTransition, lock_request, move_copy, move_request
 from amicopy.copies.lifecycle.wakeup import nudge
-from amicopy.copies.requests.submission_checks import new_attempt
+from amicopy.copies.requests.frozen_calls import new_attempt
 from amicopy.copies.voting import approvals
 from amicopy.copies.voting.approvals import NotApproved
 

@@ -24,6 +24,7 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
 from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.rules import known_problems
 from amicopy.copies.voting import estimates, fact_evidence, fact_table
 
@@ -71,7 +72,7 @@ def look(number: int, *, actor: Actor, until: float | None = None, as_worker: bo
         return _store(locked, found, actor=actor)
 
 
-def _store(request: CopyRequest, found: snapshot.Kept, *, actor: Actor) -> bool:
+def _store(request: CopyRequest, found: Kept, *, actor: Actor) -> bool:
     now, known = timezone.now(), request.lookups
     if snapshot.incomplete(known):
         known = snapshot.completed(known, found)
@@ -120,7 +121,7 @@ def _risky(request: CopyRequest, known: Mapping[str, Any], estimate: Mapping[str
     return fact_table.risky(fact_table.tell([copy.call() for copy in copies], evidence))
 
 
-def _in_the_way(request: CopyRequest, found: snapshot.Kept) -> dict[str, Any]:
+def _in_the_way(request: CopyRequest, found: Kept) -> dict[str, Any]:
     """What of a request's known problems is still so and what is over, by their keys; empty without any, or where no
     answer came so far. What this look had no answer about stays as the last one saw it."""
     earlier, problems = request.anyway_looked, request.anyway.get("problems", ())

@@ -18,7 +18,8 @@ from amicopy.copies.core.permissions import person
 from amicopy.copies.core.set_models import part_of
 from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps
 from amicopy.copies.lifecycle.wakeup import together
-from amicopy.copies.requests.submission_checks import Submission, refuse
+from amicopy.copies.requests.submission import Submission
+from amicopy.copies.requests.submission_checks import refuse
 from amicopy.copies.requests.submission_reasons import Anyway
 from amicopy.copies.requests.submission_storage import store_request, twice
 from amicopy.copies.requests.verbs import TAKEN

@@ -1,172 +1,29 @@
-"""What a requester hands in: checked against rules, account and people, and frozen as copies with their tokens."""
+"""Everything that speaks against what a requester hands in, found by rules, account and people."""
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.copies import rules
-from amicopy.copies.core import marks, name_templates, permissions, request_words
+from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
-from amicopy.copies.core.content import HASH_VERSION, Content, content_hash
-from amicopy.copies.core.installation import mark_values
-from amicopy.copies.core.models import Account, Attempt, CopyRequest, ImageCopy
-from amicopy.copies.core.states import CopyState
+from amicopy.copies.core.models import Account, Attempt
 from amicopy.copies.core.steps.members import Members, Wrong
 from amicopy.copies.core.steps.table import LAUNCH
-from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps, frozen, path
-from amicopy.copies.lifecycle import name_holders, source_binding
-from amicopy.copies.lookups import snapshot
-from amicopy.copies.requests import follow_ups, look_again, submission_reasons
+from amicopy.copies.core.steps.wanted import path
+from amicopy.copies.lifecycle import name_holders
+from amicopy.copies.requests import follow_ups, submission_reasons
+from amicopy.copies.requests.submission import Submission
 from amicopy.copies.requests.submission_reasons import Anyway, not_accepted, reason_errors
 from amicopy.copies.rules import steps as step_rules
-from amicopy.copies.rules.case import Case
-from amicopy.copies.voting import (
-    fact_evidence,
-    fact_table,
-    facts,
-    left_out,
-    pending_votes,
-    rulebook,
-    voters,
-    votes,
-)
+from amicopy.copies.voting import facts, left_out, rulebook, voters, votes
 
 # How far ahead a start may be asked for.
 LATEST_START = timedelta(days=90)
-LONGEST_NAME = 128
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What a person hands in; `lookups` is what was known of source and destinations, `fresh` what of it was looked up
-    for this submission, where `lookups` has older answers too; `continues` the finished request
-    that these are more destinations of, `mends` the failed copy that is asked for again;
-    `by_machine`: a program hands it in; `typed` are names with placeholders, by input; `anyway` is there when it is
-    submitted whatever is in its way; `steps` are those after the copies, as they were asked for."""
-
-    account: Account
-    reason: str
-    calls: Sequence[Call]
-    lookups: Mapping[str, Any] = field(default_factory=dict)
-    start_not_before: datetime | None = None
-    continues: CopyRequest | None = None
-    mends: ImageCopy | None = None
-    by_machine: bool = False
-    typed: Mapping[str, str] = field(default_factory=dict)
-    anyway: Anyway | None = None
-    fresh: Mapping[str, Any] | None = None
-    steps: WantedSteps = NOTHING
-
-    @cached_property
-    def approved_steps(self) -> list[dict[str, Members]]:
-        """The steps after each copy, as they will be approved and done."""
-        source = str(fact_evidence.source_in(self.lookups).get("Name") or "")
-        return frozen(self.steps, self.calls, now=timezone.now(), source=source)
-
-    @property
-    def in_the_way(self) -> list[FieldError]:
-        """What was looked up now and stands in its way."""
-        return rules.found_in_the_way(
-            self.calls,
-            lookups=self.lookups if self.fresh is None else self.fresh,
-            account_id=self.account.account_id,
-            partition=self.account.partition,
-        )
-
-    @property
-    def anyway_kept(self) -> dict[str, Any]:
-        """What a request keeps of being submitted anyway; empty when nothing was in its way."""
-        return submission_reasons.kept(self.in_the_way, self.calls, self.anyway)
-
-    def marked(self, submission: uuid.UUID) -> "Submission":
-        """The same with amicopy's mark in every call, as it will be approved and sent. `submission` is the
-        request's."""
-        return replace(self, calls=marked_calls(self.account, self.calls, submission, self.lookups))
-
-    def known_facts(self, requester: User) -> facts.Facts:
-        """What rules and people look at; amicopy's mark in the calls changes nothing about it."""
-        return facts.facts_for(
-            self.account,
-            requester,
-            self.lookups,
-            calls=self.calls,
-            start_not_before=self.start_not_before,
-            by_machine=self.by_machine,
-            anyway=self.anyway_kept,
-            steps=self.approved_steps,
-        )
-
-    def told(self, seen: facts.Facts) -> list[fact_table.Told]:
-        """What sets it apart."""
-        return fact_table.tell(self.calls, seen.evidence) if seen.evidence else []
-
-    def columns(self, seen: facts.Facts, told: Sequence[fact_table.Told]) -> dict[str, Any]:
-        """What a request keeps of it, with the plan that the rules of this moment ask for; `seen` and `told` are its
-        own."""
-        first, now = self.calls[0].parameters, timezone.now()
-        anyway = self.anyway_kept
-        plans = rulebook.plan_for(self.calls, seen)
-        content = Content(
-            account_id=self.account.account_id,
-            calls=self.calls,
-            keys=source_binding.keys_seen(self.lookups, self.calls),
-            source_seen=source_binding.seen(self.lookups, self.calls),
-            reason=self.reason.strip(),
-            start_not_before=self.start_not_before,
-            plan=plans.plan,
-            rules=plans.rules,
-            anyway=anyway,
-            steps=self.approved_steps,
-        )
-        incomplete = snapshot.incomplete(self.lookups)
-        return {
-            "reason": content.reason,
-            "SourceRegion": first["SourceRegion"],
-            "SourceImageId": first["SourceImageId"],
-            "Name": name_templates.of_all([(call.DestinationRegion, call.name) for call in self.calls])[:LONGEST_NAME],
-            "dry_run": all(call.dry_run for call in self.calls),
-            "content_hash": content_hash(content),
-            "hash_version": HASH_VERSION,
-            "plan": plans.plan,
-            "unvoted_plan": pending_votes.key_of(plans.plan),
-            "rules": plans.rules,
-            "lookups": dict(self.lookups),
-            "estimate": dict(seen.evidence.estimate) if seen.evidence else {},
-            "source_seen": content.source_seen,
-            "submitted_at": now,
-            "expires_at": now + timedelta(days=settings.REQUEST_EXPIRES_DAYS),
-            "start_not_before": self.start_not_before,
-            "risky": seen.evidence is None or fact_table.risky(told),
-            "anyway": content.anyway,
-            "anyway_looked": {},
-            "look_again_at": now + look_again.SOON if incomplete or content.anyway else None,
-            "continues": self.continues,
-            "mends": self.mends,
-            "by_machine": self.by_machine,
-            "typed": dict(self.typed),
-            "steps": dict(self.steps.everywhere),
-        }
-
-
-def marked_calls(
-    account: Account, calls: Sequence[Call], submission: uuid.UUID | str, lookups: Mapping[str, Any]
-) -> list[Call]:
-    """Calls as a person asked for them, each with the mark of its place in the request."""
-    found: list[Call] = []
-    for call, value in zip(calls, mark_values(submission, len(calls)), strict=True):
-        case = Case(call, account.account_id, account.partition, lookups)
-        copied = case.source_tags if call.parameters.get("CopyImageTags") else set[str]()
-        # An image in S3 has no snapshots.
-        kinds = marks.KINDS[:1] if case.source.get("RootDeviceType") == "instance-store" else marks.KINDS
-        found.append(marks.marked(call, value, copied=copied, kinds=kinds))
-    return found
 
 
 def refuse(handed_in: Submission, requester: User, again: int | None = None) -> facts.Facts:
@@ -288,24 +145,6 @@ def _names_taken(
     return errors
 
 
-def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:
-    """The next attempt at a copy, with a token of its own, stored before any call."""
-    attempt = _attempt(copy, copy.attempts.count() + 1, ClientToken)
-    attempt.save()
-    return attempt
-
-
-def _attempt(copy: ImageCopy, number: int, ClientToken: str) -> Attempt:
-    return Attempt(
-        copy=copy,
-        number=number,
-        account_id=copy.account_id,
-        DestinationRegion=copy.DestinationRegion,
-        ClientToken=ClientToken or str(uuid.uuid4()),
-        created_at=timezone.now(),
-    )
-
-
 def _nobody_could(seen: facts.Facts, calls: Sequence[Call]) -> list[FieldError]:
     """Refuses a request that would wait for ever: too few people could give what its rules ask for."""
     plans, requester = rulebook.plan_for(calls, seen), seen.requester
@@ -352,36 +191,6 @@ def _public_without_rule(
         for place, destination in public.items()
         if destination in refused
     ]
-
-
-def store_calls(request: CopyRequest, handed_in: Submission) -> None:
-    """Freezes the marked calls as image copies of the current round, each with its first token, its key and its
-    steps."""
-    calls = handed_in.calls
-    keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
-    copies = ImageCopy.objects.bulk_create(
-        ImageCopy(
-            request=request,
-            round=request.round,
-            position=position,
-            account=request.account,
-            DestinationRegion=call.DestinationRegion,
-            destination=call.destination,
-            Name=str(call.parameters["Name"]),
-            parameters=dict(call.parameters),
-            mark=mark if marks.found_in(call.parameters, mark) else "",
-            ClientToken=call.ClientToken,
-            key_seen=key,
-            state=CopyState.HELD,
-            own_steps=handed_in.steps.own_of(position),
-            approved_steps=steps,
-        )
-        for position, (call, key, mark, steps) in enumerate(
-            zip(calls, keys, values, handed_in.approved_steps, strict=True)
-        )
-    )
-    Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies)
-    request_words.store(request, calls)
 
 
 def _token_taken(account: Account, call: Call, again: int | None) -> bool:

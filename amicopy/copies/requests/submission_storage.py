@@ -15,7 +15,9 @@ from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import notifications, source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
 from amicopy.copies.requests.decide import approve_if_satisfied
-from amicopy.copies.requests.submission_checks import Submission, claim_names, store_calls
+from amicopy.copies.requests.frozen_calls import store_calls
+from amicopy.copies.requests.submission import Submission
+from amicopy.copies.requests.submission_checks import claim_names
 from amicopy.copies.voting.facts import Facts
 from amicopy.notify.models import Endpoint
 

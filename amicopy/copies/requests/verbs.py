@@ -31,14 +31,9 @@ from amicopy.copies.requests.decide import (
     reject,
     request_changes,
 )
-from amicopy.copies.requests.submission_checks import (
-    Submission,
-    check_submission,
-    claim_names,
-    new_attempt,
-    refuse,
-    store_calls,
-)
+from amicopy.copies.requests.frozen_calls import new_attempt, store_calls
+from amicopy.copies.requests.submission import Submission
+from amicopy.copies.requests.submission_checks import check_submission, claim_names, refuse
 from amicopy.copies.requests.submission_reasons import Anyway
 from amicopy.copies.requests.submission_storage import event_data, store_request, twice
 from amicopy.copies.rules import known_problems

@@ -25,10 +25,10 @@ from amicopy.copies.lookups import async_queries, places, snapshot, source
 from amicopy.copies.lookups.async_queries import Missing, Question
 from amicopy.copies.lookups.dry_run import Permission
 from amicopy.copies.lookups.places import RegionPlace
-from amicopy.copies.lookups.snapshot import Kept
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.requests import follow_ups, submission_reasons
-from amicopy.copies.requests.submission_checks import marked_calls
+from amicopy.copies.requests.submission import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web import costs, step_words, steps_asked

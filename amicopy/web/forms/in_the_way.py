@@ -10,7 +10,7 @@ from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lookups import entry
-from amicopy.copies.lookups.snapshot import Kept
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.rules import known_problems
 from amicopy.copies.rules.cautions import known_of

@@ -10,7 +10,7 @@ from amicopy.copies import rules
 from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.core.models import Account
 from amicopy.copies.lifecycle import name_holders
-from amicopy.copies.lookups.snapshot import Kept, KeptPrediction
+from amicopy.copies.lookups.snapshot_members import Kept, KeptPrediction
 from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.rules.cautions import known_of
 from amicopy.web.forms.request_form import RequestForm

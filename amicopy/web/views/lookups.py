@@ -22,6 +22,7 @@ from amicopy.copies.core.models import Account
 from amicopy.copies.core.parameters import DESTINATION_REGION
 from amicopy.copies.lookups import places, snapshot, source
 from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.lookups.source import NotThere, Source
 from amicopy.copies.operations import permission_checks
 from amicopy.web.actor import signed_in
@@ -156,7 +157,7 @@ def look_at_source(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Lo
     return Looked(seen, elsewhere)
 
 
-def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0) -> snapshot.Kept | None:
+def look_at_destinations(form: RequestForm, looks: Looks, *, until: float = 0.0) -> Kept | None:
     """Asks for what a request keeps of its look-ups, but for the closer look, which has its own piece of the page."""
     account = form.account
     if account is None:
@@ -215,7 +216,7 @@ def _fragment(
     form: RequestForm,
     looks: Looks | None = None,
     looked: Looked | None = None,
-    found: snapshot.Kept | None = None,
+    found: Kept | None = None,
 ) -> HttpResponse:
     user: User = signed_in(request)
     context: dict[str, Any] = form_context(form, user, found, looked) | {"link": link_to(request, form)}

@@ -19,7 +19,7 @@ from amicopy.copies.core.parameters import of_scope
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
-from amicopy.copies.lookups.snapshot import Kept
+from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.lookups.source import Source
 from amicopy.copies.requests import follow_ups, request_sets, verbs
 from amicopy.web import unsent_posts
