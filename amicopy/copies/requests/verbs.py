@@ -1,4 +1,4 @@
-"""The verbs of a requester: submit, submit again, renew, withdraw; those of who decides come from `decisions`.
+"""The verbs of a requester: submit, submit again, renew, withdraw; those of who decides come from `decide`.
 
 Each is told who acts, checks that the person may, changes state and writes the event in one transaction, and nudges the
 workers after the commit. All of them raise NotAllowed and InvalidTransition, whose words are fit to be shown.
