@@ -48,7 +48,7 @@ WITHOUT = {
     "requests.decide:cancel_held": "what verbs are made of",
     "requests.decide:break_glass": "an emergency is declared by a person, alone and on the page",
     "requests.decide:decide_many": "a program calls once for each; every decision has its own content hash",
-    "requests.delegation_actions": "people hand their vote to people",
+    "requests.delegation_actions": "people hand their vote to people, teams and roles",
     "requests.expire": "beat does it",
     "requests.look_again": "it happens by itself while a request waits",
     "requests.policy_actions": "rules and freezes are set by people, two of them",

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
@@ -28,7 +29,7 @@ def freeze_typed(**changes: str) -> dict[str, str]:
     return {"name": "Year end", "DestinationRegion": "eu-*", **times, **changes}
 
 
-def delegation_typed(to: int, **changes: str) -> dict[str, str]:
+def delegation_typed(to: int | str, **changes: str) -> dict[str, str]:
     return {"receiver": str(to), "until": local(timezone.now() + timedelta(days=3)), "reason": "Away", **changes}
 
 
@@ -146,6 +147,43 @@ def test_a_delegation_that_makes_no_sense_is_refused_at_the_field(
     answer = signed_in("approver", name="giver").post("/delegations/", delegation_typed(receiver.pk, **changes))
     assert answer.status_code == 422
     assert words in read(answer).field(next(iter(changes))).said
+    assert not Delegation.objects.exists()
+
+
+def test_a_vote_is_handed_to_a_team_and_its_page_says_who_can_give_it(signed_in: SignedIn, admin: Client) -> None:
+    team = Group.objects.create(name="stand-ins")
+    member, giver = signed_in("approver", "stand-ins", name="member"), signed_in("approver", name="giver")
+    sent = delegation_typed(f"group-{team.pk}")
+    assert read(giver.get("/delegations/")).field("receiver").option(f"group-{team.pk}").text == "stand-ins"
+    answer = giver.post("/delegations/", sent, follow=True)
+    assert "Whoever is in stand-ins can give your vote now" in read(answer).told
+    running = read(giver.get("/delegations/")).region("Running now")
+    assert running.headings("You to the team stand-ins")
+    assert "Can give it now: member." in running.text
+    delegation = Delegation.objects.get()
+    page = read(member.get("/delegations/"))
+    assert page.region("Running now").headings("giver to the team stand-ins")
+    assert not page.buttons("End now: giver to stand-ins")
+    assert member.post(f"/delegations/{delegation.pk}/end/").status_code == 403
+    assert "the vote of giver" in read(admin.get(f"/people/teams/{team.pk}/")).region("Used by").text
+    team.user_set.clear()
+    assert "Nobody else in it may decide now" in read(giver.get("/delegations/")).region("Running now").text
+    assert "Nobody is in it" in read(admin.get("/people/teams/")).text
+    team.delete()
+    assert "The team isn’t there any more" in read(giver.get("/delegations/")).region("Running now").text
+    assert "stand-ins can't give" in read(giver.post(f"/delegations/{delegation.pk}/end/", follow=True)).told
+    assert read(giver.get("/delegations/")).region("Over").headings("giver to stand-ins")
+
+
+@pytest.mark.parametrize("receiver", ["group-0", "group-", "group-x", "group-٣", "x", "1,2"])
+def test_no_group_that_is_not_there_or_may_decide_nothing_is_handed_a_vote(signed_in: SignedIn, receiver: str) -> None:
+    empty = f"group-{Group.objects.create(name='nobody-in-it').pk}"
+    giver = signed_in("approver", name="giver")
+    assert empty not in read(giver.get("/delegations/")).field("receiver").options
+    answer = giver.post("/delegations/", delegation_typed(receiver))
+    assert answer.status_code == 422
+    assert "Choose somebody who may decide" in read(answer).field("receiver").said
+    assert giver.post("/delegations/", delegation_typed(empty)).status_code == 422
     assert not Delegation.objects.exists()
 
 

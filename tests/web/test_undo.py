@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
@@ -91,6 +92,16 @@ def test_a_vote_handed_over_is_taken_back_and_handed_over_again_until_the_same_t
     running = Delegation.objects.get(until__gt=timezone.now())
     assert (running.until, running.reason, running.receiver) == (until, "Away", receiver)
     assert actions() == ["delegation.made", "delegation.ended", "delegation.made"]
+
+
+def test_a_vote_handed_to_a_team_is_handed_to_it_again(signed_in: SignedIn) -> None:
+    team = Group.objects.create(name="stand-ins")
+    make_person("stand-in", "approver", "stand-ins")
+    giver = signed_in("approver")
+    until = f"{timezone.now() + timedelta(days=3):%Y-%m-%dT%H:%M}"
+    answer = giver.post("/delegations/", {"receiver": f"group-{team.pk}", "until": until, "reason": ""}, follow=True)
+    undo(giver, undo(giver, answer))
+    assert Delegation.objects.get(until__gt=timezone.now()).group == team
 
 
 def test_nobody_is_offered_to_hand_over_anothers_vote_again(signed_in: SignedIn) -> None:

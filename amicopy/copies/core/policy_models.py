@@ -127,10 +127,16 @@ class ApprovalRule(models.Model):
 
 
 class Delegation(models.Model):
-    """For a time, one person may give another's vote. The other keeps it too; whoever votes first uses it."""
+    """For a time, somebody else may give a person's vote: another person, or whoever is in a team or has a role when
+    they vote. The giver keeps it too; whoever votes first uses it."""
 
     giver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="delegations_given")
-    receiver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="delegations_held")
+    receiver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="delegations_held"
+    )
+    # By number: another group of the name is another one. Where it is gone, its name as it was is what is left.
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.SET_NULL, related_name="delegations_held")
+    group_name = models.CharField(max_length=150, blank=True, db_default="")
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
     until = models.DateTimeField()
@@ -139,12 +145,26 @@ class Delegation(models.Model):
         ordering = ("until", "id")
         default_permissions = ()
         constraints = (
-            models.CheckConstraint(condition=~Q(giver=F("receiver")), name="delegation_to_another"),
+            models.CheckConstraint(
+                condition=Q(receiver__isnull=True) | ~Q(giver=F("receiver")), name="delegation_to_another"
+            ),
+            models.CheckConstraint(
+                condition=Q(receiver__isnull=False, group__isnull=True, group_name="")
+                | (Q(receiver__isnull=True) & ~Q(group_name="")),
+                name="delegation_to_one",
+            ),
             models.CheckConstraint(condition=Q(until__gte=F("created_at")), name="delegation_ends_after_start"),
         )
 
     def __str__(self) -> str:
-        return f"{self.giver_id} to {self.receiver_id} until {self.until:%Y-%m-%d %H:%M} UTC"
+        return f"{self.giver_id} to {self.to} until {self.until:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def to(self) -> str:
+        """The name of whom it is to."""
+        if self.receiver:
+            return self.receiver.get_username()
+        return self.group.name if self.group else self.group_name
 
 
 class FreezeWindow(models.Model):

@@ -1,9 +1,9 @@
 """What uses a team, and whether being in it, or out of it, gives somebody power.
 
 Being in a team is power where its members are asked for approvals, where a rule or an account treats them otherwise
-than others, and where they own a service account. Being out of it is power where a rule or a budget is for its members.
-Rules name the teams they ask by name, and so do the plans of requests and the changes that wait: a name that no team
-has any more counts, too, so that nobody gets in by taking it.
+than others, where they own a service account, and while somebody's vote is handed to them. Being out of it is power
+where a rule or a budget is for its members. Rules name the teams they ask by name, and so do the plans of requests and
+the changes that wait: a name that no team has any more counts, too, so that nobody gets in by taking it.
 """
 
 from collections import defaultdict
@@ -15,10 +15,11 @@ from django.contrib.auth.models import Group
 from django.db.models import Count
 
 from amicopy.copies.core.models import Account, Budget, CopyRequest
-from amicopy.copies.core.policy_models import ApprovalRule
+from amicopy.copies.core.policy_models import ApprovalRule, Delegation
 from amicopy.copies.core.power_models import Grant, ServiceAccount
 from amicopy.copies.core.proposal_models import Proposal
 from amicopy.copies.core.states import RequestState
+from amicopy.copies.voting import voters
 
 # Their plans are looked at before a copy is made; those that have ended can be set to work again.
 OPEN = (RequestState.PENDING, RequestState.APPROVED)
@@ -32,6 +33,8 @@ class Uses:
     rules: list[str] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)
     services: list[str] = field(default_factory=list)
+    # Who handed it their vote, for as long as that counts.
+    givers: list[str] = field(default_factory=list)
     budget: bool = False
     # Requests that wait for its approval, or were approved by it and aren't done.
     requests: bool = False
@@ -52,6 +55,7 @@ class Uses:
         found = [f"rule “{name}”" for name in self.rules]
         found += [f"account {name}" for name in self.accounts]
         found += [f"service account {name}" for name in self.services]
+        found += [f"the vote of {name}, handed over for a time" for name in self.givers]
         found += ["its budget"] if self.budget else []
         found += ["requests that are under way"] if self.requests else []
         found += [f"the change “{title}” that waits" for title in self.changes]
@@ -82,6 +86,10 @@ def uses_of(groups: Collection[Group]) -> dict[int, Uses]:
         found[pk].budget = found[pk].leaving_gives_power = True
     for pk, name in ServiceAccount.objects.filter(teams__in=found).values_list("teams", "user__username"):
         found[pk].services.append(name)
+        found[pk].joining_gives_power = True
+    handed = voters.running().filter(group__in=found).values_list("group", "giver__username").distinct()
+    for pk, name in handed.order_by("giver__username"):
+        found[pk].givers.append(name)
         found[pk].joining_gives_power = True
     for state in LOOKED_AT:
         for use in _named(named, _names_in_plans(state)):
@@ -156,7 +164,7 @@ def _others(groups: Collection[int]) -> Iterator[tuple[str, int, int]]:
         model = relation.related_model
         if not relation.auto_created or not relation.one_to_many or not isinstance(model, type):
             continue
-        if model._meta.auto_created or model in (ApprovalRule, Budget):
+        if model._meta.auto_created or model in (ApprovalRule, Budget, Delegation):
             continue
         column = relation.field.name  # type: ignore[union-attr]
         rows = model._default_manager.filter(**{f"{column}__in": groups}).order_by()

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.contrib.auth.models import Group, User
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from amicopy.copies.core.models import CopyRequest, Decision
@@ -66,6 +66,11 @@ class Decider:
 def deciders() -> QuerySet[User]:
     """Everybody active who may decide on requests of others."""
     return holders("copies.decide_request")
+
+
+def deciders_in(group: Group) -> QuerySet[User]:
+    """Those of the deciders who are in a team, or have a role."""
+    return deciders().filter(groups=group)
 
 
 def groups_of(people: QuerySet[User]) -> dict[int, set[str]]:
@@ -161,10 +166,16 @@ def still_needed(request: CopyRequest) -> Plan:
 
 
 def principals(user: User) -> list[User]:
-    """The people whose vote this person can give now: their own first, then those handed to them."""
+    """The people whose vote this person can give now: their own first, then those handed to them, or to a team they are
+    in or a role they have."""
+    handed = running().filter(Q(receiver=user) | Q(group__in=user.groups.all())).values("giver")
+    return [user, *deciders().filter(pk__in=handed).exclude(pk=user.pk).order_by("pk")]
+
+
+def running() -> QuerySet[Delegation]:
+    """The delegations that count now."""
     now = timezone.now()
-    handed = Delegation.objects.filter(receiver=user, created_at__lte=now, until__gt=now).values("giver")
-    return [user, *deciders().filter(pk__in=handed).order_by("pk")]
+    return Delegation.objects.filter(created_at__lte=now, until__gt=now)
 
 
 def waiting_for(user: User, requests: Iterable[CopyRequest]) -> set[int]:
@@ -271,9 +282,8 @@ def who_can_help(request: CopyRequest, given: Given | None = None) -> list[User]
         for person, groups in able.items()
         if person not in given.groups and votes.helps(request.plan, given.groups, person, groups)
     }
-    now = timezone.now()
-    handed = Delegation.objects.filter(giver__in=helpful, created_at__lte=now, until__gt=now)
-    ways = {(person, person) for person in helpful} | set(handed.values_list("receiver", "giver"))
+    handed = running().filter(giver__in=helpful).values_list("receiver", "group__user", "giver")
+    ways = {(person, person) for person in helpful} | {(to or member, giver) for to, member, giver in handed}
     found = {by for by, owner in ways if by in able and given.double(by, owner, hands) is None}
     return list(User.objects.filter(pk__in=found).order_by("pk"))
 

@@ -72,7 +72,10 @@ class BudgetForm(PlainForm):
 
 
 class DelegationForm(PlainForm):
-    """A delegation as it was typed."""
+    """A delegation as it was typed: to a person, or to whoever is in a team or has a role."""
+
+    NOBODY = "Choose somebody who may decide on requests."
+    GROUP = "group-"
 
     until = _moment("Until")
     reason = forms.CharField(
@@ -82,10 +85,28 @@ class DelegationForm(PlainForm):
     def __init__(self, data: Mapping[str, Any] | None = None, *, giver: User) -> None:
         super().__init__(data)
         # Who can be chosen depends on who hands over.
-        people = voters.deciders().exclude(pk=giver.pk).order_by("username")
-        self.fields["receiver"] = forms.ModelChoiceField(
-            people,
-            label="To",
-            empty_label="Choose somebody",
-            error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose somebody who may decide on requests."),
+        others = voters.deciders().exclude(pk=giver.pk)
+        self.people = {self.value_of(user): user for user in others.order_by("username")}
+        groups = Group.objects.filter(user__in=others).distinct().order_by("name")
+        self.groups = {self.value_of(group): group for group in groups}
+        roles = {value for value, group in self.groups.items() if group.name in ROLES}
+        of_all = (
+            ("People", [(value, user.get_username()) for value, user in self.people.items()]),
+            ("Teams", [(value, group.name) for value, group in self.groups.items() if value not in roles]),
+            ("Roles", [(value, group.name) for value, group in self.groups.items() if value in roles]),
         )
+        self.fields["receiver"] = forms.ChoiceField(
+            label="To",
+            choices=[("", "Choose somebody"), *((words, rows) for words, rows in of_all if rows)],
+            help_text="Of a team or role, whoever is in it when they vote and may decide.",
+            error_messages=dict.fromkeys(("required", "invalid_choice"), self.NOBODY),
+        )
+
+    @classmethod
+    def value_of(cls, receiver: User | Group) -> str:
+        """What the form sends for somebody."""
+        return f"{cls.GROUP}{receiver.pk}" if isinstance(receiver, Group) else str(receiver.pk)
+
+    def clean_receiver(self) -> User | Group:
+        value = str(self.cleaned_data["receiver"])
+        return self.groups[value] if value in self.groups else self.people[value]
