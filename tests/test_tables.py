@@ -22,7 +22,7 @@ from amicopy.copies.core.models import Account, PermissionCheck
 from amicopy.notify.models import Message, State
 from amicopy.urls import urlpatterns
 from amicopy.web import table_sweeps, unsent_posts
-from amicopy.web.models import UnsentPost
+from amicopy.web.models import SeenLogout, UnsentPost
 from amicopy.web.tasks import sweep_tables
 from tests.copies.conftest import make_person
 from tests.web.conftest import typed
@@ -81,6 +81,10 @@ MAKE: dict[str, tuple[Callable[[timedelta], Any], timedelta]] = {
     "api.SeenSignature": (
         lambda age: SeenSignature.objects.create(signature=f"{age.total_seconds()}", at=timezone.now() - age),
         SeenSignature.KEPT,
+    ),
+    "web.SeenLogout": (
+        lambda age: SeenLogout.objects.create(digest=f"{age.total_seconds()}", at=timezone.now() - age),
+        SeenLogout.KEPT,
     ),
     "copies.Pulse": (lambda age: Pulse.objects.create(name="beat", host=str(age), at=timezone.now() - age), Pulse.KEPT),
     "copies.PermissionCheck": (asked, timedelta(days=1)),

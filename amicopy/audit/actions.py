@@ -15,6 +15,7 @@ ACTIONS: Mapping[str, str] = {
     "person.team_joined": "Put a person in a team",
     "person.team_left": "Took a person out of a team",
     "person.identified": "Linked a person to who they are at a provider",
+    "person.unlinked": "Unlinked a person from who they are at a provider",
     "person.groups_missing": "A provider said nothing of a person's groups",
     "person.switched_off": "Switched a person off",
     "person.switched_on": "Switched a person on",

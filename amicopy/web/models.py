@@ -1,6 +1,7 @@
 """What the pages keep for a person. Nothing of it is part of the record: it may be changed and deleted."""
 
 import uuid
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -103,6 +104,24 @@ class UnsentPost(models.Model):
         return f"unsent at {self.at:%Y-%m-%d %H:%M}"
 
 
+class SeenLogout(models.Model):
+    """A logout token that a provider sent: it counts once, in whatever process."""
+
+    # An older one isn't taken; one of a clock that is ahead holds for as long again.
+    WINDOW = timedelta(minutes=15)
+    KEPT = 2 * WINDOW
+
+    # Of its issuer and its id.
+    digest = models.CharField(max_length=64, primary_key=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class Session(AbstractBaseSession):
     """Django's session with whose it is and where from, so that people see theirs. Its key is a secret: nothing shows
     it."""
@@ -115,6 +134,9 @@ class Session(AbstractBaseSession):
     address = models.CharField(max_length=64, blank=True)
     # In words.
     browser = models.CharField(max_length=80, blank=True)
+    # By which provider they signed on, and what it calls their session there, where it says so: it can end them.
+    provider = models.CharField(max_length=64, blank=True, db_default="")
+    sid = models.CharField(max_length=255, blank=True, db_default="")
 
     class Meta:
         default_permissions = ()

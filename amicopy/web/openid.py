@@ -20,10 +20,14 @@ from authlib.integrations.django_client import DjangoIntegration, DjangoOAuth2Ap
 from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.http import HttpRequest
+from joserfc import jwt
 from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry
 
 from amicopy.copies.operations.sign_on import Said
 from amicopy.providers import Missing, Provider
+from amicopy.web.models import SeenLogout
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -38,6 +42,11 @@ ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "E
 # What a provider says that wanted to ask the person something, and was told not to.
 ASKS = frozenset({"login_required", "interaction_required", "consent_required", "account_selection_required"})
 _turns = threading.BoundedSemaphore(AT_ONCE)
+# Anybody can send what should be a logout token: none of these keeps a sign-on waiting.
+_logouts = threading.BoundedSemaphore(1)
+# https://openid.net/specs/openid-connect-backchannel-1_0.html#LogoutToken
+LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
+LONGEST_LOGOUT = 16_000
 
 
 class Fault(Exception):
@@ -57,6 +66,17 @@ class Arrival:
     authenticated_at: float | None
     id_token: str
     end_session: str
+    # What the provider calls their session there, so that it can say when that ends; empty where it doesn't.
+    sid: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a logout token says: whose session at the provider has ended, or which, or both; and the token's own id."""
+
+    subject: str
+    sid: str
+    token: str
 
 
 def begin(provider: Provider, return_to: str, **asked: str) -> tuple[str, dict[str, Any]]:
@@ -71,6 +91,44 @@ def finish(provider: Provider, request: HttpRequest, kept: dict[str, Any]) -> Ar
     """Who came back with this request, whose token is good. Raises Fault."""
     browser = SimpleNamespace(method="GET", GET=request.GET, session=kept)
     return _turn(lambda: _finish(provider, browser))
+
+
+def ended(provider: Provider, token: str) -> Ended:
+    """What a good logout token says. Raises Fault.
+
+    https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation
+    """
+    if not 0 < len(token) <= LONGEST_LOGOUT:
+        raise Fault("token")
+    return _turn(lambda: _ended(provider, token), _logouts)
+
+
+def _ended(provider: Provider, token: str) -> Ended:
+    app = _App.of(provider)
+    good = JWSRegistry(
+        algorithms=app.load_server_metadata()["id_token_signing_alg_values_supported"], strict_check_header=False
+    )
+    claims = jwt.decode(token, KeySet.import_key_set(app.fetch_jwk_set()), registry=good).claims
+    jwt.JWTClaimsRegistry(
+        leeway=LEEWAY,
+        iss={"essential": True, "value": provider.issuer},
+        aud={"essential": True, "value": provider.client_id},
+        iat={"essential": True},
+        exp={"essential": True},
+        jti={"essential": True},
+        events={"essential": True},
+    ).validate(claims)
+    subject, sid, own = (claims.get(name, "") for name in ("sub", "sid", "jti"))
+    events = claims["events"]
+    # A token of a sign-on has a nonce, and no such event: it is none of these.
+    if "nonce" in claims or not isinstance(events, dict) or not isinstance(events.get(LOGOUT), dict):
+        raise Fault("token")
+    if not all(isinstance(text, str) and len(text) <= 255 for text in (subject, sid, own)) or not (subject or sid):
+        raise Fault("token")
+    # Older ones are no longer known to have been here.
+    if not own or claims["iat"] < time.time() - SeenLogout.WINDOW.total_seconds():
+        raise Fault("token")
+    return Ended(subject, sid, own)
 
 
 def _finish(provider: Provider, browser: Any) -> Arrival:
@@ -109,12 +167,14 @@ def _finish(provider: Provider, browser: Any) -> Arrival:
         authenticated_at=min(max(0.0, authenticated_at), time.time()) if authenticated_at else None,
         id_token=str(token["id_token"]),
         end_session=str(app.server_metadata.get("end_session_endpoint") or ""),
+        sid=sid if isinstance(sid := claims.get("sid"), str) and len(sid) <= 255 else "",
     )
 
 
-def _turn(talk: Callable[[], T]) -> T:
+def _turn(talk: Callable[[], T], turns: threading.BoundedSemaphore | None = None) -> T:
     """What a talk with a provider ends with. Raises Fault for whatever goes wrong in it."""
-    if not _turns.acquire(timeout=1.0):
+    turns = turns or _turns
+    if not turns.acquire(timeout=1.0):
         raise Fault("busy")
     try:
         return talk()
@@ -136,7 +196,7 @@ def _turn(talk: Callable[[], T]) -> T:
         logger.warning("A provider's answer isn't what it should be: %s", type(error).__name__)
         raise Fault("nonsense") from None
     finally:
-        _turns.release()
+        turns.release()
 
 
 class _Session(OAuth2Session):  # type: ignore[misc]  # Authlib has no types

@@ -20,8 +20,9 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from amicopy.audit.log import record
-from amicopy.copies.core.models import Identity
+from amicopy.copies.core.identity_models import linked
 from amicopy.copies.operations import second_factors
+from amicopy.copies.operations.sign_on import password_opens
 from amicopy.web import door, passkeys, second_factor, sessions, sign_in_limits, sign_on_sessions
 from amicopy.web.actor import actor_of, signed_in
 from amicopy.web.second_factor import Refused
@@ -42,6 +43,7 @@ ASKS = frozenset(
         *("webhook-new", "webhook", "webhook-delete", "webhook-key"),
         *("tokens", "access-keys", "audit-export"),
         "password-change",
+        *("sign-on-link", "sign-on-unlink"),
         *("second-factor-app", "second-factor-passkey", "second-factor-remove", "recovery-codes", "person-factors"),
     }
 )
@@ -160,7 +162,7 @@ class Password:
     template = "_password_again.html"
 
     def fits(self, user: User) -> bool:
-        return user.has_usable_password() and sign_in_limits.opens(user.get_username())
+        return user.has_usable_password() and password_opens(user.get_username())
 
     def offer(self, request: HttpRequest, user: User) -> Mapping[str, Any]:
         return {}
@@ -196,7 +198,7 @@ class SignOn:
 
     def fits(self, user: User) -> bool:
         issuers = [provider.issuer for provider in settings.OIDC_PROVIDERS.values()]
-        return Identity.objects.filter(person=user, issuer__in=issuers).exists()
+        return linked().filter(person=user, issuer__in=issuers).exists()
 
     def offer(self, request: HttpRequest, user: User) -> Mapping[str, Any]:
         return {}

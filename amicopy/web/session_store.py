@@ -12,6 +12,8 @@ from django.utils.dateparse import parse_datetime
 from amicopy.web.models import Session
 
 BEGAN, SEEN, ADDRESS, BROWSER = "began_at", "seen_at", "address", "browser"
+# What is kept of a sign-on at a provider, see `sign_on_sessions`.
+SIGN_ON = "sign-on"
 
 
 class SessionStore(db.SessionStore):
@@ -25,4 +27,6 @@ class SessionStore(db.SessionStore):
         row.person_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
         row.began_at, row.seen_at = parse_datetime(data.get(BEGAN, "")), parse_datetime(data.get(SEEN, ""))
         row.address, row.browser = data.get(ADDRESS, ""), data.get(BROWSER, "")
+        sign_on = data.get(SIGN_ON) or {}
+        row.provider, row.sid = sign_on.get("provider", ""), sign_on.get("sid", "")
         return row

@@ -103,6 +103,19 @@ def end_all(actor: Actor, user: User, *, but: str | None = None) -> int:
     return _end(actor, user, _of(user).exclude(session_key=but) if but else _of(user))
 
 
+def end_signed_on(actor: Actor, user: User, provider: str, *, sid: str = "", but: str | None = None) -> int:
+    """Ends the sessions of a person that began at a provider, but for the one with this key; returns how many. With
+    `sid`, what the provider calls a session there, those of another one stay."""
+    rows = _of(user).filter(provider=provider).exclude(session_key=but or "")
+    return _end(actor, user, rows.filter(sid__in=(sid, "")) if sid else rows)
+
+
+def people_in(provider: str, sid: str) -> QuerySet[User]:
+    """Whose sessions here belong to this one at a provider."""
+    rows = Session.objects.filter(provider=provider, sid=sid, person__isnull=False)
+    return User.objects.filter(pk__in=rows.values("person")).order_by("pk")
+
+
 def _end(actor: Actor, user: User, rows: QuerySet[Session]) -> int:
     with transaction.atomic():
         count, _ = rows.delete()

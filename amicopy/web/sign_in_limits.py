@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -23,6 +22,7 @@ from django.utils.crypto import salted_hmac
 
 from amicopy.client_address import address_of
 from amicopy.copies.core.permissions import service_of
+from amicopy.copies.operations.sign_on import password_opens
 from amicopy.web.models import KnownPlace, SignInTries
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def try_password(request: HttpRequest, name: str, password: str, place: Place) -
     reached = {kind: row.ends_at for kind, row in rows.items() if row.tries >= LIMITS[kind].tries}
     left = min(max(0, LIMITS[kind].tries - row.tries) for kind, row in rows.items())
     # Nobody signs in as a service, not even with a password that was given to it behind amicopy.
-    if not isinstance(user, User) or service_of(user) or not opens(name):
+    if not isinstance(user, User) or service_of(user) or not password_opens(name):
         for kind in reached:
             logger.warning("Signing in rests for a while: %s, address %s", kind, place.address or "unknown")
         return Outcome(None, left, reached)
@@ -112,11 +112,6 @@ def try_password(request: HttpRequest, name: str, password: str, place: Place) -
         _take_back(keys)
         _remember(user, place)
     return Outcome(user, left, {})
-
-
-def opens(name: str) -> bool:
-    """Whether a password of this person's opens anything; no others do while passwords are hidden."""
-    return not settings.PASSWORD_SIGN_IN or name in settings.PASSWORD_SIGN_IN
 
 
 def try_code(name: str, check: Callable[[], str]) -> tuple[str, bool]:

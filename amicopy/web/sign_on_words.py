@@ -54,6 +54,20 @@ WORDS: Mapping[str, Words] = {
         "Somebody has yours already, or one that looks like it. Whoever operates amicopy can add you: manage.py "
         "link_person.",
     ),
+    "unlinked": Words(
+        "You unlinked this",
+        "Whose it was can link it again, signed in another way: My account, Single sign-on. So can whoever operates "
+        "amicopy.",
+    ),
+    "taken": Words(
+        "That is somebody else’s already",
+        "Who you signed in as at {} is linked to another person here, or was. If both are you, tell whoever operates "
+        "amicopy.",
+    ),
+    "linked-already": Words(
+        "You are linked to another there",
+        "One person here is one person at {}. Unlink the other one first.",
+    ),
     "groups-absent": Words("{} said nothing of your groups", _GROUPS),
     "groups-reference": Words(
         "{} sent a reference in the place of your groups",

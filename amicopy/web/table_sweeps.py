@@ -44,6 +44,7 @@ class Sweep:
 SWEEPS = (
     Sweep("sessions", "expire_date", timedelta(0)),
     Sweep("web.UnsentPost", "at", unsent_posts.KEPT),
+    Sweep("web.SeenLogout", "at"),
     Sweep("api.KeptAnswer", "started_at"),
     Sweep("api.SeenSignature", "at"),
     Sweep("copies.Pulse", "at"),

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,7 @@ class OwnProvider:
     # What each path answers instead of what it should: its status and body.
     instead: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     token: Callable[["OwnProvider"], str] | None = None
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def issuer(self) -> str:
@@ -79,6 +81,24 @@ class OwnProvider:
         }
         kept = {name: value for name, value in claims.items() if name not in self.left_out}
         return jwt.encode({"alg": self.algorithm, "kid": "one"}, kept, self.signed_with or self.key)
+
+    def logout_token(self, *without: str, **changes: Any) -> str:
+        """What it sends when a session there has ended."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 120,
+            "jti": f"logout-{next(self.numbers)}",
+            "sub": "subject-1",
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            **changes,
+        }
+        kept = {name: value for name, value in claims.items() if name not in without}
+        return jwt.encode(
+            {"alg": self.algorithm, "kid": "one", "typ": "logout+jwt"}, kept, self.signed_with or self.key
+        )
 
     def answer(self, path: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         if path in self.instead:

@@ -16,7 +16,7 @@ from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
 # Metrics are open to a token or addresses that settings name, and to nobody else: tests/web/test_metrics.py.
-OPEN = {"sign-in", "sign-on", "sign-on-return", "healthz", "readyz", "password-set", "metrics"}
+OPEN = {"sign-in", "sign-on", "sign-on-return", "sign-on-ended", "healthz", "readyz", "password-set", "metrics"}
 
 
 def submitted(client: Client, **changes: str) -> CopyRequest:

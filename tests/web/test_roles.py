@@ -17,7 +17,16 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import Account, Budget, CopyRequest, CopyStep, ImageCopy, RequestSet, SeenLeftover
+from amicopy.copies.core.models import (
+    Account,
+    Budget,
+    CopyRequest,
+    CopyStep,
+    Identity,
+    ImageCopy,
+    RequestSet,
+    SeenLeftover,
+)
 from amicopy.copies.core.policy_models import Delegation, FreezeWindow
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.proposal_models import Proposal
@@ -45,6 +54,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "roles.md").read_text()
 Posted = Mapping[str, Any]
 NEW = ("request-new", *(f"request-new-{part}" for part in ("source", "inspection", "messages", "aside", "permissions")))
 PASSWORD = "a-long-password-1"
+AT_A_PROVIDER = ("sign-on", "sign-on-return", "sign-on-ended", "sign-on-link")
 # These change nothing that the history tells.
 SILENT = {
     "sign-in",
@@ -181,6 +191,14 @@ def brought_to(row: CopyRequest, name: str) -> CopyRequest:
     return row
 
 
+def link_of(owner: User) -> Identity:
+    """To a provider, of somebody who has a password besides."""
+    owner.set_password(PASSWORD)
+    owner.save()
+    now = timezone.now()
+    return Identity.objects.create(person=owner, issuer="https://sso.example", subject="x", made_at=now, seen_at=now)
+
+
 def make_delegation(giver: User) -> Delegation:
     now = timezone.now()
     receiver = somebody("receives", "approver")
@@ -216,6 +234,8 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         return [tokens.make(acting(owner), name="nightly", scopes=["read"], days=30)[0].pk], {}
     if name == "second-factor-remove":
         return [second_factors.add_passkey(acting(owner), name="key", credential="x", counter=0).pk], {}
+    if name == "sign-on-unlink":
+        return [link_of(owner).pk], {}
     if name == "recovery-codes":
         second_factors.add_app(acting(User.objects.get(username="person")), name="app", secret=SECRET, code=code())
     if name == "person-factors":
@@ -296,7 +316,7 @@ def target(name: str, owner: User) -> tuple[list[Any], Posted]:
         "password-change": {"new_password1": "another-long-one-2", "new_password2": "another-long-one-2"},
         "delegations": delegation_typed(somebody("receives", "approver").pk),
     }
-    arguments: dict[str, list[Any]] = {"progress-icon": [50], "sign-on": ["none"], "sign-on-return": ["none"]}
+    arguments: dict[str, list[Any]] = {"progress-icon": [50], **{each: ["none"] for each in AT_A_PROVIDER}}
     return arguments.get(name, []), posted.get(name, {})
 
 

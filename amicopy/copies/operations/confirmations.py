@@ -1,7 +1,7 @@
 """Standing for somebody: an administrator, or whoever operates amicopy, confirms what a person was given by another.
 
-What others could have made in their name meanwhile, tokens and access keys, ends with it: the person is confirmed, not
-what somebody else may have kept of the time before.
+What others could have made in their name meanwhile, tokens, access keys and links to providers, ends with it: the
+person is confirmed, not what somebody else may have kept of the time before.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from amicopy.audit.log import lock_chain, record
 from amicopy.copies.core import permissions
 from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.power_models import Grant
-from amicopy.copies.operations import tokens
+from amicopy.copies.operations import sign_on, tokens
 from amicopy.copies.voting import power, second_person
 
 
@@ -69,6 +69,7 @@ def _confirm(user: User, grants: Sequence[Grant], *, actor: Actor) -> None:
     if let_in:
         made = tokens.working().filter(Q(person=user, made_by=None) | Q(made_by=user), created_at__gte=min(let_in))
         tokens.end_all(made, actor=actor)
+        sign_on.end_links(user, since=min(let_in), actor=actor)
     Grant.objects.filter(pk__in=ids).update(confirmed_by_id=actor.id, confirmed_at=timezone.now())
     confirmed = [{"kind": grant.kind, "detail": grant.detail, "given_by": grant.given_by.username} for grant in grants]
     data = {"person": user.username, "person_id": user.pk, "confirmed": confirmed}

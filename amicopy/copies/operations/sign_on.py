@@ -5,15 +5,19 @@ if their groups give them something; not where their address is somebody's alrea
 a second vote. What a provider gives is nobody's making, as what whoever operates amicopy gives: the operator chose the
 provider and wrote the table of groups, and no administrator can change either.
 
+Whoever is here links themselves too, signed in here and there, and unlinks while another way in remains. What they
+unlinked stays known as theirs.
+
 Only roles and teams that stand in the table are touched, and of those, somebody has what their groups give. Where the
 provider says nothing of groups they lose them, and administrators are told.
 """
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -23,7 +27,9 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import lock_chain, record
 from amicopy.copies.core import permissions
+from amicopy.copies.core.identity_models import linked
 from amicopy.copies.core.models import Identity
+from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.roles import ROLES
 from amicopy.copies.operations import people, teams
 from amicopy.notify import outbox
@@ -62,6 +68,8 @@ def arrive(provider: Provider, said: Said, *, address: str) -> User:
         identity = Identity.objects.filter(issuer=provider.issuer, subject=said.subject).first()
         if identity is None:
             identity = _added(provider, said, actor=actor)
+        if identity.unlinked_at is not None:
+            raise Refused("unlinked")
         user = people.locked(identity.person_id)
         if not user.is_active:
             raise Refused("switched-off")
@@ -73,23 +81,85 @@ def arrive(provider: Provider, said: Said, *, address: str) -> User:
 
 
 def identify(user: User, issuer: str, subject: str, *, actor: Actor) -> None:
-    """Links somebody who is here to who they are at a provider, for whoever operates amicopy. Raises ValidationError
-    for a service account, and where either is linked already."""
+    """Links somebody who is here to who they are at a provider, for whoever operates amicopy: also what somebody else
+    unlinked. Raises ValidationError for a service account, and where either is linked already."""
     with transaction.atomic():
         user = people.locked(user.pk)
         if permissions.service_of(user):
             raise ValidationError(f"{user.username} is a service account: nobody signs in as it.")
-        now = timezone.now()
-        identity = Identity(person=user, issuer=issuer, subject=subject, made_at=now, seen_at=now)
-        identity.full_clean()
-        identity.save()
-        record("person.identified", actor=actor, data={**_about(user), "issuer": issuer, "subject": subject})
+        _link(user, issuer, subject, actor=actor)
+
+
+def link(actor: Actor, provider: Provider, subject: str) -> None:
+    """Links the acting person to who they have just shown to be at a provider; nothing where they are already. Raises
+    Refused: `taken` for somebody else's, or what was; `linked-already` for who is linked to another there."""
+    with transaction.atomic():
+        user = people.locked(permissions.person(actor).pk)
+        there = Identity.objects.filter(issuer=provider.issuer, subject=subject).first()
+        if not user.is_active:
+            raise Refused("switched-off")
+        if there is not None and there.person_id != user.pk:
+            raise Refused("taken")
+        if there is not None and there.unlinked_at is None:
+            return
+        if linked().filter(person=user, issuer=provider.issuer).exists():
+            raise Refused("linked-already")
+        _link(user, provider.issuer, subject, actor=actor, own=True)
+
+
+def unlink(actor: Actor, identity_id: int) -> Identity:
+    """Has the acting person sign on by one of theirs no more: what its groups gave ends. Raises NotAllowed while they
+    have no other way in, and Identity.DoesNotExist."""
+    with transaction.atomic():
+        user = people.locked(permissions.person(actor).pk)
+        identity = linked().get(pk=identity_id, person=user)
+        if not other_way_in(user, identity):
+            raise NotAllowed("That is your only way in. You need another first: a password that opens, or a provider.")
+        _unlink(identity, user, actor=actor, why="unlinked")
+    return identity
+
+
+def other_way_in(user: User, identity: Identity) -> bool:
+    """Whether somebody can sign in without this: with a password that opens something, or at another provider."""
+    issuers = [provider.issuer for provider in settings.OIDC_PROVIDERS.values()]
+    others = linked().filter(person=user, issuer__in=issuers).exclude(pk=identity.pk)
+    return (user.has_usable_password() and password_opens(user.username)) or others.exists()
+
+
+def password_opens(name: str) -> bool:
+    """Whether a password of this person's opens anything; no others do while passwords are hidden."""
+    return not settings.PASSWORD_SIGN_IN or name in settings.PASSWORD_SIGN_IN
+
+
+def end_links(user: User, *, since: datetime, actor: Actor) -> None:
+    """Ends what somebody linked themselves from a time on, when others could have done so in their name."""
+    for identity in linked().filter(person=user, own=True, made_at__gte=since):
+        _unlink(identity, user, actor=actor, why="others could have linked it")
+
+
+def _link(user: User, issuer: str, subject: str, *, actor: Actor, own: bool = False) -> None:
+    Identity.objects.filter(issuer=issuer, subject=subject, unlinked_at__isnull=False).delete()
+    now = timezone.now()
+    identity = Identity(person=user, issuer=issuer, subject=subject, made_at=now, seen_at=now, own=own)
+    identity.full_clean()
+    identity.save()
+    record("person.identified", actor=actor, data={**_about(user), "issuer": issuer, "subject": subject})
+
+
+def _unlink(identity: Identity, user: User, *, actor: Actor, why: str) -> None:
+    identity.unlinked_at = timezone.now()
+    identity.save(update_fields=["unlinked_at"])
+    data = {**_about(user), "issuer": identity.issuer, "subject": identity.subject, "why": why}
+    record("person.unlinked", actor=actor, data=data)
+    for provider in settings.OIDC_PROVIDERS.values():
+        if provider.issuer == identity.issuer:
+            _have(user, set(), provider.mapped, actor=actor, why=why)
 
 
 def take_back(provider: Provider, *, days: int, actor: Actor) -> int:
     """Takes what groups gave from everybody whom the provider hasn't vouched for in so many days; returns from how
     many."""
-    over = Identity.objects.filter(issuer=provider.issuer, seen_at__lt=timezone.now() - timedelta(days=days))
+    over = linked().filter(issuer=provider.issuer, seen_at__lt=timezone.now() - timedelta(days=days))
     count = 0
     for person in over.filter(person__groups__name__in=provider.mapped).values_list("person", flat=True).distinct():
         with transaction.atomic():

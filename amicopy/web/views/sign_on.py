@@ -12,27 +12,35 @@ from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.views.decorators.http import require_GET
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.audit.log import record
 from amicopy.client_address import address_of
 from amicopy.copies.operations import sign_on
 from amicopy.notify import sealing
 from amicopy.providers import Missing, Provider
-from amicopy.web import openid, sessions, sign_in_history, sign_on_sessions
+from amicopy.web import openid, sessions, sign_in_history, sign_on_links, sign_on_sessions
 from amicopy.web.actor import actor_of
 from amicopy.web.openid import Arrival, Fault
 from amicopy.web.sign_on_words import words_of
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 COOKIE, COOKIE_SECONDS, LONGEST_NEXT = "sign-on", 600, 1000
-# How the provider is asked: as it likes; without a word to the person; or for their password there.
-HOW: dict[str, dict[str, str]] = {"": {}, "check": {"prompt": "none"}, "again": {"prompt": "login", "max_age": "0"}}
+# How the provider is asked: as it likes; without a word to the person; or for their password there, also to link who
+# gives it to who is signed in here.
+HOW: dict[str, dict[str, str]] = {
+    "": {},
+    "check": {"prompt": "none"},
+    "again": {"prompt": "login", "max_age": "0"},
+    "link": {"prompt": "login", "max_age": "0"},
+}
 # Whose fault it is: the provider's that it can't be reached, or sends what can't be used.
 OF_PROVIDER = frozenset({"unreachable", "nonsense", "issuer", "busy"})
 
@@ -44,6 +52,10 @@ def begin(request: HttpRequest, name: str) -> HttpResponse:
     provider = _provider(name)
     how, to = request.GET.get("how", ""), _own(request, request.GET.get("next", ""))
     how = how if how in HOW and request.user.is_authenticated else ""
+    if how == "link":
+        to = reverse("sign-on-links")
+        if not sign_on_links.wanted(request, provider):
+            return redirect(to)
     back = request.build_absolute_uri(reverse("sign-on-return", args=[name]))
     try:
         url, kept = openid.begin(provider, back, **HOW[how])
@@ -69,16 +81,35 @@ def come_back(request: HttpRequest, name: str) -> HttpResponse:
     provider = _provider(name)
     pending = _pending(request)
     how, to = pending.get("how", ""), pending.get("to", "/")
+    answer: HttpResponse
     try:
         arrival = openid.finish(provider, request, pending.get("kept", {}))
-        user = sign_on.arrive(provider, arrival.said, address=address_of(request))
+        if how == "link":
+            sign_on_links.link(request, provider, arrival.said.subject)
+        else:
+            user = sign_on.arrive(provider, arrival.said, address=address_of(request))
+            _sign_in(request, provider, arrival, user)
+        answer = redirect(to)
     except (Fault, sign_on.Refused) as refused:
         answer = _failed(request, provider, refused.reason, how=how, to=to)
-    else:
-        _sign_in(request, provider, arrival, user)
-        answer = redirect(to)
     answer.delete_cookie(COOKIE, path=reverse("sign-on", args=[name]), samesite="Lax")
     return answer
+
+
+@csrf_exempt  # A provider's server has no session here: what it signed stands for it.
+@require_POST
+@login_not_required
+@never_cache
+def session_ended(request: HttpRequest, name: str) -> HttpResponse:
+    """Ends the sessions here that belong to one that has ended at the provider, which says so by a logout token."""
+    provider = _provider(name)
+    try:
+        sign_on_sessions.end_there(provider, request.POST.get("logout_token", ""), address=address_of(request))
+    except Fault as fault:
+        status = HTTPStatus.BAD_GATEWAY if fault.reason in OF_PROVIDER else HTTPStatus.BAD_REQUEST
+        status = HTTPStatus.SERVICE_UNAVAILABLE if fault.reason == "busy" else status
+        return JsonResponse({"error": "invalid_request", "error_description": fault.reason}, status=status)
+    return HttpResponse()
 
 
 def _sign_in(request: HttpRequest, provider: Provider, arrival: Arrival, user: User) -> None:
@@ -92,7 +123,9 @@ def _sign_in(request: HttpRequest, provider: Provider, arrival: Arrival, user: U
         with transaction.atomic():
             record("person.signed_in", actor=actor_of(request), data={"provider": provider.name})
     request.session[sessions.SHOWN] = _shown(arrival)
-    sign_on_sessions.keep(request, provider, end_session=arrival.end_session, id_token=arrival.id_token)
+    sign_on_sessions.keep(
+        request, provider, end_session=arrival.end_session, id_token=arrival.id_token, sid=arrival.sid
+    )
     if isinstance(arrival.said.groups, Missing) and provider.mapped:
         said = sign_on.WORDS[arrival.said.groups]
         messages.warning(request, f"{provider.label} said nothing of your groups: {said} Administrators are told.")
@@ -125,6 +158,7 @@ def _failed(request: HttpRequest, provider: Provider, reason: str, *, how: str, 
     context = {
         "provider": provider,
         "words": words_of(reason, provider.label),
+        "linking": how == "link",
         "again": f"{reverse('sign-on', args=[provider.name])}?{urlencode({'next': to})}",
     }
     status = HTTPStatus.BAD_GATEWAY if reason in OF_PROVIDER else HTTPStatus.FORBIDDEN
