@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -43,9 +43,10 @@ from amicopy.copies.core.permissions import NotAllowed
 from amicopy.copies.core.policy_models import ApprovalRule, Delegation
 from amicopy.copies.core.power_models import Grant
 from amicopy.copies.core.states import RequestState
+from amicopy.copies.core.team_models import team_groups
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.operations import second_factors, tokens
-from amicopy.copies.requests import request_sets, verbs
+from amicopy.copies.requests import delegation_actions, request_sets, verbs
 from amicopy.copies.requests.vote_withdrawal import withdraw_vote
 from amicopy.notify import mail
 from amicopy.notify.models import Message
@@ -101,6 +102,10 @@ def has_rules(machine: "Attack") -> bool:
 
 def handed_over(machine: "Attack") -> bool:
     return machine.there_is("handed over", Delegation.objects.all())
+
+
+def has_teams(machine: "Attack") -> bool:
+    return machine.there_is("teams", team_groups())
 
 
 def has_services(machine: "Attack") -> bool:
@@ -257,6 +262,14 @@ class Attack(RuleBasedStateMachine):
         until = (timezone.now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
         self.post(who, "delegations", receiver=self.anybody(to).pk, until=until, reason="")
 
+    @precondition(has_teams)
+    @rule(who=any_of, which=any_of)
+    def hands_over_to_a_group(self, who: int, which: int) -> None:
+        """A team, or a role."""
+        groups = [*team_groups(), *Group.objects.filter(name__in=("approver", "administrator")).order_by("pk")]
+        until = (timezone.now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+        self.post(who, "delegations", receiver=f"group-{groups[which % len(groups)].pk}", until=until, reason="")
+
     @precondition(handed_over)
     @rule(who=any_of, which=any_of)
     def takes_back(self, who: int, which: int) -> None:
@@ -308,6 +321,22 @@ class Attack(RuleBasedStateMachine):
     @rule(who=any_of, whom=any_of)
     def confirms(self, who: int, whom: int) -> None:
         self.post(who, "person-confirm", self.anybody(whom).pk)
+
+    @rule(who=any_of, owner=any_of)
+    def makes_a_team(self, who: int, owner: int) -> None:
+        owners = [self.anybody(owner).pk]
+        self.post(who, "teams", name=f"team {team_groups().count()}", description="", owners=owners)
+
+    @precondition(has_teams)
+    @rule(who=any_of, whom=any_of, which=any_of, of_own=st.booleans())
+    def puts_in_a_team(self, who: int, whom: int, which: int, of_own: bool) -> None:
+        user = self.one_of(whom) if of_own else self.anybody(whom)
+        self.post(who, "team-join", self.team(which).pk, username=user.username)
+
+    @precondition(has_teams)
+    @rule(who=any_of, whom=any_of, which=any_of)
+    def takes_out_of_a_team(self, who: int, whom: int, which: int) -> None:
+        self.post(who, "team-leave", self.team(which).pk, person=self.anybody(whom).pk)
 
     @rule(who=any_of, count=st.integers(0, 1), group=st.sampled_from(["approver", "administrator"]))
     def writes_a_rule(self, who: int, count: int, group: str) -> None:
@@ -371,6 +400,15 @@ class Attack(RuleBasedStateMachine):
             if row.decisions.count() > before:
                 self.voted_for.setdefault((row.pk, row.content_hash), set()).add(user.pk)
 
+    @precondition(has_teams)
+    @rule(who=any_of, which=any_of)
+    def somebody_else_hands_over_to_a_team(self, who: int, which: int) -> None:
+        """Whoever is in it then, and gets in after."""
+        others = User.objects.filter(username__in=self.voters).exclude(pk__in=self.browsers).order_by("pk")
+        if others:
+            until, giver = timezone.now() + timedelta(days=2), others[who % len(others)]
+            self.tries(delegation_actions.delegate, acting(giver), receiver=self.team(which), until=until)
+
     @rule()
     def somebody_else_asks(self) -> None:
         rita = User.objects.get(username="rita")
@@ -407,6 +445,10 @@ class Attack(RuleBasedStateMachine):
 
     def service(self, pick: int) -> User:
         found = list(User.objects.filter(service__isnull=False).order_by("pk"))
+        return found[pick % len(found)]
+
+    def team(self, pick: int) -> Group:
+        found = list(team_groups().order_by("pk"))
         return found[pick % len(found)]
 
     def there_is(self, name: str, rows: QuerySet[Any]) -> bool:
