@@ -209,3 +209,22 @@ def test_who_is_asked_reads_source_size_what_sets_it_apart_and_why(
     assert {"code": "public-source", "level": "high", "value": True, "destinations": ["eu-west-1", "eu-central-1"]} in (
         about["facts"]
     )
+
+
+def test_an_approval_alone_in_an_emergency_is_told_to_every_administrator(submit: Submit, mail: MailServer) -> None:
+    somebody("boss", "administrator")
+    somebody("second", "administrator", "auditor")
+    off = somebody("off", "administrator")
+    User.objects.filter(pk=off.pk).update(is_active=False)
+    somebody("auditor", "auditor")
+    glass = somebody("glass", "administrator", "break-glass")
+    request = submit()
+    verbs.break_glass(acting(glass), request.pk, reason="Outage", seen_hash=request.content_hash)
+    told_so = Message.objects.filter(request=request.pk, kind=Kind.EMERGENCY, person__isnull=False)
+    # Whoever did it, too: it may not have been them.
+    assert sorted(told_so.values_list("person__username", flat=True)) == ["boss", "glass", "second"]
+    send_all()
+    for name in ("boss", "glass", "second"):
+        found = [email for email in mail.to(f"{name}@people.example") if "Approved alone by glass" in email["Subject"]]
+        assert len(found) == 1, name
+        assert "Reason: Outage" in found[0].get_content()  # type: ignore[attr-defined]

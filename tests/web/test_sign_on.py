@@ -20,6 +20,7 @@ from pytest_django import Settings
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.models import Identity
 from amicopy.copies.core.power_models import Grant
+from amicopy.notify.models import Message
 from amicopy.web import openid
 from amicopy.web.models import Session
 from amicopy.web.sign_on_words import WORDS
@@ -385,6 +386,29 @@ def test_passwords_are_hidden_and_one_administrator_stays(
     assert not signed_in(client)
     assert client.post("/sign-in/", {"username": "glass", "password": "a-long-password-1"}).status_code == 302
     assert signed_in(client)
+
+
+def test_the_break_glass_administrators_sign_in_is_mailed_to_every_administrator(
+    client: Client, made: OwnProvider, settings: Settings
+) -> None:
+    settings.EMAIL_HOST = "mail.example"
+    for name, role in (("glass", "administrator"), ("boss", "administrator"), ("auditor", "auditor")):
+        person = make_person(name, role)
+        person.email = f"{name}@people.example"
+        person.set_password("a-long-password-1")
+        person.save()
+    typed = {"username": "glass", "password": "a-long-password-1"}
+    # Where passwords are for everybody it is no news; nor is somebody who signs on at the provider.
+    client.post("/sign-in/", typed)
+    sign_on(Client(), made)
+    assert not Message.objects.exists()
+    settings.PASSWORD_SIGN_IN = ["glass"]
+    Client().post("/sign-in/", {**typed, "password": "wrong"})
+    assert not Message.objects.exists()
+    Client().post("/sign-in/", typed)
+    told = Message.objects.select_related("person")
+    assert sorted(message.person.username for message in told if message.person) == ["boss", "glass"]
+    assert {message.subject for message in told} == {"[amicopy] glass signed in with a password"}
 
 
 def test_what_gives_power_asks_at_the_provider_unless_it_asked_just_now(client: Client, made: OwnProvider) -> None:
