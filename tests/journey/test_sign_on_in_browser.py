@@ -89,3 +89,38 @@ def test_whoever_has_no_group_of_ours_is_told_so(windows: Windows) -> None:
     page.get_by_label("Password").fill(window.running.environ["SAMPLE_PASSWORD"])
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+
+
+def test_somebody_who_is_here_links_themselves_and_unlinks(windows: Windows) -> None:
+    window = windows("")
+    # A page of the provider's, whose style sheet is elsewhere; and what is refused on purpose in the end.
+    window.expected += ["cdn.jsdelivr.net", "ERR_", "favicon.ico", "404", "403"]
+    page = window.page
+    page.goto("/sign-in/?password")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(window.running.environ["SAMPLE_PASSWORD"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    page.goto("/settings/")
+    page.get_by_role("link", name="Single sign-on").click()
+    page.get_by_role("button", name="Link with the sample provider").click()
+    assert barriers(page, "/settings/sign-on/") == []
+    page.get_by_role("link", name="Go on to the sample provider").click()
+    page.get_by_role("button", name="provider-auditor", exact=True).first.click()
+    expect(page.get_by_text("You are linked.")).to_be_visible()
+    expect(page.get_by_text("Known there as provider-auditor")).to_be_visible()
+    assert barriers(page, "/settings/sign-on/") == []
+    # By the provider, in another browser: the same person, with what their groups give besides.
+    other = windows("")
+    other.expected += window.expected
+    other.page.goto("/sign-in/")
+    sign_on(other.page, "provider-auditor")
+    other.page.goto("/people/")
+    expect(other.page.get_by_role("row").filter(has_text="admin").filter(has_text="auditor").first).to_be_visible()
+    page.get_by_role("button", name="Unlink the sample provider").click()
+    expect(page.get_by_text("You are unlinked.")).to_be_visible()
+    # What began there is over, and begins no more.
+    other.page.goto("/people/")
+    expect(other.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    sign_on(other.page, "provider-auditor")
+    expect(other.page.get_by_role("heading", name="You unlinked this")).to_be_visible()
