@@ -4,12 +4,14 @@ A claim that is absent says nothing, which isn't the same as an empty one; and E
 of a long list, which says nothing either.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 MOST_GROUPS = 2000
+OBJECT_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Missing(StrEnum):
@@ -49,6 +51,11 @@ class Provider:
     def mapped(self) -> set[str]:
         """Every role and team that any group gives: what signing on touches."""
         return self.given_by(frozenset({*self.roles, *self.teams}))
+
+    def has_no_ids_but(self, groups: frozenset[str]) -> bool:
+        """Whether these groups are object ids, as Entra ID sends them, while the table has names alone."""
+        table = {*self.roles, *self.teams}
+        return bool(groups) and all(map(OBJECT_ID.fullmatch, groups)) and not any(map(OBJECT_ID.fullmatch, table))
 
     def groups(self, claims: Mapping[str, Any]) -> frozenset[str] | Missing:
         """The groups that a person's claims name, or why they name none."""

@@ -24,6 +24,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
+from urllib3.exceptions import HTTPError
 
 from amicopy.copies.operations.sign_on import Said
 from amicopy.providers import Missing, Provider
@@ -208,11 +209,16 @@ class _Session(OAuth2Session):  # type: ignore[misc]  # Authlib has no types
         more |= {"timeout": (CONNECT, BETWEEN), "allow_redirects": False, "stream": True}
         answer = super().request(method, url, **more)
         body = b""
-        for part in answer.iter_content(65_536):
-            body += part
-            if len(body) > LARGEST or time.monotonic() > end:
-                answer.close()
-                raise requests.exceptions.ReadTimeout("The answer has no end.")
+        try:
+            # What is there already, so that an answer that comes a byte at a time ends as well.
+            while part := answer.raw.read1(65_536, decode_content=True):
+                body += part
+                if len(body) > LARGEST or time.monotonic() > end:
+                    raise requests.exceptions.ReadTimeout("The answer has no end.")
+        except HTTPError as error:
+            raise requests.exceptions.ConnectionError(type(error).__name__) from None
+        finally:
+            answer.close()
         answer._content = body
         return answer
 

@@ -73,6 +73,10 @@ WORDS: Mapping[str, Words] = {
         "{} sent a reference in the place of your groups",
         f"Entra ID does so for people in many groups. {_GROUPS}",
     ),
+    "groups-ids": Words(
+        "{} sent ids in the place of your groups’ names",
+        f"Entra ID does so, and the table of groups here has names. {_GROUPS}",
+    ),
     "groups-unreadable": Words("Your groups can’t be read", _GROUPS),
 }
 

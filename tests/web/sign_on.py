@@ -6,10 +6,10 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +57,9 @@ class OwnProvider:
     # What each path answers instead of what it should: its status and body.
     instead: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     token: Callable[["OwnProvider"], str] | None = None
+    # The path whose answer comes a byte at a time, for as long as anybody listens.
+    trickles: str = ""
+    closed: Event = field(default_factory=Event)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -140,6 +143,12 @@ def own_provider() -> Iterator[OwnProvider]:
             status, body = made.answer(urlsplit(self.path).path, form)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            if made.trickles == urlsplit(self.path).path:
+                self.end_headers()
+                with suppress(OSError):
+                    while not made.closed.wait(0.05):
+                        self.wfile.write(b" ")
+                return
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -154,6 +163,7 @@ def own_provider() -> Iterator[OwnProvider]:
     try:
         yield made
     finally:
+        made.closed.set()
         server.shutdown()
         server.server_close()
 

@@ -305,10 +305,11 @@ def test_the_password_is_changed_by_who_shows_who_it_is(ann: User) -> None:
 
 def test_my_account_has_everything_in_one_place(ann: User) -> None:
     client = signed_in_with_app()
-    for address in ("/settings/", "/settings/password/", FACTORS, "/settings/sessions/", "/settings/tokens/"):
+    own = ("password", "second-factors", "sign-on", "sessions", "tokens")
+    for address in ("/settings/", *(f"/settings/{part}/" for part in own)):
         tabs = read(client.get(address)).navigation("My account")
         words = [link.text for link in tabs.links()]
-        assert words == ["Preferences", "Password", "Second factors", "Sessions", "API tokens"]
+        assert words == ["Preferences", "Password", "Second factors", "Single sign-on", "Sessions", "API tokens"]
         assert [link.address for link in tabs.links() if link.attribute("aria-current")] == [address]
 
 

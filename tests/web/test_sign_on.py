@@ -223,6 +223,18 @@ def test_a_provider_that_is_down_or_hangs(
             openid._turns.release()
 
 
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/token", "/jwks"])
+def test_a_provider_that_answers_without_end(
+    client: Client, made: OwnProvider, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """A byte at a time, each soon enough: the whole has an end."""
+    monkeypatch.setattr(openid, "WHOLE", 0.3)
+    made.trickles = path
+    answer = client.get("/sign-on/sample/") if "well-known" in path else sign_on(client, made)
+    assert (answer.status_code, said(answer)) == (502, "unreachable")
+    assert not signed_in(client)
+
+
 def test_an_address_without_https_is_refused_in_production(
     client: Client, made: OwnProvider, settings: Settings
 ) -> None:
@@ -284,6 +296,27 @@ def test_somebody_without_a_group_of_ours_is_not_added(client: Client, made: Own
     made.left_out = {"groups"}
     assert said(sign_on(client, made)) == "groups-absent"
     assert not User.objects.filter(username="ada").exists()
+
+
+def test_object_ids_in_the_place_of_names_are_said_so(client: Client, made: OwnProvider, settings: Settings) -> None:
+    own = "6d3a3c8e-6d8f-4d55-9d5c-0b7a0f5f4f11"
+    made.claims = {"groups": [own, "0b81d5e6-1111-4d55-9d5c-0b7a0f5f4f11"]}
+    assert said(sign_on(client, made)) == "groups-ids"
+    assert not User.objects.filter(username="ada").exists()
+    # Where the table has ids, it is another group; and with the right one it is none.
+    settings.OIDC_PROVIDERS = {"sample": provider(made.issuer, roles={own[:-1] + "2": ("requester",)})}
+    assert said(sign_on(client, made)) == "no-role"
+    settings.OIDC_PROVIDERS = {"sample": provider(made.issuer, roles={own: ("requester",)})}
+    sign_on(client, made)
+    assert roles() == ["requester"]
+
+
+def test_two_people_of_a_provider_with_one_address_are_not_one(client: Client, made: OwnProvider) -> None:
+    sign_on(Client(), made)
+    made.claims = {"sub": "subject-2", "preferred_username": "bob"}
+    assert said(sign_on(client, made)) == "address-taken"
+    assert not signed_in(client)
+    assert [identity.subject for identity in Identity.objects.all()] == ["subject-1"]
 
 
 def test_a_name_that_looks_like_anothers_is_not_taken(client: Client, made: OwnProvider) -> None:

@@ -181,7 +181,7 @@ def _added(provider: Provider, said: Said, *, actor: Actor) -> Identity:
     if isinstance(said.groups, Missing):
         raise Refused(f"groups-{said.groups}")
     if not provider.given_by(said.groups):
-        raise Refused("no-role")
+        raise Refused("groups-ids" if provider.has_no_ids_but(said.groups) else "no-role")
     if said.email and User.objects.filter(email__iexact=said.email).exists():
         raise Refused("address-taken")
     user = _named(provider, said, actor=actor)

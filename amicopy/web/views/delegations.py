@@ -26,14 +26,13 @@ MOST_PAST, MOST_NAMED = 20, 5
 
 @dataclass(frozen=True)
 class Row:
-    """A delegation that counts now. Of one to a group: who could give the vote, the first few by name and how many
-    more; `gone` where the group isn't there any more."""
+    """A delegation that counts now. Of one to a group: who could give the vote, in words; `gone` where the group isn't
+    there any more."""
 
     delegation: Delegation
     may_end: bool
     is_role: bool
-    able: list[User]
-    more: int
+    able: str
     gone: bool
 
 
@@ -74,13 +73,14 @@ def delegations(request: HttpRequest) -> HttpResponse:
 
 def _row(user: User, delegation: Delegation) -> Row:
     group, giver = delegation.group, delegation.giver_id
-    able = list(voters.deciders_in(group).exclude(pk=giver).order_by("username")) if group else []
+    able = voters.deciders_in(group).exclude(pk=giver).order_by("username") if group else User.objects.none()
+    names = list(able.values_list("username", flat=True))
+    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
     return Row(
         delegation=delegation,
         may_end=delegation_actions.may_end(user, delegation),
         is_role=bool(group and group.name in ROLES),
-        able=able[:MOST_NAMED],
-        more=max(0, len(able) - MOST_NAMED),
+        able=", ".join([*names[:MOST_NAMED], *more]),
         gone=delegation.receiver is None and group is None,
     )
 
