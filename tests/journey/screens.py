@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -240,6 +241,7 @@ SCREENS = (
     Screen("password", "requester", "/settings/password/"),
     Screen("second-factors", "requester", "/settings/second-factors/"),
     Screen("second-factor-app", "requester", "/settings/second-factors/app/"),
+    Screen("single-sign-on", "requester", "/settings/sign-on/"),
     Screen("sessions", "requester", "/settings/sessions/"),
     Screen("tokens", "requester", "/settings/tokens/"),
     Screen("api-reference", "requester", "/api/"),
@@ -325,16 +327,25 @@ def stage(running: Running) -> dict[str, int]:
     numbers["set"] = int(path.split("/")[2])
     numbers["service"] = _service(Person(running.url, "admin"))
     numbers["team"] = _team(Person(running.url, "admin"))
+    _handed_over(approver, numbers["team"])
     until(lambda: 'data-progress="4' in requester.get(f"/requests/{numbers['running']}/"))
     until(lambda: "Waiting" in requester.get(f"/requests/{numbers['unreachable']}/"))
     return numbers
 
 
 def _team(admin: Person) -> int:
-    """The number of a team with a member."""
+    """The number of a team with two members, one of whom may decide."""
     path, _ = admin.post("/people/teams/", name="platform", description="Builds the images of the week")
-    admin.post(f"{path}join/", page=admin.get(path), username="requester")
+    for name in ("admin", "requester"):
+        admin.post(f"{path}join/", page=admin.get(path), username=name)
     return int(path.split("/")[3])
+
+
+def _handed_over(approver: Person, team: int) -> None:
+    """A week of the approver's vote, to whoever is in the team."""
+    until = f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%dT%H:%M}"
+    page = approver.get("/delegations/")
+    approver.post("/delegations/", page=page, receiver=f"group-{team}", until=until, reason="On leave this week")
 
 
 def _service(admin: Person) -> int:
