@@ -5,8 +5,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.roles import ROLES
-from amicopy.web.role_words import WORDS
 from tests.copies.conftest import make_person
 from tests.web.conftest import SignedIn
 from tests.web.page import read
@@ -41,14 +39,6 @@ def test_a_newcomer_is_added_sets_a_password_works_and_is_switched_off(signed_in
     boss.post(f"/people/{user.pk}/switch/", {"to": "off"})
     assert newcomer.get("/audit/").status_code == 302
     assert "Switched off" in read(boss.get("/people/")).table("People").row("newcomer").text
-
-
-def test_each_role_is_explained_where_it_is_given(signed_in: SignedIn) -> None:
-    boss, person = signed_in("administrator"), make_person("newcomer", "auditor")
-    assert set(WORDS) == set(ROLES)
-    for address in ("/people/", "/people/many/", f"/people/{person.pk}/"):
-        text = read(boss.get(address)).text
-        assert [role for role in ROLES if WORDS[role] not in text] == [], address
 
 
 def test_a_link_is_mailed_and_not_shown_to_whoever_asks_for_it(signed_in: SignedIn) -> None:
