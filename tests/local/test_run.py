@@ -1,10 +1,12 @@
 """The one-command start: samples, settings that are missing, a port in use."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,6 +15,8 @@ from pytest_django import Settings
 from amicopy.copies.core.models import Account
 from amicopy.local import processes, samples
 from amicopy.web.management.commands import serve
+from tests.ports import free_port
+from tests.web.page import read
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -141,6 +145,41 @@ def test_a_port_in_use_gives_one_clear_line(tmp_path: Path) -> None:
         answer = manage("run", AMICOPY_AWS="sandbox", AMICOPY_VAR_DIR=str(tmp_path), PORT=port)
     assert answer.returncode != 0
     assert answer.stderr.strip() == f"CommandError: Port {port} is in use. Choose another with PORT=8001."
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_it_starts_a_provider_and_offers_it_beside_the_sample_people(tmp_path: Path) -> None:
+    port = next(port for port in iter(free_port, None) if all(map(unused, (port + 10_000, port + 20_000))))
+    log = tmp_path / "said"
+    base = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    environ = {**base, "AMICOPY_AWS": "sandbox", "AMICOPY_VAR_DIR": str(tmp_path / "var"), "PORT": str(port)}
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "run"], cwd=ROOT, env=environ, stdout=said, stderr=said
+        )
+    try:
+        assert processes.wait_for(f"http://127.0.0.1:{port}/healthz", {"run": process}, seconds=300) == ""
+        page = read(fetched(f"http://127.0.0.1:{port}/sign-in/"))
+        assert page.field("password")
+        (way,) = page.links("Sign in with the sample provider")
+        assert "provider-requester" in fetched(f"http://127.0.0.1:{port}{way.address}")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    assert f"Sign in as {', '.join(samples.PEOPLE)}." in log.read_text()
+    assert "sign in with the sample provider" in log.read_text()
+    # All of it ended, the provider too.
+    assert all(map(unused, (port, port + 10_000, port + 20_000)))
+
+
+def unused(port: int) -> bool:
+    return processes.port_is_free("127.0.0.1", port)
+
+
+def fetched(address: str) -> str:
+    with build_opener(HTTPCookieProcessor()).open(address, timeout=30) as answer:
+        return str(answer.read().decode())
 
 
 def test_samples_are_made_once_with_their_roles(db: None) -> None:
