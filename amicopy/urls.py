@@ -49,6 +49,8 @@ from amicopy.web.views import (
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, since programs ask more often than people.
+    path("api/v1/", api_urls),
     path("", dashboard.dashboard, name="dashboard"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-in/second/", second_step.second_sign_in, name="sign-in-second"),
@@ -175,7 +177,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/verify/", audit_actions.verify, name="audit-verify"),
     path("audit/<int:pk>/", audit.event_detail, name="audit-event"),
     path("api/", reference.reference, name="api-reference"),
-    path("api/v1/", api_urls),
     path("", ec2_urls),
 ]
 handler400, handler403, handler404, handler500 = errors.bad_request, errors.not_allowed, errors.not_found, errors.broken

@@ -22,6 +22,11 @@ from amicopy.copies.core.progress import overall
 from amicopy.copies.core.states import OUTCOMES, REQUEST_OPEN, CopyState, Outcome, RequestState
 from amicopy.copies.core.token_models import ApiToken, Scope
 
+# What is read of a request: programs ask often, and each column costs them.
+READ = CopyRequest.objects.select_related("account").only(
+    *("requester", "state", "version", "round", "by_machine", "correlation", "account__account_id")
+)
+
 
 class CopyStatus(BaseModel):
     """How far one copy is."""
@@ -104,7 +109,10 @@ def read_status(
 
 def _find(token: ApiToken, number: int) -> CopyRequest:
     """As `request_queries.find`; a person's own request is found without asking for their permissions."""
-    row = CopyRequest.objects.select_related("account").filter(pk=number if number < BIG else 0).first()
+    try:
+        row = READ.get(pk=number if number < BIG else 0)
+    except CopyRequest.DoesNotExist:
+        row = None
     reached = row is not None and (not token.accounts or row.account.account_id in token.accounts)
     if row is None or not reached or not permissions.may_see(token.person, row):
         raise not_found(f"There is no request #{number} that this token reaches.")

@@ -135,6 +135,8 @@ def create_request(request: TokenRequest, body: NewRequest, response: HttpRespon
     looked = read(request.auth, body)
     row = ask(actor_of(request), body, looked, submission=request.kept.submission if request.kept else None)
     response["Location"] = reverse("api:read_request", args=[row.pk])
+    # Both are at hand: nobody has to look them up for the answer.
+    row.account, row.requester = looked.account, request.auth.person
     return Status(201, RequestWithCopies.of(row))
 
 

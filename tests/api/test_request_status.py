@@ -64,6 +64,9 @@ def test_an_unchanged_status_costs_two_statements_and_has_no_body(program: Progr
         again = caller.get(f"/requests/{row.pk}/status", If_None_Match=first["ETag"])
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
     assert len(asked.captured_queries) == 2
+    # Neither sorts, nor reads what nobody asked for.
+    for query in asked.captured_queries:
+        assert not any(word in query["sql"] for word in ("ORDER BY", "password", "reason", "last_name"))
     verbs.withdraw(acting(make_person("requester", "requester")), row.pk)
     changed = caller.get(f"/requests/{row.pk}/status", If_None_Match=first["ETag"])
     assert (changed.status_code, said(changed)["outcome"]) == (200, "cancelled")
