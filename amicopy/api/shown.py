@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from amicopy.api.steps import StepOut
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
 from amicopy.copies.core.permissions import people_of, service_of
 from amicopy.copies.core.reason_words import words_of
 from amicopy.copies.core.states import CopyState, RequestState
@@ -144,14 +144,42 @@ class RequestOut(BaseModel):
         return cls(**values_of(row))
 
 
-class RequestWithCopies(RequestOut):
-    """A request with the copies of its current round."""
+class DecisionOut(BaseModel):
+    """What one person decided, on the content of one round."""
 
+    round: int
+    kind: Decision.Kind
+    by: str
+    on_behalf_of: str | None = Field(description="Whose vote it is, where that was handed on.")
+    at: datetime
+    reason: str
+
+    @classmethod
+    def of(cls, row: Decision) -> "DecisionOut":
+        return cls(
+            round=row.round,
+            kind=Decision.Kind(row.kind),
+            by=row.decided_by.get_username(),
+            on_behalf_of=row.on_behalf_of.get_username() if row.on_behalf_of else None,
+            at=row.decided_at,
+            reason=row.reason,
+        )
+
+
+class RequestWithCopies(RequestOut):
+    """A request with what was decided on it and the copies of its current round."""
+
+    decisions: list[DecisionOut] = Field(description="The oldest first.")
     copies: list[CopyOut]
 
     @classmethod
     def of(cls, row: CopyRequest) -> "RequestWithCopies":
-        return cls(**values_of(row), copies=copies_of(row.copies_of_round().select_related("account")))
+        decisions = row.decisions.select_related("decided_by", "on_behalf_of")
+        return cls(
+            **values_of(row),
+            decisions=[DecisionOut.of(each) for each in decisions],
+            copies=copies_of(row.copies_of_round().select_related("account")),
+        )
 
 
 class AttemptOut(BaseModel):

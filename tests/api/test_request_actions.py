@@ -169,7 +169,18 @@ def test_rejecting_needs_a_reason(submit: Submit, kind: str, state: str) -> None
     assert answer.status_code == 422
     assert "#/reason" in said(answer)["errors"][0]["pointer"]
     assert caller.post(path, {"kind": kind, "reason": "x" * 4001}, If_Match=match).status_code == 422
-    assert said(caller.post(path, {"kind": kind, "reason": "Which ticket?"}, If_Match=match))["state"] == state
+    decided = said(caller.post(path, {"kind": kind, "reason": "Which ticket?"}, If_Match=match))
+    assert decided["state"] == state
+    # Who asked reads by whom and why, without a look into the history.
+    (decision,) = said(Program(token_of(row.requester, "read")).get(f"/requests/{row.pk}"))["decisions"]
+    assert decision.pop("at")
+    assert decision == {
+        "round": 1,
+        "kind": kind,
+        "by": "approver",
+        "on_behalf_of": None,
+        "reason": "Which ticket?",
+    }
 
 
 def test_nobody_decides_on_what_was_asked_with_a_token_of_theirs(submit: Submit) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from pytest_django import Settings
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from tests.api.conftest import token_of
 from tests.cli.conftest import ASKED, Command, become, filed
-from tests.copies.conftest import approve, make_person
+from tests.copies.conftest import SOURCE, approve, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,6 +79,32 @@ def test_what_people_typed_does_nothing_to_a_terminal(amicopy: Command, row: Cop
     assert "[red]x[/] \ufffd[2J\ufffd :smile:" in out
 
 
+def test_who_decides_reads_what_would_be_called_and_done(amicopy: Command, deciding: Command) -> None:
+    run = amicopy(
+        "request", *ASKED, "--region", "eu-west-1", "--encrypted", "--kms-key-id", "alias/retired",
+        "--destination", "DestinationRegion=us-west-2,KmsKeyId=alias/golden-images,Name=golden-west",
+        "--copy-image-tags", "--launch-permission", "UserIds=222233334444", "--submit-anyway", "It is back on Monday.",
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    first, second = filed().copies.order_by("position")
+    head, _, rest = deciding("show", filed().pk).out.partition("\nEvery copy\n")
+    every, _, rest = rest.partition(f"\nCopy {first.pk}, eu-west-1\n")
+    one, _, other = rest.partition(f"\nCopy {second.pk}, us-west-2\n")
+    assert "requester, with a token" in head
+    assert "Submitted anyway: It is back on Monday.\n  KmsKeyId in eu-west-1: KMS key must be enabled." in head
+    assert dict(text.split() for text in every.splitlines() if text) == {
+        "SourceRegion": "us-east-1",
+        "SourceImageId": SOURCE,
+        "CopyImageTags": "true",
+        "Encrypted": "true",
+    }
+    assert re.search(r"^KmsKeyId +alias/retired$", one, re.M)
+    assert re.search(r"^Name +golden-west$", other, re.M)
+    assert re.search(r"^Tags, snapshot +amicopy:copy=\S+/1$", other, re.M)
+    for each in (one, other):
+        assert 'LaunchPermission {"UserIds": ["222233334444"]} WAITING' in each
+
+
 def test_approving_names_the_content_that_was_read(deciding: Command, row: CopyRequest) -> None:
     other = deciding("approve", row.pk, "--content-hash", "0" * 64)
     assert other.code == 6
@@ -131,6 +158,12 @@ def test_rejecting_and_sending_back_say_why(amicopy: Command, deciding: Command,
     other = CopyRequest.objects.latest("pk")
     rejected = deciding("reject", other.pk, "--content-hash", other.content_hash, "--reason", "Not this one")
     assert (rejected.code, CopyRequest.objects.latest("pk").state) == (0, "REJECTED")
+    # Who asked reads why.
+    assert "Sent back by approver: Which ticket?" in amicopy("show", row.pk).out
+    ended = amicopy("wait", other.pk)
+    assert (ended.code, ended.err) == (4, f"Why: amicopy show {other.pk}\n")
+    shown = amicopy("show", other.pk)
+    assert "Rejected by approver: Not this one" in shown.out
 
 
 def test_nobody_decides_on_their_own(row: CopyRequest, person: User, amicopy: Command) -> None:

@@ -21,6 +21,13 @@ FORM = "amicopy.form"
 
 # States of a step after a copy that is over well; one that was put back was done before.
 DONE_STEPS = {"DONE", "UNDOING", "UNDONE"}
+# What people decided, by the API's kinds.
+DECIDED = {
+    "approve": "Approved",
+    "reject": "Rejected",
+    "request-changes": "Sent back",
+    "break-glass": "Approved in an emergency",
+}
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -78,9 +85,12 @@ def request(row: Mapping[str, Any], form: str) -> None:
             "Request": f"#{row['number']} {row['state']}",
             "Page": row["url"],
             "Account": row["account"],
-            "Asked by": row["requester"],
+            "Asked by": _who(row),
             "Reason": row["reason"],
             "Correlation": row["correlation"],
+            "Webhook": row["webhook"],
+            "More of": f"#{row['continues']}" if row["continues"] else "",
+            "Instead of": f"copy {row['mends']}" if row["mends"] else "",
             "Source": f"{row['SourceImageId']} in {row['SourceRegion']}",
             "Dry run": "yes" if row["dry_run"] else "",
             "Asked at": row["submitted_at"],
@@ -92,29 +102,69 @@ def request(row: Mapping[str, Any], form: str) -> None:
             "Content hash": row["content_hash"],
         }
     )
+    # A server of before has neither these nor steps.
+    for each in row.get("decisions") or []:
+        why = f": {each['reason']}" if each["reason"] else ""
+        click.echo(readable(f"{DECIDED[each['kind']]} by {each['by']}{why}"))
+    _anyway(row.get("submitted_anyway"))
     click.echo()
-    table(("Copy", "Destination", "State", "%", "Image", "Parameters"), map(_copy, row["copies"]))
-    for copy in row["copies"]:
+    columns = ("id", "destination", "state", "progress", "ImageId")
+    table(("Copy", "Destination", "State", "%", "Image"), ([copy[name] for name in columns] for copy in row["copies"]))
+    every = [_members(copy) for copy in row["copies"]]
+    common = {name: value for name, value in every[0].items() if all(each.get(name) == value for each in every)}
+    if len(every) > 1:
+        click.echo("\nEvery copy")
+        facts(common)
+    for copy, own in zip(row["copies"], every, strict=True):
+        click.echo(readable(f"\nCopy {copy['id']}, {copy['destination']}"))
+        facts({name: value for name, value in own.items() if len(every) == 1 or name not in common})
         error, wait = copy["error"], copy["wait"]
         if error:
-            click.echo(f"\nCopy {copy['id']}: {readable(error['code'])}: {readable(error['message'])}")
+            click.echo(readable(f"{error['code']}: {error['message']}"))
         elif wait and wait["words"]:
-            click.echo(f"\nCopy {copy['id']}: {readable(wait['words'])}")
-        _steps(copy)
+            click.echo(readable(wait["words"]))
+        _steps(copy.get("steps") or [])
 
 
-def _steps(copy: Mapping[str, Any]) -> None:
-    """How far the steps after a copy are, and what AWS said of those that failed."""
-    # A server of before has none.
-    steps = copy.get("steps") or []
+def _who(row: Mapping[str, Any]) -> str:
+    """Who asked, and whether with a token."""
+    owners = f", service of {', '.join(row['owners'])}" if row["owners"] else ""
+    return f"{row['requester']}{owners}{', with a token' if row['by_machine'] else ''}"
+
+
+def _anyway(anyway: Mapping[str, Any] | None) -> None:
+    """What was known to be in the way of a request that was submitted all the same; who decides reads it first."""
+    if not anyway:
+        return
+    click.echo(readable(f"\nSubmitted anyway: {anyway['reason']}"))
+    for each in anyway["problems"]:
+        at = f" in {each['destination']}" if each["destination"] else ""
+        click.echo(readable(f"  {each['field']}{at}: {each['message']}"))
+
+
+def _members(copy: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of a call as they are read: text as it is, all else as JSON, tags by what gets them."""
+    found = {}
+    for name, value in copy["parameters"].items():
+        if name == "TagSpecifications":
+            for each in value:
+                tags = ", ".join(f"{tag['Key']}={tag['Value']}" for tag in each["Tags"])
+                found[f"Tags, {each['ResourceType']}"] = tags
+        else:
+            found[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return found
+
+
+def _steps(steps: Sequence[Mapping[str, Any]]) -> None:
+    """What is done after a copy, as approved, how far each is, and what AWS said of those that failed."""
     if not steps:
         return
     done = sum(step["state"] in DONE_STEPS for step in steps)
-    click.echo(f"\nCopy {copy['id']}: {done} of {len(steps)} steps after the copy done")
+    click.echo(f"{done} of {len(steps)} steps after the copy done")
     for step in steps:
-        error = step["error"]
-        said = f": {readable(error['code'])}: {readable(error['message'])}" if error else ""
-        click.echo(f"  {step['code']} {step['state']}{said}")
+        error, wanted = step["error"], json.dumps(step["members"], ensure_ascii=False)
+        said = f": {error['code']}: {error['message']}" if error else ""
+        click.echo(readable(f"  {step['code']} {wanted} {step['state']}{said}"))
 
 
 def requests(rows: Sequence[Mapping[str, Any]], form: str) -> None:
@@ -242,11 +292,6 @@ def status(row: Mapping[str, Any], form: str) -> None:
             for each in row["copies"]
         ),
     )
-
-
-def _copy(copy: Mapping[str, Any]) -> Sequence[Any]:
-    said = json.dumps(copy["parameters"], ensure_ascii=False)
-    return copy["id"], copy["destination"], copy["state"], copy["progress"], copy["ImageId"], said
 
 
 def _duration(seconds: Mapping[str, float] | None) -> str:

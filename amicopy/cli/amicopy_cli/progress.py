@@ -128,5 +128,7 @@ def ended(client: Client, numbers: list[int], *, form: str, bars: bool, **how: A
         if end == Exit.WAITING:
             words = f"The time is over and request #{number} isn't final. It goes on: amicopy wait {number}"
             click.echo(words, err=True)
+        elif end != Exit.DONE:
+            click.echo(f"Why: amicopy show {number}", err=True)
         worst = max(worst, end)
     return worst
