@@ -25,6 +25,7 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[att
 from amicopy.wsgi import application as pages
 
 # isort: split
+from amicopy.api.bodies import MOST_BYTES
 from amicopy.api.problems import Problem
 from amicopy.api.problems import answer as as_problem
 from amicopy.api.problems import unavailable as unavailable_problem
@@ -122,7 +123,7 @@ class Application:
     async def _read(self, scope: Scope, protocol: HTTPProtocol, body: bytearray) -> None:
         """Adds the request's body to `body`. Raises Refused for one that is too long, before any of it is read, and
         for one whose end never came."""
-        length, most = int(scope.headers.get("content-length")), settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        length, most = int(scope.headers.get("content-length")), most_bytes(scope.path)
         if length > most:
             raise Refused(413, "too-large", f"Send at most {most:,} bytes.")
         async for piece in protocol:
@@ -152,6 +153,11 @@ class Application:
             return answer, headers, b"".join(answer)
         finally:
             answer.close()
+
+
+def most_bytes(path: str) -> int:
+    """How long a body may be at an address."""
+    return MOST_BYTES if path.startswith("/api/v1/") else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import cast
 
 from granian.rsgi import Scope
 
-from amicopy.rsgi import environ_of
+from amicopy.api.bodies import MOST_BYTES
+from amicopy.rsgi import environ_of, most_bytes
 
 
 def asked(headers: dict[str, str]) -> Scope:
@@ -35,3 +36,10 @@ def test_a_header_with_an_underscore_passes_for_no_other() -> None:
     environ = environ_of(asked({"x_forwarded_for": "203.0.113.9", "content_type": "text/html"}), b"")
     assert "HTTP_X_FORWARDED_FOR" not in environ
     assert environ["CONTENT_TYPE"] == ""
+
+
+def test_a_body_of_a_program_may_be_as_long_as_the_api_takes() -> None:
+    assert most_bytes("/api/v1/requests") == MOST_BYTES
+    assert most_bytes("/people/many/") > MOST_BYTES
+    # The EC2 endpoint says it itself, as EC2 does.
+    assert most_bytes("/ec2") > MOST_BYTES

@@ -9,6 +9,8 @@ from django.http import JsonResponse
 from pydantic import BaseModel, Field
 
 MEDIA_TYPE = "application/problem+json"
+# As RFC 9110 names them, whatever Python's release does.
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def answer(problem: Problem) -> JsonResponse:
     """The response that says it."""
     content: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(problem.status).phrase,
+        "title": TITLES.get(problem.status) or HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "code": problem.code,
         "detail": problem.detail,

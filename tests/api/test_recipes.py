@@ -14,7 +14,7 @@ from django.db.models import F
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from amicopy.api.problems import ProblemOut
+from amicopy.api.problems import Problem, ProblemOut, answer
 from amicopy.api.request_status import StatusOut
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.requests import cancel_retry, verbs
@@ -160,6 +160,8 @@ def test_the_examples_have_the_shape_of_answers() -> None:
     StatusOut.model_validate(status)
     problem = next(each for each in JSON if "code" in each)
     assert set(problem) == set(ProblemOut.model_fields)
+    said = json.loads(answer(Problem(problem["status"], problem["code"], problem["detail"])).content)
+    assert said["title"] == problem["title"]
 
 
 def test_every_code_of_a_problem_is_listed() -> None:
