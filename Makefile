@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help run test test-all check cli lock docs fuzz chaos soak nightly mutants bench screenshots clean
+.PHONY: help run test test-all check cli lock docs fuzz chaos soak nightly mutants security-faults bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -85,6 +85,9 @@ nightly: $(VENV)/.installed ## what is too long for .ci/run: outages of a minute
 
 mutants: $(VENV)/.installed ## put faults into what carries the promises, each for the tests to catch; MUTANTS="--every 20" for some
 	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+security-faults: $(VENV)/.installed ## put a fault into a copy for each row of SECURITY.md, for its tests to find; FAULTS="--rows 10-20" for some
+	$(BIN)/python -m tests.security_faults $(FAULTS)
 
 bench: $(VENV)/.installed ## measure into docs/benchmarks.md and benchmarks/results.json; TOPICS="audit web" for some
 	$(BIN)/python -m benchmarks $(TOPICS)

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from tests.security_fault_table import FAULTS
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "SECURITY.md").read_text()
 ROWS = [
@@ -11,6 +13,12 @@ ROWS = [
     for line in re.findall(r"^\|.*\|$", PAGE.partition("## Threats")[2], re.M)
     if not re.fullmatch(r"[|\s-]+", line) and "| threat |" not in line
 ]
+NAMED = re.compile(r"`(tests/[\w/]+\.py::test_\w+)`")
+
+
+def named_by_rows() -> list[set[str]]:
+    """The tests that each row names, in the page's order."""
+    return [set(NAMED.findall(row[2])) for row in ROWS]
 
 
 def names_in(path: str) -> set[str]:
@@ -33,6 +41,19 @@ def test_no_threat_stands_there_twice() -> None:
 
 
 def test_every_test_that_is_named_exists() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE)
+    named = [test.split("::") for test in NAMED.findall(PAGE)]
     missing = [f"{path}::{name}" for path, name in named if not (ROOT / path).is_file() or name not in names_in(path)]
     assert missing == []
+
+
+def test_every_test_that_is_named_has_a_fault_to_find() -> None:
+    """`make security-faults` puts each in, and the test has to fail."""
+    found = {test for fault in FAULTS for test in fault.test_names}
+    assert set().union(*named_by_rows()) == found
+
+
+def test_every_fault_can_be_put_in() -> None:
+    for fault in FAULTS:
+        assert (ROOT / fault.file).read_text().count(fault.old) == 1, (fault.file, fault.old)
+        assert fault.new != fault.old
+        assert fault.file.partition("/")[0] != "tests", "a fault is in amicopy"
