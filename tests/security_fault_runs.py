@@ -34,19 +34,24 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if mine and not _begun:
         # What is made once for all tests, such as the database, is made without a fault.
         _begun.append(True)
-        runtestprotocol(item, nextitem=item, log=False)
+        _once(item)
     for number in mine:
         if not any(found(_said[str(number)][name]) for name in names):
             try:
                 with put_in(FAULTS[number]):
-                    _note(str(number), names, runtestprotocol(item, nextitem=item, log=False))
+                    _note(str(number), names, _once(item))
             except ValueError as wrong:
                 _said[str(number)][item.nodeid.partition("[")[0]] = [str(wrong)]
     if not _numbers:
-        _note("", names, runtestprotocol(item, nextitem=item, log=False))
+        _note("", names, _once(item))
     item.session._setupstate.teardown_exact(nextitem)
     Path(os.environ["FAULT_REPORT"]).write_text(json.dumps(_said))
     return True
+
+
+def _once(item: pytest.Item) -> list[pytest.TestReport]:
+    """Runs a test from its beginning to its end; what it shares with others stays."""
+    return runtestprotocol(item, nextitem=item.parent, log=False)  # type: ignore[arg-type]  # any node will do
 
 
 def found(became: list[str]) -> bool:

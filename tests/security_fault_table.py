@@ -1211,10 +1211,9 @@ OUTSIDE = (
 HISTORY = (
     Fault(
         "amicopy/audit/models.py",
-        "    save = delete = _refuse\n",
-        "    delete = _refuse\n",
+        '    raise AppendOnly("Audit events are written by',
+        '    raise ValueError("Audit events are written by',
         (APPEND_ONLY + "test_the_model_refuses",),
-        alone=True,
     ),
     Fault(
         "amicopy/audit/triggers.py",

@@ -267,6 +267,10 @@ REQUESTS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
         lambda rows: edited(rows, 1, partial(other_parameters, in_content=True)),
         "its parameters aren't the ones of event",
     ),
+    "another content under its hash": (
+        lambda rows: edited(rows, 0, lambda row: row["content"].update(plan=[])),
+        "doesn't fit its content hash",
+    ),
     "another reason": (lambda rows: of(rows, 0, reason="Because."), "its reason isn't the one"),
     "a request moved by hand": (lambda rows: of(rows, 1, state="APPROVED"), "no event approved it"),
     "a decision taken out": (lambda rows: of(rows, 0, decisions=[]), "isn't among its decisions"),
