@@ -1222,8 +1222,8 @@ HISTORY = (
     ),
     Fault(
         "docs/audit.md",
-        "GRANT USAGE ON SCHEMA public TO amicopy_app;",
-        "GRANT ALL ON SCHEMA public TO amicopy_app;\nGRANT amicopy_owner TO amicopy_app;",
+        "REVOKE UPDATE, DELETE ON audit_auditevent FROM amicopy_app;\n",
+        "",
         ("tests/audit/test_grants.py::test_amicopys_role_can_undo_nothing",),
         alone=True,
         postgresql=True,
