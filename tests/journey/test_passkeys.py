@@ -36,7 +36,7 @@ def authenticator(window: browsing.Window, *, verified: bool = True) -> None:
         "protocol": "ctap2",
         "transport": "internal",
         "hasResidentKey": True,
-        "hasUserVerification": True,
+        "hasUserVerification": verified,
         "isUserVerified": verified,
         "automaticPresenceSimulation": True,
     }
