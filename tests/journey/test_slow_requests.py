@@ -42,7 +42,7 @@ def sign_in(running: Running, *headers: str, body: bytes = b"") -> bytes:
 def unanswered(connection: socket.socket) -> bool:
     connection.setblocking(False)
     try:
-        connection.recv(1)
+        connection.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return True
     return False
@@ -122,6 +122,7 @@ def test_many_large_bodies_at_once_are_refused_before_they_fill_the_memory(runni
         refused = until(lambda: [each for each in held if not unanswered(each)])
         assert "Dashboard" in requester.get("/")
         assert len(refused) < len(held)
+        assert status(refused[0]) == HTTPStatus.SERVICE_UNAVAILABLE, "and not for being late"
 
 
 def test_an_export_arrives_in_whole(running: Running) -> None:
