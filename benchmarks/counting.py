@@ -56,37 +56,44 @@ def deviations(asked: Iterable[Asked], images: Iterable[Mapping[str, Any]]) -> l
 
 
 AWS_CODES = frozenset(code for codes in KINDS.values() for code in codes)
-# The operations that an event speaks of.
-OPERATIONS = {
-    "copy.copying": {"CopyImage"},
-    "copy.checked": {"CopyImage"},
-    "aws.image_deregistered": {"DeregisterImage"},
-    "aws.snapshot_deleted": {"DeleteSnapshot"},
+# The operation of which an event says that AWS carried it out.
+DONE = {
+    "copy.copying": "CopyImage",
+    "aws.image_deregistered": "DeregisterImage",
+    "aws.snapshot_deleted": "DeleteSnapshot",
+    "aws.image_unprotected": "DisableImageDeregistrationProtection",
 }
+# The others that speak of an answer, whose data may name the operation.
+SPEAK = frozenset({*DONE, "copy.checked", "aws.refused", "aws.answered"})
 
 
 def false_words(said: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str, Any]]) -> list[str]:
     """Every event that says of AWS what AWS never said, in words; `answers` is the sandbox's own log.
 
-    An event names its answer by AWS's request id. What it says was done was carried out, what it says was refused was
-    refused with that code, and to the operation that it speaks of.
+    An event names its answer by AWS's request id; those that SPEAK of one have to. What it says was done was carried
+    out, on that image or snapshot, what it says was refused was refused with that code, and to the operation that it
+    speaks of.
     """
     known = {answer["request_id"]: answer for answer in answers}
     wrong: list[str] = []
     for event in said:
+        name, action, data = f"event {event['id']} {event['action']}", event["action"], event["data"]
         answer = known.get(event["aws_request_id"])
-        name = f"event {event['id']} {event['action']}"
         if answer is None:
-            wrong.append(f"{name}: AWS gave no answer {event['aws_request_id']}")
+            wrong.append(f"{name}: AWS gave no answer {event['aws_request_id']}".rstrip())
             continue
-        wanted = OPERATIONS.get(event["action"])
-        if wanted and answer["action"] not in wanted:
+        wanted = DONE.get(action) or ("CopyImage" if action == "copy.checked" else data.get("operation"))
+        if wanted and answer["action"] != wanted:
             wrong.append(f"{name}: speaks of {answer['action']}")
         # A code of amicopy's own may rest on an answer too: a source that is gone rests on AWS's NotFound.
         if event["error_code"] in AWS_CODES and event["error_code"] != (answer["code"] or event["error_code"]):
             wrong.append(f"{name}: says {event['error_code']}, AWS said {answer['code']}")
-        if wanted and event["action"] != "copy.checked" and not answer["carried_out"]:
+        if action in DONE and not answer["carried_out"]:
             wrong.append(f"{name}: says it was done, AWS said {answer['code'] or answer['status']}")
+        meant = data.get("SnapshotId") or event["image_id"]
+        named = answer["shown"] if action == "copy.copying" else answer["ids"]
+        if action in SPEAK - {"copy.checked"} and meant not in named:
+            wrong.append(f"{name}: says {meant}, AWS's answer was about {', '.join(named) or 'nothing'}")
     return wrong
 
 

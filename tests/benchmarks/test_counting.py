@@ -118,24 +118,39 @@ def test_what_aws_finishes_of_a_copy_that_had_failed_before_it_was_cancelled_is_
 
 
 def event(**changes: object) -> dict[str, object]:
-    return {"id": 7, "action": "copy.copying", "aws_request_id": "r-1", "error_code": "", **changes}
+    said = {"id": 7, "action": "copy.copying", "aws_request_id": "r-1", "error_code": "", "image_id": "ami-1"}
+    return {**said, "data": {}, **changes}
 
 
 def answer(**changes: object) -> dict[str, object]:
     said = {"request_id": "r-1", "action": "CopyImage", "carried_out": True, "code": "", "status": 200}
-    return {**said, **changes}
+    return {**said, "ids": ["ami-1"], "shown": {"ami-1": "pending"}, **changes}
 
 
 def test_words_that_aws_said_are_true() -> None:
     refused = event(action="copy.failed", aws_request_id="r-2", error_code="InvalidRequest")
     said = answer(request_id="r-2", carried_out=False, code="InvalidRequest")
-    assert false_words([event(), refused], [answer(), said]) == []
+    deleted = event(action="aws.snapshot_deleted", aws_request_id="r-3", image_id="", data={"SnapshotId": "snap-1"})
+    gone = answer(request_id="r-3", action="DeleteSnapshot", ids=["snap-1"], shown={})
+    assert false_words([event(), refused, deleted], [answer(), said, gone]) == []
 
 
 @pytest.mark.parametrize(
     ("said", "heard", "words"),
     [
         (event(aws_request_id="r-9"), answer(), "AWS gave no answer r-9"),
+        (event(aws_request_id=""), answer(), "AWS gave no answer"),
+        (event(image_id="ami-2"), answer(ids=["ami-2"]), "says ami-2, AWS's answer was about ami-1"),
+        (
+            event(action="aws.snapshot_deleted", image_id="", data={"SnapshotId": "snap-2"}),
+            answer(action="DeleteSnapshot", ids=["snap-1"]),
+            "says snap-2, AWS's answer was about snap-1",
+        ),
+        (
+            event(action="aws.refused", data={"operation": "DeregisterImage"}, error_code="UnauthorizedOperation"),
+            answer(action="DeleteSnapshot", carried_out=False, code="UnauthorizedOperation"),
+            "speaks of DeleteSnapshot",
+        ),
         (event(action="aws.image_deregistered"), answer(), "speaks of CopyImage"),
         (
             event(action="aws.image_deregistered"),
