@@ -84,6 +84,16 @@ def test_a_copy_of_an_encrypted_source_must_be_encrypted_though_nobody_asked() -
     assert [row["property"] for row in rows if not row["ok"]] == ["Encrypted"]
 
 
+def test_a_copy_to_an_outpost_must_be_encrypted_though_nobody_asked() -> None:
+    parameters = {name: PARAMETERS[name] for name in ("Name", "SourceImageId", "SourceRegion")}
+    for where, wrong in (
+        ({"DestinationOutpostArn": "arn:aws:outposts:eu-west-1:1:outpost/op-1"}, ["Encrypted"]),
+        ({}, []),
+    ):
+        rows = compare({**parameters, **where}, IMAGE, [replace(SNAPSHOT, Encrypted=False)], source=SOURCE)
+        assert [row["property"] for row in rows if not row["ok"]] == wrong
+
+
 def test_tags_of_another_accounts_source_are_not_expected() -> None:
     rows = compare(PARAMETERS, replace(IMAGE, tags=TAGS), [SNAPSHOT], source={**SOURCE, "OwnerId": "9"}, key_arn=KEY)
     assert all(row["ok"] for row in rows)

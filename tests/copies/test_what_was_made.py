@@ -227,7 +227,21 @@ def test_two_images_with_the_mark_stop_for_a_person_until_one_is_gone(
     ec2.deregister_image(account.aws(), region="eu-west-1", image_id=first)
     copy = retried(copy)
     assert (copy.state, copy.ImageId) == ("COPYING", second)
+    assert copy.attempts.get(ImageId=second).number == 3
     assert AuditEvent.objects.filter(copy=copy.pk, action="copy.adopted").get().data["how"] == "found by its mark"
+
+
+def test_two_failed_images_with_the_mark_stop_for_a_person_too(
+    approved: Submit, sandbox: Control, account: Account
+) -> None:
+    copy = failed_at_aws(approved(), sandbox)
+    both = [make_image(copy, "one"), make_image(copy, "two")]
+    for image_id in both:
+        sandbox("resource", ResourceId=image_id, Account=account.account_id, Region="eu-west-1", State="failed")
+    copy = retried(copy)
+    assert (copy.state, copy.error_code) == ("FAILED", "UnclearImage")
+    assert all(image_id in copy.error_message for image_id in both)
+    assert left_at_aws(sandbox) != [], "a person has yet to look at them"
 
 
 def test_a_retry_waits_while_an_earlier_call_without_an_answer_may_still_show_its_image(
@@ -243,11 +257,17 @@ def test_a_retry_waits_while_an_earlier_call_without_an_answer_may_still_show_it
     copy.refresh_from_db()
     copy = retried(copy)
     assert (copy.state, copy.wait_code) == ("STARTING", "looking-for-image")
+    assert (copy.wait_data["AwsCode"], copy.wait_data["AwsMessage"]) == (
+        "ImageMayAppear",
+        "An image of an earlier call may still turn up.",
+    )
     assert len(sandbox("images")) == 1
     sandbox("advance", seconds=301)
     look_again("start_due")
     copy.refresh_from_db()
     assert (copy.state, [copy.ImageId]) == ("COPYING", good_images(sandbox))
+    noted = list(copy.attempts.order_by("number").values_list("ImageId", "in_doubt"))
+    assert noted == [(copy.ImageId, False), ("", False)], "the attempt without an answer made it"
 
 
 def test_a_row_from_a_backup_goes_on_with_what_was_made_since(approved: Submit, sandbox: Control) -> None:
