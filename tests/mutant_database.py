@@ -1,9 +1,14 @@
 """A pytest plugin for `make mutants`: the process that only collects tests, from which one is forked for each mutant,
-makes the database in its memory and starts the sandbox once. The forked ones begin with a copy of all that."""
+makes the database in its memory and starts the sandbox once. The forked ones begin with a copy of all that, and with
+the tests that are likely to catch theirs."""
 
+import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,10 +17,11 @@ from django.test import utils
 
 from amicopy.sandbox.server import start
 
-# How many seconds of the processor the tests of a mutant may take, the quickest first. For noting which test runs what
-# they all run.
+# How many seconds of the processor the tests of a mutant may take. For noting which test runs what they all run.
 _NOTING = os.environ.get("MUTANT_UNDER_TEST") == "stats"
 SECONDS = float("inf") if _NOTING else float(os.environ.get("MUTANT_SECONDS", "60"))
+# Which test caught a mutant of which function, a line each; in the folder that mutmut works in.
+CAUGHT_BY = Path("caught-by.tsv")
 _made: list[str] = []
 _begun = pytest.StashKey[float]()
 
@@ -26,6 +32,42 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if config.option.collectonly and connection.vendor == "sqlite" and not _made:
         _made.append(connection.creation.create_test_db(verbosity=0))
         start().stop()
+
+
+def _mutated() -> tuple[str, str]:
+    """The module and the function of the mutant that this process tries; both empty where it tries none."""
+    module, _, mutant = os.environ.get("MUTANT_UNDER_TEST", "").rpartition(".")
+    return module, mutant.partition("__mutmut_")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First those tests that caught a mutant of the same function or module before, then those whose file imports the
+    module, the quickest first."""
+    module, function = _mutated()
+    if not module:
+        return
+    caught: Counter[str] = Counter()
+    for line in CAUGHT_BY.read_text().splitlines() if CAUGHT_BY.exists() else []:
+        where, what, test = line.split("\t")
+        caught[test] += (1000 if what == function else 1) if where == module else 0
+    took = json.loads(Path("mutmut-stats.json").read_text())["duration_by_test"]
+    own = {item.nodeid for item in items if isinstance(item, pytest.Function) and _imports(item.module, module)}
+    items.sort(key=lambda item: (-caught[item.nodeid], item.nodeid not in own, took.get(item.nodeid, 0.0)))
+
+
+def _imports(tests: ModuleType, module: str) -> bool:
+    return any(
+        (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)) == module
+        for value in vars(tests).values()
+    )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes which test caught the mutant."""
+    module, function = _mutated()
+    if report.failed and module:
+        with CAUGHT_BY.open("a") as noted:
+            noted.write(f"{module}\t{function}\t{report.nodeid}\n")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -4,13 +4,16 @@ a test catches. docs/mutants.md says what came of it. The faults, and which test
     make mutants                                               all of them: hours
     make mutants MUTANTS=amicopy/copies/voting/votes.py        those of a module
     make mutants MUTANTS="--every 20 --seed 3"                 every 20th, from the third on
+    make mutants MUTANTS="--sample 15 --seed 3"                15 of each module, drawn by lot
 
 What a run has found stays in `mutants/`, and the next one leaves out what was caught. `make clean` forgets it.
 """
 
 import argparse
 import fnmatch
+import json
 import os
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -38,8 +41,17 @@ def modules(parts: Sequence[str]) -> list[Path]:
 
 
 def names(path: Path) -> list[str]:
-    """The names of all mutants of a module, in its order."""
+    """The names of all mutants of a module, in its order; making them takes seconds, so those of before are kept."""
+    noted = Path("mutants") / f"{path}.meta"
+    if noted.exists() and noted.stat().st_mtime > path.stat().st_mtime:
+        return list(json.loads(noted.read_text())["exit_code_by_key"])
     return [get_mutant_name(path, name) for name in mutate_file_contents(str(path), path.read_text()).mutant_names]
+
+
+def drawn(found: Sequence[str], most: int, seed: str) -> list[str]:
+    """At most so many of them: the same ones for the same seed, and with a smaller number some of those."""
+    shuffled = random.Random(seed).sample(found, len(found))
+    return shuffled[:most]
 
 
 def statuses(path: Path) -> dict[str, str]:
@@ -62,14 +74,18 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="Faults that a test has to catch.")
     parser.add_argument("parts", nargs="*", metavar="PATH", help="a module or a folder; without any, all")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant of each module")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first one for --every")
+    parser.add_argument("--sample", type=int, default=sys.maxsize, metavar="N", help="only so many of each module")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the first one for --every; the lot for --sample"
+    )
     parser.add_argument("--only", default="*", metavar="PATTERN", help="only names like this: '*x_start__*'")
     parser.add_argument("--processes", type=int, default=2, metavar="N", help="how many are tried at the same time")
-    parser.add_argument("--seconds", type=int, default=60, metavar="N", help="of tests, quickest first")
+    parser.add_argument("--seconds", type=int, default=60, metavar="N", help="of tests, the likeliest first")
     asked = parser.parse_args(arguments)
     paths = modules(asked.parts)
     chosen = {path: names(path)[asked.seed % asked.every :: asked.every] for path in paths}
     chosen = {path: [name for name in found if fnmatch.fnmatch(name, asked.only)] for path, found in chosen.items()}
+    chosen = {path: drawn(found, asked.sample, f"{asked.seed} {path}") for path, found in chosen.items()}
     wanted = [name for path, found in chosen.items() for name in found if name not in known(path)]
     if wanted:
         mutmut = Path(sys.executable).with_name("mutmut")
