@@ -55,6 +55,21 @@ def test_what_a_failed_copy_left_is_found_and_nothing_else(failed: ImageCopy, ac
     assert not leftover_jobs.to_look().exists(), "once a day is enough"
 
 
+def test_an_account_is_looked_at_by_one_worker_at_a_time(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
+
+    def find(accounts: list[Account]) -> tuple[list[object], list[object]]:
+        looks.append(True)
+        if len(looks) == 1:
+            looks.append(leftover_jobs.look())
+        return [], []
+
+    monkeypatch.setattr(leftover_scan, "find", find)
+    assert leftover_jobs.look()
+    assert looks == [True, False]
+    assert not leftover_jobs.to_look().exists()
+
+
 def test_a_leftover_is_removed_with_its_snapshots_and_two_events(
     failed: ImageCopy, account: Account, admin: User
 ) -> None:

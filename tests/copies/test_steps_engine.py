@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
+from amicopy.aws.errors import NotFound
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import SeenLeftover
 from amicopy.copies.core.models import Account, CopyRequest, CopyStep, ImageCopy
@@ -24,6 +25,7 @@ from amicopy.copies.core.steps.table import STEPS
 from amicopy.copies.core.steps.wanted import parse
 from amicopy.copies.engine import leftover_jobs
 from amicopy.copies.engine.steps import alias, claims, images, sharing, template
+from amicopy.copies.engine.steps.actions import Target, image_of
 from amicopy.copies.engine.steps.catalogue import CATALOGUE
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.requests import cancel_retry, step_actions, verbs
@@ -234,6 +236,13 @@ def test_an_image_that_aws_doesnt_show_yet_is_waited_for(there: Start, sandbox: 
     work(4)
     assert set(states(row).values()) == {"DONE"}
     fits(row, sandbox)
+
+
+def test_an_image_that_aws_doesnt_list_is_named(sandbox: Control, account: Account) -> None:
+    """In the words that a step waits with."""
+    target = Target(account.aws(), "us-east-1", "ami-0fedcba9876543210", (), 1, 1, timezone.now(), {})
+    with pytest.raises(NotFound, match=f"AWS doesn't list {target.image_id}"):
+        image_of(target)
 
 
 def test_a_step_that_aws_refuses_leaves_the_copy_there_and_is_retried_alone(

@@ -270,6 +270,27 @@ def test_a_retry_waits_while_an_earlier_call_without_an_answer_may_still_show_it
     assert noted == [(copy.ImageId, False), ("", False)], "the attempt without an answer made it"
 
 
+def test_a_failed_image_of_a_call_without_an_answer_is_what_the_copy_fails_by(
+    approved: Submit, sandbox: Control
+) -> None:
+    """It is gone on with, so that AWS's own words are told, and nothing else is made beside it."""
+    request = approved()
+    sandbox("faults", kind="drop-after", action="CopyImage")
+    copy = started(request)
+    [image] = sandbox("images")
+    where = {"Account": copy.account.account_id, "Region": "eu-west-1"}
+    sandbox("resource", ResourceId=image["ImageId"], State="failed", **where)
+    let_pass(minutes=61)
+    look_again("start_due")
+    copy.refresh_from_db()
+    assert (copy.state, copy.ImageId) == ("COPYING", image["ImageId"])
+    assert copy.attempts.get().ImageId == image["ImageId"]
+    assert AuditEvent.objects.get(copy=copy.pk, action="copy.adopted").data["how"] == "found by its mark"
+    look_again("track_due")
+    copy.refresh_from_db()
+    assert (copy.state, len(sandbox("images"))) == ("FAILED", 1)
+
+
 def test_a_row_from_a_backup_goes_on_with_what_was_made_since(approved: Submit, sandbox: Control) -> None:
     request = approved()
     copy = request.copies.get()
