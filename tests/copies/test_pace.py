@@ -66,6 +66,16 @@ def test_what_somebody_watches_is_looked_at_soon_and_what_waits_for_aws_waits_on
 
 
 @pytest.mark.django_db
+def test_what_began_to_wait_after_it_was_read_waits_on(copying: list[CopyRequest]) -> None:
+    later = timezone.now() + 5 * MINUTE
+    ImageCopy.objects.update(next_step_at=later)
+    read = list(ImageCopy.objects.all())
+    ImageCopy.objects.update(**Reason(Code.THROTTLED).fields)
+    pace.watched(read)
+    assert set(ImageCopy.objects.values_list("next_step_at", flat=True)) == {later}
+
+
+@pytest.mark.django_db
 def test_an_open_page_is_watching(copying: list[CopyRequest], client: Client) -> None:
     ImageCopy.objects.update(next_step_at=timezone.now() + 5 * MINUTE)
     client.force_login(copying[0].requester)
