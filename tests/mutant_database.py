@@ -2,13 +2,11 @@
 makes the database in its memory and starts the sandbox once. The forked ones begin with a copy of all that, and with
 the tests that are likely to catch theirs."""
 
-import json
 import os
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,12 +14,10 @@ from django.db import connection
 from django.test import utils
 
 from amicopy.sandbox.server import start
+from tests.mutant_tests import CAUGHT_BY
 
-# How many seconds of the processor the tests of a mutant may take. For noting which test runs what they all run.
-_NOTING = os.environ.get("MUTANT_UNDER_TEST") == "stats"
-SECONDS = float("inf") if _NOTING else float(os.environ.get("MUTANT_SECONDS", "60"))
-# Which test caught a mutant of which function, a line each; in the folder that mutmut works in.
-CAUGHT_BY = Path("caught-by.tsv")
+# How many seconds of the processor the tests of a mutant may take.
+SECONDS = float(os.environ.get("MUTANT_SECONDS", "60"))
 _made: list[str] = []
 _begun = pytest.StashKey[float]()
 
@@ -41,25 +37,13 @@ def _mutated() -> tuple[str, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First those tests that caught a mutant of the same function or module before, then those whose file imports the
-    module, the quickest first."""
+    """First those tests that caught a mutant of the same function or module before."""
     module, function = _mutated()
-    if not module:
-        return
     caught: Counter[str] = Counter()
-    for line in CAUGHT_BY.read_text().splitlines() if CAUGHT_BY.exists() else []:
+    for line in CAUGHT_BY.read_text().splitlines() if module and CAUGHT_BY.exists() else []:
         where, what, test = line.split("\t")
         caught[test] += (1000 if what == function else 1) if where == module else 0
-    took = json.loads(Path("mutmut-stats.json").read_text())["duration_by_test"]
-    own = {item.nodeid for item in items if isinstance(item, pytest.Function) and _imports(item.module, module)}
-    items.sort(key=lambda item: (-caught[item.nodeid], item.nodeid not in own, took.get(item.nodeid, 0.0)))
-
-
-def _imports(tests: ModuleType, module: str) -> bool:
-    return any(
-        (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)) == module
-        for value in vars(tests).values()
-    )
+    items.sort(key=lambda item: -caught[item.nodeid])
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -71,8 +55,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Notes when the tests begin."""
+    """Notes when the tests begin; a fault that goes round in circles ends when it has taken long enough."""
     session.config.stash[_begun] = time.process_time()
+    if _mutated()[0]:
+        most = int(time.process_time() + 3 * SECONDS) + 10
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,7 +1,7 @@
 """`make mutants`: puts small faults into the code that carries the promises, one at a time, and counts how many of them
-a test catches. docs/mutants.md says what came of it. The faults, and which test runs which function, are mutmut's.
+a test catches. docs/mutants.md says what came of it. The faults, and the processes that try them, are mutmut's.
 
-    make mutants                                               all of them: hours
+    make mutants                                               all of them: days
     make mutants MUTANTS=amicopy/copies/voting/votes.py        those of a module
     make mutants MUTANTS="--every 20 --seed 3"                 every 20th, from the third on
     make mutants MUTANTS="--sample 15 --seed 3"                15 of each module, drawn by lot
@@ -12,22 +12,32 @@ What a run has found stays in `mutants/`, and the next one leaves out what was c
 import argparse
 import fnmatch
 import json
+import logging
 import os
 import random
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout, suppress
+from itertools import zip_longest
 from pathlib import Path
 
+from mutmut.__main__ import create_mutants
 from mutmut.configuration import config
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.file_mutation import mutate_file_contents
+from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.stats import status_by_exit_code
+from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, setup_source_paths
 from mutmut.utils.format_utils import get_mutant_name
+from mutmut.workers.isolation import MutantResult, get_mutant_runner
+
+from tests.mutant_tests import CAUGHT_BY, tests_of
 
 CAUGHT = frozenset({"killed", "timeout"})
 NEEDED = 90
+# What waits for something that never comes is ended after so many times the seconds that tests may take.
+PATIENCE = 20
 
 
 def modules(parts: Sequence[str]) -> list[Path]:
@@ -86,12 +96,76 @@ def main(arguments: Sequence[str]) -> int:
     chosen = {path: names(path)[asked.seed % asked.every :: asked.every] for path in paths}
     chosen = {path: [name for name in found if fnmatch.fnmatch(name, asked.only)] for path, found in chosen.items()}
     chosen = {path: drawn(found, asked.sample, f"{asked.seed} {path}") for path, found in chosen.items()}
-    wanted = [name for path, found in chosen.items() for name in found if name not in known(path)]
-    if wanted:
-        mutmut = Path(sys.executable).with_name("mutmut")
-        command = [str(mutmut), "run", f"--max-children={asked.processes}", *wanted]
-        subprocess.run(command, check=True, env={**os.environ, "MUTANT_SECONDS": str(asked.seconds)})
-    return report(chosen)
+    wanted = {path: [name for name in found if name not in known(path)] for path, found in chosen.items()}
+    os.environ["MUTANT_SECONDS"] = str(asked.seconds)
+    make(asked.processes)
+    with suppress(KeyboardInterrupt):
+        for path, name, result in tried(wanted, processes=asked.processes, seconds=asked.seconds):
+            keep(path, result)
+            print(f"{status_by_exit_code[result.exit_code]}: {name}", flush=True)  # noqa: T201
+    return report(chosen) if sound(paths) else 1
+
+
+def make(processes: int) -> None:
+    """Has mutmut write the modules with their mutants, and everything beside them, into `mutants/`."""
+    set_mutant_under_test("mutant_generation")
+    Path("mutants").mkdir(exist_ok=True)
+    with open(os.devnull, "w") as nothing, redirect_stdout(nothing):
+        copy_src_dir()
+        copy_also_copy_files()
+        setup_source_paths()
+        create_mutants(processes)
+    # From now on the tests of that copy are imported, and not those beside it.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    # The process that tries them collects tests first, after which mutmut's own log can't be written.
+    logging.raiseExceptions = False
+
+
+def tried(wanted: dict[Path, list[str]], *, processes: int, seconds: int) -> Iterator[tuple[Path, str, MutantResult]]:
+    """Tries the mutants, the first of each module, the second of each, and so on: how far it comes is fair to all."""
+    columns = [[(path, name) for name in found] for path, found in wanted.items()]
+    waiting = [one for row in zip_longest(*columns) for one in row if one is not None]
+    config().pytest_add_cli_args_test_selection = sorted({test for path, _ in waiting for test in tests_of(path)})
+    runner = get_mutant_runner(processes)
+    runner.startup()
+    under_way: dict[str, Path] = {}
+
+    def next_result() -> tuple[Path, str, MutantResult]:
+        result = runner.wait_for_result()
+        return under_way.pop(result.mutant_name), result.mutant_name, result
+
+    try:
+        for path, name in waiting:
+            while not runner.has_capacity():
+                yield next_result()
+            under_way[name] = path
+            runner.submit(name, tests_of(path), 2 * PATIENCE * seconds, seconds)
+        runner.signal_work_complete()
+        while runner.pending_count():
+            yield next_result()
+    finally:
+        runner.stop_all_workers()
+        runner.shutdown()
+
+
+def sound(paths: Sequence[Path]) -> bool:
+    """Whether the tests that caught something in these modules pass without a fault; shows the first that doesn't."""
+    noted = Path("mutants") / CAUGHT_BY
+    asked = {".".join(path.with_suffix("").parts) for path in paths}
+    lines = [line.split("\t") for line in noted.read_text().splitlines()] if noted.exists() else []
+    caught_by = sorted({test for module, _, test in lines if module in asked})
+    set_mutant_under_test("")
+    os.environ["MUTANT_SECONDS"] = "inf"
+    return not caught_by or get_mutant_runner(1).run_clean_tests(caught_by) == 0
+
+
+def keep(path: Path, result: MutantResult) -> None:
+    """Stores what became of a mutant, for the next time."""
+    data = SourceFileMutationData(path=path)
+    data.load()
+    data.exit_code_by_key[result.mutant_name] = result.exit_code
+    data.save()
 
 
 def report(chosen: dict[Path, list[str]]) -> int:
