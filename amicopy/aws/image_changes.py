@@ -18,12 +18,29 @@ def attach_watermark(account: AwsAccount, *, region: str, image_id: str, name: s
 
 
 @typed_errors()
+def detach_watermark(account: AwsAccount, *, region: str, image_id: str, key: str, for_request: int) -> str:
+    """Takes a watermark away by its key, `account:name` (API_DetachImageWatermark.html)."""
+    ec2 = client("ec2", account, region, once=True, for_request=for_request)
+    return _request_id(ec2.detach_image_watermark(ImageId=image_id, WatermarkKey=key))
+
+
+@typed_errors()
 def allow_launch(
     account: AwsAccount, *, region: str, image_id: str, add: Sequence[Mapping[str, str]], for_request: int
 ) -> str:
     """Adds launch permissions, each with one member of API_LaunchPermission.html; takes none away."""
     ec2 = client("ec2", account, region, once=True, for_request=for_request)
     answer = ec2.modify_image_attribute(ImageId=image_id, LaunchPermission={"Add": [dict(each) for each in add]})
+    return _request_id(answer)
+
+
+@typed_errors()
+def disallow_launch(
+    account: AwsAccount, *, region: str, image_id: str, remove: Sequence[Mapping[str, str]], for_request: int
+) -> str:
+    """Takes launch permissions away; what isn't there is no error."""
+    ec2 = client("ec2", account, region, once=True, for_request=for_request)
+    answer = ec2.modify_image_attribute(ImageId=image_id, LaunchPermission={"Remove": [dict(each) for each in remove]})
     return _request_id(answer)
 
 
@@ -39,6 +56,13 @@ def deprecate(account: AwsAccount, *, region: str, image_id: str, at: str, for_r
     """Sets when an image is deprecated, to the minute (API_EnableImageDeprecation.html)."""
     ec2 = client("ec2", account, region, once=True, for_request=for_request)
     return _request_id(ec2.enable_image_deprecation(ImageId=image_id, DeprecateAt=at))
+
+
+@typed_errors()
+def undeprecate(account: AwsAccount, *, region: str, image_id: str, for_request: int) -> str:
+    """Takes the date away (API_DisableImageDeprecation.html)."""
+    ec2 = client("ec2", account, region, once=True, for_request=for_request)
+    return _request_id(ec2.disable_image_deprecation(ImageId=image_id))
 
 
 @typed_errors()
@@ -63,6 +87,18 @@ def allow_volumes(
     ec2 = client("ec2", account, region, once=True, for_request=for_request)
     answer = ec2.modify_snapshot_attribute(
         SnapshotId=snapshot_id, CreateVolumePermission={"Add": [{"UserId": each} for each in user_ids]}
+    )
+    return _request_id(answer)
+
+
+@typed_errors()
+def disallow_volumes(
+    account: AwsAccount, *, region: str, snapshot_id: str, user_ids: Sequence[str], for_request: int
+) -> str:
+    """Takes that from accounts again; what isn't there is no error."""
+    ec2 = client("ec2", account, region, once=True, for_request=for_request)
+    answer = ec2.modify_snapshot_attribute(
+        SnapshotId=snapshot_id, CreateVolumePermission={"Remove": [{"UserId": each} for each in user_ids]}
     )
     return _request_id(answer)
 

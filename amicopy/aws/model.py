@@ -28,6 +28,8 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
             "DescribeRegions",
             "DescribeSnapshotAttribute",
             "DescribeSnapshots",
+            "DetachImageWatermark",
+            "DisableImageDeprecation",
             "DisableImageDeregistrationProtection",
             "EnableImageDeprecation",
             "EnableImageDeregistrationProtection",

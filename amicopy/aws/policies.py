@@ -36,6 +36,8 @@ LOOK_FOR_STEPS = (
 )
 CHANGE_OWN = (
     "ec2:AttachImageWatermark",
+    "ec2:DetachImageWatermark",
+    "ec2:DisableImageDeprecation",
     "ec2:DisableImageDeregistrationProtection",
     "ec2:EnableImageDeprecation",
     "ec2:EnableImageDeregistrationProtection",
@@ -116,6 +118,15 @@ def steps(partition: str = "aws", *, mark_key: str, mark_values: str) -> Documen
             [f"arn:{partition}:ec2:*:*:launch-template/*"],
         ),
     )
+
+
+def existing(partition: str = "aws") -> Document:
+    """What workers need besides for steps that are done to AMIs that exist, which don't carry the mark; with `steps`.
+    Without it such requests fail, and nothing else. Nothing in it removes anything. Narrow the ARNs, or add a condition
+    on a tag of yours, to keep amicopy from other AMIs.
+    """
+    images = [f"arn:{partition}:ec2:*::image/*", f"arn:{partition}:ec2:*::snapshot/*"]
+    return _document(_allow("ChangeExisting", CHANGE_OWN, images))
 
 
 def steps_web(partition: str = "aws") -> Document:

@@ -24,6 +24,7 @@ from amicopy.copies.engine import (
     cancellation,
     claims,
     drift,
+    existing_images,
     leases,
     leftover_jobs,
     outside_memory,
@@ -96,6 +97,7 @@ def _work(now: datetime) -> list[tuple[str, QuerySet[Any]]]:
         ("start_due", slots.to_look_at(now)),
         ("track_due", copies.filter(state=CopyState.COPYING)),
         ("cancel_due", copies.filter(state=CopyState.CANCELLING)),
+        ("do_steps", existing_images.to_begin(now)),
         ("do_steps", step_claims.due_steps()),
         ("expire_due", expire.overdue()),
         ("expire_due", expire.to_remind()),
@@ -174,7 +176,11 @@ def cancel_due() -> None:
 @shared_task
 @leases.handed_back_after_an_outage()
 def do_steps() -> None:
-    """Does what follows the copies that are there, one copy after the other."""
+    """Does what follows the copies that are there, one copy after the other; what is for AMIs that exist begins
+    first."""
+    for lease, image in _until_none_is_due(existing_images.claim_next):
+        with leases.moved_meanwhile(lease):
+            existing_images.begin(image, lease=lease, actor=worker("do_steps"))
     for lease, due in _until_none_is_due(step_claims.claim_next):
         step_work.do(due, lease=lease, actor=worker("do_steps"))
 

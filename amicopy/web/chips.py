@@ -8,6 +8,7 @@ from amicopy.copies.voting import fact_evidence, fact_table, fact_words
 
 ICONS: Mapping[str, str] = {
     "submitted-anyway": "fail",
+    "no-copy": "sliders",
     "source-unseen": "warn",
     "public-source": "person",
     "foreign-owner": "person",

@@ -47,6 +47,16 @@ def test_they_allow_every_operation_that_is_called() -> None:
     assert called <= set().union(*map(actions, documents))
 
 
+def test_what_amis_that_exist_need_besides_changes_them_and_removes_nothing() -> None:
+    found = policies.existing("aws-cn")
+    assert actions(found) == set(policies.CHANGE_OWN)
+    assert not [action for action in actions(found) if re.search("Deregister(?!ation)|Delete|Copy|Tags", action)]
+    assert statements(found)["ChangeExisting"]["Resource"] == [
+        "arn:aws-cn:ec2:*::image/*",
+        "arn:aws-cn:ec2:*::snapshot/*",
+    ]
+
+
 def test_a_policy_of_its_own_allows_what_the_steps_after_a_copy_need() -> None:
     needed = {action for step in STEPS for action in step.permissions}
     assert needed <= actions(policies.steps(**MARK)) | actions(policies.worker(**MARK))

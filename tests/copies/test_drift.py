@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db.models import F
+from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import tasks
+from amicopy.copies.core.calls import existing_image
 from amicopy.copies.core.drift import WORDS, Drift
 from amicopy.copies.core.models import CopyRequest, DriftLook, ImageCopy
-from amicopy.copies.requests import step_actions
+from amicopy.copies.core.steps.wanted import parse
+from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.requests import step_actions, verbs
 from tests.conftest import Control
-from tests.copies.conftest import acting, make_call
+from tests.copies.conftest import acting, approve, make_call
 from tests.copies.passing_time import let_pass
 from tests.copies.test_steps_engine import OTHER, WANTED, boto, there, work
 
@@ -116,6 +120,33 @@ def test_an_alias_that_was_put_back_or_went_to_a_later_copy_is_no_drift(
     work()
     assert codes() == []
     assert ImageCopy.objects.order_by("pk")[1].drift == []
+
+
+def test_what_a_later_request_was_approved_for_is_no_drift_of_the_copy(
+    done: CopyRequest, sandbox: Control, requester: User, approver: User
+) -> None:
+    image = done.copies.get().ImageId
+    changes = {
+        "LaunchPermission": {"UserIds": ["444455556666"]},
+        "ImageDeprecation": {"DeprecateAt": "2029-01-31T00:00Z"},
+        "ImageDeregistrationProtection": {"WithCooldown": True},
+    }
+    wanted, _ = parse(changes, now=timezone.now())
+    call = existing_image("eu-west-1", image)
+    kept = snapshot.gather(done.account, [call], until=async_queries.deadline(5), steps=[wanted.of(0)])
+    asked: dict[str, Any] = {"account": done.account, "reason": "x", "calls": [call], "lookups": kept, "steps": wanted}
+    later = approve(approver, verbs.submit(acting(requester), **asked))
+    work(3)
+    assert set(later.copies.get().steps.values_list("state", flat=True)) == {"DONE"}
+    for _ in range(2):
+        assert codes() == []
+    assert [copy.drift for copy in ImageCopy.objects.all()] == [[], []]
+    ec2 = boto(sandbox, "ec2")
+    ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Remove": [{"UserId": "444455556666"}]})
+    ec2.disable_image_deprecation(ImageId=image)
+    assert codes() == []
+    drifted = ImageCopy.objects.get(existing=True).drift
+    assert {each["code"] for each in drifted} == {Drift.PERMISSIONS_LACKING, Drift.DEPRECATION}
 
 
 def test_the_calls_of_a_round_are_bounded_however_many_copies_there_are(there: Start, sandbox: Control) -> None:

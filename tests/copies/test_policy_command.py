@@ -41,6 +41,7 @@ def test_steps_after_a_copy_have_a_policy_of_their_own() -> None:
     marked = {"mark_key": "amicopy:copy", "mark_values": f"{installation_mark()}/*"}
     assert written("steps", "--partition", "aws-cn") == policies.steps("aws-cn", **marked)
     assert written("steps", "--web") == policies.steps_web()
+    assert written("existing", "--partition", "aws-cn") == policies.existing("aws-cn")
 
 
 def test_the_web_server_looks_in_any_partition() -> None:

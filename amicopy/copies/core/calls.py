@@ -1,4 +1,5 @@
-"""One CopyImage call as it will be made: the destination Region and the exact keyword arguments.
+"""One CopyImage call as it will be made: the destination Region and the exact keyword arguments. Or none: an AMI that
+exists, to which only steps are done.
 
 A form, an API client or a clone ends in a list of these; the rules read them, an image copy freezes one, the engine
 sends it. Nothing between adds, drops or renames a member.
@@ -16,12 +17,14 @@ class Call:
     """`parameters` are CopyImage's keyword arguments in AWS's spelling, without `ClientToken`, which belongs to an
     attempt.
 
-    `ClientToken` is the person's own token, or empty when amicopy is to make one.
+    `ClientToken` is the person's own token, or empty when amicopy is to make one. `existing`: nothing is called for.
+    The AMI that `parameters` name, by SourceRegion and SourceImageId alone, is there, and steps are done to it.
     """
 
     DestinationRegion: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     ClientToken: str = ""
+    existing: bool = False
 
     @property
     def dry_run(self) -> bool:
@@ -48,6 +51,11 @@ class Call:
             if self.parameters.get(member):
                 return str(self.parameters[member])
         return self.DestinationRegion
+
+
+def existing_image(region: str, image_id: str) -> Call:
+    """What a request for an AMI that exists has in place of a call."""
+    return Call(region, {"SourceRegion": region, "SourceImageId": image_id}, existing=True)
 
 
 @dataclass(frozen=True)

@@ -69,4 +69,6 @@ def _members(call: Call) -> dict[str, Any]:
         "DestinationRegion": call.DestinationRegion,
         "parameters": dict(call.parameters),
         "ClientToken": call.ClientToken,
+        # So that what was approved for an AMI that exists never becomes a call; calls keep their hashes.
+        **({"existing": True} if call.existing else {}),
     }

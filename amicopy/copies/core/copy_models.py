@@ -13,7 +13,8 @@ from amicopy.copies.core.states import COPY_UNFINISHED, CopyState
 
 
 class ImageCopy(Missable):
-    """One CopyImage call for one destination: its frozen parameters and its life at AWS."""
+    """One CopyImage call for one destination: its frozen parameters and its life at AWS. Or an AMI that exists, to
+    which only the approved steps are done."""
 
     request = models.ForeignKey(CopyRequest, on_delete=models.PROTECT, related_name="copies")
     round = models.PositiveIntegerField(default=1)
@@ -25,6 +26,8 @@ class ImageCopy(Missable):
     Name = models.CharField(max_length=128, blank=True)
     # The exact keyword arguments of the call, without ClientToken. Written once.
     parameters = models.JSONField()
+    # Nothing is called for: the AMI in the parameters is there, and isn't amicopy's to remove. Written once.
+    existing = models.BooleanField(default=False, db_default=False)
     # The value of the mark in them, see `marks`; empty for copies without one.
     mark = models.CharField(max_length=128, blank=True)
     # The steps after the copy that are another here than in the rest of the request, as asked: {code: members}, with
@@ -94,7 +97,8 @@ class ImageCopy(Missable):
             models.CheckConstraint(condition=Q(progress__lte=100), name="copy_progress_in_percent"),
             models.UniqueConstraint(
                 fields=("account", "DestinationRegion", "ImageId"),
-                condition=~Q(ImageId=""),
+                # Steps can be done to an image again and again, which a copy may have made.
+                condition=~Q(ImageId="") & Q(existing=False),
                 name="copy_one_an_image",
             ),
         )
@@ -127,7 +131,7 @@ class ImageCopy(Missable):
 
     def call(self) -> Call:
         """The call as it was approved and as it will be made."""
-        return Call(DestinationRegion=self.DestinationRegion, parameters=self.parameters, ClientToken=self.ClientToken)
+        return Call(self.DestinationRegion, self.parameters, self.ClientToken, existing=self.existing)
 
     @property
     def frozen_mark(self) -> marks.Mark | None:

@@ -56,7 +56,9 @@ def size_of(copy: ImageCopy) -> int:
 
 def _latest(account_pk: int, region: str) -> list[float]:
     rows = (
-        ImageCopy.objects.filter(account_id=account_pk, DestinationRegion=region, state=CopyState.AVAILABLE)
+        ImageCopy.objects.filter(
+            account_id=account_pk, DestinationRegion=region, state=CopyState.AVAILABLE, existing=False
+        )
         .order_by("-pk")
         .only("snapshots", "called_at", "finished_at")[:LATEST]
     )

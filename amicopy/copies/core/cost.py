@@ -229,7 +229,7 @@ def _copy(
     owner = str(source.get("OwnerId") or "")
     region = str(call.parameters.get("SourceRegion") or "")
     about = {"destination": call.destination, "DestinationRegion": call.DestinationRegion}
-    if call.dry_run:
+    if call.dry_run or call.existing:
         return CopyEstimate(
             **about, extent=Extent.NOTHING, bytes=0, transfer=NOTHING, surcharge=NOTHING, storage=NOTHING
         )

@@ -29,6 +29,7 @@ def known_keys(account: Account, calls: Sequence[Call]) -> list[Collection[Keys]
     rows = ImageCopy.objects.filter(
         account=account,
         state=CopyState.AVAILABLE,
+        existing=False,
         # The Region as well: by it the copies are found, however many there are elsewhere.
         DestinationRegion__in={call.DestinationRegion for call in calls},
         destination__in={call.destination for call in calls},

@@ -5,6 +5,50 @@ from collections.abc import Mapping
 from amicopy.aws.causes import Cause
 from amicopy.copies.core.explanation_table import LATE_STEP, NEW_REQUEST, Explanation
 
+_ANEW = "Look at the AMI there, then clone the request and submit it anew: people approve what the AMI is now."
+# Why the steps for an AMI that exists couldn't begin, by code; nothing was changed then.
+OF_IMAGE: Mapping[str, Explanation] = {
+    "SourceChanged": Explanation(
+        "The AMI isn't what was approved",
+        "It has changed since the request was submitted, so amicopy did nothing to it.",
+        _ANEW,
+        retry=False,
+    ),
+    "SourceGone": Explanation(
+        "The AMI is gone",
+        "It was deregistered since the request was submitted.",
+        "Ask for steps for another AMI.",
+        retry=False,
+    ),
+    "SourceUnavailable": Explanation(
+        "The AMI isn't available",
+        "It is disabled, or not finished; AWS takes no changes of it. amicopy did nothing to it.",
+        "Enable it at AWS, then retry; the approval still counts.",
+    ),
+    "NotOwned": Explanation(
+        "The AMI isn't the account's own",
+        "Its owner alone can change an AMI, so amicopy did nothing to it.",
+        "Copy it first, then ask for steps after the copy.",
+        retry=False,
+    ),
+    "RefusedByRules": Explanation(
+        "amicopy's own rules refuse the steps",
+        "The rules have changed since the request was submitted, or what is stored has.",
+        _ANEW,
+        retry=False,
+    ),
+    "NotApproved": Explanation(
+        "This isn't what was approved",
+        "What is stored now differs from what people approved, so amicopy did nothing. Administrators were told.",
+        "Ask an administrator what was changed; the audit history shows what was approved. Then ask again.",
+        retry=False,
+    ),
+}
+OF_IMAGE_UNKNOWN = Explanation(
+    "AWS didn't let amicopy look at the AMI",
+    "Before the first step the AMI is looked at once more, and AWS refused that; its words are below.",
+    "Ask an administrator of the AWS account. Then retry; the approval still counts.",
+)
 # Codes that no AWS has: what amicopy found, or refused, by itself.
 OURS: Mapping[str, Explanation] = {
     "ImageGone": Explanation(

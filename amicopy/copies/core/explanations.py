@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from amicopy.aws.causes import Cause, cause_of
-from amicopy.copies.core.explanation_causes import BOTOCORES, BY_CAUSE, OURS
+from amicopy.copies.core.explanation_causes import BOTOCORES, BY_CAUSE, OF_IMAGE, OF_IMAGE_UNKNOWN, OURS
 from amicopy.copies.core.explanation_table import ADMIN, BY_CODE, LATE_STEP, PLACE, Explanation
 from amicopy.copies.core.models import ImageCopy
 from amicopy.copies.core.parameters import BY_NAME
@@ -63,12 +63,14 @@ def named_action(message: str) -> str:
 
 def is_ours(code: str) -> bool:
     """Whether an error is amicopy's own word, or that of its library before anything was sent: AWS didn't say it."""
-    return code in OURS or code in BOTOCORES
+    return code in OURS or code in OF_IMAGE or code in BOTOCORES
 
 
 def explain(copy: ImageCopy, lookups: Mapping[str, Any] | None = None) -> Explanation:
     """The explanation of a failed copy. `lookups` are those of its request; without them only what was asked for is
     known."""
+    if copy.existing:
+        return OF_IMAGE.get(copy.error_code, OF_IMAGE_UNKNOWN)
     asked = _asked(copy, lookups or {})
     found = _explanation(asked)
     return replace(found, field=_field(found.field, copy))

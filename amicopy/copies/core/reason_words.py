@@ -80,7 +80,7 @@ def _permission(data: Data) -> Words:
     action = data.get("Action") or "the call"
     return Words(
         "A permission is missing",
-        f"AWS doesn't let amicopy do {action}; the copy itself may go on at AWS.",
+        f"AWS doesn't let amicopy do {action}{'' if data.get('existing') else '; the copy itself may go on at AWS'}.",
         f"Allow {action} for the role amicopy acts with. {_AGAIN}",
     )
 

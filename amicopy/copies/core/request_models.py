@@ -61,6 +61,8 @@ class CopyRequest(models.Model):
     SourceImageId = models.CharField(max_length=64)
     Name = models.CharField(max_length=128)
     dry_run = models.BooleanField(default=False)
+    # Nothing is copied: the source is an AMI that exists, and the steps are all of it. Its name is then the AMI's.
+    existing = models.BooleanField(default=False, db_default=False)
     content_hash = models.CharField(max_length=64)
     # How it was made, see `content`.
     hash_version = models.PositiveSmallIntegerField(default=HASH_VERSION)

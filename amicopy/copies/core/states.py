@@ -61,7 +61,8 @@ REQUEST_MOVES: Mapping[str, frozenset[str]] = {
 COPY_MOVES: Mapping[str, frozenset[str]] = {
     C.HELD: frozenset({C.QUEUED, C.CANCELLED}),
     C.QUEUED: frozenset({C.STARTING, C.CANCELLED, C.HELD}),
-    C.STARTING: frozenset({C.COPYING, C.CHECKED, C.FAILED, C.CANCELLING}),
+    # An AMI that exists is there once it was looked at.
+    C.STARTING: frozenset({C.COPYING, C.AVAILABLE, C.CHECKED, C.FAILED, C.CANCELLING}),
     C.COPYING: frozenset({C.AVAILABLE, C.FAILED, C.CANCELLING}),
     C.CANCELLING: frozenset({C.CANCELLED}),
     C.FAILED: frozenset({C.QUEUED}),

@@ -1,5 +1,5 @@
 """From CANCELLING to CANCELLED: what the copy's calls made deregistered, its snapshots removed, and both looked for
-until nothing can turn up any more.
+until nothing can turn up any more. Of an AMI that existed before only the steps are undone.
 
 AWS's word that something is gone counts at once. That it doesn't know something, or lists nothing, counts once that has
 been so for a while: an image can be unknown to every action right after it was made, and become available.
@@ -51,6 +51,10 @@ def cancel(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
     try:
         if not undo.undo(copy, actor=actor):
             wait(copy, Reason(Code.STEP_WORKING), lease=lease, actor=actor, pause=SHOWN_AGAIN)
+            return
+        if copy.existing or not attempts:
+            # Its steps are undone, and the AMI isn't ours: no call of amicopy's made it.
+            _end_steps(copy, lease=lease, actor=actor)
             return
         images, alike = _images(copy, attempts)
         known = [row["SnapshotId"] for row in copy.snapshots]
@@ -133,6 +137,25 @@ def _end(
     slots.freed(copy.account_id, copy.DestinationRegion)
 
 
+def _end_steps(copy: ImageCopy, *, lease: uuid.UUID, actor: Actor) -> None:
+    """Ends what was asked for an AMI that exists, and says which of its steps stay done."""
+    done = copy.steps.filter(state=StepState.DONE).order_by("position").values_list("code", flat=True)
+    move_copy(
+        copy,
+        CopyState.CANCELLED,
+        actor=actor,
+        action="copy.cancelled",
+        lease=lease,
+        data={"steps_that_stay": list(done)},
+        finished_at=timezone.now(),
+        next_step_at=None,
+        **NO_WAIT,
+        **absence.SHOWN,
+        lease_id=None,
+        lease_until=None,
+    )
+
+
 def _keep(copy: ImageCopy, lease: uuid.UUID, **fields: Any) -> None:
     """Writes what AWS answered and since when something is missing; nothing when the lease was lost."""
     ImageCopy.objects.filter(pk=copy.pk, lease_id=lease).update(**fields)
@@ -149,7 +172,10 @@ def _error(copy: ImageCopy, error: errors.AwsError, *, lease: uuid.UUID, actor: 
     if isinstance(error, errors.CredentialsExpired):
         sessions.forget(copy.account.aws())
     known = backoff.wait_for(error)
-    if known is None and _cools_down(copy):
+    if known is None and copy.existing:
+        lacking = backoff.because(Code.PERMISSION, error, existing=True)
+        wait(copy, lacking, lease=lease, actor=actor, pause=timedelta(minutes=5))
+    elif known is None and _cools_down(copy):
         cooling = backoff.because(Code.PROTECTED, error)
         wait(copy, cooling, lease=lease, actor=actor, pause=COOLING_AGAIN)
     elif known is None:

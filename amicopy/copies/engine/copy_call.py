@@ -90,11 +90,27 @@ def start_all(copies: Sequence[ImageCopy], *, lease: uuid.UUID, actor: Actor) ->
     started, latest = Started(), {}
     for attempt in Attempt.objects.filter(copy__in=[copy.pk for copy in copies]).order_by("number"):
         latest[attempt.copy_id] = attempt
-    calls = [Call(copy, latest[copy.pk], acting(copy, actor), lease, _doubt_since(latest[copy.pk])) for copy in copies]
+    _without_token([copy for copy in copies if copy.pk not in latest], started, lease=lease, actor=actor)
+    calls = [
+        Call(copy, latest[copy.pk], acting(copy, actor), lease, _doubt_since(latest[copy.pk]))
+        for copy in copies
+        if copy.pk in latest
+    ]
     together = calls if len(calls) == 1 else [call for call in calls if not call.alone]
     started.aside = [call.copy for call in calls if call not in together]
     _make(together, started)
     return started
+
+
+def _without_token(copies: Sequence[ImageCopy], started: Started, *, lease: uuid.UUID, actor: Actor) -> None:
+    """Fails copies that have no attempt: every one that was approved has, so that these are none."""
+    for copy in copies:
+        error = errors.Rejected("NotApproved", "It isn't what was approved. No ClientToken is stored for it.")
+        try:
+            call_outcomes.starting(copy, lease=lease, actor=actor)
+            call_outcomes.fail(copy, error, lease=lease, actor=actor)
+        except InvalidTransition as moved:
+            started.lost[copy.pk] = moved
 
 
 def _make(calls: Sequence[Call], started: Started) -> None:

@@ -5,7 +5,8 @@ of ten: of these some are looked at in each round, those first that were looked 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -93,38 +94,80 @@ def _look_in(place: DriftLook, *, actor: Actor) -> str:
     account = place.account.aws()
     try:
         images = ec2.describe_images(
-            account, region=place.DestinationRegion, image_ids=[copy.ImageId for copy in copies], disabled=True
+            account,
+            region=place.DestinationRegion,
+            image_ids=list(dict.fromkeys(copy.ImageId for copy in copies)),
+            disabled=True,
         )
     except errors.AwsError as error:
         logger.info("Finished copies in %s can't be looked at: %s", place.DestinationRegion, error)
         return str(error)
-    found: dict[int, list[Row]] = {copy.pk: _of_image(copy, images.get(copy.ImageId)) for copy in copies}
+    others = Others.in_place(place, images)
+    found: dict[int, list[Row]] = {copy.pk: _of_image(copy, images.get(copy.ImageId), others) for copy in copies}
     there = [copy for copy in copies if copy.ImageId in images]
     looked: set[tuple[int, Drift]] = set()
-    said = _permissions(there, found, looked) or _aliases(there, place, found, looked)
+    said = _permissions(there, found, looked, others) or _aliases(there, place, found, looked)
     for copy in copies:
         kept = [each for each in copy.drift if each["code"] in IN_TURN and (copy.pk, each["code"]) not in looked]
         note_drift(copy, found[copy.pk] + kept, at=timezone.now(), actor=actor)
     return said
 
 
-def _of_image(copy: ImageCopy, image: Image | None) -> list[Row]:
+@dataclass
+class Others:
+    """What the steps of all requests did to the images of a place: one that a copy made may have been shared or
+    deprecated by a later request, which was approved as well. `latest` is the step that did a thing last, by image and
+    code; `given` who may launch an image by any of them."""
+
+    latest: dict[tuple[str, str], int] = field(default_factory=dict)
+    given: dict[str, frozenset[sharing.Permission]] = field(default_factory=dict)
+
+    @classmethod
+    def in_place(cls, place: DriftLook, images: Collection[str]) -> "Others":
+        """Those of these images; one statement."""
+        found = cls()
+        copies = {"copy__account": place.account, "copy__DestinationRegion": place.DestinationRegion}
+        steps = CopyStep.objects.filter(**copies, copy__ImageId__in=list(images), attempts__gt=0)
+        for step in steps.exclude(state=StepState.UNDONE).select_related("copy").order_by("called_at", "pk"):
+            image = step.copy.ImageId
+            if step.state == StepState.DONE:
+                found.latest[image, step.code] = step.pk
+            if step.code == table.LAUNCH:
+                found.given[image] = found.given.get(image, frozenset()) | sharing.wanted(step.members)
+        return found
+
+    def overtook(self, step: CopyStep) -> bool:
+        """Whether a later step of another request did the same thing anew."""
+        return self.latest.get((step.copy.ImageId, step.code), step.pk) != step.pk
+
+
+def _of_image(copy: ImageCopy, image: Image | None, others: Others) -> list[Row]:
     """What DescribeImages shows to be another."""
     if image is None or image.State in GONE:
         return _gone(copy, image)
     if copy.missing_since is not None:
         ImageCopy.objects.filter(pk=copy.pk).update(**absence.SHOWN)
     rows = [_row(Drift.DISABLED)] if image.State == "disabled" else []
-    compared = image_verification.compare(copy.parameters, image, None, source=copy.request.source_seen)
+    # Of an AMI that existed before only the steps were approved.
+    compared = (
+        []
+        if copy.existing
+        else image_verification.compare(copy.parameters, image, None, source=copy.request.source_seen)
+    )
     rows += [
         _row(OF_COPY[each["property"]], each["expected"], each["found"])
         for each in compared
         if not each["ok"] and each["property"] in OF_COPY
     ]
-    if image.Public and "all" not in copy.approved_steps.get(table.LAUNCH, {}).get("UserGroups", ()):
+    given = others.given.get(copy.ImageId, frozenset()) | sharing.wanted(copy.approved_steps.get(table.LAUNCH, {}))
+    if image.Public and not copy.existing and ("Group", "all") not in given:
         rows.append(_row(Drift.PUBLIC))
     for step in _done(copy):
-        if step.code in OF_IMAGE and not CATALOGUE[step.code].fits(image, target_of(step)):
+        if (
+            step.code in OF_IMAGE
+            and not others.overtook(step)
+            and not CATALOGUE[step.code].fits(image, target_of(step))
+        ):
             rows.append(_row(OF_IMAGE[step.code], dict(step.members)))
     return rows
 
@@ -138,9 +181,12 @@ def _gone(copy: ImageCopy, image: Image | None) -> list[Row]:
     return [each for each in copy.drift if each["code"] not in IN_TURN]
 
 
-def _permissions(copies: Sequence[ImageCopy], found: dict[int, list[Row]], looked: set[tuple[int, Drift]]) -> str:
+def _permissions(
+    copies: Sequence[ImageCopy], found: dict[int, list[Row]], looked: set[tuple[int, Drift]], others: Others
+) -> str:
     """Compares launch permissions of those copies whose turn it is. Returns why AWS didn't show them."""
-    turn = sorted(copies, key=lambda copy: (copy.permissions_at is not None, copy.permissions_at, copy.pk))
+    shared = [copy for copy in copies if not copy.existing or table.LAUNCH in {step.code for step in _done(copy)}]
+    turn = sorted(shared, key=lambda copy: (copy.permissions_at is not None, copy.permissions_at, copy.pk))
     for copy in turn[:PERMISSIONS]:
         steps = {step.code: step for step in _done(copy)}
         launch = steps.get(table.LAUNCH)
@@ -155,7 +201,9 @@ def _permissions(copies: Sequence[ImageCopy], found: dict[int, list[Row]], looke
         if lacking := sorted(value for _, value in wanted - shown):
             found[copy.pk].append(_row(Drift.PERMISSIONS_LACKING, found=lacking))
         under_way = table.LAUNCH in copy.approved_steps and launch is None
-        if added := sorted(value for _, value in shown - wanted if not under_way):
+        # Whom an AMI that existed before was shared with besides isn't a request's affair.
+        more = frozenset() if copy.existing else shown - wanted - others.given.get(copy.ImageId, frozenset())
+        if added := sorted(value for _, value in more if not under_way):
             found[copy.pk].append(_row(Drift.PERMISSIONS_ADDED, found=added))
         ImageCopy.objects.filter(pk=copy.pk).update(permissions_at=timezone.now())
     return ""

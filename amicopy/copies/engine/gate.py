@@ -11,14 +11,14 @@ from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.voting import approvals
 
 
-def check(copy: ImageCopy, attempt: Attempt) -> None:
-    """Raises Rejected with the code NotApproved unless the copy, with this attempt's ClientToken, is what was
-    approved."""
+def check(copy: ImageCopy, attempt: Attempt | None) -> None:
+    """Raises Rejected with the code NotApproved unless the copy, with this attempt's ClientToken, is what was approved;
+    an AMI that exists has none."""
     for refused in refusals([(copy, attempt)]).values():
         raise refused
 
 
-def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, errors.Rejected]:
+def refusals(calls: Sequence[tuple[ImageCopy, Attempt | None]]) -> dict[int, errors.Rejected]:
     """The same for many at once: what `check` would raise, by the copy's primary key."""
     return {
         pk: errors.Rejected("NotApproved", f"It isn't what was approved. {refused}")

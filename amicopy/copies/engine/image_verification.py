@@ -21,8 +21,11 @@ def compare(
     `key_arn` is the ARN behind the requested KmsKeyId, where it could be looked up; an alias alone can't be compared.
     """
     source = source or {}
-    rows = [_row("Name", parameters["Name"], image.Name)]
-    rows.append(_row("SourceImageId", parameters["SourceImageId"], image.SourceImageId or parameters["SourceImageId"]))
+    rows = []
+    if parameters.get("Name"):
+        rows.append(_row("Name", parameters["Name"], image.Name))
+    if wanted_source := parameters.get("SourceImageId"):
+        rows.append(_row("SourceImageId", wanted_source, image.SourceImageId or wanted_source))
     if parameters.get("Description"):
         rows.append(_row("Description", parameters["Description"], image.Description))
     volumes = source.get("volumes") or []

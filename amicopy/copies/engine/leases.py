@@ -1,5 +1,6 @@
 """Claiming copies: leases on those that are due, which a worker that stops, or loses the database, hands back."""
 
+import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from django.utils import timezone
 
 from amicopy import leases, outages
 from amicopy.copies.core.models import CopyStep, ImageCopy
-from amicopy.copies.lifecycle.transitions import LEASE_ENDED
+from amicopy.copies.lifecycle.transitions import LEASE_ENDED, InvalidTransition
+
+logger = logging.getLogger(__name__)
 
 # A worker that has held a lease for this long makes no further call to AWS under it.
 CALL_WITHIN = leases.LEASE / 2
@@ -67,6 +70,16 @@ def handed_back_after_an_outage() -> Iterator[None]:
             yield
     finally:
         _taken.reset(token)
+
+
+@contextmanager
+def moved_meanwhile(lease_id: uuid.UUID) -> Iterator[None]:
+    """That somebody moved a leased copy is no error: what of it is still under the lease is due again."""
+    try:
+        yield
+    except InvalidTransition as moved:
+        logger.info("%s", moved)
+        hand_back(lease_id, next_step_at=timezone.now())
 
 
 def release(lease_id: uuid.UUID, copies: Sequence[ImageCopy]) -> None:

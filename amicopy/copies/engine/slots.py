@@ -28,7 +28,8 @@ REFUSED = Q(state=CopyState.STARTING, wait_code=Code.NO_SLOT)
 # A copy that only a person can bring on makes nothing meanwhile: it keeps nobody from a slot.
 STUCK = Q(state=CopyState.STARTING, wait_code__in=tuple(NEEDS))
 UNDER_WAY = Q(state__in=COPY_AT_AWS) & ~STUCK
-WATCHED = Q(state=CopyState.QUEUED, parked_at__isnull=True)
+# An AMI that exists needs no slot, see `existing_images`.
+WATCHED = Q(state=CopyState.QUEUED, parked_at__isnull=True, existing=False)
 # A copy that waits: its primary key, its request's, and its place.
 QueuedRow = tuple[int, int, int, str]
 # So many places with room are looked at for one claim, and so many of the copies that wait there.
@@ -73,7 +74,8 @@ def _next_queued(now: datetime, most: int) -> list[int]:
     room = _places_with_room(now) if most else {}
     chosen: list[int] = []
     while room and len(chosen) < most:
-        queue = ImageCopy.objects.filter(within(room), due(now), state=CopyState.QUEUED).exclude(pk__in=chosen)
+        queue = ImageCopy.objects.filter(within(room), due(now), state=CopyState.QUEUED, existing=False)
+        queue = queue.exclude(pk__in=chosen)
         rows = list(queue.order_by("next_step_at", "pk").values_list("pk", "request_id", "account_id", REGION)[:WINDOW])
         begun = _begun(now, {request for _, request, _, _ in rows})
         own: dict[int, list[QueuedRow]] = defaultdict(list)
@@ -226,7 +228,9 @@ def standings(copies: Iterable[ImageCopy]) -> dict[int, Standing]:
     """Where those of these copies stand that wait for a slot, by primary key. Asks nothing when none can be waiting."""
     now = timezone.now()
     waiting = {
-        copy.pk: place_of(copy) for copy in copies if copy.state in COPY_STARTABLE and copy.next_step_at is not None
+        copy.pk: place_of(copy)
+        for copy in copies
+        if copy.state in COPY_STARTABLE and copy.next_step_at is not None and not copy.existing
     }
     if not waiting:
         return {}
@@ -246,7 +250,7 @@ def _queues(now: datetime, places: Collection[Place]) -> dict[Place, list[int]]:
     if not places:
         return {}
     waits = Q(state=CopyState.QUEUED, next_step_at__lte=now) | REFUSED
-    rows = ImageCopy.objects.filter(within(places), waits).order_by("next_step_at", "pk")
+    rows = ImageCopy.objects.filter(within(places), waits, existing=False).order_by("next_step_at", "pk")
     tried: dict[Place, list[int]] = defaultdict(list)
     queued: dict[Place, list[QueuedRow]] = defaultdict(list)
     for pk, request, account_pk, region, state in rows.values_list("pk", "request_id", "account_id", REGION, "state"):

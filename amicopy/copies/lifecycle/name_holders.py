@@ -36,7 +36,7 @@ def candidates(wanted: Iterable[tuple[int, Call]], states: Sequence[str] = ASKED
     """The copies in these states with the name of one of these calls, each with its account's key; one statement."""
     places = Q()
     for account, call in wanted:
-        if not call.dry_run:
+        if not call.dry_run and not call.existing:
             name = call.parameters.get("Name", "")
             places |= Q(account=account, DestinationRegion=call.DestinationRegion, Name=name)
     if not places:
@@ -65,6 +65,7 @@ def holders(
             copy
             for copy in found
             if not call.dry_run
+            and not call.existing
             and copy.request_id != besides
             and copy.account_id == account
             and (copy.DestinationRegion, copy.Name) == (call.DestinationRegion, call.parameters.get("Name"))

@@ -47,6 +47,11 @@ class Story:
         return counts_of([copy.pk for copy in self.copies if copy.approved_steps and copy.state in COPY_DONE])
 
     @property
+    def subject(self) -> str:
+        """What it is about, in a subject."""
+        return self.request.Name if self.request.existing else f"{self.request.Name} to {self.places}"
+
+    @property
     def places(self) -> str:
         return ", ".join(copy.destination for copy in self.copies)
 
@@ -64,7 +69,8 @@ class Story:
     @property
     def facts(self) -> str:
         account = f"{self.request.account.name} ({self.request.account.account_id})"
-        return f"Name: {self.request.Name}\nDestinations: {self.places}\nAccount: {account}"
+        where = "Region" if self.request.existing else "Destinations"
+        return f"Name: {self.request.Name}\n{where}: {self.places}\nAccount: {account}"
 
     @property
     def reason(self) -> str:
@@ -76,8 +82,9 @@ def ask(event: AuditEvent, request: CopyRequest, told: Sequence[Told] | None = N
     """Tells everybody whose vote could bring a submitted request on; nobody when it needs none. `told` is what sets it
     apart, where that is at hand."""
     story = replace(_story(event, request), told=told)
-    first = f"{named(request.requester)} asks for a copy of {request.SourceImageId} in {request.SourceRegion}."
-    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {request.Name} to {story.places}", first)
+    what = "steps for the AMI" if request.existing else "a copy of"
+    first = f"{named(request.requester)} asks for {what} {request.SourceImageId} in {request.SourceRegion}."
+    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {story.subject}", first)
 
 
 def remind(event: AuditEvent, request: CopyRequest) -> None:
@@ -91,11 +98,11 @@ def vote_withdrawn(event: AuditEvent, request: CopyRequest) -> None:
     """Tells the requester that an approval was taken back, and asks those again whose vote could bring the request
     on."""
     story = _story(event, request)
-    then = f"{story.who} took the approval back. Nothing was copied."
+    then = f"{story.who} took the approval back. {_nothing(request)}"
     needed = votes.words(voters.still_needed(request))
     text = f"{then} {story.whose.capitalize()} waits for {needed} again.\n\n{story.facts}"
     _to_requester(story, Kind.DECISION, f"Approval taken back by {event.actor}: {request.Name}", text)
-    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed again: {request.Name} to {story.places}", then)
+    _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed again: {story.subject}", then)
 
 
 def tell(event: AuditEvent, request: CopyRequest) -> None:
@@ -113,7 +120,7 @@ def stuck(event: AuditEvent, copy: ImageCopy, reason: Reason) -> None:
         filter(
             None,
             (
-                f"The copy to {copy.destination} waits. {words.title}: {words.detail}",
+                f"The {_what(copy)} {copy.destination} waits. {words.title}: {words.detail}",
                 f"AWS said: {quoted(str(said))}" if said else "",
                 f"{who_in_words(reason.who)} can help: {words.next_step}",
                 story.facts,
@@ -132,7 +139,7 @@ def tell_of_copy(event: AuditEvent, copy: ImageCopy) -> None:
         return
     story = _story(event, request)
     said = event.data["message"]
-    text = f"amicopy sent nothing to AWS for the copy to {copy.destination}. {said}\n\n{story.facts}"
+    text = f"amicopy sent nothing to AWS for the {_what(copy)} {copy.destination}. {said}\n\n{story.facts}"
     text += "\n\nSomebody or something changed the database. The history says what was approved, by whom and when."
     people = administrators().values_list("pk", flat=True)
     outbox.put(_notice(story, Kind.ALARM, f"Not what was approved: {request.Name}", text), people=people)
@@ -150,7 +157,7 @@ def _decided(story: Story) -> None:
     if event.actor_id in (None, request.requester_id):
         # By a rule that asks nobody, or by submitting again what has its approvals: no news to its requester.
         return
-    said, then = DECISIONS[event.action]
+    said, then = (DECISIONS_OF_STEPS if request.existing else DECISIONS)[event.action]
     text = f"{story.who} {said} {story.whose}. {then}\n\n{story.facts}{story.reason}"
     _to_requester(story, Kind.DECISION, f"{said.capitalize()} by {event.actor}: {request.Name}", text)
     _to_others(story, said)
@@ -169,13 +176,17 @@ def _emergency(story: Story) -> None:
 def _withdrawn(story: Story) -> None:
     """Webhooks hear of it as of any end; its requester did it."""
     _to_others(story, "withdrawn")
-    text = f"{story.who} withdrew the request. Nothing was copied.\n\n{story.facts}"
+    text = f"{story.who} withdrew the request. {_nothing(story.request)}\n\n{story.facts}"
     outbox.put(_notice(story, Kind.ENDED, f"Withdrawn: {story.request.Name}", text))
 
 
 def _ended(story: Story) -> None:
-    said, then = ENDS[story.event.action]
-    if story.event.data.get("steps_failed") and all(copy.state in COPY_DONE for copy in story.copies):
+    said, then = (ENDS_OF_STEPS if story.request.existing else ENDS)[story.event.action]
+    if (
+        not story.request.existing
+        and story.event.data.get("steps_failed")
+        and all(copy.state in COPY_DONE for copy in story.copies)
+    ):
         then = STEPS_FAILED
     then = then.replace("your request", story.whose)
     became = "\n".join(_became(copy, story.steps.get(copy.pk)) for copy in story.copies)
@@ -198,6 +209,20 @@ ENDS: Mapping[str, tuple[str, str]] = {
     "request.partial": ("Partly done", "Some copies of your request didn't work. The others stay."),
     "request.failed": ("Failed", "No copy of your request worked. The page says why and what to do next."),
     "request.cancelled": ("Cancelled", "Nothing more is copied for your request: it is cancelled."),
+    "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
+}
+# The same of steps for an AMI that exists.
+DECISIONS_OF_STEPS: Mapping[str, tuple[str, str]] = {
+    "request.approved": ("approved", "Its steps start by themselves."),
+    "request.break_glass": ("approved in an emergency", "Its steps start by themselves."),
+    "request.rejected": ("rejected", "Nothing was done to the AMI."),
+    "request.changes_requested": ("sent back", "Change it and submit it again."),
+}
+ENDS_OF_STEPS: Mapping[str, tuple[str, str]] = {
+    "request.completed": ("Done", "Every step of your request is done."),
+    "request.partial": ("Partly done", "Not all steps of your request worked; the page says why. The AMI stays."),
+    "request.failed": ("Failed", "No step of your request was done. The page says why and what to do next."),
+    "request.cancelled": ("Cancelled", "Your request is cancelled: its steps are put back, and the AMI stays."),
     "request.expired": ("Expired", "Nobody decided on your request in time. You can renew it with one click."),
 }
 STEPS_FAILED = "Every copy of your request is there. Not all steps after them worked; the page says why."
@@ -262,6 +287,14 @@ def _to_others(story: Story, said: str) -> None:
     text = f"{story.who} {said} the request. There is nothing left for you to do.\n\n{story.facts}"
     notice = _notice(story, Kind.DECIDED, f"Already {said} by {event.actor}: {request.Name}", text)
     outbox.put(notice, people=people - set(done) - {event.actor_id}, webhooks=False)
+
+
+def _what(copy: ImageCopy) -> str:
+    return "AMI in" if copy.existing else "copy to"
+
+
+def _nothing(request: CopyRequest) -> str:
+    return "Nothing was done to the AMI." if request.existing else "Nothing was copied."
 
 
 def _story(event: AuditEvent, request: CopyRequest) -> Story:

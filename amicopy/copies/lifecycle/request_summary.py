@@ -11,6 +11,7 @@ from typing import Any
 from amicopy.copies.core import cost_words
 from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import CopyRequest, ImageCopy
+from amicopy.copies.core.steps.table import in_order
 from amicopy.copies.voting import fact_evidence, fact_table, fact_words
 from amicopy.copies.voting.fact_table import Told
 
@@ -40,6 +41,8 @@ class RequestSummary:
     @property
     def size(self) -> int | None:
         """GiB of all copies, None where nobody saw the source."""
+        if self.request.existing:
+            return None
         volumes = fact_evidence.source_in(self.request.lookups).get("volumes") or ()
         return sum(int(volume["VolumeSize"]) for volume in volumes) * len(self.copies) or None
 
@@ -47,7 +50,7 @@ class RequestSummary:
     def cost(self) -> str:
         """What it would cost, and whose budget it is above; empty for a dry run, and where nothing was estimated."""
         found = Estimate.of(self.request.estimate)
-        if found is None or self.request.dry_run:
+        if found is None or self.request.dry_run or self.request.existing:
             return ""
         over = [each["team"] for each in self.request.estimate.get("budgets") or () if each["over"]]
         above = f" Above the budget of {', '.join(over)}." if over else ""
@@ -57,13 +60,23 @@ class RequestSummary:
     def lines(self) -> list[str]:
         """A line each, as "Size: 40 GiB"; what isn't known is left out."""
         apart = fact_words.in_words([each for each in self.told if each.level or each.code not in OWN_LINES])
+        source = "AMI" if self.request.existing else "Source"
         return [
-            f"Source: {self.request.SourceImageId} in {self.request.SourceRegion}",
+            f"{source}: {self.request.SourceImageId} in {self.request.SourceRegion}",
+            *self._asked,
             *([f"Size: {fact_words.size(self.size)} for all copies"] if self.size else []),
             *([f"Cost: {cost}"] if (cost := self.cost) else []),
             *([f"Look at: {apart}"] if apart else []),
             f"Why: {quoted(self.request.reason)}",
         ]
+
+    @property
+    def _asked(self) -> list[str]:
+        """The steps for an AMI that exists, which are all there is to decide on."""
+        if not self.request.existing:
+            return []
+        codes = {code for copy in self.copies for code in copy.approved_steps}
+        return [f"To be done: {', '.join(step.label for step in in_order(codes))}"]
 
     @property
     def values(self) -> dict[str, Any]:

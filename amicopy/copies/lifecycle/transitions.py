@@ -39,6 +39,21 @@ from amicopy.copies.lifecycle.wakeup import nudge
 LEASE_ENDED: Mapping[str, None] = {"lease_id": None, "lease_until": None}
 
 
+# What happens to an AMI that exists, where it isn't a copy that it happens to.
+OF_IMAGE: Mapping[str, str] = {
+    "copy.queued": "image.queued",
+    "copy.held": "image.held",
+    "copy.held_again": "image.held_again",
+    "copy.starting": "image.starting",
+    "copy.waiting": "image.waiting",
+    "copy.available": "image.found",
+    "copy.failed": "image.failed",
+    "copy.retried": "image.retried",
+    "copy.cancelling": "image.cancelling",
+    "copy.cancelled": "image.cancelled",
+}
+
+
 class InvalidTransition(Exception):
     """Somebody or something was first; the words say what the state is now and are fit to be shown."""
 
@@ -295,8 +310,8 @@ def acting(copy: ImageCopy, actor: Actor) -> Actor:
 
 
 def entry_of(action: str, copy: ImageCopy, *, actor: Actor, **about: Any) -> Entry:
-    """What happened to a copy, which the log says as well once it is stored."""
-    actor = acting(copy, actor)
+    """What happened to a copy, which the log says as well once it is stored; of an AMI that exists by its own name."""
+    actor, action = acting(copy, actor), OF_IMAGE.get(action, action) if copy.existing else action
     transaction.on_commit(partial(step_log.write, action, copy, actor.correlation_id, about), robust=True)
     return Entry(
         action,

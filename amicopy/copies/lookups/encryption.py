@@ -37,6 +37,20 @@ def predict(call: Call, volumes: Sequence[Volume], *, own: bool, defaults: EbsEn
     ]
 
 
+def as_it_is(volumes: Sequence[Volume]) -> list[Prediction]:
+    """What an AMI that exists is encrypted with."""
+    return [
+        Prediction(
+            volume.DeviceName,
+            volume.SnapshotId,
+            volume.Encrypted,
+            volume.KmsKeyId or "",
+            f"encrypted with {volume.KmsKeyId or 'a key that AWS doesn’t name'}" if volume.Encrypted else "unencrypted",
+        )
+        for volume in volumes
+    ]
+
+
 def _outcome(call: Call, volume: Volume, *, own: bool, defaults: EbsEncryption | None) -> tuple[bool | None, str, str]:
     asked, key = call.parameters.get("Encrypted"), str(call.parameters.get("KmsKeyId") or "")
     if key and (asked is True or call.parameters.get("DestinationOutpostArn")):

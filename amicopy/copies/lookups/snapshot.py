@@ -180,6 +180,11 @@ def _kept(
     found = seen if isinstance(seen, source.Source) else None
     if found is not None:
         _keep_source(kept, found, account_id=account.account_id, calls=calls)
+        for call, each, of_steps, own in zip(calls, waits, step_waits, own_steps, strict=True):
+            if call.existing and (key := _key_of(found)):
+                each["key"] = ask(keys.key_question(aws, region=call.DestinationRegion, key_id=key))
+                if policy := step_lookups.policy_question(aws, call, own, key):
+                    of_steps["key_policy"] = ask(policy)
         if closely:
             kept["inspection"] = inspection.kept({name: wait(until) for name, wait in closer.items()})
             for call, each in zip(calls, waits, strict=True):
@@ -202,6 +207,11 @@ def _kept(
             row["steps"] = step_lookups.kept({name: wait(until) for name, wait in of_steps.items()}, own)
         kept["destinations"].append(row)
     return kept
+
+
+def _key_of(found: source.Source) -> str:
+    """The key of an image's snapshots, the first where there are several; empty where there is none."""
+    return next((volume.KmsKeyId for volume in found.image.volumes if volume.Encrypted and volume.KmsKeyId), "")
 
 
 def _offered_question(account: AwsAccount, call: Call, found: source.Source) -> Question[list[str]] | None:
@@ -277,14 +287,18 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
     if isinstance(defaults, EbsEncryption):
         row["encrypts_by_default"], row["default_key"] = defaults.by_default, defaults.KmsKeyId
     if found is not None:
-        predictions = encryption.predict(
-            call,
-            found.image.volumes,
-            own=found.image.OwnerId == account.account_id,
-            defaults=defaults if isinstance(defaults, EbsEncryption) else None,
+        predictions = (
+            encryption.as_it_is(found.image.volumes)
+            if call.existing
+            else encryption.predict(
+                call,
+                found.image.volumes,
+                own=found.image.OwnerId == account.account_id,
+                defaults=defaults if isinstance(defaults, EbsEncryption) else None,
+            )
         )
         row["encryption"] = [cast("KeptPrediction", asdict(each)) for each in predictions]
-        pace = copy_speed.pace_of(account.pk, call.DestinationRegion)
+        pace = None if call.existing else copy_speed.pace_of(account.pk, call.DestinationRegion)
         if pace is not None:
             row["usual_seconds"] = pace.middle * found.size
     if isinstance(checked := answers.get("key"), keys.KeyCheck):

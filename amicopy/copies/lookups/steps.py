@@ -56,10 +56,15 @@ def questions(account: AwsAccount, call: Call, steps: Mapping[str, Members]) -> 
         asked["public"] = Question(
             "public-sharing", account, (region,), lambda: image_changes.public_sharing(account, region=region)
         )
-    key, accounts = str(call.parameters.get("KmsKeyId") or ""), _accounts(steps)
-    if key and accounts and "alias/aws/" not in key:
-        asked["key_policy"] = _policy_question(account, region, key)
+    if policy := policy_question(account, call, steps, str(call.parameters.get("KmsKeyId") or "")):
+        asked["key_policy"] = policy
     return asked
+
+
+def policy_question(account: AwsAccount, call: Call, steps: Mapping[str, Members], key: str) -> Question[str] | None:
+    """The question whom the policy of a key admits, where anybody gets what it encrypts."""
+    wanted = key and _accounts(steps) and "alias/aws/" not in key
+    return _policy_question(account, call.DestinationRegion, key) if wanted else None
 
 
 def kept(answers: Mapping[str, Any], steps: Mapping[str, Members]) -> KeptSteps:

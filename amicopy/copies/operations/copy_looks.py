@@ -68,7 +68,8 @@ def _seen(copy: ImageCopy) -> dict[str, Any]:
     except errors.Denied:
         snapshots = None
     verification = image_verification.compare(
-        copy.parameters,
+        # Nothing was asked of an AMI that existed before, but that it is the one that was seen.
+        {} if copy.existing else copy.parameters,
         image,
         snapshots,
         source=copy.request.source_seen,

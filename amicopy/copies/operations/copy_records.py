@@ -100,6 +100,8 @@ def record_of(
         "DestinationRegion": copy.DestinationRegion,
         "account": request.account.account_id,
         "state": copy.state,
+        # Nothing was copied: all that was done are the steps, which the events tell of.
+        **({"existing": True} if copy.existing else {}),
         "asked": {
             "by": request.requester.get_username(),
             "at": _stamp(request.submitted_at),

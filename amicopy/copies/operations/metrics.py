@@ -122,7 +122,7 @@ def _copies() -> Iterator[Metric]:
         TO_CALL,
         called,
     )
-    done = rows.filter(state=CopyState.AVAILABLE, finished_at__gte=since, queued_at__isnull=False)
+    done = rows.filter(state=CopyState.AVAILABLE, existing=False, finished_at__gte=since, queued_at__isnull=False)
     yield histogram(
         "amicopy_approval_to_available_seconds",
         "From a copy's approval, or its time, to its image, of images of the last 24 hours.",

@@ -23,7 +23,8 @@ def cancel(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Ima
     """Cancels one copy of an approved request, or all that aren't over; returns those it cancelled.
 
     Free before the call; after it, a worker deregisters the image and removes its snapshots. A copy that is there can
-    be cancelled while the steps after it aren't all done: what they did is undone first. Raises NotAllowed, and
+    be cancelled while the steps after it aren't all done: what they did is undone first. Of an AMI that existed before
+    that is all. Raises NotAllowed, and
     InvalidTransition when nothing is left to cancel.
     """
     with transaction.atomic():
@@ -71,13 +72,14 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
             move_request(request, RequestState.APPROVED, actor=actor, action="request.retried")
         now = timezone.now()
         for copy in copies:
-            attempt = new_attempt(copy)
+            # What makes no call needs no token.
+            token = {} if copy.existing else new_attempt(copy).as_dict()
             move_copy(
                 copy,
                 CopyState.QUEUED,
                 actor=actor,
                 action="copy.retried",
-                data={**attempt.as_dict(), "replaces": copy.ImageId, "failed_with": copy.error_code},
+                data={**token, "replaces": copy.ImageId, "failed_with": copy.error_code},
                 queued_at=now,
                 next_step_at=now,
                 called_at=None,
@@ -92,7 +94,7 @@ def retry(actor: Actor, number: int, *, copy_id: int | None = None) -> list[Imag
                 error_message="",
                 error_request_id="",
             )
-        nudge("start_due")
+        nudge("do_steps" if request.existing else "start_due")
     return copies
 
 

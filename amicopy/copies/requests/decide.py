@@ -202,13 +202,16 @@ def _queue(request: CopyRequest, copies: Sequence[ImageCopy], *, actor: Actor) -
             CopyState.QUEUED,
             actor=actor,
             action="copy.queued",
-            data={**tokens[copy.pk], **(hold.as_dict() if hold else {})},
+            data={**tokens.get(copy.pk, {}), **(hold.as_dict() if hold else {})},
             locked=request,
             queued_at=now,
             parked_at=None,
             next_step_at=hold.look_at if hold else now,
             **(hold.reason.fields if hold else NO_WAIT),
         )
+    if request.existing:
+        nudge("do_steps")
+        return
     actual_cost.begin(request, copies, at=now)
     nudge("start_due")
 

@@ -19,7 +19,8 @@ OVER = frozenset({RequestState.COMPLETED, RequestState.PARTIAL, RequestState.FAI
 
 def may_continue(user: User, request: CopyRequest) -> bool:
     """Whether the person may add destinations to this request, which they see."""
-    return permissions.may_submit(user) and request.state in OVER and not request.dry_run
+    copied = not request.dry_run and not request.existing
+    return permissions.may_submit(user) and request.state in OVER and copied
 
 
 def original_of(user: User, number: int) -> CopyRequest:
@@ -43,7 +44,8 @@ def failed_copy(user: User, number: int | None) -> ImageCopy | None:
     """The copy of this number, with its request, if it failed in a request that the person sees."""
     visible = CopyRequest.objects.visible_to(user)
     rows = ImageCopy.objects.select_related("request", "request__account")
-    return rows.filter(pk=number, state=CopyState.FAILED, request__in=visible).first() if number else None
+    failed = rows.filter(state=CopyState.FAILED, existing=False, request__in=visible)
+    return failed.filter(pk=number).first() if number else None
 
 
 def to_mend(user: User, number: int) -> ImageCopy:

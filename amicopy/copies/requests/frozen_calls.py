@@ -25,7 +25,8 @@ def store_calls(request: CopyRequest, handed_in: Submission) -> None:
             account=request.account,
             DestinationRegion=call.DestinationRegion,
             destination=call.destination,
-            Name=str(call.parameters["Name"]),
+            Name=call.name,
+            existing=call.existing,
             parameters=dict(call.parameters),
             mark=mark if marks.found_in(call.parameters, mark) else "",
             ClientToken=call.ClientToken,
@@ -38,7 +39,7 @@ def store_calls(request: CopyRequest, handed_in: Submission) -> None:
             zip(calls, keys, values, handed_in.approved_steps, strict=True)
         )
     )
-    Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies)
+    Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies if not copy.existing)
     request_words.store(request, calls)
 
 

@@ -57,6 +57,19 @@ class Submission:
         return frozen(self.steps, self.calls, now=timezone.now(), source=source)
 
     @property
+    def existing(self) -> bool:
+        """Whether it is about an AMI that exists, of which nothing is copied."""
+        return all(call.existing for call in self.calls)
+
+    @property
+    def _name(self) -> str:
+        """What the request is called: as its copies, or as the AMI that exists."""
+        if self.existing:
+            source = fact_evidence.source_in(self.lookups)
+            return str(source.get("Name") or self.calls[0].parameters["SourceImageId"])
+        return name_templates.of_all([(call.DestinationRegion, call.name) for call in self.calls])
+
+    @property
     def in_the_way(self) -> list[FieldError]:
         """What was looked up now and stands in its way."""
         return rules.found_in_the_way(
@@ -116,8 +129,9 @@ class Submission:
             "reason": content.reason,
             "SourceRegion": first["SourceRegion"],
             "SourceImageId": first["SourceImageId"],
-            "Name": name_templates.of_all([(call.DestinationRegion, call.name) for call in self.calls])[:LONGEST_NAME],
+            "Name": self._name[:LONGEST_NAME],
             "dry_run": all(call.dry_run for call in self.calls),
+            "existing": self.existing,
             "content_hash": content_hash(content),
             "hash_version": HASH_VERSION,
             "plan": plans.plan,
@@ -147,6 +161,10 @@ def marked_calls(
     """Calls as a person asked for them, each with the mark of its place in the request."""
     found: list[Call] = []
     for call, value in zip(calls, mark_values(submission, len(calls)), strict=True):
+        if call.existing:
+            # amicopy makes nothing: what isn't its own never looks as if it were.
+            found.append(call)
+            continue
         case = Case(call, account.account_id, account.partition, lookups)
         copied = case.source_tags if call.parameters.get("CopyImageTags") else set[str]()
         # An image in S3 has no snapshots.

@@ -14,7 +14,7 @@ from amicopy.copies.core.calls import Call, FieldError, InvalidRequest
 from amicopy.copies.core.models import Account, Attempt
 from amicopy.copies.core.steps.members import Members, Wrong
 from amicopy.copies.core.steps.table import LAUNCH
-from amicopy.copies.core.steps.wanted import path
+from amicopy.copies.core.steps.wanted import FIELD, path
 from amicopy.copies.lifecycle import name_holders
 from amicopy.copies.requests import follow_ups, submission_reasons
 from amicopy.copies.requests.submission import Submission
@@ -44,7 +44,10 @@ def refuse(handed_in: Submission, requester: User, again: int | None = None) -> 
         steps=handed_in.approved_steps,
         find_facts=find_facts,
     )
-    if handed_in.continues is not None:
+    if (handed_in.continues or handed_in.mends) is not None and handed_in.existing:
+        field_ = "continues" if handed_in.continues else "mends"
+        errors.append(FieldError(field_, "Ask anew: a request for an AMI that exists follows from no other."))
+    elif handed_in.continues is not None:
         errors += follow_ups.refusals(
             handed_in.continues, account=handed_in.account, calls=handed_in.calls, requester=requester
         )
@@ -82,6 +85,8 @@ def check_submission(
     if start_not_before is not None and start_not_before > timezone.now() + LATEST_START:
         errors.append(FieldError("start_not_before", f"Enter a start in the next {LATEST_START.days} days."))
     errors += rules.check_request(calls, account_id=account.account_id, partition=account.partition, lookups=lookups)
+    if any(call.existing for call in calls) and not any(steps):
+        errors.append(FieldError(FIELD, "Choose what is to be done to the AMI.", 0, Wrong.MISSING))
     if any(steps):
         errors += step_rules.check_steps(
             calls, steps, account_id=account.account_id, partition=account.partition, lookups=lookups
@@ -139,7 +144,7 @@ def _names_taken(
         clashes = row.get("clashes") if row.get("DestinationRegion") == call.DestinationRegion else None
         if copies:
             errors.append(FieldError("Name", f"Enter another name. {name_holders.words(call, copies)}.", index))
-        elif clashes and not call.dry_run:
+        elif clashes and not call.dry_run and not call.existing:
             said = f"Enter another name. {call.DestinationRegion} has an AMI of this name: {', '.join(clashes)}."
             errors.append(FieldError("Name", said, index))
     return errors

@@ -101,6 +101,7 @@ def event_data(request: CopyRequest, handed_in: Submission, columns: Mapping[str
         "estimate": columns["estimate"],
         **({"submitted_anyway": columns["anyway"]} if columns["anyway"] else {}),
         **({"steps": handed_in.approved_steps} if handed_in.steps else {}),
+        **({"existing": True} if handed_in.existing else {}),
         "calls": [{"DestinationRegion": call.DestinationRegion, "parameters": dict(call.parameters)} for call in calls],
     }
 

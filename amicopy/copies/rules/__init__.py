@@ -13,6 +13,7 @@ from amicopy.copies.core.calls import Call, FieldError
 from amicopy.copies.rules import (
     destinations,
     encryption,
+    existing,
     fields,
     formats,
     known_problems,
@@ -68,6 +69,21 @@ CALL_RULES: tuple[Rule, ...] = (
     timing.duration_is_a_multiple_of_15,
     timing.duration_is_for_regions_only,
 )
+# Instead of those, where nothing is called for.
+EXISTING_RULES: tuple[Rule, ...] = (
+    existing.only_the_image_is_named,
+    fields.values_are_of_their_type,
+    fields.texts_are_of_their_length,
+    fields.texts_have_no_control_characters,
+    formats.source_image_id_is_an_ami_id,
+    formats.regions_are_region_codes,
+    formats.regions_are_of_a_known_partition,
+    destinations.all_is_in_the_accounts_partition,
+    known_problems.account_is_entered,
+    existing.image_was_seen,
+    existing.image_is_the_accounts_own,
+    existing.image_is_available,
+)
 FOUND: tuple[Rule, ...] = (
     known_problems.account_is_entered,
     source.source_is_where_aws_shows_it,
@@ -114,31 +130,37 @@ def check_call(
     `account_id` has 12 digits; `lookups` are the request's, of what was seen at AWS; `mark` is as in a `Case`.
     """
     case = Case(call, account_id, partition, lookups or {}, mark)
-    return [error for rule in CALL_RULES for error in rule(case)]
+    return [error for rule in _rules_of([call]) for error in rule(case)]
 
 
 def check_request(
     calls: Sequence[Call], *, account_id: str, partition: str, lookups: Mapping[str, Any] | None = None
 ) -> list[FieldError]:
     """What the rules say against all calls of a request; each error names its destination, or none for them all."""
-    errors = [error for rule in REQUEST_RULES for error in rule(calls)]
+    of_request = (existing.one_image,) if any(call.existing for call in calls) else REQUEST_RULES
+    errors = [error for rule in of_request for error in rule(calls)]
     cases = [Case(call, account_id, partition, lookups or {}) for call in calls]
-    return errors + _said_once(CALL_RULES, cases)
+    return errors + _said_once(_rules_of(calls), cases)
 
 
 def found_in_the_way(
     calls: Sequence[Call], *, lookups: Mapping[str, Any], account_id: str = "", partition: str = ""
 ) -> list[FieldError]:
-    """What look-ups found in the way of these calls, each with its code."""
-    return _said_once(FOUND, [Case(call, account_id, partition, lookups) for call in calls])
+    """What look-ups found in the way of these calls, each with its code; of an AMI that exists that is refused
+    anyway."""
+    return _said_once(FOUND, [Case(call, account_id, partition, lookups) for call in calls if not call.existing])
 
 
 def warnings(
     calls: Sequence[Call], *, account_id: str = "", partition: str = "", lookups: Mapping[str, Any] | None = None
 ) -> list[FieldError]:
     """What may surprise, without being refused; without an account only what doesn't depend on it."""
-    cases = [Case(call, account_id, partition, lookups or {}) for call in calls]
+    cases = [Case(call, account_id, partition, lookups or {}) for call in calls if not call.existing]
     return _said_once(WARNINGS, cases)
+
+
+def _rules_of(calls: Sequence[Call]) -> tuple[Rule, ...]:
+    return EXISTING_RULES if any(call.existing for call in calls) else CALL_RULES
 
 
 def _said_once(rules: Sequence[Rule], cases: Sequence[Case]) -> list[FieldError]:

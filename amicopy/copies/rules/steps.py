@@ -80,6 +80,14 @@ def members_are_right(case: StepCase) -> list[FieldError]:
     return errors
 
 
+def days_are_counted_from_a_copy(case: StepCase) -> list[FieldError]:
+    """Without a copy there is no day from which days could be counted."""
+    if not case.case.call.existing or "DaysAfterCopy" not in (case.of(table.DEPRECATION) or {}):
+        return []
+    words = "Enter a date: nothing is copied whose days could be counted."
+    return [_error(table.DEPRECATION, "DaysAfterCopy", words, Wrong.ONE_OF)]
+
+
 def dry_runs_have_no_steps(case: StepCase) -> list[FieldError]:
     """A dry run makes no AMI that a step could follow."""
     if not case.case.call.dry_run:
@@ -116,12 +124,14 @@ def default_key_is_not_shared(case: StepCase) -> list[FieldError]:
     """
     if not case.shared or not _aws_managed_key(case.case):
         return []
-    words = "Choose a KMS key of the account's own: what the key aws/ebs encrypts can't be shared."
+    todo = "Copy it under a KMS key" if case.case.call.existing else "Choose a KMS key"
+    words = f"{todo} of the account's own: what the key aws/ebs encrypts can't be shared."
     return [_error(code, "", words, Wrong.DEFAULT_KEY) for code in case.shared]
 
 
 def _aws_managed_key(case: Case) -> bool:
-    if key := case.text("KmsKeyId"):
+    if case.text("KmsKeyId") or case.call.existing:
+        key = case.text("KmsKeyId")
         return "alias/aws/" in key or (case.found.get("key") or {}).get("KeyManager") == "AWS"
     predicted = [each for each in case.found.get("encryption") or () if each.get("Encrypted")]
     keys = [str(each.get("KmsKeyId") or "") for each in predicted]
@@ -222,7 +232,7 @@ def template_is_there(case: StepCase) -> list[FieldError]:
 def warn_that_a_protected_copy_stays(case: StepCase) -> list[FieldError]:
     """A protected AMI has to lose its protection before anybody can remove it, and with a cooldown 24 hours before."""
     members = case.of(table.PROTECTION)
-    if members is None:
+    if members is None or case.case.call.existing:
         return []
     after = " for 24 hours after the protection ends" if members.get("WithCooldown") else " while it is protected"
     words = f"A copy with protection can't be cancelled or removed{after}."
@@ -244,6 +254,7 @@ def warn_of_a_key_policy_that_doesnt_admit(case: StepCase) -> list[FieldError]:
 
 RULES: tuple[Rule, ...] = (
     members_are_right,
+    days_are_counted_from_a_copy,
     dry_runs_have_no_steps,
     arns_are_of_the_partition,
     own_account_needs_no_sharing,

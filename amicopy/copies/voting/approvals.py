@@ -21,7 +21,7 @@ APPROVALS = ("request.approved", "request.break_glass")
 # An approval after which this happened was taken back.
 WITHDRAWN = "request.vote_withdrawn"
 # The events that say under which ClientToken a copy may be called.
-TOKENS = ("copy.queued", "copy.retried")
+TOKENS = ("copy.queued", "copy.retried", "image.queued", "image.retried")
 
 
 class NotApproved(Exception):
@@ -40,14 +40,14 @@ def record_of(request: CopyRequest, given: Voters) -> dict[str, Any]:
     }
 
 
-def check_call(copy: ImageCopy, attempt: Attempt) -> None:
+def check_call(copy: ImageCopy, attempt: Attempt | None) -> None:
     """Compares a copy and an attempt, as a worker is about to send them, with what is stored at this moment, and that
-    with the history. Raises NotApproved."""
+    with the history. An AMI that exists has no attempt. Raises NotApproved."""
     for refused in refusals([(copy, attempt)]).values():
         raise refused
 
 
-def refusals(calls: Sequence[tuple[ImageCopy, Attempt]]) -> dict[int, NotApproved]:
+def refusals(calls: Sequence[tuple[ImageCopy, Attempt | None]]) -> dict[int, NotApproved]:
     """Which of these copies and attempts aren't what was approved, by the copy's primary key, and why. Compared is as
     in `check_call`, as a rule in three statements for all of them."""
     numbers = {copy.request_id for copy, _ in calls}
@@ -88,12 +88,14 @@ def _refusal(
 
 
 def _refusal_of_call(
-    copy: ImageCopy, attempt: Attempt, copies: Sequence[ImageCopy], events: Sequence[AuditEvent]
+    copy: ImageCopy, attempt: Attempt | None, copies: Sequence[ImageCopy], events: Sequence[AuditEvent]
 ) -> NotApproved | None:
     """Why a copy of a request that was approved may not be sent with this attempt, or None."""
     stored = next((row for row in copies if row.pk == copy.pk), None)
     if stored is None or (stored.call(), stored.account_id) != (copy.call(), copies[0].request.account_id):
         return NotApproved("This copy isn't among those that were approved.")
+    if copy.existing != (attempt is None):
+        return NotApproved("A token is for a call, and this is about an AMI that exists.")
     try:
         _check_token(attempt, [event for event in events if event.action in TOKENS and event.copy == copy.pk])
     except NotApproved as refused:
@@ -161,9 +163,9 @@ def _who_decided(request: CopyRequest, said: Mapping[str, Any], kind: str, given
     return {voters.whose(each) for each in voters.independent(fitting, hands)}
 
 
-def _check_token(attempt: Attempt, events: Sequence[AuditEvent]) -> None:
+def _check_token(attempt: Attempt | None, events: Sequence[AuditEvent]) -> None:
     if not events:
         raise NotApproved("Nothing in the history says that this copy was queued.")
-    # Events of before name no token.
-    if events[-1].data.get("ClientToken", attempt.ClientToken) != attempt.ClientToken:
+    # Events of before name no token, as those of what makes no call.
+    if attempt is not None and events[-1].data.get("ClientToken", attempt.ClientToken) != attempt.ClientToken:
         raise NotApproved("The ClientToken isn't the one that was stored when the copy was queued.")

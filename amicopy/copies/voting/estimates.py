@@ -19,5 +19,5 @@ def estimate_for(
     if not calls:
         return {}
     found = earlier_copies.estimate(account, calls, lookups)
-    asked = not all(call.dry_run for call in calls)
+    asked = not all(call.dry_run or call.existing for call in calls)
     return {**found.as_dict(), "budgets": budgets.against(requester, found) if asked else []}

@@ -36,7 +36,7 @@ class History:
         if not regions:
             return frozenset()
         # One look along an index for each Region: telling apart all that was ever copied would read all of it.
-        made = ImageCopy.objects.filter(account=OuterRef("pk"), state=CopyState.AVAILABLE)
+        made = ImageCopy.objects.filter(account=OuterRef("pk"), state=CopyState.AVAILABLE, existing=False)
         columns = {f"used_{place}": Exists(made.filter(DestinationRegion=name)) for place, name in enumerate(regions)}
         rows = Account.objects.filter(pk__in={account for account, _ in self._wanted}).annotate(**columns)
         return frozenset(

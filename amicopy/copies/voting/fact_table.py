@@ -123,6 +123,11 @@ def _submitted_anyway(call: Call, evidence: Evidence) -> bool:
     return bool(evidence.anyway)
 
 
+def _no_copy(call: Call, evidence: Evidence) -> bool:
+    """Whether nothing is copied, and only steps are done to an AMI that exists."""
+    return call.existing
+
+
 def _source_unseen(call: Call, evidence: Evidence) -> bool:
     return not evidence.source
 
@@ -141,6 +146,8 @@ def _foreign_owner(call: Call, evidence: Evidence) -> str | None:
 
 def _key_changes(call: Call, evidence: Evidence) -> bool | None:
     """Whether a volume that is encrypted gets another key. Keys belong to a Region, but for multi-Region ones."""
+    if call.existing:
+        return False
     if not evidence.source:
         return None
     answers = [
@@ -174,6 +181,8 @@ def _multi_region_key(arn: str) -> str:
 
 def _default_key(call: Call, evidence: Evidence) -> bool | None:
     """Whether the Region's default EBS key encrypts the copy, because no other was chosen."""
+    if call.existing:
+        return False
     if chosen := str(call.parameters.get("KmsKeyId") or ""):
         key = evidence.known_of(call).get("key") or {}
         return AWS_EBS_KEY in chosen or key.get("KeyManager") == "AWS"
@@ -232,14 +241,15 @@ def _size(call: Call, evidence: Evidence) -> int | None:
 
 def _new_region(call: Call, evidence: Evidence) -> bool:
     """Whether nothing was ever copied to the Region in this account."""
-    return not call.dry_run and (evidence.account.pk, call.DestinationRegion) not in evidence.history.used
+    copied = not call.dry_run and not call.existing
+    return copied and (evidence.account.pk, call.DestinationRegion) not in evidence.history.used
 
 
 def _costs(call: Call, evidence: Evidence) -> str:
     """What all copies together cost at most: the currency, then once and a month, each a question mark where it isn't
     known; empty where nobody has estimated it, or nothing is made."""
     found = Estimate.of(evidence.estimate)
-    if found is None or call.dry_run:
+    if found is None or call.dry_run or call.existing:
         return ""
     amounts = ("?" if each.high is None else str(each.high) for each in (found.once, found.month))
     return " ".join((found.currency, *amounts))
@@ -309,6 +319,7 @@ def _any(answers: Sequence[bool | None]) -> bool | None:
 
 FACTS: tuple[Fact, ...] = (
     Fact("submitted-anyway", Kind.BOOLEAN, Level.HIGH, _submitted_anyway),
+    Fact("no-copy", Kind.BOOLEAN, Level.SOME, _no_copy),
     Fact("source-unseen", Kind.BOOLEAN, Level.SOME, _source_unseen),
     Fact("public-source", Kind.BOOLEAN, Level.HIGH, _public_source),
     Fact("foreign-owner", Kind.TEXT, Level.HIGH, _foreign_owner),

@@ -117,6 +117,7 @@ ABSORBED: Mapping[str, str] = {"default-key": "key-changes"}
 MORE: Mapping[str, str] = {"default-key": "to the default one"}
 WORDS: Mapping[str, Words] = {
     "submitted-anyway": Words("it was submitted in spite of what is known", _said("Submitted anyway")),
+    "no-copy": Words("nothing is copied, and steps are done to an AMI that exists", _said("An AMI that exists")),
     "source-unseen": Words("the source wasn’t looked at", _said("Source not looked at")),
     "public-source": Words("the source is public", _said("Public AMI")),
     "foreign-owner": Words("the source’s owner isn’t an account of amicopy’s", "Owner {}".format),

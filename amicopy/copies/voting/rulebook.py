@@ -2,7 +2,8 @@
 
 Nobody's own rules let their copies run, or ask less of them: where the requester has changed the rules and nobody
 else has confirmed that, a rule that asks for nobody asks for one approval, and what the rules of before ask for is
-asked for, too. Dry runs make nothing, and may do without anybody.
+asked for, too. Dry runs make nothing, and may do without anybody. Nothing is done to an AMI that exists without an
+approval, whatever rule fits it.
 
 What amicopy doesn't know counts against the request: while a condition can't be told, its rule asks for its approvals
 and the search goes on below it. So neither an outage of the look-ups nor one more destination gets round a rule.
@@ -101,7 +102,8 @@ def _verdicts(call: Call, facts: Facts, rules: Iterable[ApprovalRule]) -> Iterab
         applies = False if no else None if unknown else True
         why = tuple(SAID[name][0 if applies is False else 1] for name in (no or unknown))
         requirements: Plan = list(rule.requirements)
-        if not requirements and not call.dry_run and facts.own_rules:
+        # A rule that asks for nobody was made for copies: an AMI that exists may be in use.
+        if not requirements and not call.dry_run and (call.existing or facts.own_rules):
             requirements = DEFAULT_PLAN
         yield Verdict(
             rule.name,

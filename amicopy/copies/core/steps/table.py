@@ -108,7 +108,7 @@ STEPS: tuple[Step, ...] = (
             ),
         ),
         7,
-        ("ec2:AttachImageWatermark",),
+        ("ec2:AttachImageWatermark", "ec2:DetachImageWatermark"),
     ),
     Step(
         SNAPSHOTS,
@@ -197,7 +197,7 @@ STEPS: tuple[Step, ...] = (
             Member("DaysAfterCopy", "number", "Days after the copy", minimum=1, maximum=MOST_DAYS),
         ),
         4,
-        ("ec2:EnableImageDeprecation",),
+        ("ec2:EnableImageDeprecation", "ec2:DisableImageDeprecation"),
         check=_in_time,
     ),
     Step(

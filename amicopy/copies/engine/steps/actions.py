@@ -15,7 +15,8 @@ from amicopy.copies.core.steps.members import Members
 @dataclass(frozen=True)
 class Target:
     """What a step is done to: an image of an account in a Region, with its snapshots; `available_at` is when it was
-    there first. `members` are those that were approved; `before`, `answer` and `token` are the step's row's."""
+    there first. `members` are those that were approved; `before`, `answer` and `token` are the step's row's.
+    `existing`: amicopy didn't make the image, and it stays whatever becomes of the request."""
 
     account: AwsAccount
     region: str
@@ -30,6 +31,7 @@ class Target:
     token: str = ""
     # The step was begun before, so that AWS may have done it.
     repeated: bool = False
+    existing: bool = False
 
     @property
     def place(self) -> dict[str, Any]:
@@ -49,8 +51,9 @@ class Changed:
 class Action:
     """`read` is what AWS shows; those with the same one are read together. `before` is what has to be known before the
     first change, so that it can be put back: empty where nothing has. `undo` returns AWS's request id, or an empty text
-    where there was nothing to undo; without it, what was done goes with the image. `settles` is how long AWS takes to
-    check what it has accepted: it isn't asked to change that again, and what then isn't so failed."""
+    where there was nothing to undo; without it, what was done goes with the image. An image that existed before stays:
+    `before_existing` and `undo_existing` are those of what is its own. `settles` is how long AWS takes to check what it
+    has accepted: it isn't asked to change that again, and what then isn't so failed."""
 
     read: Callable[[Target], Any]
     fits: Callable[[Any, Target], bool]
@@ -58,6 +61,17 @@ class Action:
     before: Callable[[Target], Mapping[str, Any]] | None = None
     undo: Callable[[Target], str] | None = None
     settles: timedelta | None = None
+    before_existing: Callable[[Target], Mapping[str, Any]] | None = None
+    undo_existing: Callable[[Target], str] | None = None
+
+    def before_of(self, target: Target) -> Mapping[str, Any]:
+        """What has to be known before the first change; empty where nothing has."""
+        ask = (self.before_existing if target.existing else None) or self.before
+        return ask(target) if ask else {}
+
+    def undoing(self, *, existing: bool) -> Callable[[Target], str] | None:
+        """How the step is undone; None where nothing has to be, or can be."""
+        return (self.undo_existing if existing else None) or self.undo
 
 
 def image_of(target: Target) -> Image:

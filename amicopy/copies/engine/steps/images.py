@@ -1,5 +1,6 @@
 """Steps that change an image itself, all read by one DescribeImages: watermark, IMDSv2, deprecation, protection."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,8 @@ from amicopy.copies.engine.steps.actions import Action, Changed, Target, image_o
 
 
 def _marked(image: Image, target: Target) -> bool:
-    name = target.members["WatermarkName"]
     # A copy has the marks of its source, too, which may be another account's of the same name.
-    return f"{target.account.account_id}:{name}" in image.ImageWatermarks
+    return _key(target) in image.ImageWatermarks
 
 
 def _mark(target: Target, _seen: Any) -> Changed:
@@ -66,7 +66,64 @@ def _unprotect(target: Target) -> str:
     return image_changes.unprotect(**target.place, image_id=target.image_id, for_request=target.request)
 
 
-WATERMARK = Action(image_of, _marked, _mark)
+def _key(target: Target) -> str:
+    return f"{target.account.account_id}:{target.members['WatermarkName']}"
+
+
+def _marks_before(target: Target) -> Mapping[str, Any]:
+    return {"marked": _marked(image_of(target), target)}
+
+
+def _unmark(target: Target) -> str:
+    """Takes the mark away again that wasn't there before."""
+    if target.before.get("marked", True) or not _marked(image_of(target), target):
+        return ""
+    return image_changes.detach_watermark(
+        **target.place, image_id=target.image_id, key=_key(target), for_request=target.request
+    )
+
+
+def _date_before(target: Target) -> Mapping[str, Any]:
+    when = image_of(target).DeprecationTime
+    return {"DeprecateAt": f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:00Z}" if when else ""}
+
+
+def _undeprecate(target: Target) -> str:
+    """The date of before, or none; one that somebody set meanwhile is theirs. AWS takes none that has passed."""
+    before = str(target.before.get("DeprecateAt", ""))
+    if not _deprecated(image_of(target), target):
+        return ""
+    if before and time_of(before) > datetime.now(UTC):
+        return image_changes.deprecate(**target.place, image_id=target.image_id, at=before, for_request=target.request)
+    return image_changes.undeprecate(**target.place, image_id=target.image_id, for_request=target.request)
+
+
+def _protection_before(target: Target) -> Mapping[str, Any]:
+    return {"DeregistrationProtection": image_of(target).DeregistrationProtection or "disabled"}
+
+
+def _protection_back(target: Target) -> str:
+    """As it was protected before, or not; what somebody changed meanwhile is theirs."""
+    before = str(target.before.get("DeregistrationProtection", ""))
+    if not _protected(image_of(target), target):
+        return ""
+    if before.startswith("enabled"):
+        cooldown = before == "enabled-with-cooldown"
+        return image_changes.protect(
+            **target.place, image_id=target.image_id, cooldown=cooldown, for_request=target.request
+        )
+    return _unprotect(target)
+
+
+WATERMARK = Action(image_of, _marked, _mark, before_existing=_marks_before, undo_existing=_unmark)
+# AWS doesn't take it back.
 IMDS = Action(image_of, _has_imdsv2, _require_imdsv2)
-DEPRECATION = Action(image_of, _deprecated, _deprecate)
-PROTECTION = Action(image_of, _protected, _protect, undo=_unprotect)
+DEPRECATION = Action(image_of, _deprecated, _deprecate, before_existing=_date_before, undo_existing=_undeprecate)
+PROTECTION = Action(
+    image_of,
+    _protected,
+    _protect,
+    undo=_unprotect,
+    before_existing=_protection_before,
+    undo_existing=_protection_back,
+)

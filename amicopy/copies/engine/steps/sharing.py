@@ -1,5 +1,6 @@
 """Steps that give others something: who may launch the image, and make volumes of its snapshots. They only ever add
-what was approved, and take nothing away."""
+what was approved. Undone, which they are for an image that existed before, they take that away again, and nothing that
+was there before them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,6 +48,23 @@ def _share(target: Target, seen: frozenset[Permission] | None) -> Changed:
     )
 
 
+def _shared_before(target: Target) -> Mapping[str, Any]:
+    """What of it was given already, which stays when the rest is taken away again."""
+    there = sorted(wanted(target.members) & launch_permissions(target))
+    return {"LaunchPermissions": [{one: value} for one, value in there]}
+
+
+def _unshare(target: Target) -> str:
+    """Takes away what the step added. Asked without a look before: AWS's answer to one may lag behind the adding."""
+    kept = {next(iter(each.items())) for each in target.before.get("LaunchPermissions", ())}
+    remove = [{one: value} for one, value in sorted(wanted(target.members) - kept)]
+    if not remove:
+        return ""
+    return image_changes.disallow_launch(
+        **target.place, image_id=target.image_id, remove=remove, for_request=target.request
+    )
+
+
 def volume_permissions(target: Target) -> dict[str, frozenset[str]]:
     """Who may make volumes of each of the image's snapshots."""
     return {each: image_changes.volume_permissions(**target.place, snapshot_id=each) for each in target.snapshots}
@@ -67,5 +85,30 @@ def _share_volumes(target: Target, seen: Any) -> Changed:
     return Changed(request_id)
 
 
-LAUNCH = Action(launch_permissions, _shared, _share)
-SNAPSHOTS = Action(volume_permissions, _volumes_shared, _share_volumes)
+def _volumes_before(target: Target) -> Mapping[str, Any]:
+    """Who of them could make volumes already, by snapshot."""
+    asked = set(target.members["UserIds"])
+    return {
+        "CreateVolumePermissions": {each: sorted(given & asked) for each, given in volume_permissions(target).items()}
+    }
+
+
+def _unshare_volumes(target: Target) -> str:
+    request_id, kept = "", target.before.get("CreateVolumePermissions", {})
+    for snapshot_id in target.snapshots:
+        remove = sorted(set(target.members["UserIds"]) - set(kept.get(snapshot_id, ())))
+        if remove:
+            request_id = image_changes.disallow_volumes(
+                **target.place, snapshot_id=snapshot_id, user_ids=remove, for_request=target.request
+            )
+    return request_id
+
+
+LAUNCH = Action(launch_permissions, _shared, _share, before_existing=_shared_before, undo_existing=_unshare)
+SNAPSHOTS = Action(
+    volume_permissions,
+    _volumes_shared,
+    _share_volumes,
+    before_existing=_volumes_before,
+    undo_existing=_unshare_volumes,
+)

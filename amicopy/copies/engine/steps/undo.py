@@ -1,5 +1,5 @@
 """Undoing what steps did: the last first, so that an alias stops showing an image before anything else of it goes. What
-is the image's own, such as who may launch it, goes with the image."""
+is the image's own, such as who may launch it, goes with the image; of one that existed before it is undone, too."""
 
 import uuid
 from uuid import UUID, uuid5
@@ -21,11 +21,18 @@ NOTHING_DONE = frozenset({StepState.WAITING, StepState.UNDONE})
 def target_of(step: CopyStep) -> Target:
     """What a step is done to, as its rows say it."""
     copy = step.copy
+    image_id, snapshots = copy.ImageId, [row["SnapshotId"] for row in copy.snapshots]
+    if copy.existing:
+        # Of an AMI that exists both are part of what was approved, and taken from there.
+        image_id = copy.parameters["SourceImageId"]
+        volumes = copy.request.source_seen.get("volumes") or ()
+        snapshots = [each["SnapshotId"] for each in volumes if each.get("SnapshotId")]
     return Target(
         account=copy.account.aws(),
         region=copy.DestinationRegion,
-        image_id=copy.ImageId,
-        snapshots=tuple(row["SnapshotId"] for row in copy.snapshots),
+        image_id=image_id,
+        snapshots=tuple(snapshots),
+        existing=copy.existing,
         request=copy.request_id,
         copy=copy.pk,
         available_at=copy.finished_at or timezone.now(),
@@ -51,7 +58,11 @@ def undo(copy: ImageCopy, *, actor: Actor) -> bool:
         return False
     settled = True
     for step in steps:
-        if CATALOGUE[step.code].undo is None or step.state in NOTHING_DONE or not step.attempts:
+        if (
+            CATALOGUE[step.code].undoing(existing=copy.existing) is None
+            or step.state in NOTHING_DONE
+            or not step.attempts
+        ):
             continue
         step.copy = copy
         in_doubt = step.state in {StepState.CALLED, StepState.FAILED} and CATALOGUE[step.code].settles is not None
@@ -67,7 +78,8 @@ def undo_step(step: CopyStep, *, actor: Actor, lease: uuid.UUID | None = None) -
     action = CATALOGUE[step.code]
     if step.state != StepState.UNDOING:
         move_step(step, StepState.UNDOING, actor=actor, lease=lease, data={"before": step.before})
-    request_id = action.undo(target_of(step)) if action.undo else ""
+    how = action.undoing(existing=step.copy.existing)
+    request_id = how(target_of(step)) if how else ""
     move_step(step, StepState.UNDONE, actor=actor, lease=lease, aws_request_id=request_id, data={"before": step.before})
 
 

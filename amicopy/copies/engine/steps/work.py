@@ -94,6 +94,8 @@ def _check(work: Work, first: CopyStep) -> None:
         if request.state != RequestState.APPROVED:
             raise NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
         approvals.check_request(request)
+        if work.copy.account_id != request.account_id:
+            raise NotApproved("It is in another account than was approved.")
         if first.code not in work.copy.approved_steps:
             raise NotApproved("This step isn't among those that were approved.")
     except NotApproved as refused:
@@ -123,8 +125,8 @@ def _change(work: Work, step: CopyStep, seen: Any) -> None:
     action, now = _action(step), timezone.now()
     if step.lease_until is None or step.lease_until - now < LEASE - leases.CALL_WITHIN:
         raise InvalidTransition("The lease is too old for a call.")
-    if action.before is not None and not step.before:
-        step.before = dict(action.before(target_of(step)))
+    if not step.before:
+        step.before = dict(action.before_of(target_of(step)))
     if step.state == StepState.WAITING:
         move_step(
             step,

@@ -24,6 +24,8 @@ class Command(BaseCommand):
         steps = kinds.add_parser("steps", help="what workers need besides for the steps after a copy")
         steps.add_argument("--web", action="store_true", help="what the web server needs for them: it looks")
         steps.add_argument("--partition", default="aws", choices=sorted(partitions.partitions()))
+        existing = kinds.add_parser("existing", help="what workers need besides for steps for AMIs that exist")
+        existing.add_argument("--partition", default="aws", choices=sorted(partitions.partitions()))
         enter = kinds.add_parser("enter", help="what amicopy's own credentials need to enter the roles of its accounts")
         enter.add_argument("--web", action="store_true", help="for the web server: read-only roles where there are any")
         trust = kinds.add_parser("trust", help="the trust policy of an account's role: amicopy, with its ExternalId")
@@ -44,6 +46,9 @@ class Command(BaseCommand):
         if web:
             return policies.steps_web(partition)
         return policies.steps(partition, mark_key=settings.MARK_TAG_KEY, mark_values=f"{mark_prefix()}*")
+
+    def _existing(self, *, partition: str, **_: Any) -> policies.Document:
+        return policies.existing(partition)
 
     def _enter(self, *, web: bool, **_: Any) -> policies.Document:
         accounts = Account.objects.filter(enabled=True)

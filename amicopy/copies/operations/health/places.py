@@ -97,7 +97,8 @@ def account_now(account: Account) -> Iterator[Finding]:
     except errors.AwsError as error:
         yield down(Part.ACCOUNT, "regions-unlisted", place=name, error=str(error))
         return
-    copies = ImageCopy.objects.filter(account=account)
+    # An AMI that exists is nobody's to try a copy or a removal with.
+    copies = ImageCopy.objects.filter(account=account, existing=False)
     used = copies.order_by().values_list("DestinationRegion", flat=True).distinct()
     for region in sorted(used) or [home_region(aws)]:
         place = f"{name}, {region}"
@@ -118,7 +119,7 @@ def _read_only(place: str, account: Account) -> Iterator[Finding]:
         # Its trust may name the web server alone.
         yield look(Part.ACCOUNT, "read-only-shut", place=place, error=str(error))
         return
-    latest = ImageCopy.objects.filter(account=account).order_by("-pk").first()
+    latest = ImageCopy.objects.filter(account=account, existing=False).order_by("-pk").first()
     region, call = (latest.DestinationRegion, latest.parameters) if latest else (home_region(aws), None)
     try:
         tried = list(permission_probe.probes(aws, region=region, call=call, image_id="", snapshot_id=""))
