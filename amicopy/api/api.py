@@ -15,6 +15,7 @@ from ninja.parser import Parser
 from amicopy.api import (
     callbacks,
     estimates,
+    existing,
     fixes,
     history_export,
     request_actions,
@@ -73,6 +74,7 @@ api = Api(
 # Each adds its own when it is imported.
 OPERATIONS = (
     submissions,
+    existing,
     estimates,
     sources,
     request_queries,

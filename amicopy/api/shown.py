@@ -37,7 +37,7 @@ class AwsError(BaseModel):
 
 
 class CopyOut(BaseModel):
-    """One call of CopyImage, for one destination."""
+    """One call of CopyImage, for one destination; or the AMI that exists, to which the steps are done."""
 
     id: int
     account: str
@@ -118,6 +118,9 @@ class RequestOut(BaseModel):
     SourceImageId: str
     Name: str
     dry_run: bool
+    existing: bool = Field(
+        description="Whether nothing is copied: the source is an AMI that exists, and the steps are all of it."
+    )
     steps: dict[str, dict[str, Any]] = Field(
         description="What is asked for after each copy, but where a destination has its own; see the copies."
     )
@@ -275,6 +278,7 @@ def values_of(row: CopyRequest) -> dict[str, Any]:
         "SourceImageId": row.SourceImageId,
         "Name": row.Name,
         "dry_run": row.dry_run,
+        "existing": row.existing,
         "steps": row.steps,
         "content_hash": row.content_hash,
         "needs": [Needed(group=each.get("group"), count=each["count"]) for each in row.plan],

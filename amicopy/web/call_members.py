@@ -1,6 +1,7 @@
 """The calls of a request and what follows them, member by member, as pages show them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from amicopy.copies.core.models import ImageCopy
@@ -33,7 +34,12 @@ def _divided(
 
 
 def _members(copy: ImageCopy) -> dict[str, tuple[Any, Any]]:
-    return {parameter.name: (parameter, value) for parameter, value in shown(copy.parameters)}
+    members = {parameter.name: (parameter, value) for parameter, value in shown(copy.parameters)}
+    if copy.existing:
+        # It is the source of nothing.
+        words = {"SourceRegion": "Region", "SourceImageId": "AMI"}
+        return {name: (replace(each, label=words[name]), value) for name, (each, value) in members.items()}
+    return members
 
 
 def _steps(copy: ImageCopy) -> dict[str, tuple[Any, Any]]:

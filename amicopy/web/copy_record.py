@@ -1,7 +1,7 @@
 """The record of one copy in words: a sentence that can be quoted, five steps, and each property at every step."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from amicopy.copies.core import drift
 from amicopy.copies.core.models import Attempt, CopyLook, Decision, ImageCopy
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.states import CopyState, RequestState
+from amicopy.copies.core.step_models import counts_of
 from amicopy.copies.operations.copy_records import Property
 from amicopy.web.status import copy_status, duration
 
@@ -17,6 +18,7 @@ ASKED = ("request.submitted", "request.resubmitted", "request.renewed")
 APPROVED = ("request.vote", "request.approved", "request.break_glass")
 SENT = ("copy.copying", "copy.adopted", "copy.checked")
 GOT = ("copy.available", "copy.checked", "copy.failed", "copy.cancelled")
+FOUND = ("image.found", "image.failed", "image.cancelled")
 # The columns beside what was asked.
 STEPS = ("approved", "sent", "got", "now")
 
@@ -92,9 +94,16 @@ def steps_of(
     request = copy.request
     # What was asked and decided in earlier rounds is told by the events below.
     asked = [each for each in events if each.action in ASKED][-1:]
-    return [
+    first = [
         Step("Asked", "ok", "person", named(request.requester), request.submitted_at, events=asked),
         _approved(copy, decisions, [each for each in events if each.action in APPROVED]),
+    ]
+    if copy.existing:
+        # Nothing is sent for it but its steps, which have their own piece of the page.
+        own = [each for each in events if each.copy == copy.pk and each.action in FOUND][-1:]
+        return [*first, replace(_got(copy, own), name="Looked at", note=copy.error_code), _now(copy, look)]
+    return [
+        *first,
         _sent(attempts, [each for each in events if each.copy == copy.pk and each.action in SENT]),
         _got(copy, [each for each in events if each.copy == copy.pk and each.action in GOT][-1:]),
         _now(copy, look),
@@ -197,7 +206,7 @@ def answer_of(
         parts.append("approved by a rule that asks for nobody")
     if called:
         parts.append(f"sent {_times(len(called))} by amicopy")
-    elif not stopped:
+    elif not stopped and not copy.existing:
         parts.append("not sent")
     parts += _outcome(copy)
     return f"{', '.join(parts)}.", _since(copy, look)
@@ -209,6 +218,12 @@ _UNDECIDED = frozenset(
 
 
 def _outcome(copy: ImageCopy) -> list[str]:
+    if copy.existing:
+        steps = counts_of([copy.pk]).get(copy.pk)
+        done = f"{steps.done} of {steps.of} steps done to {copy.ImageId}" if steps else ""
+        ends = {CopyState.FAILED: f"failed with {copy.error_code}", CopyState.CANCELLED: "cancelled"}
+        found = done if copy.state == CopyState.AVAILABLE else ends.get(CopyState(copy.state), "")
+        return [found] if found else []
     if copy.state == CopyState.AVAILABLE:
         seconds = (copy.finished_at - copy.called_at).total_seconds() if copy.finished_at and copy.called_at else None
         taken = f" in {duration(seconds)}" if seconds is not None else ""

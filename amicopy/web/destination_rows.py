@@ -108,11 +108,13 @@ def _row(
         "overdue": estimates.overdue(copy, usual=usual),
         "explanation": explanation,
         "differs": _differences(copy),
-        "meter": {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
+        "meter": ""
+        if copy.existing
+        else {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
         "copying": copying,
         "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
         "may_retry": failed and manage,
-        "may_mend": failed and user.has_perm("copies.submit_request"),
+        "may_mend": failed and not copy.existing and user.has_perm("copies.submit_request"),
         "may_cancel": may_cancel(copy, steps, request) and manage and several,
         "steps": steps,
     }
@@ -146,7 +148,9 @@ def _differences(copy: ImageCopy) -> list[Mapping[str, Any]]:
 
 
 def _without_key(copy: ImageCopy) -> str:
-    """How a copy is encrypted for which no key was named."""
+    """How a copy is encrypted for which no key was named; an AMI that exists stays as it is."""
+    if copy.existing:
+        return ""
     said = copy.parameters.get("Encrypted")
     if said or copy.parameters.get("DestinationOutpostArn"):
         return "Default EBS key"

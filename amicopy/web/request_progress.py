@@ -80,7 +80,7 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "own": row.requester_id == user.pk,
         **may,
         "may_anything": any(may.values()),
-        "cancel_words": _cancel_words(len(copies), of_them=len(cancellable)),
+        "cancel_words": "Cancel the steps…" if row.existing else _cancel_words(len(copies), of_them=len(cancellable)),
         "failed": failed,
         "anyway": submitted_anyway.of_request(row),
         "arrived": _arrived(copies),
@@ -105,6 +105,9 @@ def _charts(
 ) -> dict[str, Any]:
     """When the copies ran and where they go. Drawn again with each change of a state or a call, and every few minutes:
     how far each copy is stands in its row."""
+    if row.existing:
+        # Its steps stand in the row of the AMI, and it goes nowhere.
+        return {"gantt": None, "map": None, "charts_part": ""}
     attempts = {each["copy"].pk: each["attempts"] for each in rows}
     drawn_from = [
         (
@@ -137,12 +140,12 @@ def _cancel_words(count: int, *, of_them: int) -> str:
 def _standing(row: CopyRequest, *, own: bool) -> str:
     """Why nothing happens to the request, where its status doesn't say."""
     if row.state == RequestState.PENDING and own:
-        return "You asked for this copy, so somebody else has to decide."
+        return "You asked for this, so somebody else has to decide."
     return {
         RequestState.CHANGES_REQUESTED: "It was sent back to you. Change it and submit it again."
         if own
         else "The requester changes it and submits it again.",
-        RequestState.EXPIRED: "Nobody decided in time. Nothing was copied.",
+        RequestState.EXPIRED: f"Nobody decided in time. Nothing was {'done' if row.existing else 'copied'}.",
     }.get(RequestState(row.state), "")
 
 

@@ -97,11 +97,15 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
     return Found(
         checks=[
             *(Check("fail", "fail", words) for words in _in_the_way(row, calls)),
-            *_checks(kept, source, places, _held(row, copies, names), keys=keys),
+            *(
+                _checks_of_image(row, source)
+                if row.existing
+                else _checks(kept, source, places, _held(row, copies, names), keys=keys)
+            ),
         ],
         warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls, copies)],
-        changes=_changes(row, kept, source, places, copies) if source else [],
-        total=gib * len(copies),
+        changes=_changes(row, kept, source, places, copies) if source and not row.existing else [],
+        total=0 if row.existing else gib * len(copies),
         cost=costs.shown(row.estimate or {}),
         usual=(min(usual), max(usual)) if usual else None,
         anyway=submitted_anyway.of_request(row),
@@ -195,6 +199,17 @@ def _checks(
     if not taken and not held and all("clashes" in place for place in places):
         checks.append(Check("ok", "ok", "Name free" if len(places) == 1 else "Name free in each Region"))
     return checks
+
+
+def _checks_of_image(row: CopyRequest, source: Mapping[str, Any]) -> list[Check]:
+    """What was looked at of an AMI that exists; without these nobody can ask for anything to be done to it."""
+    owner, state = str(source.get("OwnerId") or ""), str(source.get("State") or "")
+    own = Check("ok", "ok", f"Owned by {row.account.name}") if owner == row.account.account_id else None
+    return [
+        own or Check("fail", "fail", f"Owned by {owner}"),
+        Check("ok", "ok", "Available") if state == "available" else Check("fail", "fail", state.capitalize()),
+        Check("ok", "ok", "Nothing is copied or removed"),
+    ]
 
 
 def _unseen(kept: Kept) -> str:

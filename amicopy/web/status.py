@@ -67,7 +67,7 @@ def request_status(request: CopyRequest, copies: Sequence[ImageCopy] | None = No
     if request.state == RequestState.PARTIAL or len(copies) < 2:
         detail = counts if len(copies) > 1 else ""
         if request.state == RequestState.PARTIAL and all(copy.state in COPY_DONE for copy in copies):
-            detail = "a step after the copy failed"
+            detail = "a step failed" if request.existing else "a step after the copy failed"
         known = replace(known, detail=detail)
     else:
         known = replace(known, detail=counts)
@@ -77,6 +77,8 @@ def request_status(request: CopyRequest, copies: Sequence[ImageCopy] | None = No
         return replace(known, words=f"Copying, {overall(copies)}%", short="Copying")
     if any(copy.state == CopyState.CANCELLING for copy in copies):
         return replace(known, words="Cancelling")
+    if request.existing and copies and all(copy.state in COPY_DONE for copy in copies):
+        return replace(known, words="Steps under way", short="Steps")
     if copies and all(copy.state in COPY_DONE for copy in copies):
         return replace(known, words="Copied, steps after it under way", short="Steps after the copy")
     waits = first_wait(copies)

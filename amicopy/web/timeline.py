@@ -12,6 +12,7 @@ from amicopy.copies.core.steps.table import BY_CODE
 # Steps in between, which the copies' own rows show; the history has them all.
 _LEFT_OUT = frozenset(
     {"step.called", "copy.queued", "copy.held_again", "copy.starting", "copy.waiting", "audit.bundled"}
+    | {"image.queued", "image.held_again", "image.starting", "image.waiting"}
 )
 # action -> (colour, icon); every other action is a plain step
 _LOOKS: Mapping[str, tuple[str, str]] = {
@@ -39,6 +40,11 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "copy.cancelled": ("idle", "stop"),
     "copy.retried": ("run", "retry"),
     "copy.drifted": ("warn", "warn"),
+    "image.found": ("ok", "ok"),
+    "image.failed": ("fail", "fail"),
+    "image.retried": ("run", "retry"),
+    "image.cancelling": ("idle", "stop"),
+    "image.cancelled": ("idle", "stop"),
     "step.done": ("ok", "check"),
     "step.failed": ("fail", "fail"),
     "step.retried": ("run", "retry"),

@@ -16,11 +16,12 @@ from amicopy.notify.models import Endpoint
 from amicopy.notify.sealing import seal
 from tests.api.conftest import Program, Programs, said, token_of, wanted
 from tests.api.test_recipes import PAGE
-from tests.copies.conftest import acting, approve, make_person
+from tests.conftest import Control
+from tests.copies.conftest import SOURCE, acting, approve, make_person
 
 pytestmark = pytest.mark.django_db
 # What a POST is for that stores nothing.
-ONLY_ASK = {"validate_request", "estimate_request"}
+ONLY_ASK = {"validate_request", "validate_request_for_image", "estimate_request"}
 
 
 def asked(program: Programs, **more: Any) -> CopyRequest:
@@ -37,6 +38,12 @@ def with_copy(program: Programs, state: str) -> ImageCopy:
 
 def create(program: Programs) -> tuple[str, Any]:
     return "/requests", wanted()
+
+
+def create_for_image(program: Programs) -> tuple[str, Any]:
+    image = {"SourceRegion": "us-east-1", "SourceImageId": SOURCE}
+    steps = {"LaunchPermission": {"UserIds": ["222233334444"]}}
+    return "/requests/for-image", {"account": "111122223333", "reason": "PLAT-1", **image, "steps": steps}
 
 
 def withdraw(program: Programs) -> tuple[str, Any]:
@@ -88,6 +95,7 @@ def decision(program: Programs) -> tuple[str, Any]:
 
 CHANGES: dict[str, Callable[[Programs], tuple[str, Any]]] = {
     "create_request": create,
+    "create_request_for_image": create_for_image,
     "withdraw_request": withdraw,
     "cancel_copies": cancel,
     "retry_copies": retry,
@@ -100,7 +108,7 @@ CHANGES: dict[str, Callable[[Programs], tuple[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_the_events_of_a_call_name_token_and_owner(program: Programs, name: str) -> None:
+def test_the_events_of_a_call_name_token_and_owner(program: Programs, sandbox: Control, name: str) -> None:
     path, body = CHANGES[name](program)
     who = "approver" if name == "decide" else "requester"
     caller = Program(token_of(make_person(who, who), "read", "request", *(["decide"] if name == "decide" else [])))

@@ -14,6 +14,7 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account, CopyRequest
 from tests.cli.conftest import ASKED, Command, become, ended, filed, interrupt, line
 from tests.cli.door import Door
+from tests.conftest import Control
 from tests.copies.conftest import SOURCE, approve, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -268,4 +269,27 @@ def test_steps_are_asked_for_by_option_from_a_file_and_otherwise_in_a_destinatio
     assert refused.code == 6
     assert "--launch-permission UserIds: Enter the 12 digits of an account. “12” isn't that." in refused.err
     shown = amicopy("show", str(row.pk))
-    assert "0 of 4 steps after the copy done" in shown.out
+    assert "0 of 4 steps done" in shown.out
+
+
+def test_steps_for_an_ami_that_exists_are_asked_for_without_a_copy(
+    amicopy: Command, sandbox: Control, patient: None
+) -> None:
+    image = ("--account", "111122223333", "--source-region", "us-east-1", "--source-image-id", SOURCE)
+    wanted = (*image, "--reason", "PLAT-1", "--launch-permission", "UserIds=222233334444")
+    checked = amicopy("request-steps", *wanted, "--validate")
+    assert (checked.code, CopyRequest.objects.count()) == (0, 0), checked.err
+    refused = amicopy("request-steps", *wanted, "--image-deprecation", "DaysAfterCopy=3")
+    assert refused.code == 6
+    assert "--image-deprecation DaysAfterCopy: Enter a date" in refused.err
+    run = amicopy("request-steps", *wanted, "--idempotency-key", "run-7")
+    assert run.code == 0, run.err
+    row = filed()
+    assert (row.existing, row.copies.get().approved_steps) == (
+        True,
+        {"LaunchPermission": {"UserIds": ["222233334444"]}},
+    )
+    for words in (f"#{row.pk} PENDING", "none, the AMI exists", "0 of 1 steps done"):
+        assert words in run.out
+    amicopy("request-steps", *wanted, "--idempotency-key", "run-7")
+    assert CopyRequest.objects.count() == 1

@@ -11,6 +11,7 @@ from amicopy_cli import (
     deliveries,
     fixes,
     history,
+    image_steps,
     login,
     output,
     request_actions,
@@ -93,7 +94,7 @@ def completion(shell: str) -> None:
 
 
 for command in (
-    *(submissions.request, submissions.validate, submissions.estimate, fixes.fix),
+    *(submissions.request, submissions.validate, submissions.estimate, image_steps.request_steps, fixes.fix),
     *(
         request_queries.source,
         request_queries.status,

@@ -93,6 +93,8 @@ def request(row: Mapping[str, Any], form: str) -> None:
             "Instead of": f"copy {row['mends']}" if row["mends"] else "",
             "Source": f"{row['SourceImageId']} in {row['SourceRegion']}",
             "Dry run": "yes" if row["dry_run"] else "",
+            # A server of before knows of copies only.
+            "Copies": "none, the AMI exists" if row.get("existing") else "",
             "Asked at": row["submitted_at"],
             "Not before": row["start_not_before"],
             "Needs": ", ".join(needs) or "nobody's approval",
@@ -160,7 +162,7 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> None:
     if not steps:
         return
     done = sum(step["state"] in DONE_STEPS for step in steps)
-    click.echo(f"{done} of {len(steps)} steps after the copy done")
+    click.echo(f"{done} of {len(steps)} steps done")
     for step in steps:
         error, wanted = step["error"], json.dumps(step["members"], ensure_ascii=False)
         said = f": {error['code']}: {error['message']}" if error else ""

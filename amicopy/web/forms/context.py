@@ -32,7 +32,7 @@ from amicopy.copies.requests.submission import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web import costs, step_words, steps_asked
-from amicopy.web.forms import closer_look, in_the_way, row_problems, step_inputs, tag_lines
+from amicopy.web.forms import closer_look, existing_form, in_the_way, row_problems, step_inputs, tag_lines
 from amicopy.web.forms.notes import Note, names_taken, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
 from amicopy.web.forms.request_form import RequestForm, place_of
@@ -100,6 +100,7 @@ def form_context(
     several = sources_of(form)
     return {
         "form": form,
+        "look_page": "request-new-source",
         "mended": mended,
         "mended_why": explanation,
         "rows": [
@@ -252,6 +253,7 @@ def _source_context(
             "asks": True,
             "source_warnings": source.warnings(seen, account_id=account.account_id, now=timezone.now()),
             "own_source": seen.image.OwnerId == account.account_id,
+            "steps_only": existing_form.query_of(account, form.source[0], seen.image.ImageId),
             "not_copied": source.not_copied(seen),
             "tags_taken": taken,
             "tags_left": left,

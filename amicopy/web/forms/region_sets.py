@@ -28,7 +28,7 @@ def sets_for(user: User) -> list[RegionSet]:
     found = [
         RegionSet(f"preset-{preset.pk}", preset.name, _regions_in(preset.fields)) for preset in presets.open_to(user)
     ]
-    last = CopyRequest.objects.filter(requester=user).order_by("-pk").first()
+    last = CopyRequest.objects.filter(requester=user, existing=False).order_by("-pk").first()
     if last is not None:
         copies = last.copies_of_round()
         regions = [copy.DestinationRegion for copy in copies if copy.destination == copy.DestinationRegion]

@@ -6,7 +6,7 @@ The inputs are made from the table of steps. Whether what was typed is good is f
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -239,6 +239,14 @@ def _minutes(text: str) -> str:
         return text
     utc = when if when.tzinfo is None else when.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M}"
+
+
+def without_days(steps: Sequence[StepInputs]) -> list[StepInputs]:
+    """The inputs where nothing is copied: days after a copy are asked for only where they were typed."""
+    return [
+        replace(each, inputs=[one for one in each.inputs if one.member.name != "DaysAfterCopy" or one.value])
+        for each in steps
+    ]
 
 
 def names_drawn(steps: Sequence[StepInputs]) -> list[str]:

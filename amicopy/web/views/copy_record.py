@@ -14,9 +14,11 @@ from amicopy.audit import bundles, checks
 from amicopy.audit.log import Entry
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
+from amicopy.copies.core.states import CopyState
 from amicopy.copies.operations import copy_looks, copy_records, request_records, step_records
 from amicopy.web import copy_record, row_steps
 from amicopy.web.actor import actor_of, signed_in
+from amicopy.web.forms import existing_form
 from amicopy.web.gantt import gantt_of
 from amicopy.web.request_filters import row_number
 from amicopy.web.views.request_detail import find
@@ -64,7 +66,10 @@ def record(request: HttpRequest, number: int, destination: str) -> HttpResponse:
         ),
         "drift": [copy_record.drifted(each) for each in copy.drift],
         "may_look": bool(copy.ImageId) and not copy.unfinished and permissions.has_role(signed_in(request)),
-        "gantt": _gantt(copy),
+        "gantt": None if copy.existing else _gantt(copy),
+        "steps_only": existing_form.query_of(copy.account, copy.DestinationRegion, copy.ImageId)
+        if copy.state == CopyState.AVAILABLE and permissions.may_submit(signed_in(request))
+        else "",
         "rounds": [each for each in range(1, copy.request.round + 1) if each != copy.round],
         "permalink": request.build_absolute_uri(address_of(copy)),
         "may_bundle": permissions.has_role(signed_in(request)),

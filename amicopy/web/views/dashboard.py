@@ -118,7 +118,7 @@ def _tiles(user: User, visible: CopyRequestQuerySet, copies: QuerySet[ImageCopy]
             "in_flight": (_unfinished(copies), MOST_COUNTED + 1),
             "stuck": (_stuck(copies), MOST_COUNTED + 1),
             "failed": (copies.filter(state=CopyState.FAILED, finished_at__gte=since), MOST_COUNTED + 1),
-            "done": (copies.filter(state=CopyState.AVAILABLE, finished_at__gte=since), 10000),
+            "done": (copies.filter(state=CopyState.AVAILABLE, existing=False, finished_at__gte=since), 10000),
         },
     )
     return own | found
@@ -257,7 +257,7 @@ def _arrived(user: User, copies: QuerySet[ImageCopy], *, count: int) -> tuple[di
     """GiB that arrived on each of the last days, and in the last week; of many copies as it was within the last
     minute."""
     now, today = timezone.now(), timezone.localdate()
-    rows = copies.filter(state=CopyState.AVAILABLE, finished_at__gte=now - timedelta(days=DAYS))
+    rows = copies.filter(state=CopyState.AVAILABLE, existing=False, finished_at__gte=now - timedelta(days=DAYS))
 
     def sums() -> tuple[dict[date, int], int]:
         by_day, week = {today - timedelta(days=back): 0 for back in range(DAYS - 1, -1, -1)}, 0

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -38,7 +39,7 @@ from amicopy.web.forms.context import Looked, form_context
 from amicopy.web.forms.initial_data import clone_of, initial_again, mended_of, more_of
 from amicopy.web.forms.request_form import RequestForm
 from amicopy.web.request_filters import row_number
-from amicopy.web.views import lookups
+from amicopy.web.views import existing_request, lookups
 from amicopy.web.views.request_detail import find
 
 # Buttons that show the page again and ask AWS: what a script does without them.
@@ -57,6 +58,9 @@ def new_request(request: HttpRequest) -> HttpResponse:
         if typed := unsent_posts.take(request):
             messages.warning(request, "Nothing was submitted: you had been signed out. What you typed is all here.")
             return _page(request, lookups.form_of(request, typed))
+        cloned = _visible(request, request.GET.get("clone", ""))
+        if cloned is not None and cloned.existing:
+            return redirect(f"{reverse('request-existing')}?clone={cloned.pk}")
         data = _initial(request)
         form = lookups.form_of(request, data)
         fresh = data == _blank()
@@ -75,6 +79,8 @@ def edit_request(request: HttpRequest, number: int) -> HttpResponse:
     if row.state != RequestState.CHANGES_REQUESTED:
         messages.error(request, f"Request #{number} is {row.get_state_display().lower()}: it can't be edited now.")
         return redirect("request", number)
+    if row.existing:
+        return existing_request.edit(request, row)
     if request.method != "POST":
         return _page(request, lookups.form_of(request, initial_again(row)), again=row)
     return _posted(request, {**lookups.posted(request), "again": str(number)}, again=row)
@@ -282,7 +288,9 @@ def _page(
         "region_sets": region_sets.sets_for(signed_in(request)),
         "presets": presets.open_to(signed_in(request)),
         "teams": presets.teams_of(signed_in(request)),
-        "latest": CopyRequest.objects.filter(requester=signed_in(request)).order_by("-pk").first() if fresh else None,
+        "latest": CopyRequest.objects.filter(requester=signed_in(request), existing=False).order_by("-pk").first()
+        if fresh
+        else None,
         "again": again,
         "sent_back": again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES).last()
         if again

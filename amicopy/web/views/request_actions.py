@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
-from amicopy.copies.core.models import ImageCopy
+from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.lifecycle import holds
 from amicopy.copies.lifecycle.transitions import InvalidTransition
@@ -94,7 +94,7 @@ def approve(request: HttpRequest, number: int) -> HttpResponse:
             return Done(words, undo if settings.APPROVAL_UNDO_SECONDS else None)
         until = holds.undo_until(row)
         if until is None:
-            return Done(f"Request #{number} is approved. Its copies start by themselves.")
+            return Done(f"Request #{number} is approved. Its {_what(row)} start by themselves.")
         return Done(
             f"Request #{number} is approved. Nothing starts before {timezone.localtime(until):%H:%M:%S %Z}.", undo
         )
@@ -111,7 +111,7 @@ def reject(request: HttpRequest, number: int) -> HttpResponse:
 
     def do() -> str:
         verbs.reject(actor, number, reason=reason)
-        return f"Request #{number} is rejected. Nothing was copied."
+        return f"Request #{number} is rejected. Nothing was done."
 
     return _verb(request, number, do)
 
@@ -134,7 +134,7 @@ def withdraw_vote(request: HttpRequest, number: int) -> HttpResponse:
 
     def do() -> Done:
         vote_withdrawal.withdraw_vote(actor, number)
-        return Done(f"Your approval of request #{number} is taken back. Nothing was copied.", stays=True)
+        return Done(f"Your approval of request #{number} is taken back. Nothing was done.", stays=True)
 
     return _verb(request, number, do)
 
@@ -145,7 +145,7 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
 
     def do() -> str:
         verbs.withdraw(actor, number)
-        return f"Request #{number} is withdrawn. Nothing was copied; clone it to ask again."
+        return f"Request #{number} is withdrawn. Nothing was done; clone it to ask again."
 
     return _verb(request, number, do)
 
@@ -190,7 +190,7 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
         words = (
             "It asks for all approvals anew."
             if row.state == RequestState.PENDING
-            else "Its copies start by themselves."
+            else f"Its {_what(row)} start by themselves."
         )
         return f"Request #{number} is submitted again as it was. {words}"
 
@@ -228,6 +228,9 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
     def do() -> str:
         copies = cancel_retry.cancel(actor, number, copy_id=copy_id)
         begun = sum(copy.state == CopyState.CANCELLING for copy in copies)
+        if copies[0].existing:
+            then = "What they did is being put back, and the AMI stays." if begun else "None had begun."
+            return f"The steps of request #{number} are cancelled. {then}"
         words = f"{_copies(len(copies))} of request #{number} cancelled."
         return f"{words} What AWS had begun is being removed." if begun else f"{words} Nothing had begun at AWS."
 
@@ -238,6 +241,8 @@ def _how_far(copy: ImageCopy) -> str:
     """How far a copy is that can be cancelled."""
     if copy.state == CopyState.COPYING:
         return f"is at {copy.progress}%"
+    if copy.existing:
+        return "has steps under way" if copy.state == CopyState.AVAILABLE else "has no step begun"
     if copy.state == CopyState.AVAILABLE:
         return "is there; what was done after it is undone first"
     return "hasn’t started" if copy.state == CopyState.QUEUED else "is just being started"
@@ -249,7 +254,8 @@ def retry(request: HttpRequest, number: int) -> HttpResponse:
 
     def do() -> str:
         copies = cancel_retry.retry(actor, number, copy_id=copy_id)
-        return f"{_copies(len(copies))} of request #{number} queued again. The approval still counts."
+        many = "The steps" if copies[0].existing else _copies(len(copies))
+        return f"{many} of request #{number} queued again. The approval still counts."
 
     return _verb(request, number, do)
 
@@ -277,6 +283,11 @@ def put_back(request: HttpRequest, number: int) -> HttpResponse:
         return f"{step.members['Name']} is being put back to what it showed before."
 
     return _verb(request, number, do)
+
+
+def _what(row: CopyRequest) -> str:
+    """What of an approved request begins."""
+    return "steps" if row.existing else "copies"
 
 
 def _copies(count: int) -> str:

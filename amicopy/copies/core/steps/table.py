@@ -218,7 +218,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         TEMPLATE,
         "New version of a launch template",
-        "A version with the new AMI, and all else as in the version it is made from.",
+        "A version with the AMI, and all else as in the version it is made from.",
         (
             Member(
                 "LaunchTemplateId",
@@ -279,7 +279,7 @@ STEPS: tuple[Step, ...] = (
                 mono=True,
             ),
             Member(
-                "Overwrite", "flag", "Overwrite it", "Where the parameter is there, it shows the new AMI from then on."
+                "Overwrite", "flag", "Overwrite it", "Where the parameter is there, it shows this AMI from then on."
             ),
             Member("Description", "text", "Description", maximum=1024),
         ),
