@@ -4,6 +4,7 @@ A new screen is a line in `SCREENS`. `make screenshots` takes the pictures into 
 """
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -86,6 +87,11 @@ def _after_the_copy(page: Page) -> None:
     """The form with what is to follow the copies, and what a source that is shared has."""
     _afresh(page)
     page.locator("#source-steps dd").first.wait_for()
+
+
+def _image_shown(page: Page) -> None:
+    """The form for an AMI that exists, with what AWS shows of it."""
+    page.locator("#source-preview", has_text="52 GiB in 2 volumes").wait_for()
 
 
 def _without_reason(page: Page) -> None:
@@ -178,6 +184,11 @@ STEPS = "&".join(
     )
 )
 
+EXISTING = (
+    "account=sandbox&SourceRegion=us-east-1&SourceImageId=ami-0a7f3c92d41be6058&reason=PLAT-482:%20staging"
+    "&LaunchPermission-UserIds=444455556666&Parameter-Name=/golden/al2023/current"
+)
+
 SCREENS = (
     Screen("sign-in", "", "/sign-in/"),
     Screen("sign-in-refused", "", "/sign-in/", _wrong_password),
@@ -203,6 +214,10 @@ SCREENS = (
     Screen("new-request-sources", "requester", "/requests/new/", _list_of_sources),
     Screen("new-request-keys", "requester", "/requests/new/", _list_of_keys),
     Screen("new-request-many", "requester", f"/requests/new/?{MANY}", _many),
+    Screen("existing", "requester", f"/requests/existing/?{EXISTING}", _image_shown),
+    Screen("existing-to-decide", "approver", "/requests/{existing_pending}/"),
+    Screen("existing-done", "requester", "/requests/{existing}/"),
+    Screen("existing-record", "auditor", "/requests/{existing}/copies/us-east-1/"),
     Screen("new-request-steps", "requester", f"/requests/new/?{STEPS}", _after_the_copy, ".panel.after"),
     Screen("request-steps-to-decide", "approver", "/requests/{steps_pending}/"),
     Screen("request-steps", "requester", "/requests/{steps}/?open=eu-west-1"),
@@ -295,6 +310,18 @@ def stage(running: Running) -> dict[str, int]:
     numbers["steps"] = ask("golden-al2023-shared-2026.11.24", *regions[:2], **AFTER)
     approver.approve(numbers["steps"])
     done(numbers["steps"])
+
+    def for_image(image: str) -> int:
+        fields = {"account": "sandbox", "SourceRegion": "us-east-1", "SourceImageId": image, "reason": "PLAT-482"}
+        shared = {"LaunchPermission-UserIds": "444455556666", "Parameter-Name": "/golden/al2023/shared"}
+        path, said = requester.post("/requests/existing/", **fields, **shared, **{"Parameter-Overwrite": "on"})
+        found = re.fullmatch(r"/requests/([0-9]+)/", path)
+        assert found, said
+        return int(found[1])
+
+    numbers["existing"] = for_image("ami-0a7f3c92d41be6058")
+    approver.approve(numbers["existing"])
+    done(numbers["existing"])
     decide(
         ask("scratch-build-0117", "us-west-2", reason="trying something"), "reject", "Scratch builds stay in us-east-1."
     )
@@ -316,6 +343,7 @@ def stage(running: Running) -> dict[str, int]:
     )
     numbers["anyway"] = ask("payments-base-2026.11.25", *regions[:2], **retired)
     numbers["steps_pending"] = ask("golden-al2023-shared-2026.11.25", *regions[:2], **AFTER)
+    numbers["existing_pending"] = for_image("ami-0b81d5e6f0a297c34")
     ask("bastion-2026.11.25", "eu-central-1", reason="SEC-91: patched OpenSSH; the old one must be gone by Friday")
     ask("build-cache-2026.11.25", "ap-northeast-1", reason="CI-12: builds in Tokyo wait 9 minutes for their base image")
     path, _ = requester.post(
