@@ -32,6 +32,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     names = {item.nodeid, item.nodeid.partition("[")[0]}
     mine = [number for number in _numbers if names.intersection(FAULTS[number].tests)]
     if mine and not _begun:
+        # tests/conftest.py hides from searches what was imported for collecting.
+        gc.unfreeze()
         # What is made once for all tests, such as the database, is made without a fault.
         _begun.append(True)
         _once(item)

@@ -58,6 +58,7 @@ WITHOUT = {
     "copies.engine.outside_memory:notice": "an event would take a number that was given away; `after_restore` tells it",
     "copies.operations.tokens:keep_use": "when a token was used last",
     "copies.requests.decide:_store": "its verb tells it",
+    "web.sign_on_sessions:end_there": "that a logout token was here; each session that it ends is told",
     "copies.requests.look_again:look": "when to look next; what was found is told by `_store`",
     "copies.requests.request_sets:_store": "each request of a set is told, with the set's number",
     "copies.requests.frozen_calls:new_attempt": "its verb tells it",
