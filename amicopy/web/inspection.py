@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from amicopy.aws.shapes import SEVERITIES
-from amicopy.copies.lookups.inspection import KeptFinding, KeptFindings, KeptInspection
+from amicopy.copies.lookups.inspection import KeptFinding, KeptFindings, KeptInspection, KeptReferences
 from amicopy.copies.voting import fact_words
 
 # What may use an image, by AWS's type of resource.
@@ -37,6 +37,13 @@ class Inspected:
     lines: Sequence[Line]
     findings: Sequence[KeptFinding] = ()
     users: Sequence[str] = ()
+    # What uses it, counted; empty where nothing does, or nobody knows.
+    used: str = ""
+
+    @property
+    def fold(self) -> str:
+        """What can be unfolded, in words; empty where there is nothing."""
+        return ". ".join([*(["The worst findings"] if self.findings else []), *([self.used] if self.used else [])])
 
 
 def inspected(
@@ -53,7 +60,8 @@ def inspected(
         *_launch(source, offered),
     ]
     findings, users = known.get("findings"), known.get("references")
-    return Inspected(lines, findings["worst"] if findings else (), users["arns"] if users else ())
+    worst, arns = findings["worst"] if findings else (), users["arns"] if users else ()
+    return Inspected(lines, worst, arns, _used(users) if users else "")
 
 
 def _scan(scan: Mapping[str, Any], at: datetime) -> Iterator[Line]:
@@ -109,18 +117,18 @@ def _ancestry(known: KeptInspection, source: Mapping[str, Any]) -> Iterator[Line
 def _references(known: KeptInspection) -> Iterator[Line]:
     if reason := _not_known(known, "references"):
         yield Line("idle", "info", f"What uses it isn’t known. {reason}")
-    if "references" not in known:
-        return
-    users = known["references"]
+    if "references" in known and not known["references"]["counts"]:
+        yield Line("idle", "info", "Nothing in its Region uses it")
+
+
+def _used(users: KeptReferences) -> str:
     said = [
         f"{count} {one if count == 1 else many}"
         for kind, (one, many) in USERS.items()
         if (count := users["counts"].get(kind))
     ]
     more = " and more" if users["more"] else ""
-    yield Line(
-        "idle", "info", f"Used in its Region by {', '.join(said)}{more}" if said else "Nothing in its Region uses it"
-    )
+    return f"Used in its Region by {', '.join(said)}{more}" if said else ""
 
 
 def _launch(source: Mapping[str, Any], offered: Mapping[str, Sequence[str]]) -> Iterator[Line]:
