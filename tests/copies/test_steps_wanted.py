@@ -79,6 +79,12 @@ def test_what_is_read_is_in_the_order_of_the_steps_sorted_and_without_empty_memb
         ({"ImdsSupport": {"Value": "v1.0"}}, "steps.ImdsSupport.Value", Wrong.MALFORMED),
         ({"ImageWatermark": {"WatermarkName": "ab"}}, "steps.ImageWatermark.WatermarkName", Wrong.LENGTH),
         ({"ImageDeprecation": {}}, "steps.ImageDeprecation.DeprecateAt", Wrong.ONE_OF),
+        ({"ImageDeprecation": {"DeprecateAt": "0202-09-02T05:49Z"}}, "steps.ImageDeprecation.DeprecateAt", Wrong.PAST),
+        (
+            {"ImageDeprecation": {"DeprecateAt": "0001-01-01T00:00+05:00"}},
+            "steps.ImageDeprecation.DeprecateAt",
+            Wrong.WRONG_TYPE,
+        ),
         (
             {"ImageDeprecation": {"DeprecateAt": "2027-01-01", "DaysAfterCopy": 3}},
             "steps.ImageDeprecation.DeprecateAt",

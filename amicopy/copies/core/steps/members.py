@@ -121,10 +121,11 @@ class Member:
     def _time(self, text: str) -> tuple[Any, list[Fault]]:
         try:
             when = datetime.fromisoformat(text)
-        except ValueError:
+            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        except (ValueError, OverflowError):
             return None, [self._type("a date and time such as 2027-01-31T00:00Z")]
-        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-        return f"{when:%Y-%m-%dT%H:%M:00Z}", []
+        # Years before 1000 have four digits here alone: strftime's %Y doesn't fill them up.
+        return when.replace(second=0, microsecond=0, tzinfo=None).isoformat() + "Z", []
 
     def _type(self, words: str) -> Fault:
         return Fault(self.name, Wrong.WRONG_TYPE, f"Enter {words}.")
