@@ -67,6 +67,21 @@ def make_call(region: str = "eu-west-1", **parameters: object) -> Call:
 
 
 @pytest.fixture
+def boss(db: None) -> User:
+    return make_person("boss", "administrator")
+
+
+@pytest.fixture
+def second(db: None) -> User:
+    return make_person("second", "administrator")
+
+
+@pytest.fixture
+def ann(db: None) -> User:
+    return make_person("ann", "approver")
+
+
+@pytest.fixture
 def requester(approver: User) -> User:
     """Somebody who may ask; an approver is there too, since a request nobody could approve is refused."""
     return make_person("requester", "requester")

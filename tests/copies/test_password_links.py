@@ -25,16 +25,6 @@ PASSWORD = "correct horse battery"  # a test's
 
 
 @pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return make_person("ann", "approver")
-
-
-@pytest.fixture
 def reachable(ann: User, settings: Settings) -> User:
     """Somebody with an address, and a server that takes mail."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

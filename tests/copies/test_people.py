@@ -23,11 +23,6 @@ from tests.copies.conftest import acting, make_person
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
 def last() -> AuditEvent:
     return AuditEvent.objects.latest("pk")
 

@@ -26,11 +26,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
-@pytest.fixture
 def ann(db: None) -> User:
     """An approver of before."""
     return make_person("ann", "approver")

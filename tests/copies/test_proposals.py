@@ -32,16 +32,6 @@ pytestmark = pytest.mark.django_db
 State = Proposal.State
 
 
-@pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
-@pytest.fixture
-def second(db: None) -> User:
-    return make_person("second", "administrator")
-
-
 def have_addresses() -> None:
     for user in User.objects.all():
         user.email = f"{user.username}@people.example"

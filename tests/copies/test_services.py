@@ -29,11 +29,6 @@ ADDRESS = "192.0.2.7"
 
 
 @pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
-@pytest.fixture
 def owner(db: None) -> User:
     """An approver who owns the service."""
     return make_person("owner", "approver", "requester")

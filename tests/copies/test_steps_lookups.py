@@ -4,10 +4,7 @@ import json
 import time
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 
@@ -19,6 +16,7 @@ from amicopy.copies.rules import steps as step_rules
 from amicopy.copies.voting import fact_table, fact_words, facts
 from tests.conftest import Control
 from tests.copies.conftest import make_call
+from tests.copies.test_steps_engine import boto
 
 pytestmark = pytest.mark.django_db
 
@@ -42,9 +40,7 @@ def codes(account: Account, steps: Any, lookups: Any) -> list[str]:
 
 
 def test_what_is_there_is_looked_up_and_speaks_against_steps(account: Account, sandbox: Control, patient: None) -> None:
-    aws: Any = boto3.Session("AKIASANDBOX000000000", "not-checked")
-    about = {"endpoint_url": settings.AWS_ENDPOINT, "config": Config(retries={"total_max_attempts": 1})}
-    ec2, ssm = (aws.client(name, "eu-west-1", **about) for name in ("ec2", "ssm"))
+    ec2, ssm = boto(sandbox, "ec2"), boto(sandbox, "ssm")
     ssm.put_parameter(Name="/golden/al2023", Value="secret", Type="String")
     ec2.enable_image_block_public_access(ImageBlockPublicAccessState="block-new-sharing")
     steps = {**ALIAS, **PUBLIC, "LaunchTemplateVersion": {"LaunchTemplateName": "nothing-there"}}
@@ -66,8 +62,7 @@ def test_the_policy_of_the_chosen_key_is_read_at_aws(account: Account, sandbox: 
         return list(looked["destinations"][0]["steps"]["key_policy_lacks"])
 
     assert lacks() == [OTHER]
-    aws: Any = boto3.Session("AKIASANDBOX000000000", "not-checked")
-    kms = aws.client("kms", "eu-west-1", endpoint_url=settings.AWS_ENDPOINT)
+    kms = boto(sandbox, "kms")
     key = kms.describe_key(KeyId="alias/golden-images")["KeyMetadata"]["Arn"]
     policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
     policy["Statement"].append(step_rules.key_statement([OTHER], "aws"))

@@ -28,21 +28,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
-@pytest.fixture
-def second(db: None) -> User:
-    return make_person("second", "administrator")
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return make_person("ann", "approver")
-
-
-@pytest.fixture
 def owner(db: None) -> User:
     """Somebody who may ask, and owns the team."""
     return make_person("owner", "requester")

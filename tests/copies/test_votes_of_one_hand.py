@@ -23,19 +23,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
-@pytest.fixture
 def made(boss: User) -> list[User]:
     """Two approvers whom the boss made."""
     return [people.add(acting(boss), name=name, email="", roles=["approver"]) for name in ("one", "two")]
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return make_person("ann", "approver")
 
 
 @pytest.fixture

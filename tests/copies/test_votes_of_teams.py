@@ -24,25 +24,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def boss(db: None) -> User:
-    return make_person("boss", "administrator")
-
-
-@pytest.fixture
-def second(db: None) -> User:
-    return make_person("second", "administrator")
-
-
-@pytest.fixture
 def guard(db: None) -> User:
     """Whose vote the rule asks for."""
     Group.objects.create(name="security")
     return make_person("guard", "approver", "security")
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return make_person("ann", "approver")
 
 
 @pytest.fixture

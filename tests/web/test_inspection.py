@@ -1,16 +1,13 @@
 """A closer look at a source, on the form and for whoever decides."""
 
-from typing import Any
-
-import boto3
 import pytest
-from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
 from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.lookups import async_queries
 from tests.conftest import Control
+from tests.copies.test_steps_engine import boto
 from tests.web.conftest import SignedIn, typed
 from tests.web.page import read
 from tests.web.test_form_lookups import fragment, once
@@ -43,8 +40,7 @@ def test_the_form_says_what_a_scan_found_and_where_a_source_comes_from(requester
 
 
 def test_what_uses_the_source_is_counted_and_named(requester: Client, sandbox: Control) -> None:
-    aws: Any = boto3.Session("AKIASANDBOX000000000", "not-checked")
-    ec2, ssm = (aws.client(name, "us-east-1", endpoint_url=settings.AWS_ENDPOINT) for name in ("ec2", "ssm"))
+    ec2, ssm = (boto(sandbox, name, region="us-east-1") for name in ("ec2", "ssm"))
     sandbox("settings", alias_seconds=0)
     image_id = "ami-0e93a1c7d64f5b082"
     assert "Nothing in its Region uses it" in looked(requester, SourceImageId=image_id)
