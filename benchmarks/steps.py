@@ -26,7 +26,7 @@ OTHER, THIRD = "222233334444", "333344445555"
 TEMPLATE = "web"
 # What is encrypted with AWS's own key can't be shared.
 KEY = "alias/golden-images"
-# One of each; the new version of the template isn't made the default one, which takes two calls more.
+# One of each but the alias; the new version of the template isn't made the default one, which takes two calls more.
 EVERY: dict[str, Any] = {
     "ImageWatermark": {"WatermarkName": "approved"},
     "CreateVolumePermission": {"UserIds": [OTHER]},
@@ -35,8 +35,8 @@ EVERY: dict[str, Any] = {
     "ImageDeprecation": {"DaysAfterCopy": 90},
     "ImageDeregistrationProtection": {},
     "LaunchTemplateVersion": {"LaunchTemplateName": TEMPLATE},
-    "Parameter": {},
 }
+CODES = (*EVERY, "Parameter")
 # What drift costs the most calls for.
 LOOKED_AT = ("LaunchPermission", "ImageDeprecation", "Parameter")
 FINISHED = 1000
@@ -51,8 +51,8 @@ FIGURES = (
 
 def wanted(codes: Collection[str], index: int) -> dict[str, Any]:
     """These steps, with an alias that no other request publishes."""
-    parameter = {"Parameter": {"Name": f"/golden/{len(codes)}/{index}"}}
-    return {code: EVERY[code] for code in codes} | {code: parameter[code] for code in codes if code in parameter}
+    each = EVERY | {"Parameter": {"Name": f"/golden/{len(codes)}/{index}"}}
+    return {code: each[code] for code in codes}
 
 
 def finished(count: int, codes: Collection[str]) -> int:
@@ -108,14 +108,14 @@ def measure() -> dict[str, float]:
             session.client("ec2", region, endpoint_url=server.url).create_launch_template(
                 LaunchTemplateName=TEMPLATE, LaunchTemplateData={"ImageId": rows.SOURCE, "InstanceType": "t3.micro"}
             )
-        every = finished(len(rows.REGIONS), EVERY) / len(rows.REGIONS)
+        every = finished(len(rows.REGIONS), CODES) / len(rows.REGIONS)
         finished(FINISHED - len(rows.REGIONS), LOOKED_AT)
         first = drift()
         # The next look is due.
         DriftLook.objects.update(looked_at=None)
         return {
             "step_calls_a_copy": round(every, 1),
-            "step_calls_ratio": round(every / len(EVERY), 2),
+            "step_calls_ratio": round(every / len(CODES), 2),
             "drift_calls": first,
             "drift_calls_next": drift(),
         }

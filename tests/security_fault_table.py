@@ -611,7 +611,7 @@ SENT = (
         alone=True,
     ),
     Fault(
-        "templates/requests/new.html",
+        "templates/requests/new/_reason.html",
         '{{ form.data.reason|default:"" }}',
         '{{ form.data.reason|default:""|safe }}',
         ("tests/web/test_fuzz.py::test_whatever_is_sent_is_refused_with_words_or_accepted_by_aws",),

@@ -1,6 +1,5 @@
 """Asking for steps for an AMI that exists, without a copy: what the form for it asks, as JSON."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from django.http import HttpResponse
@@ -11,17 +10,16 @@ from pydantic.config import JsonDict
 
 from amicopy.api.operations import operation
 from amicopy.api.shown import RequestWithCopies
-from amicopy.api.source_looks import Looked, look, reached_account, refusal, worded
+from amicopy.api.source_looks import Looked, look, reached_account, refusal
 from amicopy.api.steps import Steps, wanted_of
 from amicopy.api.strict import Strict, Text
-from amicopy.api.submissions import Checked, Correlation, Webhook, moment
+from amicopy.api.submissions import Checked, Correlation, Webhook, checked, frozen_steps, moment
 from amicopy.api.token_auth import TokenRequest, actor_of
 from amicopy.copies.core.calls import FieldError, InvalidRequest, existing_image
-from amicopy.copies.core.steps.wanted import WantedSteps, frozen
+from amicopy.copies.core.steps.wanted import WantedSteps
 from amicopy.copies.core.token_models import ApiToken, Scope
 from amicopy.copies.requests import verbs
 from amicopy.copies.rules import steps as step_rules
-from amicopy.copies.voting.fact_evidence import source_in
 
 # Of the sandbox, which has this image.
 EXAMPLE: JsonDict = {
@@ -84,8 +82,7 @@ def validate_request_for_image(request: TokenRequest, body: NewSteps) -> Checked
     wanted, wrong = _wanted(body)
     looked = _look(request.auth, body, wanted)
     account = looked.account
-    name = str(source_in(looked.lookups).get("Name") or "")
-    steps = frozen(wanted, looked.calls, now=datetime.now(UTC), source=name)
+    steps = frozen_steps(wanted, looked)
     errors = wrong + verbs.check_submission(
         account=account,
         reason=body.reason,
@@ -103,7 +100,7 @@ def validate_request_for_image(request: TokenRequest, body: NewSteps) -> Checked
         partition=account.partition,
         lookups=looked.lookups,
     )
-    return Checked(valid=not errors, errors=_said(errors, looked), warnings=_said(warned, looked))
+    return checked(errors, warned, looked, _pointer)
 
 
 def _wanted(body: NewSteps) -> tuple[WantedSteps, list[FieldError]]:
@@ -114,13 +111,6 @@ def _look(token: ApiToken, body: NewSteps, wanted: WantedSteps) -> Looked:
     """What AWS says of the AMI. Raises Problem for an account that the token doesn't reach."""
     call = existing_image(body.SourceRegion, body.SourceImageId)
     return look(token, reached_account(token, body.account), [call], fill=False, steps=wanted)
-
-
-def _said(errors: list[FieldError], looked: Looked) -> list[dict[str, str]]:
-    return [
-        {"pointer": _pointer(each), "detail": each.message, **({"code": each.code} if each.code else {})}
-        for each in worded(errors, looked)
-    ]
 
 
 def _pointer(error: FieldError) -> str:

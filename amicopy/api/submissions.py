@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,7 +23,8 @@ from amicopy.audit.actor import Actor
 from amicopy.copies import rules
 from amicopy.copies.core.calls import FieldError, InvalidRequest
 from amicopy.copies.core.models import CopyRequest
-from amicopy.copies.core.steps.wanted import frozen
+from amicopy.copies.core.steps.members import Members
+from amicopy.copies.core.steps.wanted import WantedSteps, frozen
 from amicopy.copies.core.token_models import ApiToken, Scope
 from amicopy.copies.requests import verbs
 from amicopy.copies.rules import steps as step_rules
@@ -171,16 +173,31 @@ def ask(actor: Actor, body: NewRequest, looked: Looked, *, submission: uuid.UUID
         raise refusal(invalid.errors, looked, lambda error: pointer_of(error, body.destinations)) from invalid
 
 
+def frozen_steps(wanted: WantedSteps, looked: Looked) -> list[dict[str, Members]]:
+    """The steps after each call, as they would be approved."""
+    source = str(source_in(looked.lookups).get("Name") or "")
+    return frozen(wanted, looked.calls, now=datetime.now(UTC), source=source)
+
+
+def checked(
+    errors: list[FieldError], warnings: list[FieldError], looked: Looked, pointer: Callable[[FieldError], str]
+) -> Checked:
+    """The rules' words as a check answers them; `pointer` says where in the body each stands."""
+
+    def said(found: list[FieldError]) -> list[dict[str, str]]:
+        return [
+            {"pointer": pointer(each), "detail": each.message, **({"code": each.code} if each.code else {})}
+            for each in worded(found, looked)
+        ]
+
+    return Checked(valid=not errors, errors=said(errors), warnings=said(warnings))
+
+
 def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
     """What the rules say to a request of a token; stores nothing. Raises NotAllowed."""
     account = looked.account
     wanted, wrong = wanted_of(body.steps, steps_of(body.destinations))
-    after = frozen(
-        wanted,
-        looked.calls,
-        now=datetime.now(UTC),
-        source=str(source_in(looked.lookups).get("Name") or ""),
-    )
+    after = frozen_steps(wanted, looked)
     errors = wrong + verbs.check_submission(
         account=account,
         reason=body.reason,
@@ -201,18 +218,7 @@ def check(token: ApiToken, body: NewRequest, looked: Looked) -> Checked:
         "lookups": looked.lookups,
     }
     found = rules.warnings(looked.calls, **where) + step_rules.warnings(looked.calls, after, **where)
-
-    def said(errors: list[FieldError]) -> list[dict[str, str]]:
-        return [
-            {
-                "pointer": pointer_of(each, body.destinations),
-                "detail": each.message,
-                **({"code": each.code} if each.code else {}),
-            }
-            for each in worded(errors, looked)
-        ]
-
-    return Checked(valid=not errors, errors=said(errors), warnings=said(found))
+    return checked(errors, found, looked, lambda error: pointer_of(error, body.destinations))
 
 
 def read(token: ApiToken, body: NewRequest, *, fill: bool = True) -> Looked:

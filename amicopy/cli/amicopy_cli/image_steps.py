@@ -6,8 +6,9 @@ from uuid import uuid4
 import click
 
 from amicopy_cli import members, output, progress, steps
-from amicopy_cli.client import Client, readable
-from amicopy_cli.exits import Exit, Unreachable
+from amicopy_cli.client import Client
+from amicopy_cli.exits import Exit
+from amicopy_cli.submissions import CORRELATION, IDEMPOTENCY_KEY, WEBHOOK, filed, said
 
 OWN = ("reason", "correlation", "webhook", "start_not_before")
 
@@ -23,8 +24,8 @@ OWN = ("reason", "correlation", "webhook", "start_not_before")
 @click.option(members.BY_NAME["SourceRegion"].option, "region", required=True, help="Where the AMI is.")
 @click.option(members.BY_NAME["SourceImageId"].option, "image_id", required=True, help="The AMI's ID.")
 @click.option("--reason", required=True, help="Why it is needed, for who decides.")
-@click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run.")
-@click.option("--webhook", default=None, metavar="NAME", help="A webhook that is told, of those for requests.")
+@CORRELATION
+@WEBHOOK
 @click.option(
     "--start-not-before",
     default=None,
@@ -35,13 +36,7 @@ OWN = ("reason", "correlation", "webhook", "start_not_before")
 @click.option("--validate", "only_check", is_flag=True, help="Say what would be refused, and ask for nothing.")
 @click.option("--wait", is_flag=True, help="Stay until somebody has decided and the steps are done, or not.")
 @progress.options
-@click.option(
-    "--idempotency-key",
-    default=None,
-    metavar="KEY",
-    help="A name for this call, if the run itself may be repeated: the same again asks for nothing twice. "
-    "Otherwise one is made for each run.",
-)
+@IDEMPOTENCY_KEY
 @output.option
 def request_steps(
     account: str,
@@ -67,15 +62,8 @@ def request_steps(
         found = client.post("requests/for-image/validate", body)
         output.checked(found, form)
         return Exit.DONE if found["valid"] else Exit.REFUSED
-    key = idempotency_key or str(uuid4())
-    try:
-        row = client.post("requests/for-image", body, key=key)
-    except (KeyboardInterrupt, Unreachable):
-        words = f"The same command with --idempotency-key {key} asks for nothing twice."
-        click.echo(f"Whether it was asked for isn't known. {words}", err=True)
-        raise
+    row = filed(client, "requests/for-image", body, idempotency_key or str(uuid4()))
+    said(row, "" if wait else form)
     if not wait:
-        output.request(row, form)
         return Exit.DONE
-    click.echo(f"Request #{row['number']}: {readable(row['url'])}", err=True)
     return progress.ended(client, [row["number"]], form=form, bars=False, timeout=timeout, interval=interval)

@@ -34,6 +34,15 @@ SUBMIT_ANYWAY = click.option(
     metavar="REASON",
     help="Ask for it although AWS said that something is in the way, and say why: who decides reads it first.",
 )
+CORRELATION = click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run.")
+WEBHOOK = click.option("--webhook", default=None, metavar="NAME", help="A webhook that is told, of those for requests.")
+IDEMPOTENCY_KEY = click.option(
+    "--idempotency-key",
+    default=None,
+    metavar="KEY",
+    help="A name for this call, if the run itself may be repeated: the same again asks for nothing twice. "
+    "Otherwise one is made for each run.",
+)
 # What is asked for besides CopyImage's members.
 ABOUT = (
     click.option(
@@ -46,8 +55,8 @@ ABOUT = (
         help="The 12 digits of the AWS account to copy into. Several: a request in each.",
     ),
     click.option("--reason", required=True, help="Why the copy is needed, for who decides."),
-    click.option("--correlation", default=None, help="What you call it, such as the id of a pipeline's run."),
-    click.option("--webhook", default=None, metavar="NAME", help="A webhook that is told, of those for requests."),
+    CORRELATION,
+    WEBHOOK,
     click.option(
         "--start-not-before",
         default=None,
@@ -93,13 +102,7 @@ def _asked(command: F) -> F:
 @click.option("--wait", is_flag=True, help="Stay until somebody has decided and the copies are there, or not.")
 @click.option("--follow", is_flag=True, help="The same, and show how far each destination is.")
 @progress.options
-@click.option(
-    "--idempotency-key",
-    default=None,
-    metavar="KEY",
-    help="A name for this call, if the run itself may be repeated: the same again asks for nothing twice. "
-    "Otherwise one is made for each run.",
-)
+@IDEMPOTENCY_KEY
 @output.option
 def request(
     bodies: list[dict[str, Any]],
@@ -178,18 +181,29 @@ def anyway_of(given: dict[str, Any]) -> dict[str, Any]:
 def _filed(client: Client, bodies: list[dict[str, Any]], key: str, *, form: str) -> Iterator[dict[str, Any]]:
     """Asks for each and says so at once, in a form or, without one, in a line on standard error."""
     for place, body in enumerate(bodies):
-        try:
-            # Each call has a key of its own; the same command under the same key makes the same ones.
-            row = client.post("requests", body, key=f"{key}-{body['account']}" if place else key)
-        except (KeyboardInterrupt, Unreachable):
-            words = f"The same command with --idempotency-key {key} asks for nothing twice."
-            click.echo(f"Whether it was asked for isn't known. {words}", err=True)
-            raise
-        if form:
-            output.request(row, form)
-        else:
-            click.echo(f"Request #{row['number']}: {readable(row['url'])}", err=True)
+        # Each call has a key of its own; the same command under the same key makes the same ones.
+        row = filed(client, "requests", body, key, own_key=f"{key}-{body['account']}" if place else key)
+        said(row, form)
         yield row
+
+
+def filed(client: Client, path: str, body: dict[str, Any], key: str, *, own_key: str = "") -> Any:
+    """Asks once; where the answer is lost, says how the same command asks for nothing twice: by its `key`, of which
+    this call may have an own one made."""
+    try:
+        return client.post(path, body, key=own_key or key)
+    except (KeyboardInterrupt, Unreachable):
+        words = f"The same command with --idempotency-key {key} asks for nothing twice."
+        click.echo(f"Whether it was asked for isn't known. {words}", err=True)
+        raise
+
+
+def said(row: dict[str, Any], form: str) -> None:
+    """Says what was asked for, in a form or, without one, in a line on standard error."""
+    if form:
+        output.request(row, form)
+    else:
+        click.echo(f"Request #{row['number']}: {readable(row['url'])}", err=True)
 
 
 def _check(client: Client, body: dict[str, Any]) -> None:

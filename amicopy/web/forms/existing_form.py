@@ -39,10 +39,7 @@ class ExistingForm(RequestForm):
             self.add_error("account", "Choose the AWS account that owns the AMI.")
         if len(self.sources) > 1:
             self.add_error(SOURCE, "Enter one AMI: each has a request of its own.")
-        if "\0" in "".join(self.data.values()):
-            self.add_error("reason", "Remove the NUL character: it isn't text.")
-        if self.start_not_before is None and self.text("start_not_before"):
-            self.add_error("start_not_before", "Enter a date and a time, or leave it empty.")
+        self.check_texts()
         self.refuse(self._steps[1])
         return self.calls()
 

@@ -215,19 +215,15 @@ class RequestForm:
             self.add_error(name, problem)
         if self.text("paste"):
             self.add_error("paste", "Add the pasted tags, or empty this box: they aren't among the tags yet.")
-        if "\0" in "".join(self.data.values()):
-            self.add_error("reason", "Remove the NUL character: it isn't text.")
+        self.check_texts()
         reason = self.text("reason")
-        start = self.start_not_before
-        if start is None and self.text("start_not_before"):
-            self.add_error("start_not_before", "Enter a date and a time, or leave it empty.")
         if account is not None:
             self.refuse(
                 verbs.check_submission(
                     account=account,
                     reason=reason,
                     calls=calls,
-                    start_not_before=start,
+                    start_not_before=self.start_not_before,
                     again=self.again,
                     steps=self.frozen_steps(calls) if not self._steps[1] else (),
                 )
@@ -236,6 +232,13 @@ class RequestForm:
             self.refuse(reason_errors(reason))
         self.refuse(self._steps[1])
         return calls
+
+    def check_texts(self) -> None:
+        """Keeps what isn't text, or isn't the time it should be."""
+        if "\0" in "".join(self.data.values()):
+            self.add_error("reason", "Remove the NUL character: it isn't text.")
+        if self.start_not_before is None and self.text("start_not_before"):
+            self.add_error("start_not_before", "Enter a date and a time, or leave it empty.")
 
     def refuse(self, errors: Sequence[FieldError]) -> None:
         """Puts the rules' errors at the inputs they belong to."""

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import InvalidRequest
-from amicopy.copies.core.models import Account, CopyRequest, Decision
+from amicopy.copies.core.models import Account, CopyRequest
 from amicopy.copies.lifecycle.transitions import InvalidTransition
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.lookups.snapshot_members import Kept
@@ -63,7 +63,7 @@ def posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | N
     form = _form_of(request, data)
     if LOOK in data or "use-region" in data:
         with async_queries.waiting() as until:
-            looked = lookups.look_at_source(form, _patient(request), until=until)
+            looked = lookups.look_at_source(form, lookups.patient(request), until=until)
         return _page(request, form, looked=looked, again=again)
     return _submit(request, form, again=again)
 
@@ -73,7 +73,7 @@ def _submit(request: HttpRequest, form: ExistingForm, *, again: CopyRequest | No
     if form.errors or account is None:
         return _page(request, form, status=422, again=again)
     with async_queries.waiting() as until:
-        looks = _patient(request)
+        looks = lookups.patient(request)
         seen = lookups.see_source(form, looks, until=until)
         form.source_name = seen.image.Name if isinstance(seen, Source) else ""
         found = snapshot.gather(account, calls, until=until, ask=looks.begin, steps=form.frozen_steps(calls))
@@ -110,10 +110,6 @@ def _form_of(request: HttpRequest, data: dict[str, str]) -> ExistingForm:
     return form
 
 
-def _patient(request: HttpRequest) -> async_queries.Looks:
-    return async_queries.Looks(signed_in(request).pk, last=True)
-
-
 def _initial(request: HttpRequest) -> dict[str, str]:
     number = row_number(request.GET.get("clone", ""))
     rows = CopyRequest.objects.visible_to(signed_in(request)).select_related("account")
@@ -146,6 +142,5 @@ def _page(
     found: Kept | None = None,
     again: CopyRequest | None = None,
 ) -> HttpResponse:
-    sent_back = again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES).last() if again else None
-    context = _context(request, form, looked=looked, found=found) | {"again": again, "sent_back": sent_back}
+    context = _context(request, form, looked=looked, found=found) | lookups.again_context(again)
     return render(request, "requests/existing/form.html", context, status=status)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call
-from amicopy.copies.core.models import Account
+from amicopy.copies.core.models import Account, CopyRequest, Decision
 from amicopy.copies.core.parameters import DESTINATION_REGION
 from amicopy.copies.lookups import places, snapshot, source
 from amicopy.copies.lookups.async_queries import UNASKED, Looks, Missing
@@ -133,6 +133,12 @@ def regions(request: HttpRequest) -> HttpResponse:
     return render(request, "requests/new/_regions.html", context | turn_after(request, looks))
 
 
+def again_context(again: CopyRequest | None) -> dict[str, Any]:
+    """What the page of a form says of a request that was sent back and is edited; None: it is a new one."""
+    changes = again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES) if again else None
+    return {"again": again, "sent_back": changes.last() if changes is not None else None}
+
+
 def link_to(request: HttpRequest, form: RequestForm) -> str:
     """The address that opens a new form as this one stands."""
     return request.build_absolute_uri(f"{reverse('request-new')}?{prefilled.query_of(form.data)}")
@@ -195,6 +201,11 @@ def _asked(form: RequestForm) -> uuid.UUID | None:
 def turn_of(request: HttpRequest) -> int:
     """How many times this fragment was asked for again."""
     return min(row_number((request.POST if request.method == "POST" else request.GET).get("turn")) or 0, TURNS)
+
+
+def patient(request: HttpRequest) -> Looks:
+    """Look-ups of a page that waits for them, if it may, and doesn't come back for what is late."""
+    return Looks(signed_in(request).pk, last=True)
 
 
 def looks_of(request: HttpRequest) -> Looks:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from amicopy.copies.core import permissions
 from amicopy.copies.core.calls import Call, InvalidRequest
-from amicopy.copies.core.models import CopyRequest, Decision
+from amicopy.copies.core.models import CopyRequest
 from amicopy.copies.core.parameters import of_scope
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle.transitions import InvalidTransition
@@ -101,7 +101,7 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
 
 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
-    account, looks = form.account, _patient(request)
+    account, looks = form.account, lookups.patient(request)
     with async_queries.waiting() as until:
         if any(each.wants_source_name for each in form.each):
             lookups.see_source(form, looks, until=until)
@@ -200,7 +200,7 @@ def _looked(request: HttpRequest, data: Mapping[str, str], *, again: CopyRequest
     """The page with what the look-ups found; with `check`, what a worker has heard of AWS about dry runs, too: a second
     press shows what the first one asked."""
     data = {**data, "SourceRegion": data["use-region"]} if "use-region" in data else dict(data)
-    form, looks, turn = lookups.form_of(request, data), _patient(request), dict[str, Any]()
+    form, looks, turn = lookups.form_of(request, data), lookups.patient(request), dict[str, Any]()
     with async_queries.waiting(lookups.CHECK_SECONDS) as until:
         looked = lookups.look_at_source(form, looks, until=until)
         lookups.name_source(form)
@@ -221,7 +221,7 @@ def _taken_over(request: HttpRequest, data: dict[str, str], *, again: CopyReques
     """The page with what is to follow the copies as the source has it."""
     form = lookups.form_of(request, data)
     with async_queries.waiting() as until:
-        looked = lookups.look_at_source(form, _patient(request), until=until)
+        looked = lookups.look_at_source(form, lookups.patient(request), until=until)
     if isinstance(looked.seen, Source) and form.account is not None:
         mine = form.account.account_id
         data = step_inputs.taken_over(data, looked.seen, account_id=mine, now=timezone.now())
@@ -229,11 +229,6 @@ def _taken_over(request: HttpRequest, data: dict[str, str], *, again: CopyReques
         messages.error(request, "The source wasn't seen, so there is nothing to take over from it.")
     form = lookups.form_of(request, data)
     return _page(request, form, looked=looked, again=again, focus=step_inputs.FIRST)
-
-
-def _patient(request: HttpRequest) -> async_queries.Looks:
-    """Look-ups of a page that waits for them, if it may, and doesn't come back for what is late."""
-    return async_queries.Looks(signed_in(request).pk, last=True)
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -291,10 +286,7 @@ def _page(
         "latest": CopyRequest.objects.filter(requester=signed_in(request), existing=False).order_by("-pk").first()
         if fresh
         else None,
-        "again": again,
-        "sent_back": again.decisions.filter(round=again.round, kind=Decision.Kind.REQUEST_CHANGES).last()
-        if again
-        else None,
+        **lookups.again_context(again),
         **(turn or {}),
     }
     return render(request, "requests/new.html", context, status=status)
