@@ -22,6 +22,7 @@ from amicopy.aws import sessions
 from amicopy.copies.lookups import async_queries
 from amicopy.sandbox.server import Server, start
 from amicopy.web.views import health
+from tests import migrated
 
 Control = Callable[..., Any]
 # Searches for garbage took a seventh of a run: what a test leaves is little, and what it came upon stays anyway.
@@ -69,6 +70,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def _group_of(nodeid: str) -> str:
     return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid.partition("[")[0])
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Copies a database that has all tables: migrating one took longer than most modules' tests."""
+    migrated.begin_with_it()
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,10 @@ ICONS: Mapping[str, str] = {
 }
 
 
+# The riskiest first.
+RISKS = (fact_table.Level.HIGH, fact_table.Level.SOME, fact_table.Level.LESS)
+
+
 @dataclass(frozen=True)
 class Chip:
     """`risk` is empty, less, some or high."""
@@ -52,6 +56,11 @@ class Chip:
     risk: str
     icon: str
     words: str
+
+
+def standing_out(chips: Sequence[Chip]) -> list[Chip]:
+    """Those that ask to be looked at, or speak for a request, the riskiest first."""
+    return sorted((chip for chip in chips if chip.risk), key=lambda chip: RISKS.index(chip.risk))
 
 
 def chips_of(rows: Sequence[tuple[CopyRequest, Sequence[ImageCopy]]]) -> dict[int, list[Chip]]:

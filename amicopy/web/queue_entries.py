@@ -22,6 +22,8 @@ from amicopy.web.call_members import calls_of
 from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import current
 
+# So many chips stand in a row of the queue, the riskiest; the panel has all of them.
+CHIPS_IN_A_ROW = 4
 # An expiry this close is said in words of warning.
 SOON = timedelta(days=2)
 Entry = dict[str, Any]
@@ -60,12 +62,16 @@ def entries_of(user: User, rows: Sequence[CopyRequest]) -> list[Entry]:
         missing = votes.missing(row.plan, given[row.pk].groups) if pending else []
         wanted = sum(each["count"] for each in row.plan)
         vote = mine.get(row.pk)
+        standing_out = chips.standing_out(found[row.pk])
         own_decision = next((each for each in reversed(decisions) if each.decided_by_id == user.pk), None)
         entries.append(
             {
                 "row": row,
                 "copies": copies,
                 "chips": found[row.pk],
+                "standing_out": standing_out[:CHIPS_IN_A_ROW],
+                "more_chips": len(standing_out[CHIPS_IN_A_ROW:]),
+                "ordinary": [chip for chip in found[row.pk] if chip not in standing_out],
                 "may_approve": vote is not None,
                 "may_decide": pending
                 and permissions.may_decide(user, row)

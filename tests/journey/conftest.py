@@ -154,8 +154,7 @@ def everything(
         it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto, log=log)
         opened.callback(it.stop)
         it.start("sandbox")
-        for command in ("migrate", "samples") if "DATABASE_URL" in environ else ("samples",):
-            subprocess.run([sys.executable, "manage.py", command], env=environ, cwd=ROOT, check=True, stdout=-3)
+        subprocess.run([sys.executable, "manage.py", "samples"], env=environ, cwd=ROOT, check=True, stdout=-3)
         for process in ("worker", "beat", "web"):
             it.start(process)
         assert processes.wait_for(it.ready, it.started, seconds=30) == ""
@@ -165,10 +164,11 @@ def everything(
 
 @contextmanager
 def fresh_database(url: str, name: str) -> Iterator[str]:
-    """The address of a database of this name beside the one in `url`, made anew and dropped afterwards."""
+    """The address of a database of this name beside the one in `url`, made anew with all tables, and dropped
+    afterwards."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated.template(url)}")
     try:
         yield urlsplit(url)._replace(path=f"/{name}").geturl()
     finally:

@@ -92,7 +92,7 @@ def test_who_decides_reads_it_first_and_whether_it_is_still_so(requester: Client
         assert f"eu-west-1: {WORDS}" in text, address
         assert "The key is enabled on Monday." in text
     queue = read(approver.get("/approvals/"))
-    assert queue.marks("data-fact")[0] == "submitted-anyway"
+    assert queue.marked("data-risk")[0].attribute("data-fact") == "submitted-anyway"
     text = queue.text
     assert text.index("Submitted anyway, with 1 known problem") < text.index("What was found out at submission")
     several = read(approver.post("/approvals/decide/", {"pick": row.pk, "bulk": "approve"})).text
