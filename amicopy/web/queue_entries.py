@@ -23,7 +23,9 @@ from amicopy.web.review_summary import edits_of, found_of, names_of
 from amicopy.web.status import current
 
 # So many chips stand in a row of the queue, the riskiest; the panel has all of them.
-CHIPS_IN_A_ROW = 4
+CHIPS_IN_A_ROW = 2
+# What every request has stands in its row in words.
+MEASURES = ("large", "costs", "starts-later")
 # An expiry this close is said in words of warning.
 SOON = timedelta(days=2)
 Entry = dict[str, Any]
@@ -71,7 +73,7 @@ def entries_of(user: User, rows: Sequence[CopyRequest]) -> list[Entry]:
                 "chips": found[row.pk],
                 "standing_out": standing_out[:CHIPS_IN_A_ROW],
                 "more_chips": len(standing_out[CHIPS_IN_A_ROW:]),
-                "ordinary": [chip for chip in found[row.pk] if chip not in standing_out],
+                "measures": [chip for chip in found[row.pk] if chip.code in MEASURES and not chip.risk],
                 "may_approve": vote is not None,
                 "may_decide": pending
                 and permissions.may_decide(user, row)
