@@ -5,12 +5,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache as kept
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 from botocore.config import Config
+from botocore.loaders import JSONFileLoader
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
@@ -27,6 +29,10 @@ from tests import migrated
 Control = Callable[..., Any]
 # Searches for garbage took a seventh of a run: what a test leaves is little, and what it came upon stays anyway.
 gc.set_threshold(50_000, 20, 20)
+
+# AWS's models are read once: each session parsed them anew, half the time of the tests that talk to the sandbox.
+_read_model = kept(JSONFileLoader().load_file)
+setattr(JSONFileLoader, "load_file", lambda self, file_path: _read_model(file_path))  # noqa: B010  # mypy takes no method
 
 # The tests that go to one of the processes side by side, and first: what they share takes long to start. A name stands
 # before one that it begins with; the first journeys start an amicopy of their own, and mostly wait.
@@ -165,6 +171,9 @@ def var_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _no_aws(settings: Settings, var_dir: Path) -> None:
     """A test that doesn't ask for the sandbox reaches nothing: no test ever talks to AWS, or writes into `var/`."""
     settings.VAR_DIR = var_dir
+    # Each client would list all static files, and hash passwords as long as it takes in production.
+    settings.WHITENOISE_AUTOREFRESH = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # What is approved is due at once; tests of taking it back say how long it waits.
     settings.APPROVAL_UNDO_SECONDS = 0.0
     # A test takes back what it did, so that the next one's database lacks what this machine remembers of it.

@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 
 import django
 import psycopg
-from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,20 +39,20 @@ def put_into(var: Path) -> None:
 def begin_with_it() -> None:
     """Has the tests' own database begin as a copy of it."""
     if connection.vendor == "postgresql":
-        settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template(os.environ["DATABASE_URL"])
-        connection.settings_dict["TEST"]["TEMPLATE"] = settings.DATABASES["default"]["TEST"]["TEMPLATE"]
+        connection.settings_dict["TEST"]["TEMPLATE"] = template(os.environ["DATABASE_URL"])
         return
-    create = connection.creation._create_test_db
+    creation: Any = connection.creation
+    create = creation._create_test_db
 
     def create_filled(*arguments: Any, **options: Any) -> str:
         # As Django does next: the name is that of the database in memory from now on.
-        connection.settings_dict["NAME"] = name = create(*arguments, **options)
+        name = connection.settings_dict["NAME"] = str(create(*arguments, **options))
         connection.ensure_connection()
         with closing(sqlite3.connect(_file())) as made:
             made.backup(connection.connection)
         return name
 
-    connection.creation._create_test_db = create_filled  # type: ignore[method-assign]  # this connection's only
+    creation._create_test_db = create_filled
 
 
 @cache

@@ -18,7 +18,7 @@ from tests.copies.conftest import Submit, acting, approve, make_call
 from tests.copies.past import make_past
 from tests.explain import explained
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from amicopy.copies.engine import claims, slots
 from amicopy.leases import LEASE
 from tests.copies.fleet import Place, make_copies, make_places
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PLACES = 3400
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import Account
 from amicopy.copies.operations.health import silence
+from amicopy.web import sessions
 from tests.copies.conftest import make_person
 
 SignedIn = Callable[..., Client]
@@ -19,9 +20,13 @@ def signed_in(db: None) -> SignedIn:
 
     def make(*roles: str, name: str = "") -> Client:
         client = Client()
-        client.force_login(make_person(name or roles[0], *roles))
-        # The first page begins the session, which costs statements that no other page does.
-        client.get("/help/")
+        person = make_person(name or roles[0], *roles)
+        client.force_login(person)
+        # As the first page does, which costs statements that no other page does.
+        page = RequestFactory().get("/")
+        page.session, page.user = client.session, person
+        sessions.begin(page)
+        page.session.save()
         return client
 
     return make
@@ -41,6 +46,12 @@ def account(db: None) -> Account:
     make_person("approver", "approver")
     account, _ = Account.objects.get_or_create(name="sandbox", account_id="111122223333")
     return account
+
+
+def settled(client: Client) -> Client:
+    """The client after its first page, for who counts statements: some of what every page says is asked for once."""
+    assert client.get("/help/").status_code == 200
+    return client
 
 
 def typed(**changes: str) -> dict[str, str]:

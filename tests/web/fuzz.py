@@ -1,4 +1,4 @@
-"""`make fuzz`: the same properties as in `make test`, for 20,000 submissions no run has seen before.
+"""`make fuzz`: the same properties as in `make test-all`, for 20,000 submissions no run has seen before.
 
 Shares them among as many processes as the machine has cores, adds up their figures and prints them.
 """

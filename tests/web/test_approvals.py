@@ -17,7 +17,7 @@ from amicopy.copies.requests import verbs
 from amicopy.copies.voting.pending_votes import key_of
 from amicopy.copies.voting.votes import Plan
 from tests.copies.conftest import acting, approve, make_call, make_person, make_rule
-from tests.web.conftest import SignedIn
+from tests.web.conftest import SignedIn, settled
 from tests.web.page import Page, read
 
 pytestmark = pytest.mark.django_db
@@ -346,6 +346,7 @@ def test_a_thousand_that_wait_cost_no_more_statements_than_a_few(approver: Clien
             assert approver.get(address).status_code == 200
         return len(captured)
 
+    settled(approver)
     row = ask(account)
     many(row, 60)
     addresses = ("/approvals/", "/approvals/?queue=others", "/")
@@ -363,6 +364,7 @@ def test_a_page_of_fifty_costs_no_statement_for_each(approver: Client, account: 
             assert approver.get("/approvals/").status_code == 200
         return len(captured)
 
+    settled(approver)
     for _ in range(2):
         ask(account)
     few = statements()

@@ -20,7 +20,7 @@ from amicopy.audit.actor import Actor
 from amicopy.audit.models import AuditEvent
 from amicopy.web.views import audit
 from tests.audit.writing import tamper, write
-from tests.web.conftest import SignedIn, typed
+from tests.web.conftest import SignedIn, settled, typed
 from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
@@ -262,7 +262,7 @@ def test_a_requester_sees_only_events_of_their_own_requests_however_they_ask(
 
 
 def test_the_page_costs_a_fixed_number_of_statements(signed_in: SignedIn) -> None:
-    auditor = signed_in("auditor")
+    auditor = settled(signed_in("auditor"))
     counts = []
     for _ in range(2):
         for _ in range(20):

@@ -1,6 +1,6 @@
 """Whatever is sent to the request form: words at the right field or a request that AWS takes, never a server error.
 
-`make test` sends a few hundred submissions, always the same; `make fuzz` sends 20,000 others each time.
+`make test-all` sends a few hundred submissions, always the same; `make fuzz` sends 20,000 others each time.
 """
 
 import json
@@ -32,7 +32,7 @@ from tests.web.conftest import SignedIn
 from tests.web.fuzzing import UNESCAPED, Submission, submissions
 from tests.web.page import Page, read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 MODEL: Any = botocore.session.Session().get_service_model("ec2").operation_model("CopyImage").input_shape
 HOW_MANY = int(os.environ.get("FUZZ_SUBMISSIONS", "200"))

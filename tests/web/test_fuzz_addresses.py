@@ -20,7 +20,7 @@ from tests.web.conftest import SignedIn, typed
 from tests.web.fuzzing import HOSTILE, INVALID_UTF8, UNESCAPED, URLENCODED, Submission
 from tests.web.page import read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 HOW_MANY = max(150, int(os.environ.get("FUZZ_SUBMISSIONS", "0")) // 5)
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -15,7 +15,7 @@ from tests.web.fuzzing import HOSTILE, INVALID_UTF8, MULTIPART, URLENCODED, Subm
 from tests.web.raw_http import PASSWORD, Web, web_server
 from tests.web.test_fuzz_addresses import ARGUMENT, LIKELY, ROUTES
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 HOW_MANY = max(150, int(os.environ.get("FUZZ_SUBMISSIONS", "0")) // 10)
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

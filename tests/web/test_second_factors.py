@@ -33,12 +33,6 @@ SECOND = "/sign-in/second/"
 FACTORS = "/settings/second-factors/"
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings) -> None:
-    """How long a password takes to hash is not what this is about."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def ann(db: None) -> User:
     """Somebody with a password and an app."""

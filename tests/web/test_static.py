@@ -31,7 +31,7 @@ MOST_BYTES_OF_THE_FORM = 140_000
 def collected(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     """The static files collected as with AMICOPY_AWS=aws; what was drawn before, or is after, has other addresses."""
     settings.STATIC_ROOT = str(tmp_path)
-    settings.WHITENOISE_USE_FINDERS = False
+    settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = False
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -14,7 +14,7 @@ from amicopy.copies.requests import verbs
 from amicopy.notify.models import Endpoint, Message
 from amicopy.notify.sealing import seal
 from tests.copies.conftest import acting, make_call, make_person, make_rule
-from tests.web.conftest import SignedIn, typed
+from tests.web.conftest import SignedIn, settled, typed
 from tests.web.page import read
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +102,7 @@ def test_the_settings_lead_an_owner_to_their_teams(signed_in: SignedIn, platform
 
 
 def test_the_list_takes_as_many_statements_for_many_teams_as_for_one(signed_in: SignedIn, platform: Group) -> None:
-    client, boss = signed_in("administrator"), User.objects.get(username="boss")
+    client, boss = settled(signed_in("administrator")), User.objects.get(username="boss")
 
     def statements() -> int:
         with CaptureQueriesContext(connection) as caught:
