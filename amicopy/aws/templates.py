@@ -21,6 +21,14 @@ class Version:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """Which versions of a template are special (API_LaunchTemplate.html)."""
+
+    DefaultVersionNumber: int
+    LatestVersionNumber: int
+
+
+@dataclass(frozen=True)
 class Made:
     VersionNumber: int
     request_id: str
@@ -57,12 +65,13 @@ def set_default(account: AwsAccount, *, region: str, which: Which, version: int,
 
 
 @typed_errors()
-def default_version(account: AwsAccount, *, region: str, which: Which, quick: bool = False) -> int:
-    """The number of a template's default version. Raises Rejected where there is no such template."""
+def numbers(account: AwsAccount, *, region: str, which: Which, quick: bool = False) -> Numbers:
+    """The numbers of a template's default and latest version. Raises Rejected where there is no such template."""
     answer = client("ec2", account, region, quick=quick).describe_launch_templates(
         **{f"{name}s": [value] for name, value in which.items()}
     )
-    return int(answer["LaunchTemplates"][0]["DefaultVersionNumber"])
+    [raw] = answer["LaunchTemplates"]
+    return Numbers(int(raw["DefaultVersionNumber"]), int(raw["LatestVersionNumber"]))
 
 
 @typed_errors()

@@ -521,6 +521,39 @@ def test_whatever_breaks_the_image_stays_and_the_steps_are_as_approved(
     never_touched(sandbox, image)
 
 
+@pytest.mark.parametrize("default", [True, False])
+@pytest.mark.parametrize("kind", ["drop", "drop-after"])
+def test_a_version_that_had_the_ami_before_is_not_the_one_that_was_asked_for(
+    approved: Ask, sandbox: Control, image: str, requester: User, kind: str, default: bool
+) -> None:
+    ec2 = boto(sandbox, "ec2", REGION)
+    old = {"ImageId": image, "InstanceType": "t3.micro"}
+    ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData=old)
+    ec2.create_launch_template_version(LaunchTemplateName="web", LaunchTemplateData={**old, "InstanceType": "m5.large"})
+
+    def versions() -> list[tuple[int, str]]:
+        found = ec2.describe_launch_template_versions(LaunchTemplateName="web")["LaunchTemplateVersions"]
+        return sorted((each["VersionNumber"], each["LaunchTemplateData"]["InstanceType"]) for each in found)
+
+    def default_version() -> int:
+        [found] = ec2.describe_launch_templates(LaunchTemplateNames=["web"])["LaunchTemplates"]
+        return int(found["DefaultVersionNumber"])
+
+    asked = {"LaunchTemplateName": "web", "SourceVersion": "2", "SetDefaultVersion": default}
+    row = approved({"LaunchTemplateVersion": asked, "Parameter": {"Name": "/golden/web"}})
+    sandbox("faults", kind=kind, action="CreateLaunchTemplateVersion")
+    sandbox("settings", alias_seconds=600)
+    work(3)
+    assert states(row) == {"LaunchTemplateVersion": "DONE", "Parameter": "CALLED"}
+    assert versions() == [(1, "t3.micro"), (2, "m5.large"), (3, "m5.large")]
+    assert default_version() == (3 if default else 1)
+    sandbox("advance", seconds=601)
+    cancel_retry.cancel(acting(requester), row.pk)
+    work(3)
+    row.refresh_from_db()
+    assert (row.state, default_version()) == ("CANCELLED", 1)
+
+
 @pytest.mark.parametrize("code", sorted(WANTED))
 def test_a_worker_killed_after_a_call_is_undone_by_another(
     approved: Ask, sandbox: Control, image: str, requester: User, monkeypatch: pytest.MonkeyPatch, code: str

@@ -57,8 +57,8 @@ class CopyStep(models.Model):
     wait_code = models.CharField(max_length=24, blank=True)
     wait_data = models.JSONField(default=dict)
 
-    # What was there before, which undoing it puts back: an alias' `Value` and `Version`, a template's `DefaultVersion`;
-    # empty where there was nothing, or it isn't known yet.
+    # What was there before, which undoing it puts back: an alias' `Value` and `Version`, a template's `DefaultVersion`,
+    # for an AMI that existed with its `LatestVersion`; empty where there was nothing, or it isn't known yet.
     before = models.JSONField(default=dict)
     # What AWS answered: the alias' `Version`, the template's `VersionNumber`.
     answer = models.JSONField(default=dict)

@@ -116,7 +116,7 @@ def _alias_question(account: AwsAccount, region: str, name: str) -> Question[Kep
 def _template_question(account: AwsAccount, region: str, which: Mapping[str, str]) -> Question[bool]:
     def ask() -> bool:
         try:
-            templates.default_version(account, region=region, which=which, quick=True)
+            templates.numbers(account, region=region, which=which, quick=True)
         except errors.Rejected as error:
             if error.code not in TEMPLATE_UNKNOWN:
                 raise

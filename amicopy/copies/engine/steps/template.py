@@ -15,7 +15,10 @@ def which(members: Members) -> dict[str, str]:
 
 
 def _read(target: Target) -> list[Version]:
-    return templates.versions_with(**target.place, which=which(target.members), image_id=target.image_id)
+    """The versions with the image that were made since the step began: a copy's image is in no earlier one, but an
+    image that existed may be, and that one isn't what was approved."""
+    versions = templates.versions_with(**target.place, which=which(target.members), image_id=target.image_id)
+    return [version for version in versions if version.VersionNumber > target.before.get("LatestVersion", 0)]
 
 
 def _fits(seen: Sequence[Version], target: Target) -> bool:
@@ -25,8 +28,15 @@ def _fits(seen: Sequence[Version], target: Target) -> bool:
 def _before(target: Target) -> Mapping[str, Any]:
     if not target.members.get("SetDefaultVersion"):
         return {"there": False}
-    found = templates.default_version(**target.place, which=which(target.members))
-    return {"there": True, "DefaultVersion": found}
+    found = templates.numbers(**target.place, which=which(target.members))
+    return {"there": True, "DefaultVersion": found.DefaultVersionNumber}
+
+
+def _before_existing(target: Target) -> Mapping[str, Any]:
+    """The same, with the last of the versions that may have the image already."""
+    found = templates.numbers(**target.place, which=which(target.members))
+    default = {"DefaultVersion": found.DefaultVersionNumber} if target.members.get("SetDefaultVersion") else {}
+    return {"there": bool(default), **default, "LatestVersion": found.LatestVersionNumber}
 
 
 def _change(target: Target, seen: Sequence[Version] | None) -> Changed:
@@ -63,4 +73,4 @@ def _undo(target: Target) -> str:
     )
 
 
-TEMPLATE = Action(_read, _fits, _change, before=_before, undo=_undo)
+TEMPLATE = Action(_read, _fits, _change, before=_before, undo=_undo, before_existing=_before_existing)
