@@ -7,6 +7,7 @@ GET `/_sandbox/answers` lists the last 20,000, oldest first; `after` (a number, 
     request_id, service, action, account, region
     ids                   of images and snapshots that the call names
     token                 its ClientToken
+    gives                 whom the call would share something with, whether it was carried out or not
     carried_out           whether what was asked for was done
     code, message         AWS's error, if the action ended with one; also where the caller never heard of it
     shown                 id -> state: what a list showed, the image that was made, what became of snapshots
@@ -27,6 +28,9 @@ from amicopy.sandbox.world import world
 
 XML_ERROR = re.compile(r"<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", re.DOTALL)
 RESOURCE_ID = re.compile(r"(?:ami|snap)-[0-9a-f]+")
+# How EC2 is told whom to give something, in both forms of a call.
+ADDED = re.compile(r"(?:LaunchPermission|CreateVolumePermission)\.Add\.\d+\.\w+")
+LISTED = re.compile(r"(?:UserId|UserGroup|OrganizationArn|OrganizationalUnitArn)\.\d+")
 NARROW = ("request_id", "service", "action", "account", "region")
 COPIED = (*NARROW, "answer")
 
@@ -53,6 +57,7 @@ def note(call: dict[str, Any]) -> None:
         "time": world.now(),
         "ids": [value for value in values if RESOURCE_ID.fullmatch(value)],
         "token": params.get("ClientToken", ""),
+        "gives": given(params),
         "carried_out": call.get("carried_out", False),
         "code": call.get("error", ""),
         "message": call.get("message", ""),
@@ -67,6 +72,12 @@ def note(call: dict[str, Any]) -> None:
         if file := beside_journal():
             with file.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(entry) + "\n")
+
+
+def given(params: dict[str, Any]) -> list[str]:
+    """The accounts, groups, organizations and units that a call would let use an image or a snapshot."""
+    forms = (ADDED, LISTED) if params.get("OperationType") == "add" else (ADDED,)
+    return [value for name, value in params.items() if any(form.fullmatch(name) for form in forms)]
 
 
 def listed(params: dict[str, Any]) -> list[dict[str, Any]]:

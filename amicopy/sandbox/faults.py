@@ -9,6 +9,7 @@ A rule matches on service, action, region and account (empty is any), lets `skip
     latency       waits `seconds`, then goes on
     drop          cuts the connection; nothing was done
     drop-after    carries the call out, then cuts the connection
+    late          carries the call out, then waits `seconds` before it answers
     hang          no answer for `seconds` (null: 120); nothing was done
     answer        an answer that isn't AWS's: `status` and `body` (see `foreign.py`); nothing was done
     answer-after  carries the call out, then gives such an answer
@@ -43,6 +44,7 @@ KINDS: dict[str, set[str]] = {
     "latency": {"seconds"},
     "drop": set(),
     "drop-after": set(),
+    "late": {"seconds"},
     "hang": {"seconds"},
     "answer": {"status", "body", "text"},
     "answer-after": {"status", "body", "text"},
@@ -95,8 +97,8 @@ class Rule:
     used: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind == "latency" and self.seconds is None:
-            raise ValueError("latency needs seconds.")
+        if self.kind in {"latency", "late"} and self.seconds is None:
+            raise ValueError(f"{self.kind} needs seconds.")
         if self.kind in POLICIES and not self.tag:
             raise ValueError(f"{self.kind} needs tag.")
         for name, allowed in CHOICES.items():

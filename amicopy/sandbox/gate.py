@@ -114,10 +114,12 @@ class Gate:
         policies.check_new_tags(call)
         response = self.performed(environ, call, caller)
         answers.outcome(call, response)
-        for rule in faults.striking(call, "drop-after", "answer-after"):
+        for rule in faults.striking(call, "late", "drop-after", "answer-after"):
             if rule.kind == "drop-after":
                 raise Dropped
-            return foreign.answer(rule, call, response)
+            if rule.kind == "answer-after":
+                return foreign.answer(rule, call, response)
+            self.closing.wait(rule.seconds)
         return response
 
     def strike(self, call: dict[str, Any]) -> Response | None:

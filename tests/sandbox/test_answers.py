@@ -53,6 +53,32 @@ def test_errors_of_other_services_are_logged(client: Client, control: Control, s
     assert row["message"] == "Request has expired."
 
 
+def test_whom_a_call_would_let_in_is_logged_in_both_forms(ec2: Any, control: Control) -> None:
+    control("settings", copy_seconds=0)
+    image_id, other, third = copy(ec2), "222233334444", "333344445555"
+    unit = "arn:aws:organizations::222233334444:ou/o-a1b2c3d4e5/ou-a1b2-c3d4e5f6"
+    snapshot_id = snapshots(ec2, image_id)[0]["SnapshotId"]
+    of_image, of_snapshot = {"ImageId": image_id}, {"SnapshotId": snapshot_id, "Attribute": "createVolumePermission"}
+    add = [{"UserId": other}, {"OrganizationalUnitArn": unit}]
+    ec2.modify_image_attribute(**of_image, LaunchPermission={"Add": add, "Remove": [{"UserId": third}]})
+    ec2.modify_image_attribute(**of_image, OperationType="add", UserIds=[third], OrganizationalUnitArns=[unit])
+    ec2.modify_image_attribute(**of_image, OperationType="remove", UserIds=[third])
+    control("faults", kind="throttle", action="ModifySnapshotAttribute", skip=1)
+    again = {**of_snapshot, "OperationType": "add", "UserIds": [other]}
+    ec2.modify_snapshot_attribute(**again)
+    assert refusal(ec2.modify_snapshot_attribute, **again)[0] == "RequestLimitExceeded"
+    modified = [row for row in control("answers") if row["action"].startswith("Modify")]
+    assert [sorted(row["gives"]) for row in modified] == [
+        [other, unit],
+        [third, unit],
+        [],
+        [other],
+        [other],
+    ]
+    assert [row["carried_out"] for row in modified] == [True, True, True, True, False]
+    assert {tuple(row["gives"]) for row in control("answers") if row not in modified} == {()}
+
+
 def test_what_nobody_heard_of_is_told_from_what_was_not_done(ec2: Any, control: Control) -> None:
     for kind in ("drop", "drop-after"):
         control("faults", kind=kind, action="CopyImage")

@@ -128,6 +128,15 @@ def test_latency_only_delays(control: Control, client: Client) -> None:
     assert time.monotonic() - before >= 0.3
 
 
+def test_a_late_answer_comes_after_the_deed(control: Control, client: Client) -> None:
+    hasty = client("ec2", "eu-west-1", config=ONCE.merge(Config(read_timeout=0.5)))
+    control("faults", kind="late", action="CopyImage", seconds=5)
+    with pytest.raises(ReadTimeoutError):
+        copy(hasty)
+    assert [row["State"] for row in control("images")] == ["pending"]
+    assert [(row["kind"], row["used"]) for row in control("faults")["rules"]] == [("late", 1)]
+
+
 def test_expired_credentials(control: Control, client: Client) -> None:
     control("faults", kind="expired", service="ec2")
     control("faults", kind="expired", service="kms")
@@ -216,6 +225,7 @@ def test_an_action_can_be_refused_for_good_while_others_work(
         {"seconds": 1},
         {"kind": "boredom"},
         {"kind": "latency"},
+        {"kind": "late"},
         {"kind": "drop", "shoe_size": 42},
         {"kind": "drop", "seconds": 42},
         {"kind": "answer", "body": "htlm"},
