@@ -70,7 +70,7 @@ docs: $(VENV)/.installed ## write docs/copyimage.md and docs/command-line.md fro
 fuzz: $(VENV)/.installed ## send 20,000 generated submissions to the form, garbage to every address and to the server; FUZZ_SUBMISSIONS=500 for fewer
 	$(BIN)/python -m tests.web.fuzz
 
-chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made; CHAOS='--stack servers --seed 1'
+chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are made, with steps; CHAOS='--stack servers --seed 1'
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 soak: $(VENV)/.installed ## 20 minutes at 50 requests a minute: nothing grows; SOAK='--minutes 5'

@@ -2,6 +2,7 @@
 
 import heapq
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from http.client import HTTPException
 from itertools import count, cycle, islice
 from typing import TypeVar
 
+from benchmarks import step_wishes
 from benchmarks.counting import APPROVED, CANCELLED, DRY_RUN, ONE_CANCELLED, REJECTED, WITHDRAWN, Asked
 from tests.journey.conftest import Person, Running, state_of, states_of_copies
 from tests.web.page import read
@@ -44,6 +46,7 @@ def wishes(dice: random.Random, *, requests: int, copies: int) -> list[Asked]:
     for index, fate in enumerate(fates):
         place = ACCOUNTS[index % len(ACCOUNTS)]
         asked.append(Asked(f"chaos-{index:03}", place.number, place.source, dice.sample(REGIONS, copies), fate))
+    step_wishes.add(asked, dice)
     return asked
 
 
@@ -59,21 +62,33 @@ class Persistent(Person):
         values = {
             "account": account.name,
             "SourceImageId": one.source,
-            "Name": one.name,
             "submission": str(uuid.uuid4()),
-            **{f"destinations-{place}-DestinationRegion": region for place, region in enumerate(one.regions)},
-            **({"DryRun": "true"} if one.fate == DRY_RUN else {}),
+            **step_wishes.typed(one),
         }
+        if one.existing:
+            return persist(lambda: self.hand_in_steps(SourceRegion=one.regions[0], **values))
+        values |= {f"destinations-{place}-DestinationRegion": region for place, region in enumerate(one.regions)}
+        values |= {"Name": one.name, **({"DryRun": "true"} if one.fate == DRY_RUN else {})}
         return persist(lambda: self.submit(**values))
 
-    def look(self, number: int) -> tuple[str, list[str]]:
-        """The state of a request and those of its copies."""
+    def hand_in_steps(self, **values: str) -> int:
+        """Asks for steps for an AMI that exists, and returns the request's number."""
+        path, page = self.post("/requests/existing/", reason="Chaos.", **values)
+        number = re.fullmatch(r"/requests/(\d+)/", path)
+        assert number, page
+        return int(number[1])
 
-        def state_and_copies() -> tuple[str, list[str]]:
-            page = read(self.get(f"/requests/{number}/"))
-            return state_of(page), states_of_copies(page)
+    def look(self, one: Asked) -> None:
+        """Takes down the state of a request, those of its copies, and how many of its steps have failed."""
 
-        return persist(state_and_copies)
+        def look() -> None:
+            # Steps are shown with their destinations unfolded, which takes longer.
+            page = read(self.get(f"/requests/{one.number}/{'?open=all' if one.steps else ''}"))
+            one.state, one.states = state_of(page), states_of_copies(page)
+            steps = [step.attribute("data-state") for step in page.marked("data-step")]
+            one.steps_failed = steps.count("FAILED")
+
+        persist(look)
 
     def do(self, number: int, verb: str, **fields: str) -> None:
         """Does one thing to a request, as often as it takes to be answered; the second time finds it done."""

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from redis import Redis
 from amicopy import queues
 from amicopy.local import broker, processes
 from benchmarks.servers import Postgres, RabbitMQ
+from benchmarks.step_counting import OPERATIONS
 from tests.journey.conftest import Running
 
 WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
@@ -38,8 +40,24 @@ FAULTS: dict[str, dict[str, Any]] = {
         "chance": 0.1,
     },
 }
+# As the others, for the aliases.
+FAULTS |= {
+    f"aliases: {name}": {"service": "ssm", **FAULTS[name]}
+    for name in ("answers lost", "throttled", "errors", "answered by a proxy after the call", "answers cut off")
+}
+# An image that is there is unknown to some of the calls that change it, which pass, and one is refused for good.
+UNKNOWN, REFUSED = "InvalidAMIID.NotFound", "UnauthorizedOperation"
+FAULTS |= {
+    f"{action} told of no such image": {"kind": "error", "action": action, "code": UNKNOWN, "chance": 0.08}
+    for action in ("AttachImageWatermark", "ModifyImageAttribute", "ModifySnapshotAttribute")
+}
+FAULTS |= {
+    f"{action} refused": {"kind": "error", "action": action, "code": REFUSED, "chance": 0.08}
+    for action in ("EnableImageDeprecation", "EnableImageDeregistrationProtection", "CreateLaunchTemplateVersion")
+}
 # What a short run may not come to.
 SELDOM = {
+    *(name for name in FAULTS if name.startswith("aliases: ") or name.split()[-1] in {"image", "refused"}),
     "answers cut off",
     "copies failed",
     "copies failed and finished later",
@@ -47,13 +65,23 @@ SELDOM = {
     "snapshots listed for a while after removal",
 }
 # As much as is copied at once in a Region of an account; one more is refused.
-SANDBOX: dict[str, Any] = {"limit": 9, "copy_seconds": 4}
+SANDBOX: dict[str, Any] = {"limit": 9, "copy_seconds": 4, "alias_seconds": 2}
+
+
+# The calls of steps in the middle of which workers are killed, and how long one is waited for.
+STEPS = sorted(name for names in OPERATIONS.values() for name in names)
+STEP_SECONDS, ANSWERED_AFTER = 20.0, 60.0
+IN_STEP = "workers in "
 
 
 def plan(dice: random.Random, *, kills: int, database: bool) -> list[str]:
-    """What is broken, in order; the sandbox and the database somewhere in the middle."""
-    steps = [*["worker"] * kills, "beat", "beat", "web", "broker emptied", "broker emptied", "broker"]
+    """What is broken, in order; the sandbox and the database somewhere in the middle, and every second kill of workers
+    between call and answer of a step, in the second half, when there are some."""
+    within = list(islice(cycle(dice.sample(STEPS, len(STEPS))), kills // 2))
+    steps = [*["worker"] * (kills - len(within)), "beat", "beat", "web", "broker emptied", "broker emptied", "broker"]
     dice.shuffle(steps)
+    for name in within:
+        steps.insert(dice.randrange(len(steps) // 2, len(steps) + 1), f"{IN_STEP}{name}")
     for one in ("sandbox", "database") if database else ("sandbox",):
         steps.insert(dice.randrange(len(steps) // 4, 3 * len(steps) // 4 + 1), one)
     return steps
@@ -83,8 +111,8 @@ class Breaker:
         """Breaks one thing after the other."""
         for step in steps:
             time.sleep(self.dice.uniform(0.5, 1.5) * pause)
-            self._break(step)
-            self.done[step] += 1
+            if self._break(step):
+                self.done[step] += 1
 
     def inject(self) -> None:
         """Sets the sandbox up, and what happens to calls from now on."""
@@ -113,12 +141,19 @@ class Breaker:
 
     def missing(self, steps: Sequence[str]) -> list[str]:
         """What was to go wrong and didn't: then the run proves less than it says."""
-        wanted = Counter(steps)
-        return [f"{name} was not broken" for name in wanted if self.done[name] < wanted[name]] + [
+        wanted = Counter(step for step in steps if not step.startswith(IN_STEP))
+        within = [step for step in steps if step.startswith(IN_STEP)]
+        lacking = [f"{name} was not broken" for name in wanted if self.done[name] < wanted[name]]
+        if within and not any(self.done[step] for step in within):
+            lacking.append("no worker was killed in a step")
+        return lacking + [
             f"nothing was {name}" for name in self._rules() if not self.struck[name] and name not in SELDOM
         ]
 
-    def _break(self, step: str) -> None:
+    def _break(self, step: str) -> bool:
+        """Breaks one thing; False where there was no occasion."""
+        if step.startswith(IN_STEP):
+            return self._within(step.removeprefix(IN_STEP))
         if step == "worker":
             self._again(self.dice.choice(WORKERS))
         elif step == "beat":
@@ -139,6 +174,22 @@ class Breaker:
             self.database.kill()
             time.sleep(1)
             self.database.start()
+        return True
+
+    def _within(self, action: str) -> bool:
+        """Kills the workers once a call of a step is carried out and not answered yet; False where nobody made one."""
+        rule = self.running.control("faults", kind="late", action=action, seconds=ANSWERED_AFTER)["id"]
+        deadline = time.monotonic() + STEP_SECONDS
+        struck = False
+        while not struck and time.monotonic() < deadline:
+            struck = any(row["id"] == rule and row["used"] for row in self.running.control("faults")["rules"])
+            time.sleep(0.2)
+        for name in WORKERS if struck else ():
+            self.running.kill(name)
+        self.running.control("faults", method="DELETE", id=rule)
+        for name in WORKERS if struck else ():
+            self.running.start(name)
+        return struck
 
     def _again(self, name: str) -> None:
         self.running.kill(name)

@@ -6,9 +6,11 @@ is held against them.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from amicopy.aws.errors import KINDS
+from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps
 
 # What becomes of a request: its copies are made, or nothing is.
 APPROVED, CANCELLED, ONE_CANCELLED, DRY_RUN = "approved", "cancelled", "one cancelled", "dry run"
@@ -18,7 +20,11 @@ NOTHING_MADE = frozenset({DRY_RUN, REJECTED, WITHDRAWN})
 
 @dataclass
 class Asked:
-    """One request: what became of it, and, in the order of its Regions, what amicopy says of its copies."""
+    """One request: what became of it, and, in the order of its Regions, what amicopy says of its copies.
+
+    `existing`: nothing is copied, the steps are for the source itself, in its Region, which has these `snapshots`.
+    `steps_failed` is how many steps the request's page says have failed.
+    """
 
     name: str
     account: str
@@ -29,6 +35,12 @@ class Asked:
     state: str = ""
     states: list[str] = field(default_factory=list)
     retried: int = 0
+    steps: WantedSteps = NOTHING
+    existing: bool = False
+    snapshots: Sequence[str] = ()
+    steps_failed: int = 0
+    steps_retried: int = 0
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def may_be_cancelled(self, place: int) -> bool:
         """Whether somebody cancelled the copy at this place; the first is the one that is cancelled alone."""
@@ -44,6 +56,9 @@ def deviations(asked: Iterable[Asked], images: Iterable[Mapping[str, Any]]) -> l
     for one in asked:
         if len(one.states) != len(one.regions):
             wrong.append(f"#{one.number} {one.name} has {len(one.states)} copies of {len(one.regions)}")
+            continue
+        if one.existing:
+            # Nothing is made for it: an image of its name is one that nobody asked for.
             continue
         for place, (region, state) in enumerate(zip(one.regions, one.states, strict=True)):
             found = made.pop((one.account, one.name, region), [])
