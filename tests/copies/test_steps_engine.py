@@ -287,7 +287,9 @@ def test_an_alias_is_done_once_aws_has_checked_it(there: Start, sandbox: Control
     assert len(changes(sandbox)) == 1
 
 
-def test_an_alias_that_aws_drops_after_it_was_accepted_has_failed(there: Start, sandbox: Control) -> None:
+def test_an_alias_that_aws_drops_after_it_was_accepted_has_failed_and_is_tried_again(
+    there: Start, sandbox: Control, requester: User
+) -> None:
     row = there({"Parameter": {"Name": "/golden/al2023"}})
     sandbox("settings", alias_seconds=60)
     work()
@@ -299,6 +301,14 @@ def test_an_alias_that_aws_drops_after_it_was_accepted_has_failed(there: Start, 
     work()
     step, row = CopyStep.objects.get(), CopyRequest.objects.get()
     assert (row.state, step.state, step.error_code) == ("PARTIAL", "FAILED", "AliasNotTaken")
+    # AWS took the value once and dropped it: tried again, it is asked for again.
+    boto(sandbox, "ec2").enable_image(ImageId=row.copies.get().ImageId)
+    step_actions.retry_steps(acting(requester), row.pk)
+    work()
+    sandbox("advance", seconds=61)
+    work()
+    row.refresh_from_db()
+    assert (row.state, states(row), CopyStep.objects.get().attempts) == ("COMPLETED", {"Parameter": "DONE"}, 2)
 
 
 def earlier_alias(sandbox: Control, value: str, **fields: Any) -> Any:

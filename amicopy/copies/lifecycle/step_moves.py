@@ -56,6 +56,10 @@ def move_step(
     if to not in STEP_MOVES[old]:
         raise InvalidTransition(_already(step, old))
     over = to not in STEP_OPEN and to != StepState.UNDOING
+    if to == StepState.WAITING:
+        # What AWS took before it dropped it again says nothing of the next try, for which it is asked anew. The column
+        # is the step's; the argument of its name is the event's.
+        fields |= {"aws_request_id": "", "answer": {}}
     if over:
         fields |= {"next_step_at": None, **NO_WAIT, **LEASE_ENDED}
     with transaction.atomic():
