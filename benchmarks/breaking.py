@@ -18,7 +18,7 @@ from amicopy import queues
 from amicopy.local import broker, processes
 from benchmarks.servers import Postgres, RabbitMQ
 from benchmarks.step_counting import OPERATIONS
-from tests.journey.conftest import Running
+from tests.journey.conftest import START_SECONDS, Running
 
 WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
 # What happens, with which chance: nobody hears of a tenth of all calls that were carried out, a proxy answers in AWS's
@@ -116,7 +116,7 @@ class Breaker:
 
     def inject(self) -> None:
         """Sets the sandbox up, and what happens to calls from now on."""
-        processes.wait_for(self.running.ready, {}, seconds=30)
+        processes.wait_for(self.running.ready, {}, seconds=START_SECONDS)
         self.running.control("settings", **SANDBOX)
         for rule in self._rules().values():
             self.running.control("faults", count=None, seed=self.dice.randrange(2**31), **rule)

@@ -93,7 +93,12 @@ def settle(running: Running, asked: Sequence[Asked], *, seconds: float) -> None:
 def sabotage(running: Running, asked: Sequence[Asked], promise: str) -> None:
     """Breaks a promise behind amicopy's back, to see that it is noticed."""
     images = running.control("images")
-    image = next(row for row in images if row["State"] == "available" and row["Account"] == asking.ACCOUNTS[0].number)
+    image = next(
+        row
+        for row in images
+        if (row["State"], row["Account"]) == ("available", asking.ACCOUNTS[0].number)
+        and row["Region"] != step_wishes.ENCRYPTED
+    )
     session = step_wishes.session_of(running, image["Account"])
     ec2 = session.client("ec2", image["Region"], endpoint_url=running.sandbox)
     running.control("faults", method="DELETE")

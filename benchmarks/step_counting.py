@@ -55,6 +55,14 @@ class Sandbox:
     changes: Sequence[Row] = ()
     answers: Sequence[Row] = ()
 
+    @cached_property
+    def of_members(self) -> Mapping[tuple[Place, str], Sequence[Row]]:
+        """The changes since by what they are about, oldest first."""
+        found: dict[tuple[Place, str], list[Row]] = defaultdict(list)
+        for row in self.changes:
+            found[_where(row), row["member"]].append(row)
+        return found
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -191,7 +199,7 @@ def _plain(member: str, value: Any) -> Any:
 
 def _history(subject: Subject, resource: str, member: str, sandbox: Sandbox) -> History | None:
     """What became of one member of a resource; None where no call ever touched it."""
-    rows = [row for row in sandbox.changes if (_where(row), row["member"]) == ((*subject.here, resource), member)]
+    rows = sandbox.of_members.get(((*subject.here, resource), member), ())
     if not rows:
         return None
     return History(_plain(member, rows[0]["before"]), [_plain(member, row["after"]) for row in rows])
@@ -273,9 +281,9 @@ def _alias_faults(subject: Subject, members: Members, images: Sequence[str], san
     if subject.state == "CANCELLED" and history.last != history.first:
         yield f"{name} still shows {history.last}"
     wanted = {"Type": "String", "DataType": "aws:ec2:image", "Description": members.get("Description", "")}
-    for row in sandbox.changes:
+    for row in sandbox.of_members[(*subject.here, name), "Parameter"]:
         after = row["after"]
-        if _where(row) == (*subject.here, name) and isinstance(after, Mapping) and after["Value"] in subject.images:
+        if isinstance(after, Mapping) and after["Value"] in subject.images:
             odd = sorted(each for each, value in wanted.items() if after[each] != value)
             if odd:
                 yield f"{name} has another {', '.join(odd)}"
