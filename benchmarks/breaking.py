@@ -76,15 +76,13 @@ IN_STEP = "workers in "
 
 def plan(dice: random.Random, *, kills: int, database: bool) -> list[str]:
     """What is broken, in order; the sandbox and the database somewhere in the middle, and every second kill of workers
-    between call and answer of a step, in the second half, when there are some."""
+    between call and answer of a step, at the end, when there are some."""
     within = list(islice(cycle(dice.sample(STEPS, len(STEPS))), kills // 2))
     steps = [*["worker"] * (kills - len(within)), "beat", "beat", "web", "broker emptied", "broker emptied", "broker"]
     dice.shuffle(steps)
-    for name in within:
-        steps.insert(dice.randrange(len(steps) // 2, len(steps) + 1), f"{IN_STEP}{name}")
     for one in ("sandbox", "database") if database else ("sandbox",):
         steps.insert(dice.randrange(len(steps) // 4, 3 * len(steps) // 4 + 1), one)
-    return steps
+    return steps + [f"{IN_STEP}{name}" for name in within]
 
 
 class Breaker:
