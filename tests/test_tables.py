@@ -13,7 +13,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils import timezone
+from pytest_django import Settings
 
+from amicopy.api.api import api
 from amicopy.api.models import KeptAnswer, SeenSignature
 from amicopy.audit.models import AuditCheck
 from amicopy.copies.core.engine_models import Pulse
@@ -28,6 +30,7 @@ from tests.copies.conftest import make_person
 from tests.web.conftest import typed
 
 pytestmark = pytest.mark.django_db
+FORM = "application/x-www-form-urlencoded"
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "operating.md").read_text()
 
 
@@ -148,3 +151,26 @@ def test_nothing_else_that_is_sent_while_signed_out_is_written_down() -> None:
                 assert Client().get(address, sent).status_code < 500
     after = rows()
     assert {table for table in after if after[table] != before[table]} == {UnsentPost._meta.db_table}
+
+
+def test_no_program_without_a_token_or_a_key_has_anything_written_down(settings: Settings) -> None:
+    """Each call of the API, and the EC2 endpoint: without anything, and with what only looks like something."""
+    settings.EC2_DOOR = True
+    make_person("requester", "requester")
+    # The form of both; a signature by nobody's key, of now.
+    token, at = f"amic_{'0' * 57}", timezone.now().strftime("%Y%m%dT%H%M%SZ")
+    scope = f"Credential=AKIA{'0' * 16}/{at[:8]}/us-east-1/ec2/aws4_request"
+    signature = f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+    before = rows()
+    tried: list[dict[str, str]] = [{}, {"Authorization": f"Bearer {token}"}]
+    for headers in (*tried, {"Authorization": signature, "X-Amz-Date": at}):
+        for _ in range(2):
+            assert Client(headers=headers).post("/ec2", "Action=CopyImage", content_type=FORM).status_code < 500
+            for path, calls in api.get_openapi_schema()["paths"].items():
+                address = re.sub(r"{\w+}", "1", path)
+                for method in calls:
+                    answer = Client(headers={**headers, "Idempotency-Key": "k"}).generic(
+                        method.upper(), address, "{}", "application/json"
+                    )
+                    assert answer.status_code == 401, (method, path, answer.status_code)
+    assert rows() == before
