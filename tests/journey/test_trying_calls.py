@@ -58,11 +58,16 @@ def test_a_call_is_made_with_the_token_and_nothing_is_kept(windows: Windows, tok
     expect(content).to_contain_text("tried-by-hand-")
 
 
-def test_the_session_alone_opens_nothing(windows: Windows) -> None:
+def test_the_session_alone_opens_nothing(windows: Windows, token: str) -> None:
+    """It isn't sent, and where it is, nothing is opened by it, though the person has a token that works."""
     window = windows("requester")
     window.expected.append("401")
     window.page.goto("/api/?try=list_requests")
-    send(window.page, "amic_nobody", "401")
+    with window.page.expect_request("**/api/v1/requests*") as sent:
+        send(window.page, "amic_nobody", "401")
+    assert "cookie" not in sent.value.all_headers()
+    wrong = {"Authorization": "Bearer amic_nobody"}
+    assert [window.page.request.get("/api/v1/requests", headers=headers).status for headers in ({}, wrong)] == [401] * 2
 
 
 def test_a_call_is_tried_by_keyboard_alone(windows: Windows, token: str) -> None:
