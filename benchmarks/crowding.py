@@ -7,7 +7,6 @@ import re
 import resource
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,7 +20,7 @@ from urllib.request import urlopen
 
 from benchmarks import load
 from benchmarks.figures import Figure
-from tests.journey.conftest import ANSWER_SECONDS, PASSWORD, Person, Running, everything, typed
+from tests.journey.conftest import ANSWER_SECONDS, Person, Running, add_requesters, everything, typed
 
 FIGURES = (
     Figure("crowd_healthz_ms", "ms", "the slowest of the health checks while 100 slow requests are open", at_most=1000),
@@ -133,19 +132,6 @@ def in_turns(
     return alone, crowded
 
 
-def add_people(running: Running) -> list[str]:
-    """Ten more requesters."""
-    names = [f"looker-{number}" for number in range(PEOPLE)]
-    code = (
-        "from django.contrib.auth.models import Group, User\n"
-        f"for name in {names!r}:\n"
-        f"    User.objects.create_user(name, password={PASSWORD!r}).groups.add(Group.objects.get(name='requester'))\n"
-    )
-    command = [sys.executable, "manage.py", "shell", "-v0", "-c", code]
-    subprocess.run(command, cwd=ROOT, env=running.environ, check=True, timeout=60)
-    return names
-
-
 def session_of(person: Person) -> str:
     """The key of somebody's session."""
     return next(str(cookie.value) for cookie in person.cookies if cookie.name == "sessionid")
@@ -158,7 +144,7 @@ def measure() -> dict[str, float]:
         var = Path(folder)
         running = opened.enter_context(everything(var, "amicopy_crowding", log=var / "log"))
         port = urlsplit(running.url).port or 80
-        people = [Person(running.url, name) for name in add_people(running)]
+        people = [Person(running.url, name) for name in add_requesters(running, PEOPLE)]
         dashboard = load.request("/", session=session_of(Person(running.url, "auditor")))
         page_ms(port, dashboard)
         slow = partial(connected, running, SLOW, sent=slow_request(running))

@@ -239,6 +239,19 @@ class Person:
         return states_of_copies(read(self.get(f"/requests/{number}/")))
 
 
+def add_requesters(running: Running, count: int) -> list[str]:
+    """So many more requesters; their names."""
+    names = [f"requester-{number}" for number in range(1, count + 1)]
+    code = (
+        "from django.contrib.auth.models import Group, User\n"
+        f"for name in {names!r}:\n"
+        f"    User.objects.create_user(name, password={PASSWORD!r}).groups.add(Group.objects.get(name='requester'))\n"
+    )
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", code]
+    subprocess.run(command, cwd=ROOT, env=running.environ, check=True, timeout=60)
+    return names
+
+
 def state_of(page: Page) -> str:
     """The state of the request whose page it is."""
     found = page.marked("data-request")
