@@ -57,6 +57,7 @@ TASKS: Mapping[Queue, tuple[str, ...]] = {
         "amicopy.copies.tasks.notice_changes",
         "amicopy.copies.tasks.remove_leftovers",
         "amicopy.copies.tasks.take_back_groups",
+        "amicopy.copies.tasks.trace_drift",
         "amicopy.web.tasks.sweep_tables",
     ),
 }

@@ -20,6 +20,7 @@ _COPIES = {
     "engine/claims": "slots slots_of_a_fleet batches engine approval_time",
     "engine/copy_call": f"{_CALL} gate approval_time restored_backup",
     "engine/drift": "drift",
+    "engine/drift_traces": "drift_traces",
     "engine/dry_runs": "engine gate reasons",
     "engine/failed_images": "what_was_made lost_leases",
     "engine/gate": "gate",

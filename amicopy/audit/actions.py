@@ -99,6 +99,7 @@ ACTIONS: Mapping[str, str] = {
     "step.undoing": "A step is being undone",
     "step.undone": "A step was undone",
     "copy.drifted": "An AMI isn't what was approved any more",
+    "copy.traced": "CloudTrail said who changed an AMI",
     "rule.created": "Added an approval rule",
     "rule.changed": "Changed an approval rule",
     "rule.deleted": "Deleted an approval rule",

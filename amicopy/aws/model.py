@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from botocore.loaders import JSONFileLoader, Loader
 
-Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs", "ssm", "pricing"]
+Service = Literal["ec2", "kms", "sts", "outposts", "s3", "sqs", "ssm", "pricing", "cloudtrail"]
 
 OPERATIONS: Mapping[Service, frozenset[str]] = {
     "ec2": frozenset(
@@ -49,6 +49,7 @@ OPERATIONS: Mapping[Service, frozenset[str]] = {
     "sts": frozenset({"AssumeRole", "DecodeAuthorizationMessage", "GetCallerIdentity"}),
     "outposts": frozenset({"ListOutposts"}),
     "pricing": frozenset({"GetProducts"}),
+    "cloudtrail": frozenset({"LookupEvents"}),
     "s3": frozenset({"ListObjectsV2", "PutObject"}),
     "sqs": frozenset(
         {"ChangeMessageVisibilityBatch", "DeleteMessageBatch", "GetQueueAttributes", "ReceiveMessage"},

@@ -52,6 +52,8 @@ INSPECT = (
     "ec2:GetImageFindings",
 )
 USE_KEYS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
+# Who changed what isn't any more as it was approved; amicopy works without it.
+TRACE = ("cloudtrail:LookupEvents",)
 
 
 def web(partition: str = "aws", *, keys: Sequence[str] = ()) -> Document:
@@ -71,13 +73,14 @@ def worker(partition: str = "aws", *, mark_key: str, mark_values: str, keys: Seq
 
     `mark_values` is a pattern of the mark's value, such as `prod/*`. Tags can be set only while something is being
     copied, so that nothing can get the mark later. Without a `mark_key` there is no mark, and nothing that IAM could
-    tell amicopy's own images by. Keys serve EC2 alone:
+    tell amicopy's own images by. Inspect and Trace are help that amicopy works without. Keys serve EC2 alone:
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
     made = [f"arn:{partition}:ec2:*::image/*", f"arn:{partition}:ec2:*::snapshot/*"]
     through_ec2 = {"kms:ViaService": _ec2_in(partition)}
     return _document(
         *_look(partition, keys),
+        _allow("Trace", TRACE, ["*"]),
         _allow("Copy", ["ec2:CopyImage"], made),
         _allow("TagOnCopy", ["ec2:CreateTags"], made, {"StringEquals": {"ec2:CreateAction": "CopyImage"}}),
         _allow(

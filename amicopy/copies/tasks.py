@@ -24,6 +24,7 @@ from amicopy.copies.engine import (
     cancellation,
     claims,
     drift,
+    drift_traces,
     existing_images,
     leases,
     leftover_jobs,
@@ -228,6 +229,13 @@ def look_for_drift() -> None:
     """Compares finished copies with what was approved, one account and Region after the other."""
     drift.note_places()
     for _ in _until_none_is_due(lambda: drift.look(actor=worker("look_for_drift")) or None):
+        pass
+
+
+@shared_task
+def trace_drift() -> None:
+    """Asks CloudTrail who changed finished copies, one after the other."""
+    for _ in _until_none_is_due(lambda: drift_traces.ask(actor=worker("trace_drift")) or None):
         pass
 
 

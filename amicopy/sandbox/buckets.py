@@ -1,6 +1,7 @@
-"""AWS's request limits for EC2: a token bucket for each action in each account and Region.
+"""AWS's request limits for EC2 and CloudTrail's history: a token bucket for each action in each account and Region.
 
-Source: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+Source: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html,
+https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 """
 
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 from amicopy.sandbox.errors import Refused
 from amicopy.sandbox.world import world
 
+SERVICES = ("ec2", "cloudtrail")
 # Action -> tokens a bucket holds, tokens that come back every second.
 LIMITS = {
     "CopyImage": (100, 1),
     "DeregisterImage": (100, 5),
     "DeleteSnapshot": (100, 5),
     "CreateTags": (100, 10),
+    "LookupEvents": (2, 2),
 }
 LOOKING, LOOKING_AT_ALL, CHANGING = (100, 20), (50, 10), (50, 5)
 
@@ -28,9 +31,9 @@ def limits(call: dict[str, Any]) -> tuple[int, int]:
 
 
 def take(call: dict[str, Any]) -> None:
-    """Takes a token for an EC2 call, unless buckets are off. Raises Refused if the bucket is empty."""
+    """Takes a token for a call to EC2 or CloudTrail, unless buckets are off. Raises Refused if the bucket is empty."""
     scale = world.settings.buckets
-    if not scale or call["service"] != "ec2":
+    if not scale or call["service"] not in SERVICES:
         return
     size, refill = limits(call)
     key = (call["account"], call["region"], call["action"], str(size))

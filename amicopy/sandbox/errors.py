@@ -32,15 +32,22 @@ OTHER_NAMES = {
         "sts": "InvalidClientTokenId",
         "kms": "UnrecognizedClientException",
         "ssm": "UnrecognizedClientException",
+        "cloudtrail": "UnrecognizedClientException",
     },
-    "RequestExpired": {"sts": "ExpiredToken", "kms": "ExpiredTokenException", "ssm": "ExpiredTokenException"},
+    "RequestExpired": {
+        "sts": "ExpiredToken",
+        "kms": "ExpiredTokenException",
+        "ssm": "ExpiredTokenException",
+        "cloudtrail": "ExpiredTokenException",
+    },
     "RequestLimitExceeded": {
         "sts": "Throttling",
         "kms": "ThrottlingException",
         "outposts": "ThrottlingException",
         "ssm": "ThrottlingException",
+        "cloudtrail": "ThrottlingException",
     },
-    "UnauthorizedOperation": {"ssm": "AccessDeniedException"},
+    "UnauthorizedOperation": {"ssm": "AccessDeniedException", "cloudtrail": "AccessDeniedException"},
 }
 
 

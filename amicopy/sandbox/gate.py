@@ -32,6 +32,7 @@ from amicopy.sandbox import (
     parameters,
     policies,
     pricing,
+    trail,
 )
 from amicopy.sandbox.errors import Refused, render
 from amicopy.sandbox.world import world
@@ -82,11 +83,13 @@ class Gate:
         except Dropped:
             call["answer"] = "none"
             answers.note(call)
+            trail.note(call)
             cut(environ)
         call["status"] = response.status_code
         if call["answer"] not in foreign.BODIES:
             response.headers["x-amzn-RequestId"] = call["request_id"]
         answers.note(call)
+        trail.note(call)
         return response(environ, start_response)
 
     def answered(self, environ: Environ, call: dict[str, Any]) -> Response:
@@ -155,6 +158,8 @@ class Gate:
             return parameter_calls.answer(call)
         if call["service"] == "pricing":
             return pricing.answer(call)
+        if call["service"] == "cloudtrail":
+            return trail.answer(call)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         try:
             return Response.from_app(self.application, environ, buffered=True)

@@ -25,6 +25,7 @@ class Settings:
     leave_snapshots: cancelling a pending copy leaves its snapshots behind
     sparse: pending and failed copies show neither Name nor SnapshotId, as was reported for real AWS
     alias_seconds: how long Parameter Store takes to check the image that a parameter is to name
+    trail_seconds: how long an event takes to be in CloudTrail's history
     buckets: AWS's token buckets, refilled this many times as fast; 0 is off
     """
 
@@ -33,6 +34,7 @@ class Settings:
     leave_snapshots: bool = True
     sparse: bool = False
     alias_seconds: float = 2.0
+    trail_seconds: float = 60.0
     buckets: float = 0.0
 
 
@@ -65,6 +67,8 @@ class World:
         self.tokens: dict[tuple[str, ...], tuple[float, float]] = {}
         # What was answered to each call, see `answers.py`.
         self.answers: deque[dict[str, Any]] = deque(maxlen=ANSWERS_KEPT)
+        # CloudTrail's events, oldest first, each with its account and Region: see `trail.py`.
+        self.trail: deque[tuple[tuple[str, str], dict[str, Any]]] = deque(maxlen=ANSWERS_KEPT)
         # What calls changed about images, snapshots, parameters and the rest, oldest first: see `record`.
         self.changes: list[dict[str, Any]] = []
         # Parameters of Parameter Store by account and Region, and values that wait for their check: `parameters.py`.

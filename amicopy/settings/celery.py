@@ -83,6 +83,10 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "task": "amicopy.copies.tasks.look_for_drift",
         "schedule": 1200.0,
     },
+    "trace-drift": {
+        "task": "amicopy.copies.tasks.trace_drift",
+        "schedule": 60.0,
+    },
     # audit
     "notice-changes": {
         "task": "amicopy.copies.tasks.notice_changes",

@@ -7,7 +7,7 @@ from typing import Any
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies.core import drift
-from amicopy.copies.core.models import Attempt, CopyLook, Decision, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyLook, Decision, DriftLook, DriftTrace, ImageCopy
 from amicopy.copies.core.permissions import named
 from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.core.step_models import counts_of
@@ -175,18 +175,34 @@ def _now(copy: ImageCopy, look: CopyLook | None) -> Step:
 @dataclass(frozen=True)
 class Drifted:
     """Something that isn't as it was approved any more: what, how it was approved and how it is now as far as that was
-    told, who changed it, and what to do about it."""
+    told, who changed it, and what to do about it. `trace` has the call that did; `unknown` is why nobody knows."""
 
     words: drift.Words
     expected: Any
     found: Any
-    who: str
+    trace: DriftTrace | None = None
+    unknown: str = ""
 
 
-def drifted(found: Mapping[str, Any]) -> Drifted:
-    """What a sweep found to be otherwise than approved, in words."""
+def drifted_of(copy: ImageCopy) -> list[Drifted]:
+    """What a sweep found to be otherwise than approved, in words, with who changed it."""
+    traces = {trace.code: trace for trace in copy.drift_traces.all()} if copy.drift else {}
+    refused = ""
+    if any(trace.asked_at is None for trace in traces.values()):
+        places = DriftLook.objects.filter(account=copy.account_id, DestinationRegion=copy.DestinationRegion)
+        refused = places.values_list("trace_error", flat=True).first() or ""
+    return [_drifted(each, traces.get(each["code"]), refused) for each in copy.drift]
+
+
+def _drifted(found: Mapping[str, Any], trace: DriftTrace | None, refused: str) -> Drifted:
     words = drift.WORDS[drift.Drift(found["code"])]
-    return Drifted(words, found.get("expected"), found.get("found"), str(found.get("by") or ""))
+    about = words, found.get("expected"), found.get("found")
+    if trace is None:
+        return Drifted(*about)
+    if trace.asked_at is None:
+        why = f"CloudTrail can’t be asked here ({refused})" if refused else "CloudTrail is asked in a while"
+        return Drifted(*about, unknown=why)
+    return Drifted(*about, trace=trace) if trace.EventId else Drifted(*about, unknown="CloudTrail doesn’t say")
 
 
 def answer_of(

@@ -40,6 +40,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "copy.cancelled": ("idle", "stop"),
     "copy.retried": ("run", "retry"),
     "copy.drifted": ("warn", "warn"),
+    "copy.traced": ("idle", "person"),
     "image.found": ("ok", "ok"),
     "image.failed": ("fail", "fail"),
     "image.retried": ("run", "retry"),

@@ -41,7 +41,7 @@ def test_readme_shows_the_documents_that_code_builds() -> None:
 def test_they_allow_every_operation_that_is_called() -> None:
     # Asking who one is needs no permission, and roles are entered by the ambient principal.
     free = {"sts:GetCallerIdentity", "sts:AssumeRole"}
-    services: tuple[Service, ...] = ("ec2", "kms", "outposts", "ssm", "sts")
+    services: tuple[Service, ...] = ("cloudtrail", "ec2", "kms", "outposts", "ssm", "sts")
     called = {f"{name}:{each}" for name in services for each in OPERATIONS[name]} - free
     documents = (policies.worker(**MARK), policies.web(), policies.steps(**MARK))
     assert called <= set().union(*map(actions, documents))

@@ -6,7 +6,7 @@ from django.db.models import F, Model
 
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import SeenLeftover
-from amicopy.copies.core.models import Attempt, CopyRequest, CopyStep, ImageCopy
+from amicopy.copies.core.models import Attempt, CopyRequest, CopyStep, DriftLook, DriftTrace, ImageCopy
 from tests.conftest import Control
 
 TIMES: dict[type[Model], tuple[str, ...]] = {
@@ -15,6 +15,8 @@ TIMES: dict[type[Model], tuple[str, ...]] = {
     CopyRequest: ("restored_at",),
     SeenLeftover: ("missing_since", "seen_at"),
     CopyStep: ("called_at",),
+    DriftTrace: ("found_at", "since"),
+    DriftLook: ("trace_after",),
 }
 DUE = {
     ImageCopy: ("next_step_at", "lease_until"),

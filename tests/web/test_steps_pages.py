@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from amicopy.copies.core.models import Account, CopyRequest, CopyStep
+from amicopy.copies.core.models import Account, CopyRequest, CopyStep, DriftLook, DriftTrace
 from amicopy.copies.core.states import CopyState, RequestState, StepState
 from amicopy.copies.core.steps.table import POSITIONS
 from amicopy.copies.core.steps.wanted import parse
@@ -165,10 +165,25 @@ def test_an_alias_is_put_back_by_its_button(signed_in: SignedIn, ask: Ask, appro
 def test_the_record_says_what_changed_since_and_what_to_do(signed_in: SignedIn, ask: Ask, approver: User) -> None:
     row = ask()
     step = finished(row, approver, LaunchPermission=StepState.DONE)
-    found = [{"code": "permissions-added", "found": [OTHER], "by": "ops"}]
-    row.copies.update(drift=found, drift_at=timezone.now())
-    drift = read(signed_in("auditor").get(f"/requests/{row.pk}/copies/{step.copy.destination}/")).by_id("drift").text
-    assert f"It is shared with others than were approved Found {OTHER}. Changed by ops. Take these" in drift
+    found = [{"code": "permissions-added", "found": [OTHER]}]
+    now = timezone.now()
+    row.copies.update(drift=found, drift_at=now)
+    address = f"/requests/{row.pk}/copies/{step.copy.destination}/"
+
+    def said() -> str:
+        return read(signed_in("auditor").get(address)).by_id("drift").text
+
+    assert f"It is shared with others than were approved Found {OTHER}. Take these" in said()
+    trace = step.copy.drift_traces.create(code="permissions-added", since=now, found_at=now)
+    assert "Who changed it isn’t known: CloudTrail is asked in a while. Take these" in said()
+    place = DriftLook(account=row.account, DestinationRegion="eu-west-1", trace_error="AccessDeniedException")
+    place.save()
+    assert "isn’t known: CloudTrail can’t be asked here (AccessDeniedException). Take these" in said()
+    DriftTrace.objects.update(asked_at=now)
+    assert "Who changed it isn’t known: CloudTrail doesn’t say." in said()
+    call = {"EventId": "1", "EventName": "ModifyImageAttribute", "EventTime": now, "Arn": "arn:aws:iam::1:user/ops"}
+    DriftTrace.objects.filter(pk=trace.pk).update(**call)
+    assert "Changed by arn:aws:iam::1:user/ops with ModifyImageAttribute" in said()
 
 
 def test_what_changed_of_the_steps_is_said_when_it_is_submitted_again(

@@ -226,6 +226,9 @@ class DriftLook(models.Model):
     claimed_until = models.DateTimeField(null=True)
     # Why AWS didn't show all of it; empty when it did.
     error = models.TextField(blank=True)
+    # When CloudTrail may be asked again who changed something, and AWS's code where it didn't say; see `drift_traces`.
+    trace_after = models.DateTimeField(null=True)
+    trace_error = models.CharField(max_length=128, blank=True, db_default="")
 
     class Meta:
         default_permissions = ()
@@ -233,6 +236,33 @@ class DriftLook(models.Model):
 
     def __str__(self) -> str:
         return f"drift in {self.account_id} {self.DestinationRegion}"
+
+
+class DriftTrace(models.Model):
+    """Who made something of a finished copy another than approved, as far as CloudTrail says: one for each of
+    `ImageCopy.drift`, gone with it. It is asked once, a while after the difference was found; see
+    `engine.drift_traces`."""
+
+    copy = models.ForeignKey("copies.ImageCopy", on_delete=models.CASCADE, related_name="drift_traces")
+    # Of `core.drift`.
+    code = models.CharField(max_length=32)
+    # It was still as approved at this time, as far as that is known.
+    since = models.DateTimeField()
+    found_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True)
+    # The call as CloudTrail has it; empty where it says nothing.
+    EventId = models.CharField(max_length=64, blank=True)
+    EventName = models.CharField(max_length=128, blank=True)
+    EventTime = models.DateTimeField(null=True)
+    Arn = models.CharField(max_length=2048, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("copy", "code"), name="drift_trace_once"),)
+        indexes = (models.Index(fields=("found_at",), condition=Q(asked_at__isnull=True), name="drift_trace_wanted"),)
+
+    def __str__(self) -> str:
+        return f"{self.code} of copy {self.copy_id}"
 
 
 class Pulse(models.Model):

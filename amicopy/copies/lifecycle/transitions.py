@@ -6,7 +6,7 @@ without a deadlock.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,8 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import Entry, record, record_all
 from amicopy.audit.models import AuditEvent
-from amicopy.copies.core.models import CopyRequest, CopyStep, ImageCopy
+from amicopy.copies.core.drift import Drift
+from amicopy.copies.core.models import CopyRequest, CopyStep, DriftTrace, ImageCopy
 from amicopy.copies.core.reasons import Reason
 from amicopy.copies.core.states import (
     COPY_FINAL,
@@ -291,6 +292,7 @@ def note_drift(copy: ImageCopy, drift: list[dict[str, Any]], *, at: datetime, ac
             CopyRequest.objects.filter(pk=copy.request_id).update(version=F("version") + 1)
         there = ImageCopy.objects.filter(pk=copy.pk, state=CopyState.AVAILABLE)
         if there.update(drift=drift, drift_at=at) and now != before:
+            _keep_traces(copy, now, new=now - before, at=at)
             _record(
                 "copy.drifted",
                 copy,
@@ -300,6 +302,21 @@ def note_drift(copy: ImageCopy, drift: list[dict[str, Any]], *, at: datetime, ac
                 new=copy.state,
                 data={"drift": drift, "over": sorted(before - now)},
             )
+
+
+def _keep_traces(copy: ImageCopy, now: Collection[str], *, new: Collection[str], at: datetime) -> None:
+    """Has it found out who made what is new, and forgets that of what is over."""
+    DriftTrace.objects.filter(copy=copy).exclude(code__in=now).delete()
+    before = {Drift.ALIAS: copy.alias_at}
+    before |= dict.fromkeys((Drift.PERMISSIONS_ADDED, Drift.PERMISSIONS_LACKING), copy.permissions_at)
+    first = copy.finished_at or at
+    DriftTrace.objects.bulk_create(
+        [
+            DriftTrace(copy=copy, code=code, found_at=at, since=before.get(Drift(code), copy.drift_at) or first)
+            for code in sorted(new)
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def acting(copy: ImageCopy, actor: Actor) -> Actor:

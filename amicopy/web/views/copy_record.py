@@ -64,7 +64,7 @@ def record(request: HttpRequest, number: int, destination: str) -> HttpResponse:
             step_records.of_copies([copy]).get(copy.pk, ()),
             manage=copy.round == copy.request.round and permissions.may_manage_copies(signed_in(request), copy.request),
         ),
-        "drift": [copy_record.drifted(each) for each in copy.drift],
+        "drift": copy_record.drifted_of(copy),
         "may_look": bool(copy.ImageId) and not copy.unfinished and permissions.has_role(signed_in(request)),
         "gantt": None if copy.existing else _gantt(copy),
         "steps_only": existing_form.query_of(copy.account, copy.DestinationRegion, copy.ImageId)

@@ -25,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=5, help="copies at once per account and Region")
         parser.add_argument("--leave-snapshots", action=BooleanOptionalAction, default=True)
         parser.add_argument("--alias-seconds", type=float, default=2.0, help="how long an alias is checked")
+        parser.add_argument("--trail-seconds", type=float, default=60.0, help="how late CloudTrail tells an event")
         parser.add_argument("--buckets", type=float, default=0.0, help="AWS's token buckets, so many times as fast")
         parser.add_argument("--opt-in", nargs="+", default=(), metavar="REGION", help="Regions enabled besides")
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         done = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: done.set())
-        names = ("copy_seconds", "limit", "leave_snapshots", "alias_seconds", "buckets")
+        names = ("copy_seconds", "limit", "leave_snapshots", "alias_seconds", "trail_seconds", "buckets")
         host, port = options["host"], options["port"]
         try:
             catalogue.opt_in(options["opt_in"])
