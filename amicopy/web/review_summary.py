@@ -5,6 +5,7 @@ A request holds without any part of it: what wasn't found out is said, or left o
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 
 from django.conf import settings
@@ -122,7 +123,9 @@ def _inspected(
     if "inspection" not in kept or not source:
         return None
     offered = {place["destination"]: place["offered"] for place in places if "offered" in place}
-    return inspected(source, kept["inspection"], offered, at=row.submitted_at)
+    again = kept["inspection"].get("looked_again_at")
+    at = datetime.fromisoformat(again) if again else row.submitted_at
+    return inspected(source, kept["inspection"], offered, at=at)
 
 
 def _cautions(row: CopyRequest, calls: Sequence[Call], copies: Sequence[ImageCopy]) -> list[KeptWarning]:

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
 from amicopy.copies import tasks
 from amicopy.copies.core.models import CopyRequest
-from amicopy.copies.lookups import async_queries
+from amicopy.copies.lookups import async_queries, closer_looks
 from tests.conftest import Control
 from tests.copies.conftest import approve, make_person
 from tests.web.conftest import SignedIn, typed
@@ -57,7 +58,8 @@ def test_f22_it_is_looked_at_again_by_itself(signed_in: SignedIn, unseen: CopyRe
     unseen.refresh_from_db()
     assert unseen.lookups["source"]["Name"] == "golden-al2023-x86_64-2026.11.18"
     assert unseen.lookups["destinations"][0]["missing"] == {}
-    assert unseen.look_again_at is None
+    assert unseen.look_again_at is not None
+    assert unseen.look_again_at > timezone.now() + timedelta(hours=11), "only its closer look grows old"
     page = panel(approver, unseen)
     assert "wasn’t looked at" not in page
     assert "Name free" in page
@@ -121,6 +123,85 @@ def test_f22_while_aws_stays_away_the_pauses_grow_and_history_stays_quiet(
 
 
 @pytest.mark.usefixtures("patient")
-def test_what_was_seen_at_submission_is_not_looked_at_again(signed_in: SignedIn, sandbox: Control) -> None:
+def test_what_was_seen_at_submission_is_looked_at_again_only_when_it_is_old(
+    signed_in: SignedIn, sandbox: Control
+) -> None:
     assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
-    assert CopyRequest.objects.get().look_again_at is None
+    request = CopyRequest.objects.get()
+    assert request.look_again_at is not None
+    assert closer_looks.OLD - (request.look_again_at - timezone.now()) < timedelta(minutes=1)
+    calls = len(sandbox("calls"))
+    CopyRequest.objects.update(look_again_at=timezone.now())
+    tasks.look_again_at_requests()
+    assert len(sandbox("calls")) == calls, "it isn't old"
+    assert CopyRequest.objects.get().look_again_at == request.look_again_at
+
+
+LOOKS = ("GetImageFindings", "GetImageAncestry", "DescribeInstanceTypeOfferings")
+
+
+def age(request: CopyRequest, hours: float) -> None:
+    """Lets what a request keeps of its look-ups be so old, and has it looked at now."""
+    request.lookups["asked_at"] = (timezone.now() - timedelta(hours=hours)).isoformat()
+    request.look_again_at = timezone.now()
+    request.save()
+    cache.clear()
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_closer_look_that_failed_is_taken_again_before_somebody_decides(
+    signed_in: SignedIn, sandbox: Control
+) -> None:
+    for action in LOOKS:
+        sandbox("faults", kind="error", action=action, code="InternalError", status=500, count=None)
+    assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
+    request = CopyRequest.objects.get()
+    assert closer_looks.lacking(request.lookups) == {"findings", "ancestry", "eu-west-1: offered"}
+    page = panel(signed_in("approver"), request)
+    assert "Ancestry not known" in page
+    assert "it is asked again by itself" in page
+    sandbox("faults", method="DELETE")
+    age(request, 0)
+    tasks.look_again_at_requests()
+    after = CopyRequest.objects.get()
+    assert closer_looks.lacking(after.lookups) == set()
+    assert after.lookups["inspection"]["findings"]["counts"] == {"medium": 1, "low": 1}
+    assert after.lookups["destinations"][0]["offered"]
+    assert (after.content_hash, after.source_seen) == (request.content_hash, request.source_seen)
+    assert after.version > request.version
+    assert "Ancestry not known" not in panel(signed_in("approver"), after)
+    told = AuditEvent.objects.get(action="request.looked_again").data["renewed"]
+    assert {"findings", "ancestry", "not_known", "eu-west-1: offered"} <= set(told)
+    assert after.look_again_at is not None
+    assert after.look_again_at > timezone.now() + timedelta(hours=11)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_closer_look_that_is_refused_is_not_taken_again_soon(signed_in: SignedIn, sandbox: Control) -> None:
+    for action in LOOKS:
+        sandbox("faults", kind="error", action=action, code="UnauthorizedOperation", status=403, count=None)
+    assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
+    request = CopyRequest.objects.get()
+    assert closer_looks.lacking(request.lookups) == set()
+    assert request.look_again_at is not None
+    assert request.look_again_at > timezone.now() + timedelta(hours=11)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_scan_that_is_old_news_is_looked_at_again_and_the_facts_with_it(
+    signed_in: SignedIn, sandbox: Control
+) -> None:
+    assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
+    request = CopyRequest.objects.get()
+    scan = request.lookups["source"]["ScanResults"]
+    request.lookups["source"]["ScanResults"] = {**scan, "HighestFindingSeverityLabel": "critical", "fixes": {}}
+    before = request.content_hash
+    age(request, 13)
+    assert "worst finding critical" in panel(signed_in("approver"), request)
+    tasks.look_again_at_requests()
+    after = CopyRequest.objects.get()
+    assert after.lookups["source"]["ScanResults"] == scan
+    assert after.content_hash == before == after.hash_of_content()
+    assert AuditEvent.objects.get(action="request.looked_again").data["renewed"] == ["ScanResults"]
+    assert "worst finding medium" in panel(signed_in("approver"), after)
+    assert after.lookups["inspection"]["looked_again_at"] > after.lookups["asked_at"]

@@ -68,12 +68,18 @@ class KeptReferences(TypedDict):
 
 class KeptInspection(TypedDict, total=False):
     """What is known. `ancestry` ends with the root, and has the source itself, too. `not_known` says by the part's name
-    why it isn't."""
+    why it isn't; `again` are the parts that another try may tell, and `looked_again_at` is when one did: see
+    `closer_looks`."""
 
     findings: KeptFindings
     ancestry: list[KeptAncestor]
     references: KeptReferences
     not_known: dict[str, str]
+    again: list[str]
+    looked_again_at: str
+
+
+PARTS = ("findings", "ancestry", "references")
 
 
 def questions(account: AwsAccount, *, region: str, image_id: str) -> dict[str, Question[Any]]:

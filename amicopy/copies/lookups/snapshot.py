@@ -18,7 +18,18 @@ from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.steps.members import Members
 from amicopy.copies.lifecycle import source_binding
-from amicopy.copies.lookups import async_queries, dry_run, encryption, entry, inspection, keys, names, places, source
+from amicopy.copies.lookups import (
+    async_queries,
+    closer_looks,
+    dry_run,
+    encryption,
+    entry,
+    inspection,
+    keys,
+    names,
+    places,
+    source,
+)
 from amicopy.copies.lookups import steps as step_lookups
 from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question, begin
 from amicopy.copies.lookups.snapshot_members import (
@@ -175,6 +186,7 @@ def _kept(
     # After what is needed, which has the better claim to what a person may ask.
     about = inspection.questions(aws, region=region, image_id=image_id) if looking and closely else {}
     closer = {name: ask(question) for name, question in about.items()}
+    late: list[str] = []
     _keep_entry(kept, entering(until) if entering else entry.found_by_worker(account))
     seen = looking(until) if looking else Missing("The source's Region or ID isn't one.")
     found = seen if isinstance(seen, source.Source) else None
@@ -186,7 +198,9 @@ def _kept(
                 if policy := step_lookups.policy_question(aws, call, own, key):
                     of_steps["key_policy"] = ask(policy)
         if closely:
-            kept["inspection"] = inspection.kept({name: wait(until) for name, wait in closer.items()})
+            about_it = {name: wait(until) for name, wait in closer.items()}
+            kept["inspection"] = inspection.kept(about_it)
+            late += [name for name, answer in about_it.items() if _may_come(answer)]
             for call, each in zip(calls, waits, strict=True):
                 if offered := _offered_question(aws, call, found):
                     each["offered"] = ask(offered)
@@ -200,13 +214,21 @@ def _kept(
     places_known = zip(calls, waits, step_waits, own_steps, dry_run.known(account.pk, calls), strict=True)
     for call, each, of_steps, own, permission in places_known:
         answers = {name: wait(until) for name, wait in each.items()}
+        late += [f"{call.destination}: offered" for name in answers if name == "offered" and _may_come(answers[name])]
         row = _destination(account, call, found, answers)
         if permission is not None:
             row["dry_run"] = cast("KeptPermission", asdict(permission))
         if own:
             row["steps"] = step_lookups.kept({name: wait(until) for name, wait in of_steps.items()}, own)
         kept["destinations"].append(row)
+    if late and "inspection" in kept:
+        kept["inspection"]["again"] = sorted(late)
     return kept
+
+
+def _may_come(answer: Any) -> bool:
+    """Whether a part of a closer look that isn't here may be found by another."""
+    return isinstance(answer, Missing) and closer_looks.passes(answer)
 
 
 def _key_of(found: source.Source) -> str:
@@ -277,7 +299,7 @@ def _destination(account: Account, call: Call, found: source.Source | None, answ
         missing={
             name: answer.reason
             for name, answer in answers.items()
-            # Nobody looks again for what nothing depends on.
+            # Of what nothing depends on `closer_looks` knows when it is looked for again.
             if isinstance(answer, Missing) and answer is not UNASKED and name != "offered"
         },
     )

@@ -5,11 +5,13 @@ What a later look finds is added to the request's look-ups. The source and the k
 approval binds to, and the content hash changes with them, as long as nobody has approved: people approve what the page
 shows them. After a first approval a look only adds to what is shown, so that no vote is voided by a look.
 
-What a request was submitted in spite of is looked at too: whether it is still so.
+What a request was submitted in spite of is looked at too: whether it is still so. So is what a closer look told of the
+source, where it came late or is old (`closer_looks`): whoever decides, and the facts that chips are drawn from, know it
+as it is now. The approvals that rules ask for stay those of submission.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -23,7 +25,7 @@ from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.lifecycle.transitions import lock_request
-from amicopy.copies.lookups import async_queries, snapshot
+from amicopy.copies.lookups import async_queries, closer_looks, snapshot
 from amicopy.copies.lookups.snapshot_members import Kept
 from amicopy.copies.rules import known_problems
 from amicopy.copies.voting import estimates, fact_evidence, fact_table
@@ -57,8 +59,8 @@ def look(number: int, *, actor: Actor, until: float | None = None, as_worker: bo
     Makes no call while a transaction is open. Never raises for what AWS does.
     """
     request = CopyRequest.objects.select_related("account").get(pk=number)
-    if request.state != RequestState.PENDING or not (snapshot.incomplete(request.lookups) or request.anyway):
-        CopyRequest.objects.filter(pk=number).update(look_again_at=None)
+    if request.state != RequestState.PENDING or not _wanted(request):
+        CopyRequest.objects.filter(pk=number).update(look_again_at=_next(request, request.lookups))
         return False
     until = until or async_queries.deadline(SECONDS)
     copies = list(request.copies_of_round())
@@ -72,23 +74,46 @@ def look(number: int, *, actor: Actor, until: float | None = None, as_worker: bo
         return _store(locked, found, actor=actor)
 
 
+def first_look(lookups: Mapping[str, Any], now: datetime, *, anyway: bool) -> datetime | None:
+    """When a request that is submitted now is to be looked at again; None: never."""
+    soon = anyway or snapshot.incomplete(lookups) or closer_looks.lacking(lookups)
+    return now + SOON if soon else closer_looks.due_at(lookups)
+
+
+def _wanted(request: CopyRequest) -> bool:
+    known = request.lookups
+    return snapshot.incomplete(known) or bool(request.anyway) or closer_looks.wanted(known, timezone.now())
+
+
+def _next(request: CopyRequest, known: Mapping[str, Any]) -> datetime | None:
+    """When it is looked at again: with growing pauses while something is missing, then when the closer look is old."""
+    if request.state != RequestState.PENDING:
+        return None
+    if not (snapshot.incomplete(known) or request.anyway or closer_looks.lacking(known)):
+        return closer_looks.due_at(known)
+    now = timezone.now()
+    return now + min(LONGEST, max(SOON, (now - request.submitted_at) / 2))
+
+
 def _store(request: CopyRequest, found: Kept, *, actor: Actor) -> bool:
-    now, known = timezone.now(), request.lookups
+    known: Mapping[str, Any] = request.lookups
     if snapshot.incomplete(known):
         known = snapshot.completed(known, found)
+    if closer_looks.wanted(known, timezone.now()):
+        known = closer_looks.renewed(known, found)
+    renewed = closer_looks.changed(request.lookups, known) if request.lookups.get("source") else set[str]()
     before, left = snapshot.missing_parts(request.lookups), snapshot.missing_parts(known)
-    pause = min(LONGEST, max(SOON, (now - request.submitted_at) / 2))
     looked = _in_the_way(request, found)
     fields: dict[str, Any] = {
         "lookups": dict(known),
         "anyway_looked": looked,
-        "look_again_at": now + pause if left or request.anyway else None,
+        "look_again_at": _next(request, known),
     }
-    if left != before:
+    if left != before or renewed:
         # The approvals that are asked for stay those of submission; whoever decides sees what it costs by now.
         fields["estimate"] = estimates.estimate_for(request.account, request.requester, request.calls(), known)
         fields["risky"] = _risky(request, known, fields["estimate"])
-    changed = left != before or looked.get("over", []) != request.anyway_looked.get("over", [])
+    changed = left != before or renewed or looked.get("over", []) != request.anyway_looked.get("over", [])
     if bool(looked) != bool(request.anyway_looked):
         fields["version"] = F("version") + 1
     if changed:
@@ -103,6 +128,7 @@ def _store(request: CopyRequest, found: Kept, *, actor: Actor) -> bool:
             data={
                 "found": sorted(before - left),
                 "missing": sorted(left),
+                **({"renewed": sorted(renewed)} if renewed else {}),
                 **({"in_the_way": looked["still"], "no_longer": looked["over"]} if looked else {}),
                 "source_seen": fields.get("source_seen", request.source_seen),
                 "estimate": fields.get("estimate", request.estimate),
@@ -110,7 +136,7 @@ def _store(request: CopyRequest, found: Kept, *, actor: Actor) -> bool:
             },
         )
     CopyRequest.objects.filter(pk=request.pk).update(**fields)
-    return changed
+    return bool(changed)
 
 
 def _risky(request: CopyRequest, known: Mapping[str, Any], estimate: Mapping[str, Any]) -> bool:

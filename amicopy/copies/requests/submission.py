@@ -20,7 +20,6 @@ from amicopy.copies.core.models import Account, CopyRequest, ImageCopy
 from amicopy.copies.core.steps.members import Members
 from amicopy.copies.core.steps.wanted import NOTHING, WantedSteps, frozen
 from amicopy.copies.lifecycle import source_binding
-from amicopy.copies.lookups import snapshot
 from amicopy.copies.requests import look_again, submission_reasons
 from amicopy.copies.requests.submission_reasons import Anyway
 from amicopy.copies.rules.case import Case
@@ -124,7 +123,6 @@ class Submission:
             anyway=anyway,
             steps=self.approved_steps,
         )
-        incomplete = snapshot.incomplete(self.lookups)
         return {
             "reason": content.reason,
             "SourceRegion": first["SourceRegion"],
@@ -146,7 +144,7 @@ class Submission:
             "risky": seen.evidence is None or fact_table.risky(told),
             "anyway": content.anyway,
             "anyway_looked": {},
-            "look_again_at": now + look_again.SOON if incomplete or content.anyway else None,
+            "look_again_at": look_again.first_look(self.lookups, now, anyway=bool(content.anyway)),
             "continues": self.continues,
             "mends": self.mends,
             "by_machine": self.by_machine,

@@ -68,6 +68,12 @@ class Evidence:
         """The source image as it was seen at submission."""
         return source_in(self.lookups)
 
+    @cached_property
+    def looked_at(self) -> datetime:
+        """When the source was looked at more closely: at submission, or since."""
+        again = (self.lookups.get("inspection") or {}).get("looked_again_at")
+        return datetime.fromisoformat(again) if again else self.at
+
     def known_of(self, call: Call) -> Mapping[str, Any]:
         """What was found out about a call's destination, a `KeptDestination`; empty where nothing was."""
         return self._destinations.get(call.destination, {})

@@ -46,7 +46,7 @@ def no_clean_scan(call: Call, evidence: Evidence) -> bool | None:
 def scan_age(call: Call, evidence: Evidence) -> int | None:
     """Whole days since the last scan; None without one."""
     at = _scan(evidence).get("FindingScanDate")
-    return max(0, math.floor((evidence.at - datetime.fromisoformat(at)) / timedelta(days=1))) if at else None
+    return max(0, math.floor((evidence.looked_at - datetime.fromisoformat(at)) / timedelta(days=1))) if at else None
 
 
 def watermarks(call: Call, evidence: Evidence) -> str | None:
@@ -91,11 +91,11 @@ def not_allowed(call: Call, evidence: Evidence) -> bool | None:
 
 
 def deprecated(call: Call, evidence: Evidence) -> bool | None:
-    """Whether its deprecation date was over when the request was submitted."""
+    """Whether its deprecation date was over when the source was looked at last."""
     if not evidence.source:
         return None
     at = str(evidence.source.get("DeprecationTime") or "")
-    return bool(at) and datetime.fromisoformat(at) <= evidence.at
+    return bool(at) and datetime.fromisoformat(at) <= evidence.looked_at
 
 
 def _finding(evidence: Evidence, severity: str) -> str | None:

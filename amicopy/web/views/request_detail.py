@@ -15,7 +15,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core import permissions
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.states import COPY_STARTABLE, RequestState
-from amicopy.copies.lookups import snapshot
+from amicopy.copies.lookups import closer_looks, snapshot
 from amicopy.copies.requests import follow_ups
 from amicopy.web import conditional_polls, costs, request_progress
 from amicopy.web.actor import signed_in
@@ -96,7 +96,7 @@ def found_context(user: User, row: CopyRequest, copies: Sequence[ImageCopy]) -> 
         "edits": edits_of(row, copies),
         "looks": row.state == RequestState.PENDING
         and row.look_again_at is not None
-        and snapshot.incomplete(row.lookups),
+        and bool(snapshot.incomplete(row.lookups) or closer_looks.lacking(row.lookups)),
         "may_look": permissions.may_look_again(user, row),
     }
 
