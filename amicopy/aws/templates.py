@@ -7,6 +7,9 @@ from typing import Any
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.sessions import client, typed_errors
 
+# How many templates are read of an account and Region to find those that take their AMI from a parameter.
+PAGE, PAGES = 200, 5
+RESOLVE = "resolve:ssm:"
 # LaunchTemplateId or LaunchTemplateName.
 Which = Mapping[str, str]
 
@@ -82,6 +85,33 @@ def versions_with(account: AwsAccount, *, region: str, which: Which, image_id: s
     )
     found = [_version(raw) for raw in answer.get("LaunchTemplateVersions") or ()]
     return [version for version in found if version.ImageId == image_id]
+
+
+@dataclass(frozen=True)
+class Resolving:
+    """The names of templates that take their AMI from a parameter, in order; `more`: not all templates were read."""
+
+    names: tuple[str, ...]
+    more: bool
+
+
+@typed_errors()
+def resolving(account: AwsAccount, *, region: str, parameter: str, quick: bool = False) -> Resolving:
+    """The templates whose default or latest version launches whatever a parameter shows: by its name, and not one of
+    its versions (API_RequestLaunchTemplateData.html). AWS has no filter for it: the first 1,000 versions are read."""
+    forms = {f"{RESOLVE}{parameter}", f"{RESOLVE}{_arn(account, region, parameter)}"}
+    pages = client("ec2", account, region, quick=quick).pages(
+        "describe_launch_template_versions",
+        Versions=["$Default", "$Latest"],
+        PaginationConfig={"PageSize": PAGE, "MaxItems": PAGE * PAGES},
+    )
+    rows = [raw for page in pages for raw in page.get("LaunchTemplateVersions") or ()]
+    names = {str(raw["LaunchTemplateName"]) for raw in rows if _version(raw).ImageId in forms}
+    return Resolving(tuple(sorted(names)), more=len(rows) >= PAGE * PAGES)
+
+
+def _arn(account: AwsAccount, region: str, parameter: str) -> str:
+    return f"arn:{account.partition}:ssm:{region}:{account.account_id}:parameter/{parameter.removeprefix('/')}"
 
 
 def _version(raw: Mapping[str, Any]) -> Version:

@@ -79,7 +79,8 @@ def _lines(code: str, members: Members, names: Mapping[str, str], known: Mapping
     if code == DEPRECATION:
         return [_end(members, timezone.now())]
     if code == ALIAS:
-        return [_alias(members, (known.get("steps") or {}).get("alias"))]
+        looked = known.get("steps") or {}
+        return [_alias(members, looked.get("alias")), *_users(looked.get("alias_users"))]
     return [Line(step_words.told(code, members))]
 
 
@@ -105,6 +106,15 @@ def _end(members: Members, now: datetime) -> Line:
     days = members.get("DaysAfterCopy")
     sub = f"{now + timedelta(days=days):%-d %b %Y}, if the copy were there today" if days else ""
     return Line(words[0].upper() + words[1:], sub)
+
+
+def _users(users: Mapping[str, Any] | None) -> list[Line]:
+    """Which launch templates would launch the AMI as soon as the alias shows it."""
+    if not users or not users["count"]:
+        return []
+    number, more = users["count"], users["more"] or users["count"] > len(users["templates"])
+    said = "1 launch template launches" if number == 1 else f"{number} launch templates launch"
+    return [Line(f"{said} what it shows", ", ".join(users["templates"]) + (" and more" if more else ""), True)]
 
 
 def _alias(members: Members, there: Mapping[str, Any] | None) -> Line:

@@ -47,10 +47,50 @@ def test_what_is_there_is_looked_up_and_speaks_against_steps(account: Account, s
     looked = found(account, steps)
     assert looked["destinations"][0]["steps"] == {
         "alias": {"Name": "/golden/al2023", "Value": "", "Type": "String", "DataType": "text"},
+        "alias_users": {"count": 1, "templates": ["web-fleet"], "more": False},
         "template": {"found": False},
         "ImageBlockPublicAccessState": "block-new-sharing",
     }
     assert codes(account, steps, looked) == [Wrong.PUBLIC_BLOCKED, Wrong.ALIAS_TYPE, Wrong.TEMPLATE_UNKNOWN]
+
+
+def test_launch_templates_that_would_launch_what_the_alias_shows_are_found(
+    account: Account, sandbox: Control, patient: None
+) -> None:
+    ec2 = boto(sandbox, "ec2")
+
+    def template(name: str, image: str) -> None:
+        ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": image})
+
+    template("by-name", "resolve:ssm:/golden/al2023")
+    template("by-arn", "resolve:ssm:arn:aws:ssm:eu-west-1:111122223333:parameter/golden/al2023")
+    template("pinned", "resolve:ssm:/golden/al2023:3")
+    template("another", "resolve:ssm:/golden/al2023-arm")
+    template("plain", "ami-0a7f3c92d41be6058")
+    template("was", "resolve:ssm:/golden/al2023")
+    ec2.create_launch_template_version(
+        LaunchTemplateName="was", LaunchTemplateData={"ImageId": "ami-1234567890abcdef0"}
+    )
+    ec2.modify_launch_template(LaunchTemplateName="was", DefaultVersion="2")
+    template("will-be", "ami-0a7f3c92d41be6058")
+    ec2.create_launch_template_version(
+        LaunchTemplateName="will-be", LaunchTemplateData={"ImageId": "resolve:ssm:/golden/al2023"}
+    )
+    # The catalogue's own template is there, too.
+    users = found(account, OVER)["destinations"][0]["steps"]["alias_users"]
+    assert users == {"count": 4, "templates": ["by-arn", "by-name", "web-fleet", "will-be"], "more": False}
+    assert len(sandbox("calls?action=DescribeLaunchTemplateVersions")) == 1
+
+
+def test_without_the_permission_who_uses_an_alias_is_not_known(
+    account: Account, sandbox: Control, patient: None
+) -> None:
+    rule = {"code": "UnauthorizedOperation", "status": 403, "count": None}
+    sandbox("faults", kind="error", action="DescribeLaunchTemplateVersions", **rule)
+    looked = found(account, OVER)["destinations"][0]
+    assert "alias_users" not in looked["steps"]
+    assert "alias" in looked["steps"]
+    assert not snapshot.incomplete(looked | {"source": {"ImageId": "x"}, "destinations": [looked]})
 
 
 def test_the_policy_of_the_chosen_key_is_read_at_aws(account: Account, sandbox: Control, patient: None) -> None:

@@ -28,7 +28,16 @@ STEPS: dict[str, Any] = {
 }
 # What look-ups found where the copy goes.
 ALIAS = {"Name": "/golden/al2023", "Type": "String", "DataType": "aws:ec2:image", "Value": "ami-0aaaaaaaaaaaaaaaa"}
-FOUND = {"destinations": [{"destination": "eu-west-1", "DestinationRegion": "eu-west-1", "steps": {"alias": ALIAS}}]}
+USERS = {"count": 12, "templates": ["web"], "more": False}
+FOUND = {
+    "destinations": [
+        {
+            "destination": "eu-west-1",
+            "DestinationRegion": "eu-west-1",
+            "steps": {"alias": ALIAS, "alias_users": USERS},
+        }
+    ]
+}
 Ask = Callable[..., CopyRequest]
 
 
@@ -89,6 +98,7 @@ def test_who_decides_reads_who_will_be_able_to_launch_it_until_when_and_what_the
         assert UNIT in said
         assert "On 1 Mar 2029, 00:00 UTC" in said
         assert f"/golden/al2023 It shows {ALIAS['Value']} now, which is overwritten" in said
+        assert "12 launch templates launch what it shows web and more" in said
 
 
 def test_who_decides_reads_it_where_they_decide_and_everybody_else_with_what_was_found(

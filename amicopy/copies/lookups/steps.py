@@ -1,6 +1,6 @@
-"""What steps after a copy would meet where it goes: the alias as it is now, the launch template, whether AMIs may be
-made public, and which accounts the copy's key doesn't admit. Asked as the other look-ups are; rules and facts read
-it."""
+"""What steps after a copy would meet where it goes: the alias as it is now and the launch templates that would take the
+AMI from it, the template that gets a version, whether AMIs may be made public, and which accounts the copy's key
+doesn't admit. Asked as the other look-ups are; rules and facts read it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,8 @@ from amicopy.copies.core.steps.members import Members
 from amicopy.copies.lookups.async_queries import Missing, Question
 
 KEPT_SECONDS = 30
+# So many templates are named.
+USERS = 10
 TEMPLATE_UNKNOWN = frozenset(
     {
         "InvalidLaunchTemplateId.NotFound",
@@ -32,11 +34,21 @@ class KeptAlias(TypedDict):
     DataType: str
 
 
+class KeptUsers(TypedDict):
+    """The launch templates that launch whatever an alias shows, the first of them by name; `more`: not all templates of
+    the Region were read."""
+
+    count: int
+    templates: list[str]
+    more: bool
+
+
 class KeptSteps(TypedDict, total=False):
     """What was found out about one destination's steps; what AWS didn't answer is absent. `key_policy_lacks` are
     accounts, of those it is to be shared with, that the chosen key's policy doesn't name."""
 
     alias: KeptAlias
+    alias_users: KeptUsers
     template: dict[str, bool]
     ImageBlockPublicAccessState: str
     key_policy_lacks: list[str]
@@ -47,6 +59,7 @@ def questions(account: AwsAccount, call: Call, steps: Mapping[str, Members]) -> 
     region, asked = call.DestinationRegion, dict[str, Question[Any]]()
     if (alias := steps.get(table.ALIAS)) and "{" not in alias.get("Name", "{"):
         asked["alias"] = _alias_question(account, region, alias["Name"])
+        asked["alias_users"] = _users_question(account, region, alias["Name"])
     if template := steps.get(table.TEMPLATE):
         which = {name: template[name] for name in ("LaunchTemplateId", "LaunchTemplateName") if name in template}
         if len(which) == 1:
@@ -73,6 +86,8 @@ def kept(answers: Mapping[str, Any], steps: Mapping[str, Members]) -> KeptSteps:
     known = {name: answer for name, answer in answers.items() if not isinstance(answer, Missing)}
     if "alias" in known:
         found["alias"] = known["alias"]
+    if "alias_users" in known:
+        found["alias_users"] = known["alias_users"]
     if "template" in known:
         found["template"] = {"found": known["template"]}
     if "public" in known:
@@ -111,6 +126,14 @@ def _alias_question(account: AwsAccount, region: str, name: str) -> Question[Kep
         return KeptAlias(Name=name, Value=value, Type=there.Type, DataType=there.DataType)
 
     return Question("alias", account, (region, name), ask, KEPT_SECONDS)
+
+
+def _users_question(account: AwsAccount, region: str, name: str) -> Question[KeptUsers]:
+    def ask() -> KeptUsers:
+        found = templates.resolving(account, region=region, parameter=name, quick=True)
+        return KeptUsers(count=len(found.names), templates=list(found.names[:USERS]), more=found.more)
+
+    return Question("alias-users", account, (region, name), ask)
 
 
 def _template_question(account: AwsAccount, region: str, which: Mapping[str, str]) -> Question[bool]:
