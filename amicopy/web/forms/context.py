@@ -32,10 +32,18 @@ from amicopy.copies.requests.submission import marked_calls
 from amicopy.copies.rules.tags import required_in_words
 from amicopy.copies.voting import facts, rulebook, votes
 from amicopy.web import costs, step_words, steps_asked
-from amicopy.web.forms import closer_look, existing_form, in_the_way, row_problems, step_inputs, tag_lines
+from amicopy.web.forms import (
+    closer_look,
+    destination_lines,
+    existing_form,
+    in_the_way,
+    row_problems,
+    step_inputs,
+    tag_lines,
+)
 from amicopy.web.forms.notes import Note, names_taken, notes_of, prediction_words
 from amicopy.web.forms.region_ticks import chosen_regions, continents, short_title
-from amicopy.web.forms.request_form import RequestForm, place_of
+from amicopy.web.forms.request_form import PASTED, RequestForm, place_of
 from amicopy.web.forms.rows import Row
 from amicopy.web.request_filters import row_number
 
@@ -94,6 +102,8 @@ def form_context(
         )
     pasted = tag_lines.read(form.text("paste"))
     notes.setdefault("paste", []).extend(Note("warn", problem) for problem in pasted.problems)
+    listed = destination_lines.read(form.text(PASTED))
+    notes.setdefault(PASTED, []).extend(Note("warn", problem) for problem in listed.problems)
     problems = in_the_way.problems_of(calls, found, {each.source[1]: known_source(each) for each in form.each[1:]})
     against = row_problems.by_row(first, calls, problems, names_taken(first, calls, found, account))
     below = slots(form, notes, {problem.words for row in against for problem in row})
@@ -131,6 +141,8 @@ def form_context(
         "sources": several,
         **in_the_way.context_of(form, calls, found, problems),
         "pasted": pasted,
+        "pasted_destinations": listed,
+        "pasted_text": form.text(PASTED),
         "copies": len(calls) * len(form.each),
         "advanced_open": bool(form.text("start_not_before"))
         or any(form.text(parameter.name) or form.errors.get(parameter.name) for parameter in of_section("Advanced")),
@@ -183,6 +195,7 @@ def inputs_of(form: RequestForm) -> list[str]:
             ]
             for index in range(len(form.destinations)):
                 names += step_inputs.names_drawn(own_steps(form, index))
+            names.append(PASTED)
         if section == "Tags":
             names += ["steps", *step_inputs.names_drawn(step_inputs.drawn(form.data))]
         for parameter in of_section(section):

@@ -39,6 +39,8 @@ from amicopy.web.request_filters import row_number
 KINDS = get_args(DestinationKind)
 SOURCE = "SourceImageId"
 MOST_SOURCES = 25
+# Destinations that were pasted and have no rows yet.
+PASTED = "paste-destinations"
 
 
 @dataclass
@@ -215,6 +217,8 @@ class RequestForm:
             self.add_error(name, problem)
         if self.text("paste"):
             self.add_error("paste", "Add the pasted tags, or empty this box: they aren't among the tags yet.")
+        if self.text(PASTED):
+            self.add_error(PASTED, "Add the pasted destinations, or empty this box: they have no rows yet.")
         self.check_texts()
         reason = self.text("reason")
         if account is not None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from amicopy.copies.core.models import Account
 from amicopy.copies.core.parameters import DESTINATION_REGION, Parameter, of_destination, of_scope
-from amicopy.web.forms import region_sets, step_inputs, tag_lines
+from amicopy.web.forms import destination_lines, region_sets, step_inputs, tag_lines
 from amicopy.web.forms.context import is_picked, regions_for
 from amicopy.web.forms.region_ticks import continent_of, with_ticks
-from amicopy.web.forms.request_form import SOURCE, RequestForm
+from amicopy.web.forms.request_form import PASTED, SOURCE, RequestForm
 from amicopy.web.forms.rows import MOST, Row, written
 
 # `tick`: every Region of this continent; or the boxes as they stand, or none of them.
@@ -40,6 +40,11 @@ def pressed(
         pasted = tag_lines.read(ticked.get("paste", ""))
         rows["tags"], ticked = tag_lines.added(form.tags, pasted.tags), {**ticked, "paste": "\n".join(pasted.left)}
         focus = "paste" if pasted.left else "add-tag"
+    elif ticked.get("add") == "pasted-destinations":
+        listed = destination_lines.read(ticked.get(PASTED, ""))
+        rows["destinations"] = destination_lines.added(form.destinations, listed.rows)
+        ticked = {**ticked, PASTED: "\n".join(listed.left)}
+        focus = PASTED if listed.left else "add-destination"
     elif "remove-destination" in ticked:
         rows["destinations"], focus = _without(form.destinations, ticked["remove-destination"]), "add-destination"
     elif "remove-tag" in ticked:

@@ -112,6 +112,37 @@ def typed(wanted: WantedSteps) -> dict[str, str]:
     return data
 
 
+def row_of(own: Mapping[str, Any]) -> tuple[Row, str]:
+    """A destination's own steps as programs say them, as inputs of its row; and what of them no input has, in words."""
+    row: Row = {}
+    known = {step.code: step for step in STEPS}
+    for code, members in own.items():
+        if code not in known:
+            return {}, f"has no step {code[:60]}"
+        of_step = {member.name: member for member in known[code].members}
+        if members is None:
+            row[code] = LEFT_OUT
+            continue
+        if not isinstance(members, dict) or members.keys() - of_step.keys():
+            return {}, f"has for {code} what that step doesn’t have"
+        row[code] = OWN
+        for name, value in members.items():
+            if not _fillable(of_step[name], value):
+                return {}, f"has for {input_name(code, name)} what can’t be filled in"
+            if value not in (None, False):
+                row[input_name(code, name)] = text_of(of_step[name], value)
+    return row, ""
+
+
+def _fillable(member: Member, value: Any) -> bool:
+    """Whether an input of a member can say this value; what it must be is the rules' to say."""
+    if value is None:
+        return True
+    if member.kind == "texts":
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, bool) if member.kind == "flag" else type(value) in {str, int}
+
+
 def _texts(steps: Mapping[str, Members]) -> dict[str, str]:
     data: dict[str, str] = {}
     for step in STEPS:
