@@ -205,3 +205,18 @@ def test_a_scan_that_is_old_news_is_looked_at_again_and_the_facts_with_it(
     assert AuditEvent.objects.get(action="request.looked_again").data["renewed"] == ["ScanResults"]
     assert "worst finding medium" in panel(signed_in("approver"), after)
     assert after.lookups["inspection"]["looked_again_at"] > after.lookups["asked_at"]
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_old_look_that_aws_does_not_answer_is_not_taken_again_at_once(signed_in: SignedIn, sandbox: Control) -> None:
+    assert signed_in("requester").post("/requests/new/", typed()).status_code == 302
+    request = CopyRequest.objects.get()
+    request.submitted_at -= timedelta(hours=13)
+    age(request, 13)
+    sandbox("faults", kind="error", code="InternalError", status=500, count=None)
+    tasks.look_again_at_requests()
+    after = CopyRequest.objects.get()
+    assert after.lookups["inspection"] == request.lookups["inspection"]
+    assert after.look_again_at is not None
+    assert after.look_again_at > timezone.now() + timedelta(minutes=30)
+    assert not AuditEvent.objects.filter(action="request.looked_again").exists()

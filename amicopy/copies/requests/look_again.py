@@ -89,10 +89,13 @@ def _next(request: CopyRequest, known: Mapping[str, Any]) -> datetime | None:
     """When it is looked at again: with growing pauses while something is missing, then when the closer look is old."""
     if request.state != RequestState.PENDING:
         return None
-    if not (snapshot.incomplete(known) or request.anyway or closer_looks.lacking(known)):
-        return closer_looks.due_at(known)
     now = timezone.now()
-    return now + min(LONGEST, max(SOON, (now - request.submitted_at) / 2))
+    soon = now + min(LONGEST, max(SOON, (now - request.submitted_at) / 2))
+    if snapshot.incomplete(known) or request.anyway or closer_looks.lacking(known):
+        return soon
+    # One that is due and that AWS didn't answer stays due.
+    old = closer_looks.due_at(known)
+    return max(old, soon) if old else None
 
 
 def _store(request: CopyRequest, found: Kept, *, actor: Actor) -> bool:
