@@ -335,11 +335,17 @@ def test_the_administrators_are_told_once_and_nobody_can_mute_it(
     assert "sent nothing to AWS for the copy to eu-west-1" in message.text
 
 
-def test_the_gate_is_three_statements(approved: CopyRequest, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    copy = approved.copies.select_related("account", "request").order_by("position")[0]
-    attempt = copy.attempts.get()
-    with django_assert_num_queries(3):
-        gate.check(copy, attempt)
+def test_the_gate_is_four_statements(
+    approved: CopyRequest, submit: Submit, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    undecided = submit(make_call("eu-west-1", Name="other"), make_call("us-west-2", Name="other"))
+    copies = ImageCopy.objects.select_related("account", "request").order_by("pk")
+    calls = [(copy, copy.attempts.last()) for copy in copies]
+    with django_assert_num_queries(4):
+        gate.check(*calls[0])
+    with django_assert_num_queries(4):
+        refused = gate.refusals(calls)
+    assert set(refused) == set(undecided.copies.values_list("pk", flat=True))
 
 
 def test_a_changed_event_is_no_approval(

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from amicopy.copies.core.models import CallBucket
+from amicopy.copies.core.row_values import ValueOfEach
 from amicopy.copies.engine.places import Place, within
 
 
@@ -29,13 +30,14 @@ def take(wanted: Mapping[Place, int]) -> dict[Place, int]:
         rows = [CallBucket(account_id=account_pk, DestinationRegion=region, **full) for account_pk, region in new]
         CallBucket.objects.bulk_create(rows, ignore_conflicts=True)
         buckets = _locked(wanted)
-    taken: dict[Place, int] = {}
-    for place, bucket in buckets.items():
-        tokens = _filled(bucket, now)
-        taken[place] = min(wanted[place], int(tokens))
-        bucket.tokens, bucket.filled_at = tokens - taken[place], now
-        bucket.spent_until = _spent_until(bucket.tokens, now)
-    CallBucket.objects.bulk_update(buckets.values(), ["tokens", "filled_at", "spent_until"])
+    filled = {place: _filled(bucket, now) for place, bucket in buckets.items()}
+    taken = {place: min(wanted[place], int(tokens)) for place, tokens in filled.items()}
+    left = {buckets[place].pk: tokens - taken[place] for place, tokens in filled.items()}
+    CallBucket.objects.filter(pk__in=left).update(
+        tokens=ValueOfEach(CallBucket, "tokens", left),
+        filled_at=now,
+        spent_until=ValueOfEach(CallBucket, "spent_until", {pk: _spent_until(each, now) for pk, each in left.items()}),
+    )
     return taken
 
 

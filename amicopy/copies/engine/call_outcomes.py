@@ -16,6 +16,7 @@ from amicopy.aws import errors, sessions
 from amicopy.copies.core import absence
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code
+from amicopy.copies.core.row_values import ValueOfEach
 from amicopy.copies.core.states import CopyState
 from amicopy.copies.engine import backoff, call_buckets
 from amicopy.copies.engine.failed_images import Kept
@@ -26,7 +27,6 @@ from amicopy.copies.lifecycle.transitions import (
     move_copies,
     move_copy,
     note_copy,
-    value_of_each,
 )
 
 
@@ -118,8 +118,8 @@ def _answered(made: Sequence[Made]) -> None:
     Attempt.objects.filter(pk__in=request_ids).update(
         in_doubt=False,
         error_code="",
-        ImageId=value_of_each({each.attempt.pk: each.image_id for each in made}),
-        aws_request_id=value_of_each(request_ids),
+        ImageId=ValueOfEach(Attempt, "ImageId", {each.attempt.pk: each.image_id for each in made}),
+        aws_request_id=ValueOfEach(Attempt, "aws_request_id", request_ids),
     )
 
 

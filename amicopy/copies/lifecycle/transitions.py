@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import F
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
@@ -22,6 +22,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies.core.drift import Drift
 from amicopy.copies.core.models import CopyRequest, CopyStep, DriftTrace, ImageCopy
 from amicopy.copies.core.reasons import Reason
+from amicopy.copies.core.row_values import ValueOfEach
 from amicopy.copies.core.states import (
     COPY_FINAL,
     COPY_MOVES,
@@ -218,7 +219,10 @@ def move_copies(moves: Sequence[Move], to: str, *, action: str, lease: uuid.UUID
         if not moved:
             return []
         requests.filter(pk__in={move.copy.request_id for move in moved}).update(version=F("version") + 1)
-        own = {name: value_of_each({move.copy.pk: move.fields[name] for move in moved}) for name in moved[0].fields}
+        own = {
+            name: ValueOfEach(ImageCopy, name, {move.copy.pk: move.fields[name] for move in moved})
+            for name in moved[0].fields
+        }
         ImageCopy.objects.filter(pk__in=[move.copy.pk for move in moved]).update(state=to, **fields, **own)
         record_all([_entry_of_move(move, to, action=action) for move in moved])
     for move in moved:
@@ -226,11 +230,6 @@ def move_copies(moves: Sequence[Move], to: str, *, action: str, lease: uuid.UUID
         for name, value in {**fields, **move.fields}.items():
             setattr(move.copy, name, value)
     return moved
-
-
-def value_of_each(values: Mapping[int, Any]) -> Case:
-    """A value of its own for each row, by primary key."""
-    return Case(*(When(pk=pk, then=Value(value)) for pk, value in values.items()))
 
 
 def _entry_of_move(move: Move, to: str, *, action: str) -> Entry:

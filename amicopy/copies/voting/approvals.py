@@ -22,6 +22,11 @@ APPROVALS = ("request.approved", "request.break_glass")
 WITHDRAWN = "request.vote_withdrawn"
 # The events that say under which ClientToken a copy may be called.
 TOKENS = ("copy.queued", "copy.retried", "image.queued", "image.retried")
+# What of a copy is approved, and where it belongs: the rest of a round's copies isn't read.
+APPROVED = (
+    *("request_id", "position", "account_id", "DestinationRegion"),
+    *("parameters", "ClientToken", "existing", "key_seen", "approved_steps"),
+)
 
 
 class NotApproved(Exception):
@@ -49,35 +54,37 @@ def check_call(copy: ImageCopy, attempt: Attempt | None) -> None:
 
 def refusals(calls: Sequence[tuple[ImageCopy, Attempt | None]]) -> dict[int, NotApproved]:
     """Which of these copies and attempts aren't what was approved, by the copy's primary key, and why. Compared is as
-    in `check_call`, as a rule in three statements for all of them."""
+    in `check_call`, as a rule in four statements for all of them."""
     numbers = {copy.request_id for copy, _ in calls}
-    rows = ImageCopy.objects.filter(request__in=numbers, round=F("request__round")).order_by("request", "position")
-    rounds: dict[int, list[ImageCopy]] = {number: [] for number in numbers}
     # What the look-ups saw is large, and compared by its fingerprint.
-    for row in rows.select_related("request__account").defer("request__lookups"):
+    requests = CopyRequest.objects.select_related("account").defer("lookups", "estimate").in_bulk(numbers)
+    rounds: dict[int, list[ImageCopy]] = {number: [] for number in numbers}
+    copies = ImageCopy.objects.filter(request__in=numbers, round=F("request__round"))
+    for row in copies.only(*APPROVED).order_by("position"):
         rounds[row.request_id].append(row)
     wanted = Q(action__in=(*APPROVALS, WITHDRAWN)) | Q(action__in=TOKENS, copy__in=[copy.pk for copy, _ in calls])
     said: dict[int, list[AuditEvent]] = {number: [] for number in numbers}
     for event in AuditEvent.objects.filter(wanted, request__in=numbers).order_by("id"):
         said[event.request].append(event)  # type: ignore[index]  # filtered by it
     given = _decisions(numbers)
-    of_requests = {number: _refusal(number, rounds[number], said[number], given[number]) for number in numbers}
+    of_requests = {
+        number: _refusal(requests[number], rounds[number], said[number], given[number]) for number in numbers
+    }
     found: dict[int, NotApproved] = {}
     for copy, attempt in calls:
         number = copy.request_id
-        refused = of_requests[number] or _refusal_of_call(copy, attempt, rounds[number], said[number])
+        refused = of_requests[number] or _refusal_of_call(copy, attempt, requests[number], rounds[number], said[number])
         if refused is not None:
             found[copy.pk] = refused
     return found
 
 
 def _refusal(
-    number: int, copies: Sequence[ImageCopy], events: Sequence[AuditEvent], given: Sequence[Decision]
+    request: CopyRequest, copies: Sequence[ImageCopy], events: Sequence[AuditEvent], given: Sequence[Decision]
 ) -> NotApproved | None:
     """Why nothing of a request may be sent, or None."""
     if not copies:
-        return NotApproved(f"Request #{number} has no copies in its round.")
-    request = copies[0].request
+        return NotApproved(f"Request #{request.pk} has no copies in its round.")
     if request.state != RequestState.APPROVED:
         return NotApproved(f"Request #{request.pk} is {request.get_state_display().lower()}.")
     try:
@@ -88,11 +95,15 @@ def _refusal(
 
 
 def _refusal_of_call(
-    copy: ImageCopy, attempt: Attempt | None, copies: Sequence[ImageCopy], events: Sequence[AuditEvent]
+    copy: ImageCopy,
+    attempt: Attempt | None,
+    request: CopyRequest,
+    copies: Sequence[ImageCopy],
+    events: Sequence[AuditEvent],
 ) -> NotApproved | None:
     """Why a copy of a request that was approved may not be sent with this attempt, or None."""
     stored = next((row for row in copies if row.pk == copy.pk), None)
-    if stored is None or (stored.call(), stored.account_id) != (copy.call(), copies[0].request.account_id):
+    if stored is None or (stored.call(), stored.account_id) != (copy.call(), request.account_id):
         return NotApproved("This copy isn't among those that were approved.")
     if copy.existing != (attempt is None):
         return NotApproved("A token is for a call, and this is about an AMI that exists.")
