@@ -35,8 +35,10 @@ class RequestWords(models.Model):
 def store(request: CopyRequest, calls: Sequence[Call]) -> None:
     """Keeps what a request with these calls is found by."""
     lines = dict.fromkeys([request.Name, *(line for call in calls for line in _lines(call))])
-    words = {"round": request.round, "words": "\n".join(lines).lower()}
-    RequestWords.objects.update_or_create(request=request, defaults=words)
+    row = RequestWords(request=request, round=request.round, words="\n".join(lines).lower())
+    RequestWords.objects.bulk_create(
+        [row], update_conflicts=True, unique_fields=["request"], update_fields=["round", "words"]
+    )
 
 
 def _lines(call: Call) -> Iterable[str]:

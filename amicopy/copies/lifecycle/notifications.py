@@ -78,10 +78,17 @@ class Story:
         return f"\nReason: {quoted(reason)}" if reason else ""
 
 
-def ask(event: AuditEvent, request: CopyRequest, told: Sequence[Told] | None = None) -> None:
+def ask(
+    event: AuditEvent,
+    request: CopyRequest,
+    told: Sequence[Told] | None = None,
+    copies: Sequence[ImageCopy] | None = None,
+) -> None:
     """Tells everybody whose vote could bring a submitted request on; nobody when it needs none. `told` is what sets it
-    apart, where that is at hand."""
-    story = replace(_story(event, request), told=told)
+    apart, and `copies` are those of its round, where they are at hand."""
+    if not request.plan:
+        return
+    story = replace(_story(event, request, copies), told=told)
     what = "steps for the AMI" if request.existing else "a copy of"
     first = f"{named(request.requester)} asks for {what} {request.SourceImageId} in {request.SourceRegion}."
     _to_whom_it_waits_for(story, Kind.ASKED, f"Approval needed: {story.subject}", first)
@@ -297,8 +304,8 @@ def _nothing(request: CopyRequest) -> str:
     return "Nothing was done to the AMI." if request.existing else "Nothing was copied."
 
 
-def _story(event: AuditEvent, request: CopyRequest) -> Story:
-    return Story(event, request, list(request.copies_of_round()))
+def _story(event: AuditEvent, request: CopyRequest, copies: Sequence[ImageCopy] | None = None) -> Story:
+    return Story(event, request, list(request.copies_of_round() if copies is None else copies))
 
 
 def _notice(story: Story, kind: Kind, subject: str, text: str) -> Notice:

@@ -12,9 +12,9 @@ from amicopy.copies.lifecycle import source_binding
 from amicopy.copies.requests.submission import Submission
 
 
-def store_calls(request: CopyRequest, handed_in: Submission) -> None:
+def store_calls(request: CopyRequest, handed_in: Submission) -> list[ImageCopy]:
     """Freezes the marked calls as image copies of the current round, each with its first token, its key and its
-    steps."""
+    steps; returns them in their order."""
     calls = handed_in.calls
     keys, values = source_binding.keys_seen(request.lookups, calls), mark_values(request.submission, len(calls))
     copies = ImageCopy.objects.bulk_create(
@@ -41,6 +41,7 @@ def store_calls(request: CopyRequest, handed_in: Submission) -> None:
     )
     Attempt.objects.bulk_create(_attempt(copy, 1, copy.ClientToken) for copy in copies if not copy.existing)
     request_words.store(request, calls)
+    return copies
 
 
 def new_attempt(copy: ImageCopy, *, ClientToken: str = "") -> Attempt:

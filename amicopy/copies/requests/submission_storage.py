@@ -13,7 +13,6 @@ from amicopy.audit.log import record
 from amicopy.copies.core.models import CopyRequest, ImageCopy, RequestSet
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.lifecycle import notifications, source_binding
-from amicopy.copies.lifecycle.transitions import lock_request
 from amicopy.copies.requests.decide import approve_if_satisfied
 from amicopy.copies.requests.frozen_calls import store_calls
 from amicopy.copies.requests.submission import Submission
@@ -51,7 +50,7 @@ def store_request(
         created_at=columns["submitted_at"],
         **columns,
     )
-    store_calls(request, frozen)
+    copies = store_calls(request, frozen)
     event = record(
         "request.submitted",
         actor=actor,
@@ -65,12 +64,13 @@ def store_request(
             **_told(correlation, webhook.name if webhook else "", in_set),
         },
     )
-    notifications.ask(event, request, told)
+    notifications.ask(event, request, told, copies)
     if handed_in.continues is not None:
         _tell_of(request, "request.continued", handed_in.continues, actor=actor)
     if handed_in.mends is not None:
         _tell_of(request, "request.mended", handed_in.mends.request, actor=actor, copy=handed_in.mends)
-    approve_if_satisfied(lock_request(request.pk), actor=actor)
+    # Until this transaction ends nobody else sees it, so that it is as good as locked, and nobody has voted.
+    approve_if_satisfied(request, actor=actor, given={}, copies=copies)
     return request
 
 

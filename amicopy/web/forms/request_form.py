@@ -159,13 +159,13 @@ class RequestForm:
         """The form of each source: itself where there is one."""
         if len(self.sources) == 1:
             return [self]
-        return [
-            RequestForm.of(
-                {**self.data, SOURCE: source, "submission": str(part_of(uuid.UUID(self.submission), source))},
-                self.accounts,
-            )
-            for source in self.sources[: MOST_SOURCES + 1]
-        ]
+        return [self._with_source(source) for source in self.sources[: MOST_SOURCES + 1]]
+
+    def _with_source(self, source: str) -> "RequestForm":
+        """The form of one of several sources. Destinations and tags are the same for all, and read once."""
+        data = {**self.data, SOURCE: source, "submission": str(part_of(uuid.UUID(self.submission), source))}
+        shared = member_form(of_scope("request", "both"), data)
+        return replace(self, data=data, shared=shared, errors={}, checked=False, source_name="")
 
     def text(self, name: str) -> str:
         return self.data.get(name, "").strip()

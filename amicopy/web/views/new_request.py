@@ -88,7 +88,8 @@ def edit_request(request: HttpRequest, number: int) -> HttpResponse:
 
 def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | None = None) -> HttpResponse:
     more = region_sets.regions_of(signed_in(request), data.get(region_sets.BUTTON, ""))
-    data, focus, redrawn = row_buttons.pressed(data, lookups.form_of(request, data).account, more)
+    typed = lookups.form_of(request, data)
+    data, focus, redrawn = row_buttons.pressed(data, typed.account, more)
     if redrawn:
         return _page(request, lookups.form_of(request, data), focus=focus, again=again)
     if any(button in data for button in presets.BUTTONS[:3]):
@@ -97,7 +98,7 @@ def _posted(request: HttpRequest, data: dict[str, str], *, again: CopyRequest | 
         return _taken_over(request, data, again=again)
     if any(button in data for button in LOOK):
         return _looked(request, data, again=again)
-    return _submit(request, lookups.form_of(request, data), again=again)
+    return _submit(request, RequestForm.of(data, typed.accounts), again=again)
 
 
 def _submit(request: HttpRequest, form: RequestForm, *, again: CopyRequest | None) -> HttpResponse:
