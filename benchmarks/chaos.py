@@ -101,7 +101,6 @@ def sabotage(running: Running, asked: Sequence[Asked], promise: str) -> None:
     )
     session = step_wishes.session_of(running, image["Account"])
     ec2 = session.client("ec2", image["Region"], endpoint_url=running.sandbox)
-    running.control("faults", method="DELETE")
     if promise == "once":
         source = {"SourceImageId": image["SourceImageId"], "SourceRegion": image["SourceRegion"]}
         ec2.copy_image(Name=image["Name"], **source)
@@ -142,7 +141,8 @@ def main() -> None:
     options.add_argument(
         "--hidden", type=float, default=60.0, help="seconds at most that something isn't listed; 0: never"
     )
-    options.add_argument("--seconds", type=float, default=1500.0, help="to settle in")
+    options.add_argument("--rough", type=float, default=600.0, help="seconds to settle in while calls go wrong")
+    options.add_argument("--seconds", type=float, default=1500.0, help="to settle in after that")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     options.add_argument("--sabotage", choices=PROMISES, nargs="+", help="break these promises; must end with 1")
     given = options.parse_args()
@@ -165,8 +165,10 @@ def main() -> None:
             busy = pool.submit(asking.ask, running, asked, seconds=given.pause * len(plan))
             breaker.run(plan, pause=given.pause)
             busy.result()
-        settle(running, asked, seconds=given.seconds)
+        settle(running, asked, seconds=given.rough)
         breaker.tally()
+        running.control("faults", method="DELETE")
+        settle(running, asked, seconds=given.seconds)
         for promise in given.sabotage or ():
             sabotage(running, asked, promise)
         images, changes = running.control("images"), running.control("changes")
