@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1] / "amicopy"
 FOLDERS = ("copies", "web", "notify", "api")
 ALWAYS = {"save", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
@@ -202,6 +204,7 @@ def test_every_function_that_writes_tells_it_or_says_why_not() -> None:
     assert {each for each in WITHOUT if not any(each in (name, name.partition(":")[0]) for name in found)} == set()
 
 
+@pytest.mark.slow
 def test_an_event_taken_out_of_any_function_that_writes_is_seen() -> None:
     """But of those that have a second one to tell, which the tests of those verbs ask for."""
     found = functions()

@@ -29,8 +29,8 @@ from amicopy.sandbox.world import world
 XML_ERROR = re.compile(r"<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", re.DOTALL)
 RESOURCE_ID = re.compile(r"(?:ami|snap)-[0-9a-f]+")
 # How EC2 is told whom to give something, in both forms of a call.
-ADDED = re.compile(r"(?:LaunchPermission|CreateVolumePermission)\.Add\.\d+\.\w+")
-LISTED = re.compile(r"(?:UserId|UserGroup|OrganizationArn|OrganizationalUnitArn)\.\d+")
+ADDED = re.compile(r"(?:LaunchPermission|CreateVolumePermission)\.Add\.[0-9]+\.\w+")
+LISTED = re.compile(r"(?:UserId|UserGroup|OrganizationArn|OrganizationalUnitArn)\.[0-9]+")
 NARROW = ("request_id", "service", "action", "account", "region")
 COPIED = (*NARROW, "answer")
 

@@ -26,7 +26,7 @@ from tests.cli.conftest import one_file
 from tests.copies.conftest import SOURCE, acting, approve, make_person
 
 __all__ = ("one_file", "server_url")
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "docs" / "recipes"
 PAGE = ROOT / "docs" / "recipes.md"

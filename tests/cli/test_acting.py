@@ -15,7 +15,7 @@ from tests.api.conftest import token_of
 from tests.cli.conftest import ASKED, Command, become, filed
 from tests.copies.conftest import SOURCE, approve, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

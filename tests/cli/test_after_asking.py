@@ -15,7 +15,7 @@ from tests.notify.conftest import hooks, send_all
 from tests.notify.servers import HookServer
 
 __all__ = ("hooks",)
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

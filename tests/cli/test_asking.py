@@ -17,7 +17,7 @@ from tests.cli.door import Door
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, approve, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 OUTPOST = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0"
 
 

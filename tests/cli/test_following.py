@@ -16,7 +16,7 @@ from tests.cli.conftest import ASKED, Command, become, ended, filed, interrupt, 
 from tests.cli.door import Door
 from tests.copies.conftest import acting, approve, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 QUICK = ("--interval", "0.1s")
 
 

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from tests.cli.conftest import Command
 from tests.cli.door import Door
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.copies.conftest import Submit, approve, make_call
 from tests.copies.past import make_past
 from tests.explain import explained
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 # What begins at one end and stops after so many rows, each of which counts: a page, or a number that says "1000+".
 STOPS = re.compile(
     r'FROM "copies_\w+" U0 LIMIT \d+\) counted'

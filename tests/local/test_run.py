@@ -18,6 +18,8 @@ from amicopy.web.management.commands import serve
 from tests.ports import free_port
 from tests.web.page import read
 
+pytestmark = [pytest.mark.slow]
+
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "AMICOPY_AWS": "aws",
@@ -147,7 +149,6 @@ def test_a_port_in_use_gives_one_clear_line(tmp_path: Path) -> None:
     assert answer.stderr.strip() == f"CommandError: Port {port} is in use. Choose another with PORT=8001."
 
 
-@pytest.mark.slow
 @pytest.mark.processes
 def test_it_starts_a_provider_and_offers_it_beside_the_sample_people(tmp_path: Path) -> None:
     port = next(port for port in iter(free_port, None) if all(map(unused, (port + 10_000, port + 20_000))))

@@ -21,7 +21,7 @@ from tests.doctor import findings
 from tests.notify.conftest import send_all
 from tests.notify.servers import HookServer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 

@@ -20,7 +20,7 @@ from tests.ports import free_port
 from tests.sandbox.calls import copy, image, snapshots
 from tests.sandbox.conftest import KEY
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 MANAGE = Path(__file__).parents[2] / "manage.py"
 
 

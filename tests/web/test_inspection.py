@@ -88,6 +88,7 @@ def test_a_refused_permission_is_said_and_nothing_else_fails(requester: Client, 
     assert "Scanned 2 days ago" in said
 
 
+@pytest.mark.slow
 def test_a_piece_that_hangs_holds_up_nothing(
     requester: Client, sandbox: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:

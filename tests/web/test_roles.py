@@ -48,7 +48,7 @@ from tests.web.test_message_pages import stored, webhook_typed
 from tests.web.test_policy_pages import delegation_typed, freeze_typed
 from tests.web.test_rules import rule_typed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "roles.md").read_text()
 Posted = Mapping[str, Any]
