@@ -7,7 +7,8 @@ export AMICOPY_AWS ?= sandbox
 # What Python compiles is kept, whatever the environment says: the tests start amicopy as a process many times.
 export PYTHONDONTWRITEBYTECODE :=
 
-# How many processes run the tests side by side; each has its own database, ports, queue and sandbox.
+# How many processes run the tests side by side, one more than there are cores unless given; each has its own database,
+# ports, queue and sandbox.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 

@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache as kept
@@ -61,6 +62,12 @@ def pytest_collection_finish() -> None:
     """Leaves what was collected, a million objects, out of every further search for garbage."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: a quarter of a run is waiting, for processes that start and for what hangs."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
