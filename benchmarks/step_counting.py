@@ -331,7 +331,9 @@ def _templates(subjects: Sequence[Subject], owners: Mapping[Place, Subject], san
 
 
 def _asked_wider(owners: Mapping[Place, Subject], sandbox: Sandbox) -> Iterator[str]:
-    """Calls that would have let somebody in whom nobody approved, whether they were carried out or not."""
+    """Calls that would have let somebody in whom nobody approved, whether they were carried out or not. One about an
+    image that the sandbox doesn't know, as it was killed while it wrote that down, lets nobody in; if it changed
+    anything after all, `_strays` says so."""
     codes = {"ModifyImageAttribute": table.LAUNCH, "ModifySnapshotAttribute": table.SNAPSHOTS}
     for answer in sandbox.answers:
         if not answer.get("gives"):
@@ -339,10 +341,10 @@ def _asked_wider(owners: Mapping[Place, Subject], sandbox: Sandbox) -> Iterator[
         subject = next(
             filter(None, (owners.get((answer["account"], answer["region"], name)) for name in answer["ids"])), None
         )
-        allowed = subject.may_have(codes[answer["action"]]) if subject else frozenset()
-        if wider := set(answer["gives"]) - allowed:
-            about = subject or ", ".join(answer["ids"])
-            yield f"{about}: {answer['action']} asked to let in {', '.join(sorted(wider))}, whom nobody approved"
+        if subject is None:
+            continue
+        if wider := set(answer["gives"]) - subject.may_have(codes[answer["action"]]):
+            yield f"{subject}: {answer['action']} asked to let in {', '.join(sorted(wider))}, whom nobody approved"
 
 
 def _requests(asked: Iterable[Asked]) -> Iterator[str]:
