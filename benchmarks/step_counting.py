@@ -114,7 +114,7 @@ def step_deviations(asked: Iterable[Asked], sandbox: Sandbox) -> list[str]:
         *_strays(owners, sandbox),
         *(f"{each}: {fault}" for each in subjects for fault in _faults(each, sandbox)),
         *_templates(subjects, owners, sandbox),
-        *_asked_wider(owners, sandbox),
+        *_asked_wider(subjects, owners, sandbox),
         *_requests({id(each.one): each.one for each in subjects}.values()),
         *_removed(subjects, sandbox),
     ]
@@ -330,21 +330,20 @@ def _templates(subjects: Sequence[Subject], owners: Mapping[Place, Subject], san
                 yield f"{subject}: version {default} of {members['LaunchTemplateName']} is the default"
 
 
-def _asked_wider(owners: Mapping[Place, Subject], sandbox: Sandbox) -> Iterator[str]:
+def _asked_wider(subjects: Sequence[Subject], owners: Mapping[Place, Subject], sandbox: Sandbox) -> Iterator[str]:
     """Calls that would have let somebody in whom nobody approved, whether they were carried out or not. One about an
-    image that the sandbox doesn't know, as it was killed while it wrote that down, lets nobody in; if it changed
-    anything after all, `_strays` says so."""
+    image that the sandbox doesn't list is held against all that was approved in its account and Region."""
     codes = {"ModifyImageAttribute": table.LAUNCH, "ModifySnapshotAttribute": table.SNAPSHOTS}
     for answer in sandbox.answers:
         if not answer.get("gives"):
             continue
-        subject = next(
-            filter(None, (owners.get((answer["account"], answer["region"], name)) for name in answer["ids"])), None
-        )
-        if subject is None:
-            continue
-        if wider := set(answer["gives"]) - subject.may_have(codes[answer["action"]]):
-            yield f"{subject}: {answer['action']} asked to let in {', '.join(sorted(wider))}, whom nobody approved"
+        here = answer["account"], answer["region"]
+        subject = next(filter(None, (owners.get((*here, name)) for name in answer["ids"])), None)
+        of = [subject] if subject else [each for each in subjects if each.here == here]
+        allowed = frozenset[str]().union(*(each.may_have(codes[answer["action"]]) for each in of))
+        if wider := set(answer["gives"]) - allowed:
+            about = subject or ", ".join(answer["ids"])
+            yield f"{about}: {answer['action']} asked to let in {', '.join(sorted(wider))}, whom nobody approved"
 
 
 def _requests(asked: Iterable[Asked]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
 from amicopy.copies.core.steps.wanted import WantedSteps
@@ -269,6 +269,18 @@ def test_what_was_only_asked_for_is_seen_too(quick: Control, image: str, kind: s
     with pytest.raises(Exception, match=r"RequestLimit|Connection"):
         share(boto("ec2"), image, STRANGER)
     assert f"ModifyImageAttribute asked to let in {STRANGER}, whom nobody approved" in judged(asked(), quick)
+
+
+def test_what_was_asked_for_of_an_image_that_is_not_listed_is_held_against_its_region(
+    quick: Control, image: str
+) -> None:
+    """A sandbox that is killed may forget the image that it made last."""
+    do(image)
+    lost = "ami-0123456789abcdef0"
+    for somebody in (OTHER, STRANGER):
+        with pytest.raises(ClientError, match="NotFound"):
+            share(boto("ec2"), lost, somebody)
+    assert judged(asked(), quick) == [f"{lost}: ModifyImageAttribute asked to let in {STRANGER}, whom nobody approved"]
 
 
 def test_days_are_counted_from_the_copy(quick: Control, image: str) -> None:
