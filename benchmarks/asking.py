@@ -2,7 +2,6 @@
 
 import heapq
 import random
-import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -66,17 +65,10 @@ class Persistent(Person):
             **step_wishes.typed(one),
         }
         if one.existing:
-            return persist(lambda: self.hand_in_steps(SourceRegion=one.regions[0], **values))
+            return persist(lambda: self.submit_existing(SourceRegion=one.regions[0], reason="Chaos.", **values))
         values |= {f"destinations-{place}-DestinationRegion": region for place, region in enumerate(one.regions)}
         values |= {"Name": one.name, **({"DryRun": "true"} if one.fate == DRY_RUN else {})}
         return persist(lambda: self.submit(**values))
-
-    def hand_in_steps(self, **values: str) -> int:
-        """Asks for steps for an AMI that exists, and returns the request's number."""
-        path, page = self.post("/requests/existing/", reason="Chaos.", **values)
-        number = re.fullmatch(r"/requests/(\d+)/", path)
-        assert number, page
-        return int(number[1])
 
     def look(self, one: Asked) -> None:
         """Takes down the state of a request, those of its copies, and how many of its steps have failed."""

@@ -222,7 +222,14 @@ class Person:
 
     def submit(self, **changes: str) -> int:
         """Submits a request, to eu-west-1 unless told otherwise, and returns its number."""
-        path, page = self.post("/requests/new/", **typed(**changes))
+        return self._hand_in("/requests/new/", **typed(**changes))
+
+    def submit_existing(self, **values: str) -> int:
+        """Asks for steps for an AMI that exists, and returns the request's number."""
+        return self._hand_in("/requests/existing/", **values)
+
+    def _hand_in(self, form: str, **values: str) -> int:
+        path, page = self.post(form, **values)
         number = re.fullmatch(r"/requests/(\d+)/", path)
         assert number, page
         return int(number[1])

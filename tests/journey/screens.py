@@ -4,7 +4,6 @@ A new screen is a line in `SCREENS`. `make screenshots` takes the pictures into 
 """
 
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -314,10 +313,7 @@ def stage(running: Running) -> dict[str, int]:
     def for_image(image: str) -> int:
         fields = {"account": "sandbox", "SourceRegion": "us-east-1", "SourceImageId": image, "reason": "PLAT-482"}
         shared = {"LaunchPermission-UserIds": "444455556666", "Parameter-Name": "/golden/al2023/shared"}
-        path, said = requester.post("/requests/existing/", **fields, **shared, **{"Parameter-Overwrite": "on"})
-        found = re.fullmatch(r"/requests/([0-9]+)/", path)
-        assert found, said
-        return int(found[1])
+        return requester.submit_existing(**fields, **shared, **{"Parameter-Overwrite": "on"})
 
     numbers["existing"] = for_image("ami-0a7f3c92d41be6058")
     approver.approve(numbers["existing"])
