@@ -5,6 +5,9 @@ and its answer is handed to the server in one piece: whoever sends or reads slow
 a thread. Answers of unknown length, exports, are written to a file by threads of their own and sent from there: granian
 would take as much of a stream into memory as is given to it. An answer of the API that waits for a change waits in the
 event loop, see `api.waits`.
+
+What asks again and again whether something has changed has a thread of its own: many such polls are under way all the
+time, and each that ran beside a page would have its share of the one core that Python computes on.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, Protocol
@@ -40,6 +44,9 @@ ALL_BODIES = 64 * 2**20
 # send, whose name is gone then. The file itself is there until it is sent.
 EXPORTS = 2
 OPENED_SECONDS = 5.0
+# After a statement a page waits until whoever computes lets it go on: no longer than this, Python's default is five
+# times as much, and a page is many statements.
+SWITCH_SECONDS = 0.001
 
 
 class Pages(Protocol):
@@ -66,6 +73,7 @@ class Application:
     def __init__(self, pages: Pages, *, threads: int) -> None:
         self.pages = pages
         self.page_threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
+        self.poll_thread = ThreadPoolExecutor(1, thread_name_prefix="poll")
         self.export_threads = ThreadPoolExecutor(EXPORTS, thread_name_prefix="export")
         look_thread = ThreadPoolExecutor(1, thread_name_prefix="wait")
         self.waits = Waits(lambda look, *args: asyncio.get_running_loop().run_in_executor(look_thread, look, *args))
@@ -137,7 +145,8 @@ class Application:
     async def _made(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, Headers, bytes | None]:
         """What `_answer` returns. Raises Late: who waits is told, a thread at work finishes, and what no thread has
         taken yet isn't begun."""
-        made = asyncio.get_running_loop().run_in_executor(self.page_threads, self._answer, environ)
+        threads = self.poll_thread if is_poll(environ) else self.page_threads
+        made = asyncio.get_running_loop().run_in_executor(threads, self._answer, environ)
         try:
             return await asyncio.wait_for(made, settings.ANSWER_SECONDS)
         except TimeoutError:
@@ -153,6 +162,15 @@ class Application:
             return answer, headers, b"".join(answer)
         finally:
             answer.close()
+
+
+def is_poll(environ: Mapping[str, Any]) -> bool:
+    """Whether a page or a program asks once more what has become of what it knows."""
+    if environ["REQUEST_METHOD"] != "GET":
+        return False
+    path: str = environ["PATH_INFO"]
+    of_program = path.startswith("/api/v1/") and path.endswith("/status")
+    return of_program or ("HTTP_HX_REQUEST" in environ and "HTTP_IF_NONE_MATCH" in environ)
 
 
 def most_bytes(path: str) -> int:
@@ -229,4 +247,5 @@ def _say_late(scope: Scope, protocol: HTTPProtocol) -> None:
     protocol.response_bytes(answer.status_code, headers, answer.content)
 
 
+sys.setswitchinterval(SWITCH_SECONDS)
 application = Application(pages, threads=int(os.environ.get("WEB_THREADS") or "8"))
