@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from django.http import HttpResponse
-from granian.rsgi import HTTPProtocol, Scope
+from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]  # both are its own
 
 from amicopy.api.bodies import MOST_BYTES
 from amicopy.rsgi import Application, environ_of, is_poll, most_bytes

@@ -177,7 +177,9 @@ class RequestWithCopies(RequestOut):
 
     @classmethod
     def of(cls, row: CopyRequest) -> "RequestWithCopies":
-        decisions = row.decisions.select_related("decided_by", "on_behalf_of")
+        decisions = row.decisions.select_related("decided_by", "on_behalf_of").only(
+            *("round", "kind", "decided_at", "reason", "decided_by__username", "on_behalf_of__username")
+        )
         return cls(
             **values_of(row),
             decisions=[DecisionOut.of(each) for each in decisions],

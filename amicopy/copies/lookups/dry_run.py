@@ -63,7 +63,8 @@ def known(account: int, calls: Sequence[Call]) -> list[Permission | None]:
     rows = PermissionCheck.objects.filter(
         account=account, fingerprint__in=wanted, answered_at__gte=timezone.now() - KEPT, answer__has_key="asked_at"
     )
-    found = {row.fingerprint: Permission(**row.answer) for row in rows.order_by("answered_at")}
+    answers = rows.order_by("answered_at").values_list("fingerprint", "answer")
+    found = {of: Permission(**answer) for of, answer in answers}
     return [found.get(each) for each in wanted]
 
 

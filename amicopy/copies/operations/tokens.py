@@ -40,10 +40,10 @@ MOST_ADDRESSES = 20
 # The last use is kept to the minute: a poller shouldn't write with each call.
 USE_KEPT_FOR = timedelta(minutes=1)
 # What is read of a token that is used, and of whose it is: that is done with each call, and each column costs.
-USED = ApiToken.objects.select_related("person", "made_by").only(
+USED = ApiToken.objects.select_related("person", "person__service", "made_by").only(
     *("name", "public_id", "access_key_id", "scopes", "accounts", "addresses"),
     *("expires_at", "revoked_at", "last_used_at", "last_used_from"),
-    *("person__username", "person__is_active", "person__is_superuser"),
+    *("person__username", "person__is_active", "person__is_superuser", "person__service__user"),
     *("made_by__username", "made_by__is_active"),
 )
 
