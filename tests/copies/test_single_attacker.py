@@ -169,6 +169,9 @@ class Attack(RuleBasedStateMachine):
         self.there: dict[str, bool] = {}
         # Who approved what that isn't the attackers', by number and content.
         self.voted_for: dict[tuple[int, str], set[int]] = {}
+        # What has run, in the same words. Whose it is counts when it begins: who is taken over later asked for it
+        # of their own accord.
+        self.ran: set[tuple[int, str]] = set()
 
     def teardown(self) -> None:
         if self.mail:
@@ -454,11 +457,15 @@ class Attack(RuleBasedStateMachine):
         owned = Grant.objects.filter(kind=Grant.Kind.OWNER, given_by__in=self.browsers)
         theirs = {*self.browsers, *owned.values_list("person", flat=True)}
         for row in RUN.all():
-            voted_for = self.voted_for.get((row.pk, row.content_hash), ())
+            run = (row.pk, row.content_hash)
+            if run in self.ran:
+                continue
+            voted_for = self.voted_for.get(run, ())
             if row.requester_id in theirs:
                 assert len(voted_for) >= self.asked_for, f"{row} of {row.requester} ran"
             elif self.rules_hold and not row.break_glass:
                 assert len(voted_for) >= self.asked_for - 1, f"{row} of {row.requester} ran by one hand"
+            self.ran.add(run)
 
     # The tools of the above.
 
