@@ -22,7 +22,7 @@ from tests.security_fault_table import FAULTS, Fault
 ROOT = Path(__file__).resolve().parents[1]
 # By fault, "" where the copy has it: by test what became of each of its runs.
 _said: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-_numbers: list[int] = json.loads(os.environ.get("FAULTS", "[]"))
+_numbers: list[int] = json.loads(os.environ.get("FAULT_NUMBERS", "[]"))
 _begun: list[bool] = []
 
 

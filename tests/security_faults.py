@@ -51,7 +51,7 @@ def tried(faults: Sequence[Fault], tree: Path) -> dict[Fault, dict[str, list[str
         before = (tree / alone.file).read_text()
         (tree / alone.file).write_text(before.replace(alone.old, alone.new))
     else:
-        environ["FAULTS"] = json.dumps([FAULTS.index(fault) for fault in faults])
+        environ["FAULT_NUMBERS"] = json.dumps([FAULTS.index(fault) for fault in faults])
     tests = dict.fromkeys(test for fault in faults for test in fault.tests)
     command = [sys.executable, "-m", "pytest", *OPTIONS, *tests]
     run = subprocess.run(command, cwd=tree, env=environ, capture_output=True, text=True)
