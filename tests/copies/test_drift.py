@@ -13,7 +13,7 @@ from amicopy.audit.models import AuditEvent
 from amicopy.copies import tasks
 from amicopy.copies.core.calls import existing_image
 from amicopy.copies.core.drift import WORDS, Drift
-from amicopy.copies.core.models import CopyRequest, DriftLook, ImageCopy
+from amicopy.copies.core.models import CopyCost, CopyRequest, DriftLook, ImageCopy
 from amicopy.copies.core.steps.wanted import parse
 from amicopy.copies.lookups import async_queries, snapshot
 from amicopy.copies.requests import step_actions, verbs
@@ -84,6 +84,23 @@ def test_what_somebody_changed_at_aws_stands_on_the_copys_record(
     assert code in codes()
     event = AuditEvent.objects.get(action="copy.drifted")
     assert event.data["drift"][0]["code"] in ImageCopy.objects.get().drift[0]["code"]
+
+
+def test_what_was_deregistered_elsewhere_costs_nothing_more(done: CopyRequest, sandbox: Control) -> None:
+    copy = done.copies.get()
+    CHANGES[Drift.DEREGISTERED](boto(sandbox, "ec2"), boto(sandbox, "ssm"), copy.ImageId)
+    for _ in range(2):
+        assert sweep() == []
+        let_pass(minutes=11)
+    assert CopyCost.objects.get(copy=copy).kept_until is None
+    assert codes() == [Drift.DEREGISTERED]
+    copy.refresh_from_db()
+    assert CopyCost.objects.get(copy=copy).kept_until == copy.drift_at
+    # That it isn't there is seen again and again, and the day that it ended stays.
+    ended = CopyCost.objects.get(copy=copy).kept_until
+    let_pass(minutes=61)
+    sweep()
+    assert CopyCost.objects.get(copy=copy).kept_until == ended
 
 
 def test_every_code_has_words() -> None:

@@ -19,6 +19,7 @@ from django.utils import timezone
 from amicopy.audit.actor import Actor
 from amicopy.audit.log import Entry, record, record_all
 from amicopy.audit.models import AuditEvent
+from amicopy.copies.core import actual_cost
 from amicopy.copies.core.drift import Drift
 from amicopy.copies.core.models import CopyRequest, CopyStep, DriftTrace, ImageCopy
 from amicopy.copies.core.reasons import Reason
@@ -292,6 +293,8 @@ def note_drift(copy: ImageCopy, drift: list[dict[str, Any]], *, at: datetime, ac
         there = ImageCopy.objects.filter(pk=copy.pk, state=CopyState.AVAILABLE)
         if there.update(drift=drift, drift_at=at) and now != before:
             _keep_traces(copy, now, new=now - before, at=at)
+            if Drift.DEREGISTERED in now:
+                actual_cost.ended([(copy.account.account_id, copy.DestinationRegion, copy.ImageId)], at=at)
             _record(
                 "copy.drifted",
                 copy,
