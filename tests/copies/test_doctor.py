@@ -12,7 +12,8 @@ from amicopy.aws import sessions
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import Pulse
 from amicopy.copies.core.models import Account, ImageCopy
-from amicopy.copies.operations.health.machinery import beat, clocks
+from amicopy.copies.operations.health.finding import Part
+from amicopy.copies.operations.health.machinery import beat, clocks, processes
 from amicopy.copies.operations.health.places import clock
 from amicopy.copies.requests import verbs
 from tests.conftest import Control
@@ -138,6 +139,18 @@ def test_a_beat_that_is_silent_is_noticed() -> None:
     assert "no worker does it" in said(beat(minute, now)).words
     assert "60 seconds ago" in said(beat(minute, minute)).words
     assert "never" in said(beat(None, None)).words
+
+
+def test_each_beat_says_where_it_runs_and_when_it_was_heard() -> None:
+    tasks.sweep()
+    Pulse.mark("beat")
+    Pulse.objects.filter(name="beat").update(host="far-away", version="7", host_at=F("at") - timedelta(seconds=1))
+    Pulse.mark("beat")
+    Pulse.objects.filter(name="beat").exclude(host="far-away").update(at=F("at") - timedelta(minutes=5))
+    lines = [finding for finding in processes() if finding.part is Part.BEAT]
+    assert [finding.code for finding in lines] == ["beat-sends", "process-alive"]
+    assert said(lines[1]).words == "Runs on far-away, version 7, its clock 1000 ms from the database's."
+    assert lines[1].since is not None
 
 
 def test_o5_the_clocks_of_all_hosts_are_compared_with_the_database() -> None:

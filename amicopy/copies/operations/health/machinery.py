@@ -170,6 +170,8 @@ def processes() -> Iterator[Finding]:
     yield from _kind(Part.WORKERS, [pulse for pulse in pulses if pulse.name in OF_WORKERS])
     swept, sent = Pulse.last("sweep"), Pulse.last("beat")
     yield beat(swept, sent)
+    beats = [pulse for pulse in pulses if pulse.name == "beat"]
+    yield from _kind(Part.BEAT, [pulse for pulse in beats if pulse.now - pulse.at <= silent_after()])
     yield from _kind(Part.WEB, [pulse for pulse in pulses if pulse.name == "web"])
     yield well(Part.WEB, "web-here", host=socket.gethostname(), version=VERSION)
     yield from clocks([pulse for pulse in pulses if pulse.now - pulse.at <= FRESH])
