@@ -1,6 +1,7 @@
 """Every screen, in one table: what the pictures show.
 
-A new screen is a line in `SCREENS`. `make screenshots` takes the pictures into `docs/screenshots/`.
+A new screen is a line in `SCREENS`. `make screenshots` takes the pictures into `docs/screenshots/`. Wide ones aren't
+kept there; they are taken to be looked at: `make screenshots WIDTHS='1920 2560' SCREENSHOTS=/tmp/wide`.
 """
 
 import os
@@ -24,6 +25,7 @@ from tests.web.page import read
 
 # Width of the window, and its height: what is below belongs to the picture too, up to a limit.
 WIDTHS: Mapping[int, int] = {390: 844, 1280: 900}
+WIDER: Mapping[int, int] = {1920: 1080, 2560: 1440}
 TALLEST = 1500
 THEMES = ("light", "dark")
 COLOURS, COMMON = 256, 128
@@ -390,29 +392,33 @@ def _copying(person: Person, number: int) -> bool:
     return "COPYING" in person.copies(number)
 
 
-def take(browser: Browser, running: Running, screens: tuple[Screen, ...], folder: Path) -> None:
-    """Takes the pictures of these screens, at both widths and in both themes."""
+def take(
+    browser: Browser, running: Running, screens: tuple[Screen, ...], folder: Path, widths: Mapping[int, int] = WIDTHS
+) -> None:
+    """Takes the pictures of these screens, at each of the widths and in both themes."""
     numbers = stage(running)
     for person in dict.fromkeys(screen.person for screen in screens):
         window = Window(browser, running, person)
         for screen in (each for each in screens if each.person == person):
             for theme in THEMES:
-                for width, height in WIDTHS.items():
+                for width, height in widths.items():
                     window.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of two
                     window.page.set_viewport_size({"width": width, "height": height})
                     window.page.goto(screen.path.format(**numbers))
                     screen.do(window.page)
-                    _keep(_picture(window.page, width, screen.of), folder / f"{screen.name}-{width}-{theme}.png")
+                    _keep(
+                        _picture(window.page, width, height, screen.of), folder / f"{screen.name}-{width}-{theme}.png"
+                    )
         window.context.close()
 
 
-def _picture(page: Page, width: int, of: str = "") -> bytes:
+def _picture(page: Page, width: int, height: int, of: str = "") -> bytes:
     if of:
         # Without what stays on the screen above it.
         page.locator(".tally").evaluate("bar => { bar.style.display = 'none' }")
         return page.locator(of).screenshot()
     tall = int(page.evaluate("document.documentElement.scrollHeight"))
-    page.set_viewport_size({"width": width, "height": min(max(tall, WIDTHS[width]), TALLEST)})
+    page.set_viewport_size({"width": width, "height": min(max(tall, height), TALLEST)})
     page.evaluate("scrollTo(0, 0)")
     return page.screenshot()
 
@@ -438,13 +444,15 @@ def main() -> None:
         sys.exit(f"There is no screen {', '.join(sorted(unknown))}. There are: {', '.join(s.name for s in SCREENS)}.")
     screens = tuple(screen for screen in SCREENS if not wanted or screen.name in wanted)
     folder = Path(os.environ.get("SCREENSHOTS", FOLDER))
+    chosen = [int(width) for width in os.environ.get("WIDTHS", "").split()]
+    widths = {width: {**WIDTHS, **WIDER}[width] for width in chosen} or WIDTHS
     with (
         tempfile.TemporaryDirectory() as var,
         sample() as provider,
         everything(Path(var), "amicopy_screens", changed=sample_provider.environ(provider.url)) as running,
         launched() as browser,
     ):
-        take(browser, running, screens, folder)
+        take(browser, running, screens, folder, widths)
 
 
 if __name__ == "__main__":
