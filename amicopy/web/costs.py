@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,10 @@ from django.utils import timezone
 
 from amicopy.copies.core import actual_cost, cost_words
 from amicopy.copies.core.cost import GIB, Amount, Estimate
-from amicopy.copies.core.models import CopyCost, ImageCopy
+from amicopy.copies.core.cost_models import DAYS_A_MONTH
+from amicopy.copies.core.models import CopyCost, CopyRequest, ImageCopy
+from amicopy.copies.core.steps.members import Members, time_of
+from amicopy.copies.core.steps.table import DEPRECATION
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,12 @@ class BudgetLine:
 
 @dataclass(frozen=True)
 class Shown:
-    """`payers` are accounts of others that pay the transfer, `prices` of what day the prices are."""
+    """`payers` are accounts of others that pay the transfer, `prices` of what day the prices are; `until` what storage
+    costs until deprecation, empty where not all copies have one or that isn't known."""
 
     once: Line
     month: Line
+    until: str
     payers: list[str]
     prices: str
     budgets: list[BudgetLine]
@@ -50,18 +56,32 @@ class Shown:
         return any(budget.over for budget in self.budgets)
 
 
-def shown(kept: Mapping[str, Any]) -> Shown | None:
-    """An estimate as a request keeps it; None where there is none, as for requests of before, or nothing is made."""
+def shown(kept: Mapping[str, Any], steps: Sequence[Mapping[str, Members]], *, at: datetime) -> Shown | None:
+    """An estimate as a request keeps it; None where there is none, as for requests of before, or nothing is made.
+    `steps` are those after each copy, which is counted as there since `at`."""
     found = Estimate.of(kept)
     if found is None or all(copy.extent == "nothing" for copy in found.copies):
         return None
     return Shown(
         once=_line(found.once, found.currency, _once_of(found)),
         month=_line(found.month, found.currency, "snapshots"),
+        until=_until_deprecation(found, steps, at),
         payers=found.payers,
         prices=cost_words.prices_of(found),
         budgets=[_budget(each, found.currency) for each in kept.get("budgets") or ()],
     )
+
+
+def together(rows: Sequence[CopyRequest]) -> str:
+    """What several requests would cost as one sum, in a sentence; empty where there is no estimate of one, or nothing
+    is made."""
+    found = [Estimate.of(row.estimate or {}) for row in rows]
+    known = [each for each in found if each is not None]
+    once, month = Amount.sum_of(each.once for each in known), Amount.sum_of(each.month for each in known)
+    if len(known) < len(found) or (once + month).high == 0:
+        return ""
+    said = [cost_words.words(each, known[0].currency) for each in (once, month)]
+    return f"Together once: {said[0][:1].lower()}{said[0][1:]}. A month: {said[1][:1].lower()}{said[1][1:]}."
 
 
 @dataclass(frozen=True)
@@ -137,6 +157,25 @@ def _line(amount: Amount, currency: str, of: str) -> Line:
     if amount.known:
         return Line(cost_words.words(amount, currency), of if amount.high else "")
     return Line(cost_words.words(amount, currency), why=cost_words.why(amount))
+
+
+def _until_deprecation(found: Estimate, steps: Sequence[Mapping[str, Members]], at: datetime) -> str:
+    """What storage costs until deprecation, which itself ends nothing: what is deprecated is kept and billed on."""
+    total = Decimal(0)
+    for copy, mine in zip(found.copies, steps, strict=False):
+        days = _days_until(mine.get(DEPRECATION, {}), at)
+        if days is None or copy.storage.high is None:
+            return ""
+        total += copy.storage.high * days / DAYS_A_MONTH
+    if not total:
+        return ""
+    return f"At most {cost_words.money(total, found.currency)} until deprecation, more as long as it is kept"
+
+
+def _days_until(members: Members, at: datetime) -> Decimal | None:
+    if "DeprecateAt" in members:
+        return Decimal(max(0.0, (time_of(members["DeprecateAt"]) - at) / timedelta(days=1)))
+    return Decimal(members["DaysAfterCopy"]) if "DaysAfterCopy" in members else None
 
 
 def _once_of(found: Estimate) -> str:

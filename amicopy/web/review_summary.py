@@ -107,7 +107,7 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls, copies)],
         changes=_changes(row, kept, source, places, copies) if source and not row.existing else [],
         total=0 if row.existing else gib * len(copies),
-        cost=costs.shown(row.estimate or {}),
+        cost=costs.shown(row.estimate or {}, [copy.approved_steps for copy in copies], at=row.submitted_at),
         usual=(min(usual), max(usual)) if usual else None,
         anyway=submitted_anyway.of_request(row),
         after=steps_asked.asked_of(row, copies),

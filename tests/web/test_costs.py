@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -12,10 +13,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from amicopy.copies.core import prices
-from amicopy.copies.core.models import Account, Budget, CopyCost, CopyRequest, PriceList
+from amicopy.copies.core.cost import Estimate
+from amicopy.copies.core.cost_words import money
+from amicopy.copies.core.models import Account, Budget, CopyCost, CopyRequest, ImageCopy, PriceList
+from amicopy.copies.core.steps.wanted import parse
 from amicopy.copies.operations.health.price_age import prices_in_use
 from amicopy.copies.operations.health.words import words_of
 from amicopy.copies.requests import verbs
+from amicopy.web import costs
 from tests.conftest import Control
 from tests.copies.conftest import acting, approve, make_person
 from tests.copies.test_cost_rules import arrived, ask, team
@@ -52,6 +57,46 @@ def test_the_form_says_what_it_costs_by_what_is_known_and_waits_for_nothing(
     assert "Cost, once At most US$ " in page
     assert "transfer of " in page
     assert "Prices of 13 May 2021 and later, without discounts" in page
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ({"DaysAfterCopy": 61}, "US$ 2.01"),
+        ({"DeprecateAt": "{in 61 days}"}, "US$ 2.01"),
+        (None, ""),
+    ],
+)
+def test_storage_is_summed_until_deprecation(
+    signed_in: SignedIn, sandbox: Control, patient: None, account: Account, asks: User, end: Any, said: str
+) -> None:
+    if end and "DeprecateAt" in end:
+        end = {"DeprecateAt": f"{timezone.now() + timedelta(days=61, minutes=1):%Y-%m-%dT%H:%MZ}"}
+    wanted, _ = parse({"ImageDeprecation": end} if end else {}, now=timezone.now())
+    request = ask(account, asks)
+    # A copy of 20 GiB, at 0.05 a month.
+    ImageCopy.objects.update(approved_steps=wanted.of(0))
+    kept = request.estimate["copies"][0]
+    kept["storage"] = {"low": "1", "high": "1", "why": None}
+    CopyRequest.objects.update(estimate=request.estimate)
+    page = " ".join(read(signed_in("approver").get(f"/requests/{request.pk}/")).text.split())
+    line = f"At most {said} until deprecation, more as long as it is kept"
+    assert (line in page) is bool(said), page
+    assert said or "until deprecation" not in page
+
+
+def test_what_was_handed_in_together_has_one_sum(sandbox: Control, patient: None, account: Account, asks: User) -> None:
+    rows = [ask(account, asks), ask(account, asks, "eu-west-1", "sa-east-1")]
+    known = [Estimate.of(row.estimate) for row in rows]
+    once, month = (sum((getattr(each, name).high for each in known if each), Decimal(0)) for name in ("once", "month"))
+    assert once > 1
+    assert (
+        costs.together(rows) == f"Together once: at most {money(once, 'USD')}. A month: at most {money(month, 'USD')}."
+    )
+    assert costs.together([*rows, ask(account, asks, seen=False)]) == "Together once: not known. A month: not known."
+    assert costs.together([ask(account, asks, DryRun=True)]) == ""
+    rows[0].estimate = {}
+    assert costs.together(rows) == ""
 
 
 def test_an_empty_form_has_no_cost(signed_in: SignedIn) -> None:

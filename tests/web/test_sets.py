@@ -120,6 +120,8 @@ def test_the_page_of_a_set_follows_all_and_an_approver_decides_them_together(sig
     approver = signed_in("approver")
     page = read(approver.get(place))
     assert "2 of them wait for you." in page.text
+    words = " ".join(page.text.split())
+    assert "Together once: at most US$ " in words
     numbers = [str(row.pk) for row in CopyRequest.objects.order_by("pk")]
     shown = approver.post("/approvals/decide/", {"pick": numbers, "bulk": "approve"})
     seen = {f"seen-{row.pk}": row.content_hash for row in CopyRequest.objects.all()}

@@ -317,19 +317,20 @@ def _aside_context(form: RequestForm, calls: Sequence[Call], found: Kept, user: 
     usual = [row["usual_seconds"] for row in rows if "usual_seconds" in row]
     plan, cost = None, None
     if account is not None and _calls_hold(form):
+        steps = form.frozen_steps(calls)
         known = facts.facts_for(
             account,
             user,
             found,
             calls=calls,
             start_not_before=form.start_not_before,
-            steps=form.frozen_steps(calls),
+            steps=steps,
             anyway=submission_reasons.kept(rules.found_in_the_way(calls, lookups=found), calls, form.anyway),
         )
         plan = votes.words(rulebook.plan_for(calls, known).plan)
         # An empty form has no cost, known or not.
         if known.evidence and any(form.source) and all(call.destination for call in calls):
-            cost = costs.shown(known.evidence.estimate)
+            cost = costs.shown(known.evidence.estimate, steps, at=timezone.now())
     named = {call.name for call in calls}
     return {
         "plan": plan,

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 from amicopy.copies.core.models import CopyRequest, RequestSet
 from amicopy.copies.core.states import RequestState
 from amicopy.copies.voting import voters
-from amicopy.web import conditional_polls
+from amicopy.web import conditional_polls, costs
 from amicopy.web.actor import signed_in
 from amicopy.web.request_filters import Search
 from amicopy.web.views.requests import drawn, rows_context, stamps_of
@@ -32,6 +32,7 @@ def set_page(request: HttpRequest, number: int) -> HttpResponse:
         "pending": len(pending),
         "own": made.requester_id == user.pk,
         "reason": rows[0].reason if len({row.reason for row in rows}) == 1 else "",
+        "cost": costs.together(rows),
         "to_decide": sorted(voters.waiting_for(user, pending)),
         **rows_context(request, rows, Search(set=str(number)), newest=None),
     }
