@@ -15,6 +15,7 @@ from amicopy.copies.core.states import CopyState, RequestState
 from amicopy.copies.operations import step_records
 from amicopy.copies.operations.copy_records import slug
 from amicopy.copies.requests import cancel_retry
+from amicopy.copies.voting.fact_evidence import source_in
 from amicopy.web import conditional_polls, costs, estimates, row_steps
 from amicopy.web.row_steps import RowSteps
 
@@ -33,6 +34,7 @@ def rows_of(
     attempts = _attempts(request)
     usual = _usual(request)
     estimate = Estimate.of(request.estimate)
+    gib = _source_gib(request)
     records = step_records.of_copies(copies)
     steps = {pk: row_steps.of_records(each, manage=manage) for pk, each in records.items()}
     look = [copy for copy in copies if copy.state == CopyState.FAILED or _differences(copy) or _stuck(steps, copy)]
@@ -47,6 +49,7 @@ def rows_of(
             manage=manage,
             attempts=attempts.get(copy.pk, []),
             expected=usual.get(copy.destination),
+            gib=size_of(copy) or (0 if copy.dry_run else gib),
             cost=costs.of_copy(copy, estimate),
             steps=steps.get(copy.pk),
         )
@@ -68,6 +71,13 @@ def _usual(request: CopyRequest) -> dict[str, float]:
     return {each["destination"]: each["usual_seconds"] for each in known if each.get("usual_seconds")}
 
 
+def _source_gib(request: CopyRequest) -> int:
+    """GiB of the source's volumes that have a snapshot, as it was at submission: what a copy will have; 0 where it
+    wasn't seen."""
+    volumes = source_in(request.lookups).get("volumes") or ()
+    return sum(int(volume["VolumeSize"]) for volume in volumes if volume.get("SnapshotId"))
+
+
 def _row(
     user: User,
     copy: ImageCopy,
@@ -78,6 +88,7 @@ def _row(
     manage: bool,
     attempts: list[Attempt],
     expected: float | None,
+    gib: int,
     cost: tuple[costs.CopyLine | None, costs.CopyLine | None],
     steps: RowSteps | None,
 ) -> dict[str, Any]:
@@ -99,7 +110,7 @@ def _row(
         "keyless": _without_key(copy),
         "cost": cost[0],
         "did_cost": cost[1],
-        "gib": size_of(copy),
+        "gib": gib,
         "gib_done": gib_done([copy]),
         "left": estimates.words(left),
         "expected": expected if copy.called_at is None and copy.finished_at is None else None,

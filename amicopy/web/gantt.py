@@ -28,7 +28,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Line:
-    """One copy; `took` says in words how long its last call went on, `tries` how many calls there were."""
+    """One copy; `took` says in words how long its last call went on, or why that isn't known, `tries` how many calls
+    there were."""
 
     copy: ImageCopy
     segments: list[Segment]
@@ -57,12 +58,13 @@ def gantt_of(copies: Sequence[ImageCopy], attempts: Mapping[int, Sequence[Attemp
     def at(moment: datetime) -> float:
         return (moment - first).total_seconds() / whole * WIDTH
 
+    tries = {copy.pk: sum(1 for each in attempts.get(copy.pk, ()) if each.first_called_at) for copy in copies}
     lines = [
         Line(
             copy,
             [_segment(kind, at(begin), at(end)) for kind, begin, end in spans[copy.pk]],
-            _took(copy, now),
-            sum(1 for each in attempts.get(copy.pk, ()) if each.first_called_at),
+            _took(copy, now, tries[copy.pk]),
+            tries[copy.pk],
         )
         for copy in copies
     ]
@@ -98,6 +100,8 @@ def _kind(copy: ImageCopy) -> str:
         CopyState.CANCELLED: "stopped",
         # The last try failed, and another is due.
         CopyState.QUEUED: "failed",
+        # AWS hasn't answered the call, so nothing is copied that anybody knows of.
+        CopyState.STARTING: "waits",
     }.get(CopyState(copy.state), "copying")
 
 
@@ -106,8 +110,8 @@ def _segment(kind: str, begin: float, end: float) -> Segment:
     return Segment(kind, round(min(begin, WIDTH - width), 2), round(width, 2))
 
 
-def _took(copy: ImageCopy, now: datetime) -> str:
+def _took(copy: ImageCopy, now: datetime, tries: int) -> str:
     if copy.called_at is None:
-        return ""
+        return "Not begun" if copy.finished_at else "No answer yet" if tries else "Not called yet"
     words = duration(((copy.finished_at or now) - copy.called_at).total_seconds())
     return words if copy.finished_at else f"{words} so far"

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from amicopy.copies import tasks
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
 from amicopy.copies.requests import cancel_retry
+from amicopy.web.gantt import gantt_of
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
 from tests.copies.conftest import requester as requester
@@ -195,6 +196,49 @@ def test_cancelling_says_how_much_it_ends(signed_in: SignedIn, submit: Submit, a
     assert polled(browser, two.pk)[1].links("Cancel all copies…")
     two.copies.filter(position=0).update(state="AVAILABLE", ImageId="ami-0aa")
     assert polled(browser, two.pk)[1].links("Cancel the rest…")
+
+
+def test_what_is_not_copied_yet_counts_with_the_size_of_the_source(
+    signed_in: SignedIn, submit: Submit, approver: User
+) -> None:
+    plain = {"Encrypted": False, "KmsKeyId": "", "DeviceName": "/dev/xvda"}
+    volumes = [{"SnapshotId": "snap-1", "VolumeSize": 40, **plain}, {"SnapshotId": "", "VolumeSize": 500, **plain}]
+    row = submit(make_call("eu-west-1"), make_call("us-west-2"))
+    CopyRequest.objects.update(lookups={"source": {"ImageId": "ami-1", "volumes": volumes}})
+    browser = signed_in("requester")
+    table = f"Destinations of #{row.pk} and how far they are"
+    page = polled(browser, row.pk)[1]
+    assert "80 GiB to copy" in page.text
+    assert [each.count("40 GiB") for each in (cells[4] for cells in page.table(table).rows[::2])] == [1, 1]
+    approve(approver, row)
+    snapshots = [{"SnapshotId": "snap-2", "DeviceName": "/dev/xvda", "VolumeSize": 40, "Progress": 50}]
+    row.copies.filter(position=0).update(
+        state="COPYING", snapshots=snapshots, progress=50, called_at=CALLED, ImageId="ami-0aa"
+    )
+    assert "20 of 80 GiB copied" in polled(browser, row.pk)[1].text
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "took"),
+    [
+        ({"state": "STARTING", "queued_at": CALLED}, "waits", "No answer yet"),
+        ({"state": "COPYING", "called_at": CALLED, "ImageId": "ami-0bb"}, "copying", "1 min so far"),
+        ({"state": "FAILED", "finished_at": CALLED + timedelta(minutes=1)}, "failed", "Not begun"),
+    ],
+)
+def test_what_aws_has_not_answered_is_not_drawn_as_a_copy(
+    submit: Submit, approver: User, fields: dict[str, Any], kind: str, took: str
+) -> None:
+    row = approve(approver, submit(make_call("eu-west-1"), make_call("us-west-2")))
+    first, second = row.copies.order_by("position")
+    row.copies.filter(pk=first.pk).update(state="COPYING", called_at=CALLED, ImageId="ami-0aa")
+    row.copies.filter(pk=second.pk).update(**fields)
+    attempt = second.attempts.get()
+    attempt.first_called_at = CALLED
+    found = gantt_of(list(row.copies.order_by("position")), {second.pk: [attempt]}, CALLED + timedelta(minutes=1))
+    assert found is not None
+    line = found.lines[1]
+    assert (line.segments[-1].kind, line.took, line.tries) == (kind, took, 1)
 
 
 @pytest.mark.parametrize(
