@@ -123,6 +123,7 @@ def _row(
         if copy.existing
         else {CopyState.COPYING: "run", CopyState.AVAILABLE: "ok"}.get(CopyState(copy.state), ""),
         "copying": copying,
+        "sent_back": request.state == RequestState.CHANGES_REQUESTED,
         "may_decode": failed and bool(explanations.encoded(copy)) and user.has_perm("copies.manage_accounts"),
         "may_retry": failed and manage,
         "may_mend": failed and not copy.existing and user.has_perm("copies.submit_request"),

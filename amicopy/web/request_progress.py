@@ -110,13 +110,14 @@ def _charts(
         # Its steps stand in the row of the AMI, and it goes nowhere.
         return {"gantt": None, "map": None, "charts_part": ""}
     attempts = {each["copy"].pk: each["attempts"] for each in rows}
-    drawn_from = [
+    drawn_from: list[Any] = [
         (
             *(copy.pk, copy.state, copy.wait and copy.wait.code, len(attempts[copy.pk])),
             *(copy.queued_at, copy.called_at, copy.finished_at),
         )
         for copy in copies
     ]
+    drawn_from.append(row.state == RequestState.CHANGES_REQUESTED)
     return {
         "gantt": partial(gantt_of, copies, attempts, timezone.now()),
         "map": partial(map_of, row, copies),
@@ -187,8 +188,8 @@ def decision_context(user: User, row: CopyRequest) -> dict[str, Any]:
 
 
 def _legend(copies: Sequence[ImageCopy]) -> list[dict[str, Any]]:
-    """How many copies are in each state, for a request with several."""
-    if len(copies) < 2:
+    """How many copies are in each state, for a request with several of which any has begun."""
+    if len(copies) < 2 or all(copy.state == CopyState.HELD for copy in copies):
         return []
     by_state: dict[str, list[ImageCopy]] = {}
     for copy in copies:

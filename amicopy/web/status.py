@@ -101,7 +101,9 @@ def counted(copies: Sequence[ImageCopy]) -> str:
 
 
 def copy_status(copy: ImageCopy) -> Status:
-    """The status of a copy; what it waits for is the second line."""
+    """The status of a copy; what it waits for is the second line. Of a request that was sent back nobody decides."""
+    if copy.state == CopyState.HELD and copy.request.state == RequestState.CHANGES_REQUESTED:
+        return _REQUEST[RequestState.CHANGES_REQUESTED]
     known = _COPY[copy.state]
     if copy.wait is None:
         return known

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from amicopy.copies import tasks
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
-from amicopy.copies.requests import cancel_retry
+from amicopy.copies.requests import cancel_retry, verbs
 from amicopy.web.gantt import gantt_of
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, approve, make_call, make_person
@@ -216,6 +216,20 @@ def test_what_is_not_copied_yet_counts_with_the_size_of_the_source(
         state="COPYING", snapshots=snapshots, progress=50, called_at=CALLED, ImageId="ami-0aa"
     )
     assert "20 of 80 GiB copied" in polled(browser, row.pk)[1].text
+
+
+def test_copies_of_a_request_that_was_sent_back_wait_for_nobodys_approval(
+    signed_in: SignedIn, submit: Submit, approver: User
+) -> None:
+    row = submit(make_call("eu-west-1"), make_call("us-west-2"))
+    browser = signed_in("requester")
+    assert polled(browser, row.pk)[1].text.count("Waiting for approval") == 5
+    verbs.request_changes(acting(approver), row.pk, reason="Encrypt it.", seen_hash=row.content_hash)
+    page = polled(browser, row.pk)[1]
+    assert "Waiting for approval" not in page.text
+    assert page.text.count("Changes requested") >= 3
+    history = read(signed_in("auditor").get("/audit/?q=eu-west-1"))
+    assert "Changes requested" in history.region("Copies").text
 
 
 @pytest.mark.parametrize(
