@@ -15,7 +15,7 @@ from amicopy.copies.core.progress import gib_done, overall
 from amicopy.copies.core.states import COPY_UNFINISHED, CopyState, RequestState
 from amicopy.copies.engine import pace, slots
 from amicopy.copies.voting import demands, left_out, voters, votes
-from amicopy.web import approval_queue, conditional_polls, destination_rows, estimates, submitted_anyway
+from amicopy.web import approval_queue, chips, conditional_polls, destination_rows, estimates, submitted_anyway
 from amicopy.web.actor import signed_in
 from amicopy.web.gantt import gantt_of
 from amicopy.web.region_map import map_of
@@ -87,6 +87,8 @@ def context_of(request: HttpRequest, row: CopyRequest) -> dict[str, Any]:
         "arrived": _arrived(copies),
         "standing": _standing(row, own=row.requester_id == user.pk),
         **decision_context(user, row),
+        # Called where they are shown: to who decides.
+        "chips": lambda: chips.chips_of([(row, copies)])[row.pk],
         # Called where it is drawn: a timeline that is kept isn't looked up. A history only grows, so that its last
         # event tells it from any other.
         "timeline": partial(steps_of, row, copies, own_name=user.username),

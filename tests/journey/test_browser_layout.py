@@ -45,12 +45,26 @@ def test_a_destination_is_a_row_that_opens_by_a_link(windows: Windows, running: 
             box = rows.nth(at).bounding_box()
             assert box
             assert box["height"] <= tallest, (width, box)
+            assert rows.nth(at).locator(".of-ami .mono").first.evaluate(LINES) == 1, width
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         page.get_by_role("link", name="US West (Oregon)").click()
         expect(page).to_have_url(re.compile(r"\?open=us-west-2#copy-\d+$"))
         expect(page.get_by_role("link", name="US West (Oregon)")).to_have_attribute("aria-expanded", "true")
         expect(page.get_by_role("link", name="Record of this copy")).to_have_count(1)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_what_was_found_comes_before_the_map_while_somebody_decides(windows: Windows, running: Running) -> None:
+    places = {f"destinations-{row}-DestinationRegion": region for row, region in enumerate(REGIONS[:2])}
+    waiting = Person(running.url, "requester").submit(Name="order-golden", reason="PLAT-1: week 47 image", **places)
+    done = asked(running, "order-done-golden", *REGIONS[:2])
+    page = windows("approver").page
+    for width in (1920, 1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for number, first, second in ((waiting, "#found", "#charts"), (done, "#charts", "#found")):
+            page.goto(f"/requests/{number}/")
+            tops = [page.locator(each).evaluate("each => each.getBoundingClientRect().top") for each in (first, second)]
+            assert tops[0] < tops[1], (width, first, tops)
 
 
 def test_rows_open_without_any_script(windows: Windows, running: Running) -> None:
@@ -122,6 +136,27 @@ def test_prose_stays_readable_on_a_very_wide_screen(windows: Windows, running: R
             }).map(each => each.innerText)"""
         )
         assert long == [], place
+
+
+def test_all_parts_of_a_page_begin_at_one_edge(windows: Windows) -> None:
+    page = windows("admin", viewport={"width": 2560, "height": 1300}).page
+    lists = (
+        "/budgets/",
+        "/rules/",
+        "/freezes/",
+        "/people/",
+        "/people/services/",
+        "/changes/",
+        "/accounts/",
+        "/requests/",
+    )
+    for place in (*lists, "/leftovers/", "/messages/", "/webhooks/new/", "/freezes/new/", "/accounts/1/edit/"):
+        page.goto(place)
+        edges = page.evaluate(
+            """[...document.querySelectorAll("main > :not(.visually-hidden)")].filter(each => each.offsetHeight)
+              .map(each => Math.round(each.getBoundingClientRect().left))"""
+        )
+        assert len(set(edges)) == 1, (place, edges)
 
 
 def test_words_that_belong_together_stay_together(windows: Windows) -> None:

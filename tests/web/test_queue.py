@@ -170,6 +170,30 @@ def test_bulk_confirmation_shows_source_size_account_and_chips_of_each(approver:
     assert "Public AMI" not in first.text
 
 
+def test_the_requests_own_page_shows_what_sets_it_apart_to_who_decides(
+    approver: Client, signed_in: SignedIn, account: Account
+) -> None:
+    row = ask(account, known=public())
+    decision = read(approver.get(f"/requests/{row.pk}/")).region("Your decision")
+    panel = read(approver.get(f"/approvals/?open={row.pk}")).text
+    chips = [chip.text for chip in decision.marked("data-fact")]
+    assert "Public AMI" in chips
+    for words in chips:
+        assert words in panel
+    own = read(signed_in("requester").get(f"/requests/{row.pk}/"))
+    assert "Public AMI" not in own.text
+
+
+def test_the_dashboard_says_which_of_those_that_wait_to_look_at_closely(
+    used: None, approver: Client, account: Account
+) -> None:
+    routine, risky = ask(account), ask(account, known=public())
+    page = read(approver.get("/"))
+    lines = {row.pk: page.marked("data-request", str(row.pk))[0].text for row in (routine, risky)}
+    assert "Look closely" in lines[risky.pk]
+    assert "Look closely" not in lines[routine.pk]
+
+
 def test_every_warning_that_the_requester_saw_is_in_the_panel(approver: Client, account: Account) -> None:
     warnings = [{"code": "x", "message": f"Warning number {each}.", "stops": False} for each in range(3)]
     row = ask(account, known=lookups(warnings=warnings))
