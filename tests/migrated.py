@@ -32,8 +32,10 @@ KEPT = 4
 
 
 def put_into(var: Path) -> None:
-    """Puts one where a process with its files in `var` looks for it."""
-    shutil.copy(_file(), var)
+    """Puts one where a process with its files in `var` looks for it, unless there is one: a file may not change under
+    those who have it open."""
+    if not (var / _file().name).exists():
+        shutil.copy(_file(), var)
 
 
 def begin_with_it() -> None:
