@@ -362,3 +362,20 @@ def test_a_copy_in_another_account_than_its_request_is_not_called(approved: Copy
     approved.copies.filter(position=0).update(account=other)
     start()
     assert [copy.error_code for copy in approved.copies.all()] == ["NotApproved", ""]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL counts what it has, and plans by that")
+def test_the_approvals_of_a_batch_are_found_by_their_requests(submit: Submit, approver: User, sandbox: Control) -> None:
+    copies = [approve(approver, submit(make_call(Name=f"image-{number}"))).copies.get() for number in range(10)]
+    calls = [(copy, Attempt.objects.get(copy=copy)) for copy in copies]
+    plans: list[str] = []
+
+    def explain(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if 'FROM "audit_auditevent"' in sql:
+            context["cursor"].cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+            plans.extend(line for *_, line in context["cursor"].cursor.fetchall() if "SEARCH" in line)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        assert gate.refusals(calls) == {}
+    assert plans == ["SEARCH audit_auditevent USING INDEX audit_by_request (request=?)"]

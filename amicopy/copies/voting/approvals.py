@@ -9,7 +9,8 @@ doesn't stop the copies it was given for.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Exists, F, Q
+from django.db.models import Exists, F, Q, Value
+from django.db.models.functions import Coalesce
 
 from amicopy.audit.models import AuditAnchor, AuditEvent
 from amicopy.copies.core.models import Attempt, CopyRequest, Decision, ImageCopy
@@ -62,9 +63,12 @@ def refusals(calls: Sequence[tuple[ImageCopy, Attempt | None]]) -> dict[int, Not
     copies = ImageCopy.objects.filter(request__in=numbers, round=F("request__round"))
     for row in copies.only(*APPROVED).order_by("position"):
         rounds[row.request_id].append(row)
-    wanted = Q(action__in=(*APPROVALS, WITHDRAWN)) | Q(action__in=TOKENS, copy__in=[copy.pk for copy, _ in calls])
+    wanted = Q(did__in=(*APPROVALS, WITHDRAWN)) | Q(did__in=TOKENS, copy__in=[copy.pk for copy, _ in calls])
+    # An expression, so that they are found by their requests: by their actions, as SQLite would rather do, all that was
+    # ever approved or queued is read.
+    events = AuditEvent.objects.alias(did=Coalesce("action", Value("")))
     said: dict[int, list[AuditEvent]] = {number: [] for number in numbers}
-    for event in AuditEvent.objects.filter(wanted, request__in=numbers).order_by("id"):
+    for event in events.filter(wanted, request__in=numbers).order_by("id"):
         said[event.request].append(event)  # type: ignore[index]  # filtered by it
     given = _decisions(numbers)
     of_requests = {
