@@ -18,7 +18,7 @@ from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code
 from amicopy.copies.core.row_values import ValueOfEach
 from amicopy.copies.core.states import CopyState
-from amicopy.copies.engine import backoff, call_buckets
+from amicopy.copies.engine import backoff, call_buckets, pace
 from amicopy.copies.engine.failed_images import Kept
 from amicopy.copies.lifecycle.transitions import (
     LEASE_ENDED,
@@ -77,7 +77,7 @@ def _still_starting(keys: Sequence[int], *, lease: uuid.UUID) -> set[int]:
 
 def copying(made: Sequence[Made], *, lease: uuid.UUID) -> list[Made]:
     """Goes on with these images, in one transaction; returns those whose copy was moved by others meanwhile."""
-    now = timezone.now()
+    now, found = timezone.now(), any(each.how for each in made)
     moves = [
         Move(
             each.copy,
@@ -97,9 +97,10 @@ def copying(made: Sequence[Made], *, lease: uuid.UUID) -> list[Made]:
         moved = move_copies(
             moves,
             CopyState.COPYING,
-            action="copy.adopted" if any(each.how for each in made) else "copy.copying",
+            action="copy.adopted" if found else "copy.copying",
             lease=lease,
-            next_step_at=now,
+            # What was found may be finished; of a call that was just made there is nothing to see yet.
+            next_step_at=now if found else now + pace.shortest(),
             failures=0,
             **NO_WAIT,
             **absence.SHOWN,
