@@ -22,6 +22,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from amicopy.audit import triggers
 from amicopy.aws import sessions
+from amicopy.copies.engine import waves
 from amicopy.copies.lookups import async_queries
 from amicopy.sandbox.server import Server, start
 from amicopy.web.views import health
@@ -192,6 +193,7 @@ def _no_aws(settings: Settings, var_dir: Path) -> None:
     sessions.forget_all()
     # What another test found out at its AWS is not known in this one.
     async_queries.forget_all()
+    waves.forget_all()
     cache.clear()
     # Most tests have no broker.
     cache.set(health.BROKER, (math.inf, True), None)

@@ -34,7 +34,6 @@ from amicopy.copies.engine import (
     tracking,
     waves,
 )
-from amicopy.copies.engine.places import Place
 from amicopy.copies.engine.steps import claims as step_claims
 from amicopy.copies.engine.steps import work as step_work
 from amicopy.copies.lifecycle.wakeup import send
@@ -147,9 +146,9 @@ def start_due(wake: bool = True) -> None:
         # Counted no further than there are workers to help.
         for _ in range(slots.to_look_at(timezone.now()).order_by()[: settings.START_WORKERS].count() - 1):
             send("start_due", wake=False)
-    deadline, widths = time.monotonic() + WORK_SECONDS, dict[Place, int]()
+    deadline = time.monotonic() + WORK_SECONDS
     for lease, copies in _until_none_is_due(claims.claim_next):
-        waves.start(copies, lease=lease, actor=worker("start_due"), widths=widths, deadline=deadline)
+        waves.start(copies, lease=lease, actor=worker("start_due"), deadline=deadline)
 
 
 @shared_task

@@ -2,7 +2,7 @@
 costs."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from amicopy.copies import tasks
 from amicopy.copies.core.models import Attempt, CallBucket, CopyRequest, ImageCopy
 from amicopy.copies.core.policy_models import FreezeWindow
 from amicopy.copies.core.reasons import Code
-from amicopy.copies.engine import call_outcomes, cancellation, claims, copy_call
+from amicopy.copies.engine import call_outcomes, cancellation, claims, copy_call, waves
 from amicopy.copies.requests import cancel_retry, policy_actions
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, Submit, acting, approve, make_call, make_person
@@ -272,6 +272,40 @@ def test_a_place_takes_twice_as_many_calls_as_long_as_aws_takes_them(approved: S
     # 1, 2, 4, and of 8 the last three.
     assert sandbox()["refusals"] == {"ResourceLimitExceeded": 3}
     assert Counter(ImageCopy.objects.values_list("state", flat=True)) == {"COPYING": 12, "STARTING": 3, "QUEUED": 15}
+
+
+def test_what_a_place_takes_is_known_to_the_next_task_for_a_while(
+    approved: Submit, sandbox: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox("settings", limit=100)
+    waves_of: list[int] = []
+    start_all = copy_call.start_all
+
+    def noted(copies: Sequence[ImageCopy], **others: Any) -> copy_call.Started:
+        waves_of.append(len(copies))
+        return start_all(copies, **others)
+
+    monkeypatch.setattr(copy_call, "start_all", noted)
+    for kept in (waves.KEPT_SECONDS, waves.KEPT_SECONDS, 0.0):
+        monkeypatch.setattr(waves, "KEPT_SECONDS", kept)
+        for number in range(3):
+            approved("eu-west-1", Name=f"image-{len(waves_of)}-{number}")
+        tasks.start_due(wake=False)
+    assert waves_of == [1, 2, 3, 1, 1, 1]
+
+
+def test_few_copies_are_not_shared_among_workers(approved: Submit, settings: Settings) -> None:
+    approved()
+    settings.START_WORKERS = 4
+    claimed = [claims.claim_next(), claims.claim_next(), claims.claim_next()]
+    assert [len(each[1]) if each else 0 for each in claimed] == [4, 3, 0]
+
+
+def test_a_copy_that_was_just_called_is_looked_at_later(approved: Submit) -> None:
+    request = approved()
+    tasks.start_due(wake=False)
+    assert states(request) == {"COPYING": len(REGIONS)}
+    assert not request.copies.filter(next_step_at__lte=timezone.now()).exists()
 
 
 @pytest.mark.parametrize("a_request", [1, 5])

@@ -14,6 +14,8 @@ from amicopy.copies.engine.places import place_of
 
 # Workers that reach for the same copies at the same moment look again this often before they leave it to the sweep.
 TRIES = 8
+# So few copies aren't shared with others: what there is to do for each batch costs more than it saves.
+FEW = 4
 
 
 def claim_next(most: int | None = None) -> tuple[uuid.UUID, list[ImageCopy]] | None:
@@ -32,7 +34,7 @@ def claim_next(most: int | None = None) -> tuple[uuid.UUID, list[ImageCopy]] | N
                 ImageCopy.objects.filter(state__in=COPY_STARTABLE),
                 keys,
                 now=now,
-                most=-(-len(keys) // settings.START_WORKERS),
+                most=min(most, max(FEW, -(-len(keys) // settings.START_WORKERS))),
             )
             calls = call_buckets.take(Counter(place_of(copy) for copy in copies))
             paced: list[ImageCopy] = []
