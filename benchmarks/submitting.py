@@ -46,9 +46,9 @@ FIGURES = (
         mend=(
             "Before its call a copy is held against its approval in the history, and around it it is written down "
             "twice, each time with its audit event, so that a killed worker makes no second image: `submit_cpu_ms` of "
-            "a core, beside a sandbox that shares the cores and needs some five a call. And who finds SQLite's one "
-            "lock taken sleeps for a while. AWS takes a hundred calls at once and then one a second, far less than "
-            "this. More cores mend it, and PostgreSQL, where writers wake each other."
+            "a core, beside a sandbox that shares the cores and needs more for a call than its caller. And who finds "
+            "SQLite's one lock taken sleeps for a while. AWS takes a hundred calls at once and then one a second, far "
+            "less than this. More cores mend it, and PostgreSQL, where writers wake each other."
         ),
     ),
     Figure(
