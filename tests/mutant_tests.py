@@ -5,9 +5,11 @@ from pathlib import Path
 
 # Which test caught a mutant of which function, a line each; in the folder that the mutants are in.
 CAUGHT_BY = Path("caught-by.tsv")
+# Which functions a test reaches, with the seconds it takes, a line each.
+REACHED = Path("reached.tsv")
 
 _CALL = "engine what_was_made lagging_lists lost_leases batches cancel_retry"
-_STEPS = "steps_engine steps_chaos"
+_STEPS = "steps_engine existing_images steps_chaos"
 _COPIES = {
     "engine/adoption": "what_was_made engine lost_leases",
     "engine/ami_events": "ami_events",
@@ -15,13 +17,14 @@ _COPIES = {
     "engine/backoff": "engine reasons slots",
     "engine/call_buckets": "call_buckets engine races batches slots_of_a_fleet",
     "engine/call_checks": "source_binding key_binding names approval_time batches",
-    "engine/call_outcomes": _CALL,
+    "engine/call_outcomes": f"{_CALL} reasons",
     "engine/cancellation": "cancel_retry what_was_made lagging_lists lost_leases",
     "engine/claims": "slots slots_of_a_fleet batches engine approval_time",
     "engine/copy_call": f"{_CALL} gate approval_time restored_backup",
     "engine/drift": "drift",
     "engine/drift_traces": "drift_traces",
     "engine/dry_runs": "engine gate reasons",
+    "engine/existing_images": "existing_images",
     "engine/failed_images": "what_was_made lost_leases",
     "engine/gate": "gate",
     "engine/image_outcomes": "tracking lagging_lists engine reasons lost_leases ami_events steps_engine",
@@ -32,7 +35,7 @@ _COPIES = {
     "engine/outside_memory": "restored_backup leftover_jobs",
     "engine/pace": "pace",
     "engine/places": "slots_of_a_fleet slots batches",
-    "engine/recovery": "what_was_made engine restored_backup",
+    "engine/recovery": "what_was_made engine restored_backup marks",
     "engine/shutdown": "lost_leases outages",
     "engine/slots": "slots slots_of_a_fleet reasons engine races batches",
     "engine/steps/actions": _STEPS,
@@ -43,11 +46,11 @@ _COPIES = {
     "engine/steps/template": _STEPS,
     "engine/steps/undo": _STEPS,
     "engine/steps/work": _STEPS,
-    "engine/threads": "batches engine races",
+    "engine/threads": "threads batches",
     "engine/tracking": "tracking lagging_lists lost_leases races engine ami_events",
-    "engine/unmade_calls": _CALL,
+    "engine/unmade_calls": f"unmade_calls {_CALL}",
     "engine/waits": "lost_leases lagging_lists reasons",
-    "engine/waves": "batches slots engine",
+    "engine/waves": "waves batches slots engine",
     "lifecycle/transitions": "transitions lost_leases engine reasons names cancel_retry approval_decisions batches",
     "voting/voters": "approval_votes votes_of_one_hand teams power pending_votes approval_rounds lone_changes",
     "voting/votes": "approval_votes approval_rounds vote_withdrawal key_binding source_binding",

@@ -246,6 +246,24 @@ def test_an_unreachable_aws_leaves_the_copy_waiting_with_the_reason(
     assert len(made(sandbox)) == 1
 
 
+def test_expired_credentials_are_dropped_before_the_next_try(
+    approved: Approved, sandbox: Control, account: Account, requester: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = approved()
+    dropped: list[object] = []
+    monkeypatch.setattr(sessions, "forget", dropped.append)
+    for work, action in ((start_all, "CopyImage"), (track_all, "DescribeImages"), (cancel_all, "DeregisterImage")):
+        if work is cancel_all:
+            cancel_retry.cancel(acting(requester), request.pk)
+        sandbox("faults", kind="expired", action=action, count=1)
+        work()
+        copy = request.copies.get()
+        assert (copy.wait_code, dropped) == ("credentials-renewed", [account.aws()]), action
+        dropped.clear()
+        work()
+        assert request.copies.get().wait_code != "credentials-renewed"
+
+
 def test_a_refusal_fails_the_copy_with_aws_words_and_spares_the_others(approved: Approved, sandbox: Control) -> None:
     request = approved(make_call("eu-west-1"), make_call("af-south-1"))
     start_all()

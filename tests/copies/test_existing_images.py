@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
+from amicopy.aws import sessions
 from amicopy.copies import tasks
 from amicopy.copies.core.calls import Call, InvalidRequest, existing_image
 from amicopy.copies.core.models import Account, Attempt, CopyCost, CopyRequest, CopyStep, ImageCopy
@@ -28,7 +29,7 @@ from amicopy.copies.requests import cancel_retry, step_actions, verbs, vote_with
 from amicopy.copies.voting import estimates, facts, rulebook
 from tests.conftest import Control
 from tests.copies.conftest import SOURCE, acting, actions, approve, make_person, make_rule
-from tests.copies.passing_time import let_pass, look_again
+from tests.copies.passing_time import let_pass, look_again, make_due
 from tests.copies.test_steps_engine import MEMBER, OTHER, THIRD, UNIT, Killed, boto, effects, states
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +160,67 @@ def test_the_same_ami_can_be_asked_for_again_and_again(approved: Ask, sandbox: C
         row.refresh_from_db()
         assert row.state == "COMPLETED"
     assert shown(sandbox, image)["shared"] == [OTHER, THIRD]
+
+
+def test_what_begins_shows_the_image_as_aws_does_and_waits_for_nothing(
+    approved: Ask, sandbox: Control, image: str
+) -> None:
+    row = approved({"LaunchPermission": {"UserIds": [OTHER]}})
+    sandbox("faults", kind="hide", action="DescribeImages", since="rule", count=None)
+    look_again("do_steps")
+    sandbox("faults", method="DELETE")
+    copy = row.copies.get()
+    assert (copy.state, copy.wait_code, copy.failures, copy.missing_looks) == ("QUEUED", Code.SOURCE_UNSEEN, 1, 1)
+    assert copy.missing_since is not None
+    assert copy.next_step_at is not None
+    assert copy.next_step_at > timezone.now()
+    make_due()
+    claimed = existing_images.claim_next()
+    assert claimed is not None
+    begun = timezone.now()
+    existing_images.begin(claimed[1], lease=claimed[0], actor=acting(row.requester))
+    copy.refresh_from_db()
+    assert (copy.state, copy.ImageId, copy.progress, copy.failures) == ("AVAILABLE", image, 100, 0)
+    assert [copy.wait, copy.missing_since, copy.next_step_at, copy.lease_id, copy.lease_until] == [None] * 5
+    assert copy.missing_looks == 0
+    assert copy.finished_at is not None
+    assert begun <= copy.finished_at <= timezone.now()
+    [shown_now] = boto(sandbox, "ec2", REGION).describe_images(ImageIds=[image])["Images"]
+    assert copy.snapshots == [
+        {
+            "SnapshotId": each["Ebs"]["SnapshotId"],
+            "DeviceName": each["DeviceName"],
+            "VolumeSize": each["Ebs"]["VolumeSize"],
+            "Progress": 100,
+            "State": "completed",
+        }
+        for each in shown_now["BlockDeviceMappings"]
+        if "Ebs" in each
+    ]
+    found_event = AuditEvent.objects.get(request=row.pk, action="image.found")
+    assert found_event.data["steps"] == {"LaunchPermission": {"UserIds": [OTHER]}}
+
+
+def test_what_has_been_due_for_longest_begins_first(approved: Ask) -> None:
+    rows = [approved({"LaunchPermission": {"UserIds": [each]}}) for each in (OTHER, THIRD)]
+    now = timezone.now()
+    for row, hours in zip(rows, (1, 2), strict=True):
+        row.copies.update(next_step_at=now - timedelta(hours=hours))
+    claims = [existing_images.claim_next(), existing_images.claim_next()]
+    assert [claim[1].request_id for claim in claims if claim is not None] == [rows[1].pk, rows[0].pk]
+    assert existing_images.claim_next() is None
+
+
+def test_expired_credentials_are_dropped_before_it_is_looked_at_again(
+    approved: Ask, sandbox: Control, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[object] = []
+    monkeypatch.setattr(sessions, "forget", dropped.append)
+    row = approved({"LaunchPermission": {"UserIds": [OTHER]}})
+    sandbox("faults", kind="expired", action="DescribeImages", count=1)
+    look_again("do_steps")
+    copy = row.copies.get()
+    assert (copy.state, copy.wait_data["Action"], dropped) == ("QUEUED", "DescribeImages", [account.aws()])
 
 
 # --- what is refused ---

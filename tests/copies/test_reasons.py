@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
+from amicopy.audit.models import AuditEvent
 from amicopy.copies import tasks
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.reason_words import ordinal, who_in_words, words_of
@@ -112,6 +113,9 @@ def test_f5_a_quota_says_awss_words_is_tried_rarely_and_lets_others_pass(
     assert (copy.state, copy.wait_code, copy.wait_data["AwsMessage"]) == ("STARTING", "quota", quota)
     assert copy.next_step_at is not None
     assert copy.lease_id is None
+    waiting = AuditEvent.objects.get(copy=copy.pk, action="copy.waiting")
+    assert (waiting.data["message"], waiting.data["tries"], waiting.data["seconds"] > 0) == (quota, 1, True)
+    assert waiting.data["because"]["AwsMessage"] == quota
     after = approve(approver, submit(make_call(Name="after")))
     full.copies.update(next_step_at=timezone.now() + timedelta(hours=1))
     after.copies.update(next_step_at=timezone.now())

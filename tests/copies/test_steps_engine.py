@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid5
 
 import boto3
 import pytest
@@ -14,6 +15,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from amicopy.audit.models import AuditEvent
+from amicopy.aws import sessions
 from amicopy.aws.errors import NotFound
 from amicopy.copies import tasks
 from amicopy.copies.core.engine_models import SeenLeftover
@@ -24,7 +26,7 @@ from amicopy.copies.core.reasons import Code
 from amicopy.copies.core.steps.table import STEPS
 from amicopy.copies.core.steps.wanted import parse
 from amicopy.copies.engine import leftover_jobs
-from amicopy.copies.engine.steps import alias, claims, images, sharing, template
+from amicopy.copies.engine.steps import alias, claims, images, sharing, template, undo
 from amicopy.copies.engine.steps.actions import Target, image_of
 from amicopy.copies.engine.steps.catalogue import CATALOGUE
 from amicopy.copies.lifecycle.transitions import InvalidTransition
@@ -361,6 +363,49 @@ def test_putting_back_ends_an_alias_that_was_new_and_leaves_one_that_shows_somet
     work()
     assert states(other) == {"Parameter": "UNDONE"}
     assert len(changes(sandbox)) == count
+
+
+def test_expired_credentials_are_dropped_before_a_step_is_tried_or_put_back_again(
+    there: Start, sandbox: Control, account: Account, requester: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = there({"Parameter": {"Name": "/golden/al2023"}})
+    dropped: list[object] = []
+    monkeypatch.setattr(sessions, "forget", dropped.append)
+    for action, state, after in (("PutParameter", "CALLED", "DONE"), ("DeleteParameter", "UNDOING", "UNDONE")):
+        sandbox("faults", kind="expired", action=action, count=1)
+        work()
+        step = CopyStep.objects.get(copy__request=row)
+        assert (step.state, step.wait_code, step.failures) == (state, Code.CREDENTIALS_RENEWED, 1)
+        assert step.next_step_at is not None
+        assert step.next_step_at > timezone.now()
+        assert dropped == [account.aws()]
+        dropped.clear()
+        work(2)
+        assert states(row) == {"Parameter": after}
+        if after == "DONE":
+            step_actions.put_back(acting(requester), row.pk, copy_id=step.copy_id)
+
+
+def test_what_a_step_is_done_to_is_what_its_rows_say(there: Start, sandbox: Control, account: Account) -> None:
+    row = there({"Parameter": {"Name": "/golden/al2023"}})
+    copy, step = row.copies.get(), CopyStep.objects.get(copy__request=row)
+    assert copy.finished_at is not None
+    expected = Target(
+        account=account.aws(),
+        region="eu-west-1",
+        image_id=copy.ImageId,
+        snapshots=tuple(snapshot["SnapshotId"] for snapshot in copy.snapshots),
+        request=row.pk,
+        copy=copy.pk,
+        available_at=copy.finished_at,
+        members={"Name": "/golden/al2023"},
+        token=str(uuid5(row.submission, f"{copy.pk} Parameter")),
+    )
+    assert undo.target_of(step) == expected
+    assert len(expected.snapshots) == 2
+    work(2)
+    step.refresh_from_db()
+    assert undo.target_of(step) == replace(expected, before={"there": False}, answer={"Version": 1}, repeated=True)
 
 
 def test_a_parameter_of_another_type_is_left_alone(there: Start, sandbox: Control) -> None:
