@@ -32,7 +32,7 @@ from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, setup_so
 from mutmut.utils.format_utils import get_mutant_name
 from mutmut.workers.isolation import MutantResult, get_mutant_runner
 
-from tests.mutant_tests import CAUGHT_BY, tests_of
+from tests.mutant_tests import CAUGHT_BY, REACHED, tests_of
 
 CAUGHT = frozenset({"killed", "timeout"})
 NEEDED = 90
@@ -110,6 +110,10 @@ def make(processes: int) -> None:
     """Has mutmut write the modules with their mutants, and everything beside them, into `mutants/`."""
     set_mutant_under_test("mutant_generation")
     Path("mutants").mkdir(exist_ok=True)
+    reached = Path("mutants") / REACHED
+    written = max(path.stat().st_mtime for folder in ("amicopy", "tests") for path in Path(folder).rglob("*.py"))
+    if reached.exists() and reached.stat().st_mtime < written:
+        reached.unlink()
     with open(os.devnull, "w") as nothing, redirect_stdout(nothing):
         copy_src_dir()
         copy_also_copy_files()
