@@ -8,6 +8,7 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     ReadTimeoutError,
 )
@@ -87,6 +88,9 @@ def test_no_answer_leaves_the_outcome_open_and_missing_credentials_do_not() -> N
     assert (unsigned.code, unsigned.message) == ("NoCredentialsError", "Unable to locate credentials")
     unread = errors.translate(CredentialRetrievalError(provider="Ecs", error_msg="x"))
     assert (type(unread), unread.cause) == (errors.Unavailable, Cause.CREDENTIALS)
+    unfit = errors.translate(ParamValidationError(report="Missing required parameter: Name"))
+    assert (type(unfit), unfit.code) == (errors.Rejected, "ParamValidationError")
+    assert "Missing required parameter: Name" in unfit.message
 
 
 @pytest.mark.parametrize(
