@@ -365,6 +365,44 @@ def test_putting_back_ends_an_alias_that_was_new_and_leaves_one_that_shows_somet
     assert len(changes(sandbox)) == count
 
 
+def test_the_history_of_a_step_says_what_was_asked_answered_and_put_back(
+    there: Start, sandbox: Control, requester: User
+) -> None:
+    row = there({"Parameter": {"Name": "/golden/al2023"}})
+    copy = row.copies.get()
+    sandbox("faults", kind="error", action="PutParameter", code="AccessDeniedException", message="Not you.", count=1)
+    work()
+    step = copy.steps.get()
+    assert (step.state, step.error_code, step.error_message) == ("FAILED", "AccessDeniedException", "Not you.")
+    assert (step.attempts, step.lease_id, step.next_step_at) == (1, None, None)
+    assert step.called_at is not None
+    assert step.finished_at is not None
+    assert step.called_at <= step.finished_at <= timezone.now()
+    step_actions.retry_steps(acting(requester), row.pk)
+    work(2)
+    step.refresh_from_db()
+    assert (step.state, step.error_code, step.error_message, step.failures) == ("DONE", "", "", 0)
+    assert (step.attempts, step.answer) == (2, {"Version": 1})
+    put = step.aws_request_id
+    step_actions.put_back(acting(requester), row.pk, copy_id=copy.pk)
+    work()
+    members, before = {"step": "Parameter", "members": {"Name": "/golden/al2023"}}, {"before": {"there": False}}
+    events = AuditEvent.objects.filter(request=row.pk, action__startswith="step.").order_by("pk")
+    assert [(event.action, event.data) for event in events] == [
+        ("step.called", {**members, **before}),
+        ("step.failed", {"step": "Parameter", "message": "Not you."}),
+        ("step.retried", {"step": "Parameter", "failed_with": "AccessDeniedException"}),
+        ("step.called", {**members, **before}),
+        ("step.done", {**members, "answer": {"Version": 1}}),
+        ("step.undoing", {**members, **before}),
+        ("step.undone", {"step": "Parameter", **before}),
+    ]
+    assert {event.image_id for event in events} == {copy.ImageId}
+    assert events[4].aws_request_id == put
+    assert events[1].aws_request_id
+    assert events[1].error_code == "AccessDeniedException"
+
+
 def test_expired_credentials_are_dropped_before_a_step_is_tried_or_put_back_again(
     there: Start, sandbox: Control, account: Account, requester: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
