@@ -16,7 +16,7 @@ from amicopy.copies.engine import leases, tracking
 from amicopy.copies.requests import cancel_retry
 from tests.conftest import Control
 from tests.copies.conftest import Submit, acting, actions, approve
-from tests.copies.passing_time import let_pass, look_again, make_due
+from tests.copies.passing_time import look_again, make_due
 
 pytestmark = pytest.mark.django_db
 
@@ -54,20 +54,6 @@ def test_an_unanswered_look_leaves_the_copies_waiting_and_is_made_again(
     sandbox("faults", method="DELETE")
     look_once()
     assert {(copy.wait, copy.failures) for copy in ImageCopy.objects.all()} == {(None, 0)}
-
-
-@pytest.mark.parametrize("never_shown", [0, 1])
-def test_an_image_that_never_appears_leaves_the_looks_of_the_other_copies_as_they_are(
-    copying: list[CopyRequest], sandbox: Control, never_shown: int
-) -> None:
-    sandbox("faults", kind="hide", action="DescribeImages", since="rule", count=None)
-    let_pass(minutes=30)
-    copying[never_shown].copies.update(missing_since=timezone.now() - timedelta(minutes=30), missing_looks=50)
-    look_once()
-    looks = [request.copies.get() for request in copying]
-    assert [copy.missing_looks for copy in looks] == [51 if which == never_shown else 1 for which in (0, 1)]
-    assert looks[never_shown].wait_code == Code.NEVER_SHOWN
-    assert looks[1 - never_shown].wait_code == Code.NOT_SHOWN_YET
 
 
 def test_the_pause_grows_with_the_copy_that_has_waited_longest(copying: list[CopyRequest], sandbox: Control) -> None:
