@@ -7,14 +7,16 @@ import pytest
 from amicopy.copies.engine.threads import in_threads
 
 
-def test_all_are_made_at_the_same_time_and_answered_in_order() -> None:
-    together = threading.Barrier(3, timeout=30)
+# A pool that isn't told how many are wanted has 32 threads at most.
+@pytest.mark.parametrize("many", [2, 40])
+def test_all_are_made_at_the_same_time_and_answered_in_order(many: int) -> None:
+    together = threading.Barrier(many, timeout=10)
 
     def call(number: int) -> int:
         together.wait()
         return 10 * number
 
-    assert in_threads(call, [3, 1, 2]) == [30, 10, 20]
+    assert in_threads(call, range(many, 0, -1)) == [10 * number for number in range(many, 0, -1)]
 
 
 @pytest.mark.parametrize("given", [[], [7]])
