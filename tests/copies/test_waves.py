@@ -70,9 +70,8 @@ def leased(submit: Submit, approver: User) -> Callable[..., list[ImageCopy]]:
 Leased = Callable[..., list[ImageCopy]]
 
 
-def start(copies: Sequence[ImageCopy], widths: dict[Place, int] | None = None, *, seconds: float = 60) -> None:
-    known = {} if widths is None else widths
-    waves.start(copies, lease=LEASE, actor=ACTOR, widths=known, deadline=time.monotonic() + seconds)
+def start(copies: Sequence[ImageCopy], *, seconds: float = 60) -> None:
+    waves.start(copies, lease=LEASE, actor=ACTOR, deadline=time.monotonic() + seconds)
 
 
 def free() -> set[str]:
@@ -88,39 +87,38 @@ def names(letters: str) -> list[str]:
 def test_each_place_begins_with_one_call_and_takes_twice_as_many_each_time(
     aws: Aws, leased: Leased, looked_at: list[set[Place]], account: Account
 ) -> None:
-    copies, widths = [*leased("abcd"), *leased("xy", "us-west-2")], dict[Place, int]()
     first, second = (account.pk, "eu-west-1"), (account.pk, "us-west-2")
-    start(copies, widths)
+    start([*leased("abcd"), *leased("xy", "us-west-2")])
     assert aws.waves == [names("ax"), names("bcy"), names("d")]
-    assert widths == {first: 8, second: 4}
     assert looked_at == [{first, second}, {first, second}, {first}]
     assert free() == set(), "whoever called ends the leases"
 
 
-def test_what_was_learnt_of_a_place_is_used_for_the_next_copies(aws: Aws, leased: Leased, account: Account) -> None:
-    start(leased("abc"), {(account.pk, "eu-west-1"): 2})
-    assert aws.waves == [names("ab"), names("c")]
+def test_what_was_learnt_of_a_place_is_used_for_the_next_copies(aws: Aws, leased: Leased) -> None:
+    start(leased("ab"))
+    start([*leased("cdefg"), *leased("xy", "us-west-2")])
+    assert aws.waves == [names("a"), names("b"), names("cdefx"), names("gy")]
 
 
 def test_a_full_place_gets_no_call_more_and_the_others_do(
     aws: Aws, leased: Leased, looked_at: list[set[Place]], account: Account
 ) -> None:
-    copies = [*leased("abcd"), *leased("xyz", "us-west-2")]
     full, other = (account.pk, "eu-west-1"), (account.pk, "us-west-2")
-    widths = {full: 2, other: 1}
-    aws.answers[1] = lambda wave: Started(full={full}, aside=[wave[0]])
-    start(copies, widths)
-    assert aws.waves == [names("abx"), names("yz")]
-    assert widths == {full: 1, other: 4}
+    start(leased("o"))
+    aws.answers[2] = lambda wave: Started(full={full}, aside=[wave[0]])
+    start([*leased("abcd"), *leased("xyz", "us-west-2")])
+    assert aws.waves == [names("o"), names("abx"), names("yz")]
     assert free() == set(names("acd")), "the one that was called keeps its lease, what was left has none"
-    assert looked_at == [{other}, {other}]
+    assert looked_at == [{full}, {other}, {other}]
+    start(leased("pq"))
+    assert aws.waves[3:] == [names("p"), names("q")], "it begins with one again"
 
 
-def test_what_goes_alone_goes_last_one_by_one(aws: Aws, leased: Leased, account: Account) -> None:
-    widths = {(account.pk, "eu-west-1"): 3}
-    aws.answers[1] = lambda wave: Started(aside=list(wave[:2]))
-    start(leased("abcd"), widths)
-    assert aws.waves == [names("abc"), names("d"), names("a"), names("b")]
+def test_what_goes_alone_goes_last_one_by_one(aws: Aws, leased: Leased) -> None:
+    start(leased("mn"))
+    aws.answers[3] = lambda wave: Started(aside=list(wave[:2]))
+    start(leased("abcde"))
+    assert aws.waves[2:] == [names("abcd"), names("e"), names("a"), names("b")]
     assert free() == set()
 
 
