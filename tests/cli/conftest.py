@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -84,11 +85,17 @@ def ended(process: subprocess.Popen[str]) -> Run:
 
 
 def line(process: subprocess.Popen[str], words: str) -> str:
-    """The first line on standard error with these words; the test fails if the run ends without."""
+    """The first line on standard error with these words; the test fails if the run ends without, as it is made to after
+    a minute."""
     assert process.stderr is not None
-    for each in process.stderr:
-        if words in each:
-            return each
+    ending = threading.Timer(60, process.kill)
+    ending.start()
+    try:
+        for each in process.stderr:
+            if words in each:
+                return each
+    finally:
+        ending.cancel()
     raise AssertionError(f"ended without “{words}”")
 
 

@@ -91,6 +91,7 @@ def test_the_state_of_a_copy_and_its_progress(
     tasks.start_due(wake=False)
     assert "Copying" in page.text()
     sandbox("advance", seconds=100)
+    ImageCopy.objects.update(next_step_at=timezone.now())
     tasks.track_due()
     progress = row.copies.get().progress
     assert 0 < progress < 100
