@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from amicopy.copies.core.models import Account, CopyRequest, CopyStep, DriftLook, DriftTrace
 from amicopy.copies.core.states import CopyState, RequestState, StepState
-from amicopy.copies.core.steps.table import POSITIONS
+from amicopy.copies.core.steps.table import BY_CODE
 from amicopy.copies.core.steps.wanted import parse
 from amicopy.copies.requests import verbs
 from tests.copies.conftest import acting, approve, make_call, make_person
@@ -70,7 +70,7 @@ def finished(row: CopyRequest, approver: User, **states: StepState) -> CopyStep:
         CopyStep.objects.create(
             copy=copy,
             code=code,
-            position=POSITIONS[code],
+            position=list(BY_CODE).index(code),
             state=state,
             attempts=1,
             aws_request_id="req-7",

@@ -290,7 +290,6 @@ STEPS: tuple[Step, ...] = (
 )
 BY_CODE: Mapping[str, Step] = {step.code: step for step in STEPS}
 SHOWN: tuple[Step, ...] = tuple(sorted(STEPS, key=lambda step: step.shown))
-POSITIONS: Mapping[str, int] = {step.code: position for position, step in enumerate(STEPS)}
 
 
 def in_order(codes: Collection[str]) -> list[Step]:
