@@ -42,6 +42,7 @@ def begin_with_it() -> None:
     """Has the tests' own database begin as a copy of it."""
     if connection.vendor == "postgresql":
         connection.settings_dict["TEST"]["TEMPLATE"] = template(os.environ["DATABASE_URL"])
+        _take_time_for_databases()
         return
     creation: Any = connection.creation
     create = creation._create_test_db
@@ -55,6 +56,21 @@ def begin_with_it() -> None:
         return name
 
     creation._create_test_db = create_filled
+
+
+def _take_time_for_databases() -> None:
+    """Making and dropping one waits for a checkpoint of the server, on a busy machine longer than amicopy's own
+    statements may take."""
+    wrapped: Any = connection
+    within = wrapped._nodb_cursor
+
+    @contextmanager
+    def patient() -> Iterator[Any]:
+        with within() as cursor:
+            cursor.execute("SET statement_timeout = 0")
+            yield cursor
+
+    wrapped._nodb_cursor = patient
 
 
 @cache
