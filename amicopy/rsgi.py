@@ -7,7 +7,8 @@ would take as much of a stream into memory as is given to it. An answer of the A
 event loop, see `api.waits`.
 
 What asks again and again whether something has changed has a thread of its own: many such polls are under way all the
-time, and each that ran beside a page would have its share of the one core that Python computes on.
+time, and each that ran beside a page would have its share of the one core that Python computes on. `/healthz` has one
+as well: it answers while all others wait for a database that hangs.
 """
 
 import asyncio
@@ -74,6 +75,7 @@ class Application:
         self.pages = pages
         self.page_threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
         self.poll_thread = ThreadPoolExecutor(1, thread_name_prefix="poll")
+        self.health_thread = ThreadPoolExecutor(1, thread_name_prefix="health")
         self.export_threads = ThreadPoolExecutor(EXPORTS, thread_name_prefix="export")
         look_thread = ThreadPoolExecutor(1, thread_name_prefix="wait")
         self.waits = Waits(lambda look, *args: asyncio.get_running_loop().run_in_executor(look_thread, look, *args))
@@ -145,12 +147,16 @@ class Application:
     async def _made(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, Headers, bytes | None]:
         """What `_answer` returns. Raises Late: who waits is told, a thread at work finishes, and what no thread has
         taken yet isn't begun."""
-        threads = self.poll_thread if is_poll(environ) else self.page_threads
-        made = asyncio.get_running_loop().run_in_executor(threads, self._answer, environ)
+        made = asyncio.get_running_loop().run_in_executor(self._threads_for(environ), self._answer, environ)
         try:
             return await asyncio.wait_for(made, settings.ANSWER_SECONDS)
         except TimeoutError:
             raise Late from None
+
+    def _threads_for(self, environ: Mapping[str, Any]) -> ThreadPoolExecutor:
+        if environ["PATH_INFO"] == "/healthz":
+            return self.health_thread
+        return self.poll_thread if is_poll(environ) else self.page_threads
 
     def _answer(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, Headers, bytes | None]:
         """Django's answer, its headers, and its body unless nobody knows how long that is."""

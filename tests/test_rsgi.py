@@ -63,7 +63,7 @@ def test_what_asks_again_and_again_is_told_from_what_somebody_waits_for() -> Non
     assert not poll("POST", status, known)
 
 
-def test_polls_share_a_thread_and_leave_the_others_to_pages() -> None:
+def test_polls_share_a_thread_health_has_its_own_and_the_others_are_for_pages() -> None:
     threads: list[str] = []
 
     def pages(environ: dict[str, Any], start_response: Any) -> HttpResponse:
@@ -72,6 +72,6 @@ def test_polls_share_a_thread_and_leave_the_others_to_pages() -> None:
 
     application = Application(pages, threads=2)
     protocol = cast("HTTPProtocol", SimpleNamespace(response_bytes=lambda *_answer: None))
-    for path in ("/api/v1/requests/7/status", "/requests/7/"):
+    for path in ("/api/v1/requests/7/status", "/requests/7/", "/healthz", "/readyz"):
         asyncio.run(application.__rsgi__(asked({}, method="GET", path=path), protocol))
-    assert [name.partition("_")[0] for name in threads] == ["poll", "page"]
+    assert [name.partition("_")[0] for name in threads] == ["poll", "page", "health", "page"]

@@ -31,6 +31,7 @@ if SANDBOX:
 MIDDLEWARE = [
     "amicopy.web.door.permissions_policy",
     "amicopy.web.door.behind_proxies",
+    "amicopy.web.door.by_any_name",
     "amicopy.web.access_log.access_log",
     "amicopy.web.door.only_utf8",
     "django.middleware.security.SecurityMiddleware",

@@ -11,6 +11,8 @@ from amicopy.client_address import address_of, client_address, is_proxy
 
 View = Callable[[HttpRequest], HttpResponseBase]
 FROM_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
+# What load balancers, clusters and Prometheus ask each process for, by its own address.
+OF_EACH_PROCESS = frozenset({"/healthz", "/readyz", "/metrics"})
 # No page of amicopy uses any of these, so no script that got into one can; but for passkeys, where a page says so.
 NOT_USED = (
     "accelerometer",
@@ -75,6 +77,18 @@ def behind_proxies(get_response: View) -> View:
             # The last word is the nearest proxy's; what stands before it may be the client's own.
             request.META["HTTP_X_FORWARDED_PROTO"] = said["HTTP_X_FORWARDED_PROTO"].rpartition(",")[2].strip()
         request.META["REMOTE_ADDR"] = client_address(peer, said["HTTP_X_FORWARDED_FOR"])
+        return get_response(request)
+
+    return answer
+
+
+def by_any_name(get_response: View) -> View:
+    """Middleware: what is asked of each process is answered whatever name or address it is asked by; the answers have
+    neither in them."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info in OF_EACH_PROCESS:
+            request.get_host = lambda: "localhost"  # type: ignore[method-assign]  # of this request only
         return get_response(request)
 
     return answer
