@@ -128,6 +128,12 @@ def test_a_production_whose_history_convinces_no_outsider_is_warned_of() -> None
     assert "amicopy.W" not in said
 
 
+def test_web_does_not_start_to_redirect_in_a_circle() -> None:
+    answer = manage("serve", **PRODUCTION)
+    assert answer.returncode != 0
+    assert answer.stderr.startswith("CommandError: TRUSTED_PROXIES is empty while HTTPS_ONLY is on"), answer.stderr
+
+
 def test_the_sandbox_must_be_on_this_machine() -> None:
     answer = manage("check", AMICOPY_AWS="sandbox", SANDBOX_URL="http://ec2.example/")
     assert answer.returncode != 0

@@ -24,6 +24,12 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         """Never returns: the process becomes granian, so that signals reach it directly."""
+        if settings.HTTPS_ONLY and not settings.TRUSTED_PROXIES:
+            # amicopy speaks HTTP, and nobody could say that a request came by HTTPS.
+            raise CommandError(
+                "TRUSTED_PROXIES is empty while HTTPS_ONLY is on: every page would lead to itself, for ever. Name the "
+                "proxy that ends TLS, such as 127.0.0.1, or set HTTPS_ONLY=off."
+            )
         try:
             notice("web")
         except Behind as behind:
