@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help run test test-all check cli lock docs fuzz chaos soak nightly mutants security-faults bench screenshots clean
+.PHONY: help run test test-all check cli lock docs fuzz chaos soak image nightly mutants security-faults bench screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -77,9 +77,13 @@ chaos: $(VENV)/.installed ## kill and cut off everything while 300 copies are ma
 soak: $(VENV)/.installed ## 20 minutes at 50 requests a minute: nothing grows; SOAK='--minutes 5'
 	$(BIN)/python -m benchmarks.soak $(SOAK)
 
-nightly: $(VENV)/.installed ## what is too long for .ci/run: outages of a minute, the soak, chaos with lists that lag, more faults
+image: $(VENV)/.installed ## build deploy/Containerfile on Debian's Python and run deploy/compose.yaml's services of it, as root
+	DJANGO_SETTINGS_MODULE=amicopy.settings $(BIN)/python -m tests.deploy.image
+
+nightly: $(VENV)/.installed ## what is too long for .ci/run: outages of a minute, the soak, the image, chaos with lists that lag, more faults
 	OUTAGE_SECONDS=60 AMICOPY_AWS=sandbox $(BIN)/python -m pytest -s tests/journey/test_outages.py tests/journey/test_database_outage.py
 	$(BIN)/python -m benchmarks.soak $(SOAK)
+	$(MAKE) image
 	$(BIN)/python -m benchmarks.chaos --hidden 60 --requests 100
 	$(BIN)/python -m benchmarks.chaos --stack servers --hidden 60 --requests 100
 	$(BIN)/python -m tests.mutants --every 20

@@ -91,10 +91,20 @@ def nginx(folder: Path, *, webs: Sequence[int], http: int, https: int) -> list[s
     return ["nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(path)]
 
 
-def caddy(folder: Path, *, webs: Sequence[int], http: int, https: int) -> list[str]:
-    """The command that runs the shipped file with ports of a test, and a certificate that Caddy makes itself."""
-    site = (ROOT / "deploy" / "Caddyfile").read_text()
-    site = site.replace("127.0.0.1:8000", " ".join(f"127.0.0.1:{web}" for web in webs))
+def caddy(
+    folder: Path,
+    *,
+    webs: Sequence[int],
+    http: int,
+    https: int,
+    shipped: str = "Caddyfile",
+    upstream: str = "127.0.0.1:8000",
+) -> list[str]:
+    """The command that runs the shipped file, which sends to `upstream`, with ports of a test, and a certificate that
+    Caddy makes itself."""
+    site = (ROOT / "deploy" / shipped).read_text()
+    assert upstream in site
+    site = site.replace(upstream, " ".join(f"127.0.0.1:{web}" for web in webs))
     path = folder / "Caddyfile"
     path.write_text(
         f"{{\n\tadmin off\n\thttp_port {http}\n\thttps_port {https}\n\tdefault_sni {HOST}\n\tlocal_certs\n"

@@ -148,7 +148,7 @@ def everything(
         else:
             migrated.put_into(var)
         if "CELERY_BROKER_URL" in environ:
-            opened.callback(_delete_queues, environ["CELERY_BROKER_URL"], own)
+            opened.callback(delete_queues, environ["CELERY_BROKER_URL"], own)
         else:
             environ["CELERY_BROKER_URL"] = opened.enter_context(_bundled_broker(var))
         it = Running(f"http://127.0.0.1:{web}", environ["SANDBOX_URL"], environ, {}, moto=moto, log=log)
@@ -163,12 +163,13 @@ def everything(
 
 
 @contextmanager
-def fresh_database(url: str, name: str) -> Iterator[str]:
-    """The address of a database of this name beside the one in `url`, made anew with all tables, and dropped
-    afterwards."""
+def fresh_database(url: str, name: str, *, migrate: bool = True) -> Iterator[str]:
+    """The address of a database of this name beside the one in `url`, made anew with all tables, or with none, and
+    dropped afterwards."""
+    template = f" TEMPLATE {migrated.template(url)}" if migrate else ""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated.template(url)}")
+        connection.execute(f"CREATE DATABASE {name}{template}")
     try:
         yield urlsplit(url)._replace(path=f"/{name}").geturl()
     finally:
@@ -189,7 +190,7 @@ def _bundled_broker(var: Path) -> Iterator[str]:
         server.wait()
 
 
-def _delete_queues(url: str, prefix: str) -> None:
+def delete_queues(url: str, prefix: str) -> None:
     with kombu.Connection(url) as connection:
         for name in queues.names(prefix):
             kombu.Queue(name, channel=connection.channel()).delete()
