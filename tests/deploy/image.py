@@ -80,7 +80,8 @@ class Podman:
     def __call__(self, *words: str, **options: Any) -> str:
         """What a command says."""
         command = ["podman", "--root", str(self._store), "--runroot", str(self.folder / "run"), *words]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout.strip()
+        said: str = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+        return said.strip()
 
     def inspect(self, image: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self("image", "inspect", image))[0]
