@@ -8,7 +8,7 @@ from amicopy.api.operations import operation
 from amicopy.api.source_looks import Looked
 from amicopy.api.submissions import NewRequest, read
 from amicopy.api.token_auth import TokenRequest
-from amicopy.copies.core import cost, earlier_copies
+from amicopy.copies.core import cost, earlier_copies, source_volumes
 from amicopy.copies.core.copy_speed import pace_of
 from amicopy.copies.core.token_models import Scope
 
@@ -38,7 +38,7 @@ class DestinationEstimate(BaseModel):
 class Estimate(BaseModel):
     """What a request would copy, how long that takes and what it costs. Nothing was stored."""
 
-    GiB: int | None = Field(description="Of all volumes of the source, for one copy.")
+    GiB: int | None = Field(description="Of all snapshots of the source, for one copy.")
     bytes: int | None = Field(description="Of their data, where AWS says it.")
     snapshots: int | None = Field(description="How many a copy has.")
     destinations: list[DestinationEstimate]
@@ -59,7 +59,7 @@ def estimate_request(request: TokenRequest, body: NewRequest) -> Estimate:
     return Estimate(
         GiB=size.get("GiB"),
         bytes=size.get("bytes"),
-        snapshots=sum(bool(volume["SnapshotId"]) for volume in seen["volumes"]) if seen else None,
+        snapshots=len(source_volumes.copied(seen["volumes"])) if seen else None,
         destinations=destinations,
         seconds=Seconds(low=max(each.low for each in known), high=max(each.high for each in known))
         if all_known

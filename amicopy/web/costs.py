@@ -12,7 +12,8 @@ from amicopy.copies.core import actual_cost, cost_words
 from amicopy.copies.core.cost import GIB, Amount, Estimate
 from amicopy.copies.core.cost_models import DAYS_A_MONTH
 from amicopy.copies.core.models import CopyCost, CopyRequest, ImageCopy
-from amicopy.copies.core.steps.members import Members, time_of
+from amicopy.copies.core.steps.deprecation import deprecates_at
+from amicopy.copies.core.steps.members import Members
 from amicopy.copies.core.steps.table import DEPRECATION
 
 
@@ -163,19 +164,13 @@ def _until_deprecation(found: Estimate, steps: Sequence[Mapping[str, Members]], 
     """What storage costs until deprecation, which itself ends nothing: what is deprecated is kept and billed on."""
     total = Decimal(0)
     for copy, mine in zip(found.copies, steps, strict=False):
-        days = _days_until(mine.get(DEPRECATION, {}), at)
-        if days is None or copy.storage.high is None:
+        end = deprecates_at(mine.get(DEPRECATION, {}), at)
+        if end is None or copy.storage.high is None:
             return ""
-        total += copy.storage.high * days / DAYS_A_MONTH
+        total += copy.storage.high * max(Decimal(0), Decimal((end - at) / timedelta(days=1))) / DAYS_A_MONTH
     if not total:
         return ""
     return f"At most {cost_words.money(total, found.currency)} until deprecation, more as long as it is kept"
-
-
-def _days_until(members: Members, at: datetime) -> Decimal | None:
-    if "DeprecateAt" in members:
-        return Decimal(max(0.0, (time_of(members["DeprecateAt"]) - at) / timedelta(days=1)))
-    return Decimal(members["DaysAfterCopy"]) if "DaysAfterCopy" in members else None
 
 
 def _once_of(found: Estimate) -> str:

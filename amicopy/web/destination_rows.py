@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Model
 
-from amicopy.copies.core import explanations
+from amicopy.copies.core import explanations, source_volumes
 from amicopy.copies.core.copy_speed import size_of
 from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import Attempt, CopyRequest, ImageCopy
@@ -34,7 +34,8 @@ def rows_of(
     attempts = _attempts(request)
     usual = _usual(request)
     estimate = Estimate.of(request.estimate)
-    gib = _source_gib(request)
+    # What a copy will have, by the source as it was at submission.
+    gib = source_volumes.gib(source_in(request.lookups).get("volumes") or ())
     records = step_records.of_copies(copies)
     steps = {pk: row_steps.of_records(each, manage=manage) for pk, each in records.items()}
     look = [copy for copy in copies if copy.state == CopyState.FAILED or _differences(copy) or _stuck(steps, copy)]
@@ -69,13 +70,6 @@ def _usual(request: CopyRequest) -> dict[str, float]:
     """How many seconds copies to each destination took before, as it was known at submission."""
     known = (request.lookups or {}).get("destinations") or []
     return {each["destination"]: each["usual_seconds"] for each in known if each.get("usual_seconds")}
-
-
-def _source_gib(request: CopyRequest) -> int:
-    """GiB of the source's volumes that have a snapshot, as it was at submission: what a copy will have; 0 where it
-    wasn't seen."""
-    volumes = source_in(request.lookups).get("volumes") or ()
-    return sum(int(volume["VolumeSize"]) for volume in volumes if volume.get("SnapshotId"))
 
 
 def _row(

@@ -11,6 +11,7 @@ from typing import Any, cast
 from django.conf import settings
 
 from amicopy.copies import rules
+from amicopy.copies.core import source_volumes
 from amicopy.copies.core.call_changes import changes, step_changes
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.models import CopyRequest, ImageCopy
@@ -92,8 +93,6 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
     places = _places(kept, copies)
     calls = [copy.call() for copy in copies]
     usual = [place["usual_seconds"] for place in places if "usual_seconds" in place]
-    volumes = source.get("volumes") or []
-    gib = sum(int(volume["VolumeSize"]) for volume in volumes)
     keys = any("KmsKeyId" in copy.parameters for copy in copies)
     return Found(
         checks=[
@@ -106,7 +105,7 @@ def found_of(row: CopyRequest, copies: Sequence[ImageCopy], names: Sequence[Imag
         ],
         warnings=[*(kept.get("warnings") or ()), *_cautions(row, calls, copies)],
         changes=_changes(row, kept, source, places, copies) if source and not row.existing else [],
-        total=0 if row.existing else gib * len(copies),
+        total=0 if row.existing else source_volumes.gib(source.get("volumes") or ()) * len(copies),
         cost=costs.shown(row.estimate or {}, [copy.approved_steps for copy in copies], at=row.submitted_at),
         usual=(min(usual), max(usual)) if usual else None,
         anyway=submitted_anyway.of_request(row),

@@ -19,8 +19,8 @@ SEEN: dict[str, Any] = {
         "ImageId": SOURCE,
         "OwnerId": "444455556666",
         "volumes": [
-            {"DeviceName": "/dev/xvda", "VolumeSize": 40, "Encrypted": False},
-            {"DeviceName": "/dev/xvdb", "VolumeSize": 60, "Encrypted": False},
+            {"DeviceName": "/dev/xvda", "SnapshotId": "snap-1", "VolumeSize": 40, "Encrypted": False},
+            {"DeviceName": "/dev/xvdb", "SnapshotId": "snap-2", "VolumeSize": 60, "Encrypted": False},
         ],
     }
 }

@@ -27,7 +27,13 @@ DEFAULT = "arn:aws:kms:eu-west-1:111122223333:key/default"
 
 def lookups(*, key: str = "", destination: dict[str, Any] | None = None, **source: Any) -> dict[str, Any]:
     """What was seen of a source with one volume, encrypted with a key if there is one, and of eu-west-1."""
-    volume = {"DeviceName": "/dev/xvda", "VolumeSize": 40, "Encrypted": bool(key), "KmsKeyId": key}
+    volume = {
+        "DeviceName": "/dev/xvda",
+        "SnapshotId": "snap-1",
+        "VolumeSize": 40,
+        "Encrypted": bool(key),
+        "KmsKeyId": key,
+    }
     return {
         "source": {"ImageId": SOURCE, "OwnerId": "111122223333", "volumes": [volume], **source},
         "destinations": [{"destination": "eu-west-1", "DestinationRegion": "eu-west-1", **(destination or {})}],
@@ -129,7 +135,7 @@ def test_the_size_is_that_of_all_copies_and_stands_out_from_a_tebibyte_a_copy(ac
     evidence = fact_evidence.Evidence(account=account, lookups=lookups())
     small = {told.code: told for told in fact_table.tell([make_call(), make_call("eu-central-1")], evidence)}["large"]
     assert (small.value, small.level, fact_words.chip_of(small)) == (80, fact_table.Level.NONE, "80 GiB")
-    volume = {"DeviceName": "/dev/xvda", "VolumeSize": 5018, "Encrypted": False}
+    volume = {"DeviceName": "/dev/xvda", "SnapshotId": "snap-1", "VolumeSize": 5018, "Encrypted": False}
     large = seen(account, lookups(volumes=[volume]))["large"]
     assert (large.level, fact_words.chip_of(large)) == (fact_table.Level.SOME, "4.9 TiB")
 

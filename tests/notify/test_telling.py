@@ -189,7 +189,8 @@ def test_who_is_asked_reads_source_size_what_sets_it_apart_and_why(
     account: Account, requester: User, endpoint: Endpoint
 ) -> None:
     somebody("approver", "approver")
-    volume = {"DeviceName": "/dev/xvda", "VolumeSize": 40, "Encrypted": False, "KmsKeyId": ""}
+    plain = {"Encrypted": False, "KmsKeyId": ""}
+    volume = {"DeviceName": "/dev/xvda", "SnapshotId": "snap-1", "VolumeSize": 40, **plain}
     seen = {"source": {"ImageId": SOURCE, "OwnerId": "444455556666", "Public": True, "volumes": [volume]}}
     calls = [make_call(), make_call("eu-central-1")]
     request = verbs.submit(acting(requester), account=account, reason="PLAT-1: week 47", calls=calls, lookups=seen)

@@ -15,6 +15,7 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any
 
+from amicopy.copies.core import source_volumes
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.prices import Prices
 
@@ -271,7 +272,7 @@ def lines(call: Call, size: int | None, prices: Prices, extent: Extent, *, unkno
 def size_of(source: Mapping[str, Any], sizes: Mapping[str, Mapping[str, int]]) -> int | None:
     """Bytes of the source's snapshots, at most: FullSnapshotSizeInBytes, or the volume's size where AWS says none of
     it. None where the source has no snapshots, or wasn't seen."""
-    volumes = [volume for volume in source.get("volumes") or () if volume.get("SnapshotId")]
+    volumes = source_volumes.copied(source.get("volumes") or ())
     if not volumes:
         return None
     return sum(

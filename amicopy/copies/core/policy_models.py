@@ -49,7 +49,7 @@ class ApprovalRule(models.Model):
     SourceAccount = models.CharField(max_length=12, blank=True, validators=[ACCOUNT_ID])
     encryption = models.CharField(max_length=12, blank=True, choices=Encryption.choices, default=Encryption.ANY)
     dry_runs = models.CharField(max_length=12, choices=DryRuns.choices, default=DryRuns.COPIES)
-    # GiB of all volumes of the source.
+    # GiB of one copy.
     larger_than = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
     )

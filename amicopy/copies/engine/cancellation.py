@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from amicopy.audit.actor import Actor
 from amicopy.aws import errors, sessions
-from amicopy.copies.core import absence, actual_cost
+from amicopy.copies.core import absence, actual_cost, source_volumes
 from amicopy.copies.core.models import Attempt, ImageCopy
 from amicopy.copies.core.reasons import NO_WAIT, Code, Reason
 from amicopy.copies.core.states import CopyState, StepState
@@ -104,7 +104,7 @@ def _expected(copy: ImageCopy) -> int:
     source = copy.request.source_seen
     if not source:
         return 1
-    return len([volume for volume in source.get("volumes") or () if volume.get("SnapshotId")])
+    return len(source_volumes.copied(source.get("volumes") or ()))
 
 
 def _end(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from amicopy.copies.core import cost_words
+from amicopy.copies.core import cost_words, source_volumes
 from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import CopyRequest, ImageCopy
 from amicopy.copies.core.steps.table import in_order
@@ -44,7 +44,7 @@ class RequestSummary:
         if self.request.existing:
             return None
         volumes = fact_evidence.source_in(self.request.lookups).get("volumes") or ()
-        return sum(int(volume["VolumeSize"]) for volume in volumes) * len(self.copies) or None
+        return source_volumes.gib(volumes) * len(self.copies) or None
 
     @property
     def cost(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from amicopy.aws.ec2 import EbsEncryption
 from amicopy.aws.shapes import Volume
+from amicopy.copies.core import source_volumes
 from amicopy.copies.core.calls import Call
 
 ZONES = ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId")
@@ -27,13 +28,14 @@ class Prediction:
 
 
 def predict(call: Call, volumes: Sequence[Volume], *, own: bool, defaults: EbsEncryption | None) -> list[Prediction]:
-    """One prediction for each volume of the source. `own`: the source belongs to the account that copies.
+    """One prediction for each copied volume of the source. `own`: the source belongs to the account that copies.
 
     `defaults` are those of the destination's Region, None where they aren't known.
     """
     return [
         Prediction(volume.DeviceName, volume.SnapshotId, *_outcome(call, volume, own=own, defaults=defaults))
         for volume in volumes
+        if source_volumes.is_copied(vars(volume))
     ]
 
 

@@ -13,6 +13,7 @@ from amicopy.aws import ec2
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.list_pages import FILTER_VALUES
 from amicopy.aws.shapes import Image, Snapshot
+from amicopy.copies.core import source_volumes
 from amicopy.copies.lookups.async_queries import Question
 from amicopy.copies.lookups.source import Source, warnings
 
@@ -108,7 +109,7 @@ def _row(account: AwsAccount, image: Image, readable: Mapping[str, Snapshot] | N
         Architecture=image.Architecture,
         PlatformDetails=image.PlatformDetails,
         CreationDate=image.CreationDate,
-        size=sum(volume.VolumeSize for volume in image.volumes),
+        size=source_volumes.gib(map(vars, image.volumes)),
         volumes=len(image.volumes),
         encrypted=sum(volume.Encrypted for volume in image.volumes),
         own=image.OwnerId == account.account_id,

@@ -12,6 +12,7 @@ from amicopy.aws import ec2, errors
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.partitions import titles
 from amicopy.aws.shapes import Image, LaunchPermission, Snapshot, Volume, carried_tags
+from amicopy.copies.core import source_volumes
 from amicopy.copies.core.parameters import AMI_ID
 from amicopy.copies.lookups import async_queries, places
 from amicopy.copies.lookups.async_queries import UNASKED, Begin, Missing, Question
@@ -40,13 +41,17 @@ class Source:
         return accounts, sum(bool(each.OrganizationArn or each.OrganizationalUnitArn) for each in self.permissions)
 
     @property
+    def copied(self) -> list[Volume]:
+        return [volume for volume in self.image.volumes if source_volumes.is_copied(vars(volume))]
+
+    @property
     def size(self) -> int:
-        """GiB of all volumes."""
-        return sum(volume.VolumeSize for volume in self.image.volumes)
+        """GiB of one copy."""
+        return source_volumes.gib(map(vars, self.image.volumes))
 
     @property
     def unreadable(self) -> list[Volume]:
-        return [volume for volume in self.image.volumes if volume.SnapshotId not in self.snapshots]
+        return [volume for volume in self.copied if volume.SnapshotId not in self.snapshots]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 
+from amicopy.copies.core import source_volumes
 from amicopy.copies.core.calls import FieldError
 from amicopy.copies.core.parameters import BY_NAME
 from amicopy.copies.rules.case import Case
@@ -42,7 +43,9 @@ def warn_of_a_duration_that_is_too_short(case: Case) -> list[FieldError]:
     minutes = case.get(FIELD)
     if not isinstance(minutes, int) or isinstance(minutes, bool):
         return []
-    largest = max((_bytes(case, volume) for volume in case.source.get("volumes") or ()), default=0)
+    largest = max(
+        (_bytes(case, volume) for volume in source_volumes.copied(case.source.get("volumes") or ())), default=0
+    )
     least = feasible_minutes(largest)
     if minutes >= least:
         return []

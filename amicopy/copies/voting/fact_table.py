@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
+from amicopy.copies.core import source_volumes
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.steps.table import ALIAS, LAUNCH, SNAPSHOTS
@@ -236,7 +237,7 @@ def _sensitive_tags(call: Call, evidence: Evidence) -> str:
 
 def _size(call: Call, evidence: Evidence) -> int | None:
     """GiB of one copy's volumes."""
-    return sum(int(volume["VolumeSize"]) for volume in evidence.source.get("volumes") or ()) or None
+    return source_volumes.gib(evidence.source.get("volumes") or ()) or None
 
 
 def _new_region(call: Call, evidence: Evidence) -> bool:

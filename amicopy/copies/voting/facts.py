@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from amicopy.copies.core import source_volumes
 from amicopy.copies.core.calls import Call
 from amicopy.copies.core.cost import Estimate
 from amicopy.copies.core.models import Account, CopyRequest
@@ -19,7 +20,7 @@ from amicopy.copies.voting.fact_evidence import Evidence, History, source_in, st
 
 @dataclass(frozen=True)
 class Facts:
-    """`size` is the GiB of all volumes of the source. None: not known."""
+    """`size` is the GiB of one copy. None: not known."""
 
     account: Account
     requester_groups: frozenset[str]
@@ -84,7 +85,7 @@ def facts_for(
         account=account,
         requester_groups=frozenset(requester.groups.values_list("name", flat=True)),
         SourceAccount=source.get("OwnerId") or None,
-        size=sum(int(volume["VolumeSize"]) for volume in volumes) or None,
+        size=source_volumes.gib(volumes) or None,
         source_encrypted=all(volume["Encrypted"] for volume in volumes) if volumes else None,
         requester=requester,
         by_machine=by_machine,

@@ -1,11 +1,12 @@
 """Steps that change an image itself, all read by one DescribeImages: watermark, IMDSv2, deprecation, protection."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from amicopy.aws import image_changes
 from amicopy.aws.shapes import Image
+from amicopy.copies.core.steps.deprecation import deprecates_at
 from amicopy.copies.core.steps.members import time_of
 from amicopy.copies.engine.steps.actions import Action, Changed, Target, image_of
 
@@ -33,20 +34,14 @@ def _require_imdsv2(target: Target, _seen: Any) -> Changed:
     )
 
 
-def deprecates_at(target: Target) -> datetime:
-    """When the image is to be deprecated, to the minute: a date, or days after the copy."""
-    if "DeprecateAt" in target.members:
-        return time_of(target.members["DeprecateAt"])
-    when = target.available_at.astimezone(UTC) + timedelta(days=target.members["DaysAfterCopy"])
-    return when.replace(second=0, microsecond=0)
-
-
 def _deprecated(image: Image, target: Target) -> bool:
-    return image.DeprecationTime is not None and image.DeprecationTime == deprecates_at(target)
+    return image.DeprecationTime is not None and image.DeprecationTime == deprecates_at(
+        target.members, target.available_at
+    )
 
 
 def _deprecate(target: Target, _seen: Any) -> Changed:
-    at = f"{deprecates_at(target):%Y-%m-%dT%H:%M:00Z}"
+    at = f"{deprecates_at(target.members, target.available_at):%Y-%m-%dT%H:%M:00Z}"
     return Changed(image_changes.deprecate(**target.place, image_id=target.image_id, at=at, for_request=target.request))
 
 

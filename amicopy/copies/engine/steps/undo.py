@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from django.utils import timezone
 
 from amicopy.audit.actor import Actor
-from amicopy.copies.core import absence
+from amicopy.copies.core import absence, source_volumes
 from amicopy.copies.core.models import CopyStep, ImageCopy
 from amicopy.copies.core.states import StepState
 from amicopy.copies.engine.steps.actions import Target
@@ -25,8 +25,8 @@ def target_of(step: CopyStep) -> Target:
     if copy.existing:
         # Of an AMI that exists both are part of what was approved, and taken from there.
         image_id = copy.parameters["SourceImageId"]
-        volumes = copy.request.source_seen.get("volumes") or ()
-        snapshots = [each["SnapshotId"] for each in volumes if each.get("SnapshotId")]
+        volumes = source_volumes.copied(copy.request.source_seen.get("volumes") or ())
+        snapshots = [each["SnapshotId"] for each in volumes]
     return Target(
         account=copy.account.aws(),
         region=copy.DestinationRegion,
