@@ -236,7 +236,7 @@ def _changes(
     ]
     predicted = [place for place in places if place.get("encryption")]
     for words, where in _grouped([(prediction_words(place["encryption"]), place) for place in predicted]):
-        said = words[:1].upper() + words[1:]
+        said = words[:1].upper() + words[1:].removesuffix(".")
         same = all(_same_encryption(volumes, place["encryption"]) for place in where)
         at = "" if len(where) == len(places) else f" ({', '.join(place['destination'] for place in where)})"
         rows.append(

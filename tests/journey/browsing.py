@@ -104,6 +104,26 @@ class Window:
         return re.sub(r"^https?://[^/]+", "", page.url)
 
 
+class Mouse:
+    """A person at the mouse, whose clicks are counted; what is typed costs the click into its field."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks = page, 0
+
+    def click(self, on: Locator) -> None:
+        on.click()
+        self.clicks += 1
+
+    def type(self, into: Locator, text: str) -> None:
+        self.click(into)
+        self.page.keyboard.type(text)
+
+    def choose(self, of: Locator, value: str) -> None:
+        """Opens a list and takes one of it."""
+        of.select_option(value)
+        self.clicks += 2
+
+
 def opened_in_queue(page: Page, name: str) -> Locator:
     """Opens a request in the queue of approvals and returns its panel."""
     page.goto("/approvals/")

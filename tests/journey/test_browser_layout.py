@@ -182,3 +182,27 @@ def test_long_tags_are_broken_into_lines_and_not_into_letters(windows: Windows, 
         on = tag.locator(".muted")
         if on.count():
             assert on.evaluate(LINES) == 1
+
+
+def test_the_freeze_form_has_a_label_in_words_above_each_field(windows: Windows) -> None:
+    page = windows("admin").page
+    for width in (390, 1280, 2560):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto("/freezes/new/")
+        fields = page.locator("main form .field")
+        expect(fields).to_have_count(5)
+        said, tops = [], []
+        for field in fields.all():
+            label, given = field.locator("label"), field.locator("input, select")
+            words, box = label.bounding_box(), given.bounding_box()
+            assert words
+            assert box
+            said.append(label.inner_text())
+            tops.append(box["y"])
+            assert label.evaluate(LINES) == 1, (width, said)
+            assert words["x"] == box["x"], (width, said, words, box)
+            assert words["y"] + words["height"] <= box["y"] <= words["y"] + words["height"] + 70, (width, said)
+            assert given.evaluate("each => each.labels.length") == 1
+        assert said == ["Name", "Starts", "Ends", "Account optional", "Destination Region optional"]
+        # Beginning and end are one line where there is room.
+        assert (tops[1] == tops[2]) is (width > 390)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journey.browsing import MARKS, Windows
+from tests.journey.browsing import MARKS, Mouse, Windows
 from tests.journey.conftest import ROOT, Person, Running, everything
 
 pytestmark = MARKS
@@ -29,6 +29,7 @@ SHARED = {
 }
 # More than a job of six decisions should take.
 MOST_KEYS = 30
+MOST_CLICKS = 10
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,27 @@ def test_six_decisions_by_keyboard_take_thirty_keys_at_most(windows: Windows, re
     for number in routine:
         keys.decided(number, "APPROVED")
     assert keys.pressed <= MOST_KEYS
+
+
+def test_six_decisions_take_ten_clicks_at_most(windows: Windows, requester: Person) -> None:
+    """From the dashboard on; one of them is a rejection, with its reason."""
+    numbers = [requester.submit(Name=f"clicked-{each}", **ENCRYPTED) for each in range(6)]
+    page = windows("approver", viewport={"width": 1280, "height": 900}).page
+    mouse = Mouse(page)
+    mouse.click(page.get_by_role("navigation", name="Main").get_by_role("link", name="Approvals"))
+    mouse.click(page.locator(f"#r{numbers[0]}"))
+    for number in numbers:
+        # What is decided opens the next one.
+        expect(page.locator(f"#request-{number}.is-open")).to_be_visible()
+        if number == numbers[2]:
+            mouse.type(page.locator(f"#reason-{number}"), "Not this week")
+            mouse.click(page.locator(f"#reject-{number}"))
+        else:
+            mouse.click(page.locator(f"#approve-{number}"))
+    for number in numbers:
+        state = "REJECTED" if number == numbers[2] else "APPROVED"
+        expect(page.locator(f"#request-{number}[data-state={state}]")).to_be_visible()
+    assert mouse.clicks <= MOST_CLICKS
 
 
 def test_letters_decide_nothing_after_g_while_typing_and_where_they_are_turned_off(

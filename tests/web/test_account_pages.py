@@ -115,6 +115,15 @@ def test_what_is_wrong_with_an_account_is_said_at_its_field(
     assert events() == []
 
 
+# Each policy of an account with both roles, by the part of its page.
+POLICIES = {
+    "Trust policy of the role": "Trust policy",
+    "Trust policy of the read-only role": "What its trust policy is",
+    "What workers need": "IAM policy for workers",
+    "What the web server needs": "IAM policy for the web server",
+}
+
+
 def test_a_read_only_role_is_for_the_web_server_and_its_trust_is_shown(admin: Client, sandbox: Control) -> None:
     page = read(admin.post("/accounts/new/", account_typed(read_only_role_arn=READ_ONLY), follow=True))
     account = Account.objects.get(name="shared")
@@ -124,6 +133,10 @@ def test_a_read_only_role_is_for_the_web_server_and_its_trust_is_shown(admin: Cl
     assert account.read_only().external_id == account.aws().external_id == account.external_id
     for name in ("Trust policy of the role", "Trust policy of the read-only role"):
         assert account.external_id in page.region(name).text
+    for name, label in POLICIES.items():
+        policy = page.region(name).marked("aria-label", label)[0].text
+        copied = page.region(name).button(f"Copy: {label}").attribute("data-clip")
+        assert json.loads(copied) == json.loads(policy), name
     assert "Give it to the read-only role" in page.region("What the web server needs").text
     changed(admin, account, read_only_role_arn="")
     assert events()[-1].data["changes"] == {"read_only_role_arn": [READ_ONLY, ""]}

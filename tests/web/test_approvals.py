@@ -86,7 +86,7 @@ def test_an_approver_sees_what_aws_showed_and_what_changes(approver: Client, acc
         for words in ("Permissions checked", "KMS key usable", "Name free"):
             assert words in page.text, address
         rows = page.table("What the copies will have, compared with the source AMI").rows
-        assert ["→ changed", "Encryption (Encrypted)", "Not encrypted", "Encrypted with alias/golden."] in rows
+        assert ["→ changed", "Encryption (Encrypted)", "Not encrypted", "Encrypted with alias/golden"] in rows
         assert ["→ changed", "Name (Name)", "golden-al2023", "golden-al2023-2026.11.24"] in rows
         assert ["! not copied", "Launch permissions"] in [row[:2] for row in rows]
         assert ["= same", "Architecture and volumes", "x86_64, Linux/UNIX; 40 GiB"] in [row[:3] for row in rows]

@@ -58,7 +58,7 @@ def test_f6_f7_every_warning_of_the_form_reaches_who_decides(
 @pytest.mark.parametrize(
     ("changes", "was", "becomes"),
     [
-        (AWS_MANAGED, "Not encrypted", "Encrypted with alias/aws/ebs."),
+        (AWS_MANAGED, "Not encrypted", "Encrypted with alias/aws/ebs"),
         (ENCRYPTED_SOURCE, "Encrypted", "with the default EBS key arn:aws:kms:eu-west-1:"),
     ],
 )
