@@ -21,7 +21,7 @@ SLOW = 20_000
 def test_an_ami_to_four_regions_is_asked_for_in_twelve_clicks(windows: Windows) -> None:
     page = windows("requester", viewport={"width": 1280, "height": 900}).page
     mouse = Mouse(page)
-    mouse.click(page.get_by_role("navigation", name="Main").get_by_role("link", name="New request"))
+    mouse.click(page.get_by_role("link", name="New copy request").first)
     mouse.choose(page.locator("[name=SourceRegion]"), "us-east-1")
     mouse.type(page.locator("[name=SourceImageId]"), IMAGE)
     mouse.type(page.locator("[name=Name]"), "clicked-{region}")

@@ -206,3 +206,29 @@ def test_the_freeze_form_has_a_label_in_words_above_each_field(windows: Windows)
         assert said == ["Name", "Starts", "Ends", "Account optional", "Destination Region optional"]
         # Beginning and end are one line where there is room.
         assert (tops[1] == tops[2]) is (width > 390)
+
+
+def test_inputs_stay_in_their_columns_and_numbers_beside_their_headings(windows: Windows) -> None:
+    page = windows("requester").page
+    fields = (
+        "account=sandbox&SourceRegion=us-east-1&SourceImageId=ami-0a7f3c92d41be6058&ImageDeprecation-DaysAfterCopy=90"
+    )
+    regions = "&".join(f"DestinationRegion={region}" for region in (*REGIONS, "ap-southeast-2", "eu-west-2"))
+    page.goto(f"/requests/new/?{fields}&{regions}&TagSpecifications=team%3Dplatform")
+    expect(page.locator(".after-step").first).to_be_visible()
+    for width in (390, 1280, 1920, 2560):
+        page.set_viewport_size({"width": width, "height": 900})
+        wider = page.evaluate(
+            """[...document.querySelectorAll(".after-step .field")].filter(each => {
+              const input = each.querySelector("input, textarea, select");
+              return input.getBoundingClientRect().right > each.getBoundingClientRect().right + 1;
+            }).map(each => each.innerText)"""
+        )
+        assert wider == [], width
+        apart = page.evaluate(
+            """[...document.querySelectorAll(".panel-head .step")].filter(each => {
+              const own = each.getBoundingClientRect(), head = each.nextElementSibling.getBoundingClientRect();
+              return own.height && Math.abs(own.top + own.height / 2 - head.top - head.height / 2) > 4;
+            }).map(each => each.nextElementSibling.innerText)"""
+        )
+        assert apart == [], width
