@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
 from amicopy.copies.core import permissions
@@ -50,6 +51,9 @@ SUBMITTED_SECONDS = 7 * 86400
 SET_SECONDS = 1.0
 
 
+# The heaviest page by far. What is secret in it, the token of its form, is another each time, so that its length tells
+# nobody anything.
+@gzip_page
 @unsent_posts.keeps_unsent
 @require_http_methods(["GET", "POST"])
 def new_request(request: HttpRequest) -> HttpResponse:
