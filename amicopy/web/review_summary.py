@@ -226,7 +226,7 @@ def _changes(
     places: Sequence[KeptDestination],
     copies: Sequence[ImageCopy],
 ) -> list[Change]:
-    volumes = source.get("volumes") or []
+    volumes = source_volumes.copied(source.get("volumes") or ())
     owner, mine = str(source.get("OwnerId") or ""), row.account.account_id
     rows = [
         *_key(row, volumes, copies),

@@ -45,6 +45,10 @@ def test_chips_rules_messages_and_pages_leave_out_what_is_not_copied(
     (large,) = [told for told in fact_table.tell(calls, evidence) if told.code == "large"]
     assert (large.value, large.level) == (80, fact_table.Level.NONE)
     assert facts.facts_for(account, requester, LOOKUPS, calls=calls).size == 40
+    locked: dict[str, Any] = {"source": {**LOOKUPS["source"], "volumes": [{**FULL, "Encrypted": True}, EMPTY]}}
+    assert facts.facts_for(account, requester, locked, calls=calls).source_encrypted is True
+    told = {each.code: each.value for each in fact_table.tell(calls, Evidence(account=account, lookups=locked))}
+    assert not told.get("unencrypted")
     # A rule that asks for the size counts what nobody knows against the request.
     assert facts.facts_for(account, requester, EMPTY_ONLY, calls=calls).size is None
     row = submit(*calls)
@@ -75,7 +79,7 @@ def test_nothing_stops_a_source_with_an_empty_volume(sandbox: Control) -> None:
     assert (with_one.size, len(with_one.copied)) == (found.size, 2)
     assert source.warnings(with_one, account_id=image.OwnerId, now=timezone.now()) == []
     listed = images._row(AwsAccount(image.OwnerId), image, found.snapshots)
-    assert (listed.size, listed.problem) == (found.size, "")
+    assert (listed.size, listed.volumes, listed.problem) == (found.size, 2, "")
     call = make_call(Encrypted=True)
     assert len(encryption.predict(call, image.volumes, own=True, defaults=None)) == 2
 

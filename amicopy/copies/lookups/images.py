@@ -13,7 +13,6 @@ from amicopy.aws import ec2
 from amicopy.aws.account import AwsAccount
 from amicopy.aws.list_pages import FILTER_VALUES
 from amicopy.aws.shapes import Image, Snapshot
-from amicopy.copies.core import source_volumes
 from amicopy.copies.lookups.async_queries import Question
 from amicopy.copies.lookups.source import Source, warnings
 
@@ -97,7 +96,8 @@ def _with_snapshots(
 
 
 def _row(account: AwsAccount, image: Image, readable: Mapping[str, Snapshot] | None) -> ListedImage:
-    found = warnings(Source(image, readable or {}), account_id=account.account_id, now=timezone.now())
+    source = Source(image, readable or {})
+    found = warnings(source, account_id=account.account_id, now=timezone.now())
     # One that is being made is waited for; what isn't known of snapshots isn't held against it.
     let_pass = {"state"} if image.State in {"pending", "transient"} else set[str]()
     let_pass |= {"unreadable"} if readable is None else set()
@@ -109,9 +109,9 @@ def _row(account: AwsAccount, image: Image, readable: Mapping[str, Snapshot] | N
         Architecture=image.Architecture,
         PlatformDetails=image.PlatformDetails,
         CreationDate=image.CreationDate,
-        size=source_volumes.gib(map(vars, image.volumes)),
-        volumes=len(image.volumes),
-        encrypted=sum(volume.Encrypted for volume in image.volumes),
+        size=source.size,
+        volumes=len(source.copied),
+        encrypted=sum(volume.Encrypted for volume in source.copied),
         own=image.OwnerId == account.account_id,
         Public=image.Public,
         problem=stops[0] if stops else "",

@@ -5,7 +5,7 @@ a row here, its words in `fact_words`, and its icon in `amicopy.web.chips`. Orde
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -151,10 +151,11 @@ def _key_changes(call: Call, evidence: Evidence) -> bool | None:
         return False
     if not evidence.source:
         return None
-    answers = [
-        _other_key(call, evidence, volume) for volume in evidence.source.get("volumes") or () if volume["Encrypted"]
-    ]
-    return _any(answers)
+    return _any([_other_key(call, evidence, volume) for volume in _copied(evidence) if volume["Encrypted"]])
+
+
+def _copied(evidence: Evidence) -> list[Mapping[str, Any]]:
+    return source_volumes.copied(evidence.source.get("volumes") or ())
 
 
 def _other_key(call: Call, evidence: Evidence, volume: Any) -> bool | None:
@@ -200,14 +201,14 @@ def _unencrypted(call: Call, evidence: Evidence) -> bool | None:
         return False
     if predicted := evidence.known_of(call).get("encryption"):
         return _any([None if each["Encrypted"] is None else not each["Encrypted"] for each in predicted])
-    volumes = evidence.source.get("volumes") or ()
+    volumes = _copied(evidence)
     return False if volumes and all(volume["Encrypted"] for volume in volumes) else None
 
 
 def _becomes_encrypted(call: Call, evidence: Evidence) -> bool | None:
     if not evidence.source:
         return None
-    was = {volume["DeviceName"]: volume["Encrypted"] for volume in evidence.source.get("volumes") or ()}
+    was = {volume["DeviceName"]: volume["Encrypted"] for volume in _copied(evidence)}
     if all(was.values()):
         return False
     predicted = evidence.known_of(call).get("encryption") or ()

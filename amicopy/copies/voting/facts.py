@@ -80,7 +80,7 @@ def facts_for(
         estimate = estimates.estimate_for(account, requester, calls, lookups)
     costs = Estimate.of(estimate)
     source = source_in(lookups)
-    volumes = source.get("volumes") or []
+    volumes = source_volumes.copied(source.get("volumes") or ())
     return Facts(
         account=account,
         requester_groups=frozenset(requester.groups.values_list("name", flat=True)),
