@@ -1,5 +1,7 @@
-"""`make soak`: people ask for copies and approve them at a steady rate, and nothing grows: not the memory of web,
-workers and beat, nor how long a page takes; and every copy is there at the end.
+"""20 minutes at 50 requests a minute: nothing grows.
+
+People ask for copies and approve them at a steady rate: not the memory of web, workers and beat grows, nor how long a
+page takes; and every copy is there at the end. `make soak` says so in words.
 
 `python -m benchmarks.soak --minutes 20 --rate 50`. Ends with 1 when something grew or a copy isn't there.
 """
@@ -14,15 +16,28 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.figures import Figure
 from benchmarks.memory import memory
 from tests.journey.conftest import Person, Running, everything
 
 PROCESSES = ("web", "worker", "beat")
+MINUTES, RATE = 20.0, 50.0
 # How much more the last third may need than the second: the first one warms up.
 MOST_GROWTH = 1.1
 # How many ask at the same time, each with a browser of its own; and how long a copy may take after the last was asked.
 PAIRS = 4
 PATIENCE_SECONDS = 180.0
+FIGURES = (
+    *(Figure(f"soak_{name}_mb", "MB", f"{name} at last, shared pages divided") for name in PROCESSES),
+    *(
+        Figure(f"soak_{name}_growth", "", f"{name}: the last third, in multiples of the second", at_most=MOST_GROWTH)
+        for name in PROCESSES
+    ),
+    Figure("soak_copies", "", "copies asked for, approved and made"),
+    Figure("soak_failures", "", "of these, and of submissions, what went wrong", at_most=0),
+    Figure("soak_wait_ms", "ms", "to submit and approve one, median"),
+    Figure("soak_wait_growth", "", "the same of the last third, in multiples of the second"),
+)
 REGIONS = ("us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "sa-east-1")
 
 
@@ -86,14 +101,33 @@ def _images(running: Running) -> int:
     return sum(image["State"] == "available" for image in running.control("images"))
 
 
+def soaked(*, minutes: float = MINUTES, rate: float = RATE) -> Course:
+    """The course of it under an amicopy of its own."""
+    with TemporaryDirectory() as folder, everything(Path(folder), "amicopy_soak", log=Path(folder) / "log") as running:
+        return run(running, minutes=minutes, rate=rate)
+
+
+def measure() -> dict[str, float]:
+    course = soaked()
+    for words in course.failures[:5]:
+        print(words, file=sys.stderr)
+    return {
+        **{f"soak_{name}_mb": round(values[-1], 1) for name, values in course.megabytes.items()},
+        **{f"soak_{name}_growth": round(course.growth(values), 2) for name, values in course.megabytes.items()},
+        "soak_copies": len(course.seconds),
+        "soak_failures": len(course.failures),
+        "soak_wait_ms": round(median(course.seconds) * 1000, 1),
+        "soak_wait_growth": round(course.growth(course.seconds), 2),
+    }
+
+
 def main() -> int:
     """Runs it and says what was seen."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--rate", type=float, default=50.0, help="requests a minute")
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--rate", type=float, default=RATE, help="requests a minute")
     options = parser.parse_args()
-    with TemporaryDirectory() as folder, everything(Path(folder), "amicopy_soak", log=Path(folder) / "log") as running:
-        course = run(running, minutes=options.minutes, rate=options.rate)
+    course = soaked(minutes=options.minutes, rate=options.rate)
     bad = list(course.failures)
     for name, values in course.megabytes.items():
         grew = course.growth(values)
