@@ -98,7 +98,7 @@ bench: $(VENV)/.installed ## measure into docs/benchmarks.md and benchmarks/resu
 	$(BIN)/python -m benchmarks $(TOPICS)
 
 screenshots: $(VENV)/.installed ## pictures of every screen into docs/screenshots; SCREENS='dashboard audit' for some
-	$(BIN)/python -m tests.journey.screens $(SCREENS)
+	DJANGO_SETTINGS_MODULE=amicopy.settings $(BIN)/python -m tests.journey.screens $(SCREENS)
 
 clean: ## remove the environment and everything that `make run` keeps
 	rm -rf $(VENV) var dist staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

@@ -14,10 +14,12 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import django
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from amicopy.local import sample_provider
+from amicopy.web.views.errors import unavailable
 from tests.journey.browsing import Window, launched
 from tests.journey.conftest import Person, Running, everything, typed, until
 from tests.journey.providers import sample, sign_on
@@ -29,6 +31,8 @@ WIDER: Mapping[int, int] = {1920: 1080, 2560: 1440}
 TALLEST = 1500
 THEMES = ("light", "dark")
 COLOURS, COMMON = 256, 128
+# Until pages say that nothing runs.
+SILENCE_MS = 60_000
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 
@@ -145,16 +149,29 @@ def _looked_at(page: Page) -> None:
     page.locator('[data-looking="no"]').wait_for()
 
 
+def _silent(page: Page) -> None:
+    page.locator("#strip", has_text="Nothing has run").wait_for(timeout=SILENCE_MS)
+
+
+def _database_away(page: Page) -> None:
+    """The page that stands for every other then, as web makes it."""
+    away = unavailable(sent=False)
+    page.route(page.url, lambda route: route.fulfill(status=away.status_code, body=away.content))
+    page.reload()
+    page.unroute(page.url)
+
+
 @dataclass(frozen=True)
 class Screen:
     """`person` is who looks, nobody if empty; `path` may name a request of `stage`; `do` is done before the picture,
-    which is of the whole page, or of what the selector `of` finds."""
+    which is of the whole page, or of what the selector `of` finds; `without` is a process that was killed before."""
 
     name: str
     person: str
     path: str
     do: Callable[[Page], None] = lambda page: None
     of: str = ""
+    without: str = ""
 
 
 TWO_SOURCES = ("ami-0a7f3c92d41be6058", "ami-0b81d5e6f0a297c34")
@@ -264,6 +281,9 @@ SCREENS = (
     Screen("help", "approver", "/help/"),
     Screen("not-found", "requester", "/requests/987654/"),
     Screen("not-allowed", "auditor", "/approvals/"),
+    Screen("database-away", "requester", "/requests/", _database_away),
+    Screen("nothing-runs", "requester", "/requests/{running}/", _silent, without="worker"),
+    Screen("nothing-runs-system", "admin", "/system/", _silent, without="worker"),
 )
 
 
@@ -397,9 +417,12 @@ def take(
 ) -> None:
     """Takes the pictures of these screens, at each of the widths and in both themes."""
     numbers = stage(running)
-    for person in dict.fromkeys(screen.person for screen in screens):
+    # Those without a process last: it stays away.
+    for without, person in sorted({(screen.without, screen.person): 0 for screen in screens}):
+        if without in running.started:
+            running.kill(without)
         window = Window(browser, running, person)
-        for screen in (each for each in screens if each.person == person):
+        for screen in (each for each in screens if (each.without, each.person) == (without, person)):
             for theme in THEMES:
                 for width, height in widths.items():
                     window.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of two
@@ -438,6 +461,7 @@ def _keep(picture: bytes, path: Path) -> None:
 
 
 def main() -> None:
+    django.setup()
     wanted = sys.argv[1:]
     unknown = set(wanted) - {screen.name for screen in SCREENS}
     if unknown:
