@@ -97,6 +97,29 @@ def test_a_session_ends_after_its_last_click_and_at_last(person: User, settings:
     assert client.get("/requests/")["Location"].startswith("/sign-in/")
 
 
+@pytest.mark.parametrize(
+    ("seen", "began", "words"),
+    [
+        (timedelta(minutes=61), timedelta(minutes=61), "Nobody had clicked anything for 60 minutes."),
+        (timedelta(minutes=1), timedelta(hours=13), "A session lasts 12 hours at most."),
+        (None, None, "The session was ended elsewhere"),
+    ],
+)
+def test_the_sign_in_page_says_why_a_session_has_ended(
+    seen: timedelta | None, began: timedelta, words: str, person: User, settings: Settings
+) -> None:
+    settings.SESSION_IDLE_MINUTES, settings.SESSION_HOURS = 60, 12
+    client = browser()
+    if seen is None:
+        Session.objects.all().delete()
+    else:
+        now = timezone.now()
+        Session.objects.update(seen_at=now - seen, began_at=now - began, expire_date=now)
+    page = read(client.get("/requests/", follow=True))
+    assert page.button("Sign in")
+    assert words in page.told
+
+
 def test_a_click_moves_the_end_on_and_what_a_page_asks_for_by_itself_does_not(person: User) -> None:
     client = browser()
     set_back(client, seen=timedelta(minutes=30), began=timedelta(hours=1))
