@@ -1,15 +1,26 @@
 """A broker that is away, in short. Celery says so at each try, in hundreds of lines a minute with their tracebacks;
-that it is back stands in a line of its own, "Connected to"."""
+that it is back stands in a line of its own, "Connected to".
+
+A worker that looks for its broker doesn't hear from its own processes. Once it is back, answers to messages of before
+are refused, and a process that has long done its task may be told that it took too long, and is replaced.
+"""
 
 import logging
 import re
 import time
 
 EVERY_SECONDS = 60.0
-# Of Celery's worker, of beat, and of whoever wakes workers.
-LOGGERS = ("celery.worker.consumer", "celery.beat", "amicopy.copies.lifecycle.wakeup")
+# Of Celery's worker, of its processes, of beat, and of whoever wakes workers.
+LOGGERS = (
+    "celery.worker.consumer",
+    "celery.worker.request",
+    "multiprocessing",
+    "celery.beat",
+    "amicopy.copies.lifecycle.wakeup",
+)
 SAID = re.compile(
     r"Cannot connect to|Connection to broker lost|Connection error|Couldn't apply scheduled task|broker did not take"
+    r"|Couldn't ack|Couldn't reject|Pool process .* error: SoftTimeLimitExceeded"
 )
 
 

@@ -93,6 +93,8 @@ LOGGING: dict[str, Any] = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # A worker's processes; Celery would give them a handler of its own, with another format and every secret.
+        "multiprocessing": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         # audit: lines of JSON and nothing else, whatever LOG_LEVEL says
         "amicopy.audit.stream": {"handlers": ["bare"], "level": "INFO", "propagate": False},
     },

@@ -6,11 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 from celery.beat import SchedulingError
+from celery.exceptions import SoftTimeLimitExceeded
 
 from amicopy.logs import outages
 from amicopy.logs.lines import OneLine
 
-LOGGERS = ("celery.beat", "celery.worker.consumer.consumer", "celery.worker.consumer.connection", "amicopy.copies")
+LOGGERS = (
+    "celery.beat",
+    "celery.worker.consumer.consumer",
+    "celery.worker.consumer.connection",
+    "celery.worker.request",
+    "multiprocessing",
+    "amicopy.copies",
+)
 
 
 @pytest.fixture
@@ -19,15 +27,14 @@ def log() -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(written)
     handler.setFormatter(OneLine(fmt="%(levelname)s %(name)s: %(message)s"))
     handler.addFilter(outages.InShort())
-    # Past the handler of the settings, which has such a filter as well.
+    # In the place of the handler of the settings, which has such a filter as well.
     said = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger.handlers, logger.propagate) for logger in said]
     for logger in said:
-        logger.addHandler(handler)
-        logger.propagate = False
+        logger.handlers, logger.propagate = [handler], False
     yield written
-    for logger in said:
-        logger.removeHandler(handler)
-        logger.propagate = True
+    for logger, (handlers, propagate) in zip(said, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
 
 
 def _beat_fails() -> None:
@@ -53,9 +60,21 @@ def test_an_outage_is_one_line_a_minute(log: io.StringIO, monkeypatch: pytest.Mo
     assert log.getvalue().removeprefix(first).endswith("(95 more since the last such line)\n")
 
 
+def test_what_follows_once_it_is_back_needs_no_traceback(log: io.StringIO) -> None:
+    try:
+        raise SoftTimeLimitExceeded
+    except SoftTimeLimitExceeded as error:
+        logging.getLogger("multiprocessing").error("Pool process %r error: %r", "worker", error, exc_info=True)
+        logging.getLogger("celery.worker.request").critical("Couldn't ack %r, reason:%r", 7, error, exc_info=True)
+    (line,) = log.getvalue().splitlines()
+    assert line.startswith("ERROR multiprocessing: The broker is away: Pool process")
+
+
 @pytest.mark.parametrize(
     ("logger", "level", "words"),
     [
+        ("celery.worker.request", logging.WARNING, "Soft time limit (12.0s) exceeded"),
+        ("multiprocessing", logging.ERROR, "Pool process 'worker' error: MemoryError()"),
         ("celery.worker.consumer.connection", logging.INFO, "Connected to amqp"),
         ("celery.worker.consumer.consumer", logging.ERROR, "A task of another kind"),
         ("amicopy.copies", logging.ERROR, "Cannot connect to something else"),
