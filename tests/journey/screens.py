@@ -443,6 +443,9 @@ def _picture(page: Page, width: int, height: int, of: str = "") -> bytes:
     tall = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": width, "height": min(max(tall, height), TALLEST)})
     page.evaluate("scrollTo(0, 0)")
+    if listed := page.locator("[role=option]:visible").all():
+        # What the picture is of may be further down.
+        listed[-1].scroll_into_view_if_needed()
     return page.screenshot()
 
 

@@ -184,6 +184,20 @@ def test_long_tags_are_broken_into_lines_and_not_into_letters(windows: Windows, 
             assert on.evaluate(LINES) == 1
 
 
+def test_names_of_teams_and_roles_stay_in_one_piece(windows: Windows, running: Running) -> None:
+    admin = Person(running.url, "admin")
+    path, _ = admin.post("/people/teams/", name="platform", description="Builds the images of the week")
+    admin.post(f"{path}join/", page=admin.get(path), username="requester")
+    page = windows("admin").page
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/people/")
+    assert page.get_by_role("row", name="requester").get_by_role("link", name="platform").evaluate(LINES) == 1
+    page.goto("/people/teams/")
+    owners = page.get_by_role("row", name="platform").get_by_role("cell").last
+    expect(owners).to_have_text("administrators")
+    assert owners.evaluate(LINES) == 1
+
+
 def test_the_freeze_form_has_a_label_in_words_above_each_field(windows: Windows) -> None:
     page = windows("admin").page
     for width in (390, 1280, 2560):
