@@ -57,7 +57,7 @@ def stop(running: Running, *names: str) -> None:
 def start(running: Running, *names: str) -> None:
     for name in names:
         running.start(name)
-    assert processes.wait_for(f"{running.url}/healthz", running.started, seconds=30) == ""
+    assert processes.wait_for(f"{running.url}/healthz", running.started, seconds=120) == ""
 
 
 def names_made(running: Running) -> Counter[str]:
