@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
@@ -14,7 +15,7 @@ from amicopy.logs import correlation
 
 logger = logging.getLogger("amicopy.access")
 # What machines ask all the time, and what says nothing about anybody.
-QUIET = ("/static/", "/healthz", "/readyz", "/metrics")
+QUIET = ("/static/", *settings.OF_EACH_PROCESS)
 # Parts of an address that are secrets.
 SECRET = {"token"}
 

@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -11,8 +12,6 @@ from amicopy.client_address import address_of, client_address, is_proxy
 
 View = Callable[[HttpRequest], HttpResponseBase]
 FROM_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
-# What load balancers, clusters and Prometheus ask each process for, by its own address.
-OF_EACH_PROCESS = frozenset({"/healthz", "/readyz", "/metrics"})
 # No page of amicopy uses any of these, so no script that got into one can; but for passkeys, where a page says so.
 NOT_USED = (
     "accelerometer",
@@ -87,7 +86,7 @@ def by_any_name(get_response: View) -> View:
     neither in them."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        if request.path_info in OF_EACH_PROCESS:
+        if request.path_info in settings.OF_EACH_PROCESS:
             request.get_host = lambda: "localhost"  # type: ignore[method-assign]  # of this request only
         return get_response(request)
 

@@ -418,7 +418,7 @@ def take(
     """Takes the pictures of these screens, at each of the widths and in both themes."""
     numbers = stage(running)
     # Those without a process last: it stays away.
-    for without, person in sorted({(screen.without, screen.person): 0 for screen in screens}):
+    for without, person in sorted({(screen.without, screen.person) for screen in screens}):
         if without in running.started:
             running.kill(without)
         window = Window(browser, running, person)
